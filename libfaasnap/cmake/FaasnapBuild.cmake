@@ -1,0 +1,60 @@
+# Settings and helpers shared by every folder of the build.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(FAASNAP_CCACHE ccache)
+if(FAASNAP_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${FAASNAP_CCACHE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing)
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+
+add_library(faasnap_build_flags INTERFACE)
+target_compile_options(faasnap_build_flags INTERFACE -Wall -Wextra -Wshadow -Werror)
+if(FAASNAP_SANITIZE)
+  target_compile_options(faasnap_build_flags INTERFACE
+    -fsanitize=${FAASNAP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(faasnap_build_flags INTERFACE -fsanitize=${FAASNAP_SANITIZE})
+endif()
+
+# faasnap_floor(NAME SOURCES file... [LINKS target...])
+#
+# One floor of libfaasnap (a folder below src/) as an object library.
+function(faasnap_floor name)
+  cmake_parse_arguments(FLOOR "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(faasnap_${name} OBJECT ${FLOOR_SOURCES})
+  target_include_directories(faasnap_${name} PUBLIC
+    ${PROJECT_SOURCE_DIR}/libfaasnap/include ${PROJECT_SOURCE_DIR}/libfaasnap/src)
+  target_link_libraries(faasnap_${name} PRIVATE faasnap_build_flags
+                        PUBLIC fmt::fmt Threads::Threads ${FLOOR_LINKS})
+endfunction()
+
+# faasnap_unit_test(FLOOR SOURCES file... [FLOORS floor...] [LINKS target...])
+#
+# The test program of one floor, linked with the object files of the floors it names.
+function(faasnap_unit_test floor)
+  cmake_parse_arguments(TEST "" "" "SOURCES;FLOORS;LINKS" ${ARGN})
+  add_executable(test_${floor} ${TEST_SOURCES})
+  foreach(needed ${TEST_FLOORS})
+    target_link_libraries(test_${floor} PRIVATE faasnap_${needed})
+    target_sources(test_${floor} PRIVATE $<TARGET_OBJECTS:faasnap_${needed}>)
+  endforeach()
+  target_link_libraries(test_${floor} PRIVATE faasnap_build_flags Catch2::Catch2WithMain
+                        ${TEST_LINKS})
+  target_include_directories(test_${floor} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
+  catch_discover_tests(test_${floor} TEST_PREFIX "${floor}: " PROPERTIES LABELS unit SKIP_RETURN_CODE 4)
+endfunction()

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <faasnap/export.h>
+
+#include <stdexcept>
+#include <string>
+
+namespace faasnap {
+
+// What went wrong, for callers to branch on; the text is for people.
+enum class ErrorKind {
+  invalid_argument,  // the caller passed something that can never work
+  not_found,         // a file, function, key or snapshot does not exist
+  already_exists,    // the target of a write is there already
+  permission,        // the operating system refused
+  no_space,          // the file system is full, or a quota is
+  io,                // a read or write failed, or ended early
+  corrupt,           // a file's content is not what its format demands
+  version,           // a file is of a format version, or for a machine, that this build cannot read
+  unsupported,       // this host lacks the feature
+  guest,             // the guest stopped, misbehaved or answered with an error
+  timeout,           // the time allowed ran out
+  cancelled,         // the caller asked for it to stop
+  internal,          // a system call failed in a way that none of the above describes
+};
+
+// The word used for `kind` in messages and JSON, for example "not_found".
+FAASNAP_EXPORT const char* to_string(ErrorKind kind) noexcept;
+
+// The one exception that libfaasnap throws. what() is one line: operation, path, reason.
+class FAASNAP_EXPORT Error : public std::runtime_error {
+ public:
+  // `path` may be empty; `error_number` is an errno value, 0 for none.
+  Error(ErrorKind kind, std::string operation, std::string path, const std::string& reason,
+        int error_number = 0);
+
+  ErrorKind kind() const noexcept { return kind_; }
+  const std::string& operation() const noexcept { return operation_; }
+  const std::string& path() const noexcept { return path_; }
+  int error_number() const noexcept { return error_number_; }
+
+ private:
+  ErrorKind kind_;
+  std::string operation_;
+  std::string path_;
+  int error_number_;
+};
+
+}  // namespace faasnap

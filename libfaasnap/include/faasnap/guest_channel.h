@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <faasnap/export.h>
+#include <faasnap/units.h>
+
+namespace faasnap {
+
+class VM;
+
+// One byte stream between the host and a vsock port of a guest. Owns its descriptor; movable; for
+// one thread at a time. It may outlive its VM: reads then end, writes fail with ErrorKind::guest.
+class FAASNAP_EXPORT GuestStream {
+ public:
+  // Takes over a connected stream socket.
+  explicit GuestStream(int socket) noexcept;
+  GuestStream(GuestStream&& other) noexcept;
+  GuestStream& operator=(GuestStream&& other) noexcept;
+  ~GuestStream();
+
+  // Reads at least one byte; 0 at the end of the stream. Waits at most `timeout` (0: for ever),
+  // then throws ErrorKind::timeout.
+  std::size_t read(std::span<std::byte> out, Nanoseconds timeout = Nanoseconds(0));
+  // Writes all of it.
+  void write(std::span<const std::byte> data, Nanoseconds timeout = Nanoseconds(0));
+  // Tells the guest that no more will be written.
+  void shutdown_write();
+  // The descriptor, for poll and the like; stays owned by the stream.
+  int descriptor() const noexcept { return socket_; }
+  // Gives the descriptor up: the caller closes it.
+  int release() noexcept;
+
+ private:
+  int socket_;
+};
+
+// The answer of the guest's agent to one invocation.
+struct InvocationReply {
+  // HTTP status: 200 when the function returned.
+  int status = 0;
+  // The JSON document.
+  std::string body;
+};
+
+// The vsock port that the guest's agent listens on, and the one on which it expects an object
+// store.
+inline constexpr std::uint32_t kAgentPort = 8080;
+inline constexpr std::uint32_t kObjectStorePort = 6379;
+
+// Speaks HTTP/1.1 with the agent in a guest: POST /invoke?function=NAME and GET /healthz. Does not
+// own the VM, which must outlive it; safe from several threads, each call uses a stream of its own.
+class FAASNAP_EXPORT GuestChannel {
+ public:
+  explicit GuestChannel(VM& vm, std::uint32_t port = kAgentPort);
+
+  // Waits until the agent answers GET /healthz, and returns its JSON. ErrorKind::timeout, or
+  // ErrorKind::guest when the guest stops first.
+  std::string wait_ready(Nanoseconds timeout);
+  // Runs `function` with the JSON document `input`. A status other than 200 is returned, not
+  // thrown; a broken or absent reply is ErrorKind::guest. Replies are at most 64 MiB.
+  InvocationReply invoke(std::string_view function, std::string_view input, Nanoseconds timeout);
+  // Any other request, for example "GET", "/healthz", "".
+  InvocationReply request(std::string_view method, std::string_view target, std::string_view body,
+                          Nanoseconds timeout);
+
+ private:
+  VM* vm_;
+  std::uint32_t port_;
+};
+
+}  // namespace faasnap

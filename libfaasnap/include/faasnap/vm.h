@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <faasnap/export.h>
+#include <faasnap/guest_channel.h>
+#include <faasnap/restore_options.h>
+#include <faasnap/restore_stats.h>
+#include <faasnap/units.h>
+#include <faasnap/vm_options.h>
+
+namespace faasnap {
+
+class PagePrefetcher;
+class Snapshot;
+class WorkingSet;
+
+// What a VM is doing.
+enum class VmState {
+  running,
+  paused,
+  powered_off,     // the guest asked for power-off
+  reset,           // the guest asked for a reset
+  panicked,        // the guest's kernel panicked
+  triple_fault,    // a vCPU shut down
+  internal_error,  // KVM could not run a vCPU on, or a device failed; VM::failure() says why
+  stopped,         // VM::stop
+};
+
+FAASNAP_EXPORT const char* to_string(VmState state) noexcept;
+
+// Whether a VM in this state can never run again.
+constexpr bool is_final(VmState state) noexcept {
+  return state != VmState::running && state != VmState::paused;
+}
+
+// What VM::snapshot adds to the state of the machine.
+struct SnapshotOptions {
+  // Kept with the snapshot, together with the loading set made from it; may be null. It must have
+  // been recorded while this VM ran.
+  const WorkingSet* working_set = nullptr;
+  LoadingSetThresholds thresholds;
+  // Free-form labels for the manifest, for example {"function", "json"}. Keys are of [a-z0-9_.-],
+  // values have no line breaks.
+  std::map<std::string, std::string> labels;
+};
+
+// One KVM virtual machine: in process, with a thread per vCPU and one for its devices. Any number
+// of them can live in a process.
+//
+// Owns everything it made; the destructor stops the guest, joins the threads, and never throws.
+// Movable. Every member function may be called from any thread but a callback of the same VM,
+// except that moving and destroying need the caller's own exclusion. Blocks no signals and handles
+// one: vCPU threads are woken by a real-time signal (SIGRTMIN) whose handler does nothing,
+// installed on first use only where no handler is installed yet.
+class FAASNAP_EXPORT VM {
+ public:
+  // Boots a kernel. Throws ErrorKind::unsupported without a usable /dev/kvm.
+  static VM boot(const VmOptions& options);
+  // Makes a VM from a snapshot, as `options.setting` says. Everything is checked before anything
+  // runs. The snapshot may be restored as often and as concurrently as wanted; the VM keeps what it
+  // needs of it.
+  static VM restore(const Snapshot& snapshot, const RestoreOptions& options = {});
+
+  VM(VM&& other) noexcept;
+  VM& operator=(VM&& other) noexcept;
+  ~VM();
+
+  VmState state() const;
+  // The reason for VmState::internal_error or VmState::panicked; empty otherwise.
+  std::string failure() const;
+  // Waits until the state is final and returns it; nothing when `timeout` (0: for ever) runs out.
+  std::optional<VmState> wait(Nanoseconds timeout = Nanoseconds(0));
+  // Returns once every vCPU has left the guest and the devices have drained. No effect on a paused
+  // VM; ErrorKind::guest when the state is final.
+  void pause();
+  void resume();
+  // Ends the guest without asking it.
+  void stop();
+
+  // A stream to the guest's vsock port. Throws ErrorKind::guest when nothing listens there, and
+  // ErrorKind::timeout.
+  GuestStream connect(std::uint32_t port, Nanoseconds timeout);
+  // Takes the guest's connections to the host's vsock port `port`: `accept` is called for each, on
+  // the VM's device thread, and must not block.
+  void listen(std::uint32_t port, std::function<void(GuestStream)> accept);
+  // Types into the serial console.
+  void write_console(std::string_view text);
+
+  // Writes a snapshot of this VM as the new directory `path`, whole or not at all. A running VM is
+  // paused meanwhile, and goes on afterwards.
+  Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options = {});
+
+  VmCounters counters() const;
+  // Zeros for a booted VM.
+  RestoreStats restore_stats() const;
+  // The prefetcher of this restore; null when the setting has none.
+  const PagePrefetcher* prefetcher() const noexcept;
+
+  class Impl;
+
+ private:
+  friend class WorkingSetRecorder;
+  explicit VM(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace faasnap

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace faasnap::base {
+
+// CRC-32C (Castagnoli polynomial, RFC 3720 section 12.1) of `data`, continuing from `seed`, the
+// result for the bytes before. Uses the processor's instruction where there is one.
+std::uint32_t crc32c(std::span<const std::byte> data, std::uint32_t seed = 0) noexcept;
+
+}  // namespace faasnap::base

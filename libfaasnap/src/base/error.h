@@ -1,0 +1,33 @@
+#pragma once
+
+#include <faasnap/error.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string>
+
+namespace faasnap::base {
+
+// The funnel through which every faasnap::Error is thrown.
+
+[[noreturn]] void fail(ErrorKind kind, std::string operation, const std::filesystem::path& path,
+                       const std::string& reason);
+
+// The same for a failed system call: the kind follows from `error_number`.
+[[noreturn]] void fail_errno(std::string operation, const std::filesystem::path& path,
+                             int error_number);
+
+// Reads errno; call it first thing after the failed system call.
+[[noreturn]] void fail_errno(std::string operation, const std::filesystem::path& path = {});
+
+// Runs a system call again for as long as a signal interrupts it.
+template <typename Call>
+auto retry_eintr(Call call) noexcept(noexcept(call())) {
+  decltype(call()) result;
+  do {
+    result = call();
+  } while (result == -1 && errno == EINTR);
+  return result;
+}
+
+}  // namespace faasnap::base

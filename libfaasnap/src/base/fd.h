@@ -1,0 +1,46 @@
+#pragma once
+
+#include <utility>
+
+namespace faasnap::base {
+
+// Owns one file descriptor and closes it. Movable; not safe to use from two threads at once.
+class UniqueFd {
+ public:
+  UniqueFd() noexcept = default;
+  explicit UniqueFd(int fd) noexcept : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept;
+  ~UniqueFd() { reset(); }
+
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  // Gives the descriptor up: the caller closes it.
+  int release() noexcept { return std::exchange(fd_, -1); }
+  void reset() noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
+// An eventfd: a counter that wakes whoever polls it. Non-blocking, close-on-exec.
+class EventFd {
+ public:
+  EventFd();
+  int get() const noexcept { return fd_.get(); }
+  // Safe from any thread and from a signal handler.
+  void signal() const noexcept;
+  // Sets the counter back to zero; false when it was zero.
+  bool drain() const noexcept;
+
+ private:
+  UniqueFd fd_;
+};
+
+// A connected pair of stream sockets (AF_UNIX), close-on-exec, blocking.
+std::pair<UniqueFd, UniqueFd> make_stream_pair();
+
+// Makes reads and writes of the descriptor return EAGAIN rather than wait.
+void set_non_blocking(const UniqueFd& fd);
+
+}  // namespace faasnap::base

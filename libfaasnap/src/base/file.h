@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <faasnap/units.h>
+
+#include "base/fd.h"
+
+namespace faasnap::base {
+
+// Files opened and read whole, with errors that name them. Every function throws faasnap::Error.
+
+// open(2) with O_CLOEXEC added; `mode` matters for O_CREAT only.
+UniqueFd open_file(const std::filesystem::path& path, int flags, unsigned mode = 0644);
+
+// As open_file for reading, and checks that it is a regular file.
+UniqueFd open_regular(const std::filesystem::path& path);
+
+Bytes file_size(const UniqueFd& fd, const std::filesystem::path& path);
+
+// Fills `out` from `offset`; a file that ends earlier is ErrorKind::corrupt.
+void read_exact(const UniqueFd& fd, std::span<std::byte> out, std::uint64_t offset,
+                const std::filesystem::path& path);
+
+void write_exact(const UniqueFd& fd, std::span<const std::byte> data, std::uint64_t offset,
+                 const std::filesystem::path& path);
+
+// The whole file; one larger than `limit` is ErrorKind::corrupt.
+std::vector<std::byte> read_file(const std::filesystem::path& path, Bytes limit);
+
+// Creates the file (it must not exist), writes it and fsyncs it.
+void write_new_file(const std::filesystem::path& path, std::span<const std::byte> data);
+
+void sync_directory(const std::filesystem::path& path);
+
+}  // namespace faasnap::base

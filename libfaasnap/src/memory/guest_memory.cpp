@@ -1,0 +1,62 @@
+#include "memory/guest_memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace faasnap::memory {
+namespace {
+
+Bytes checked_size(Bytes size) {
+  if (size < kMinimumSize || size > kMaximumSize || size.value % kPageSize != 0) {
+    base::fail(
+        ErrorKind::invalid_argument, "create guest memory", {},
+        fmt::format("size is {} bytes, expected a multiple of {} from {} to {} MiB", size.value,
+                    kPageSize, kMinimumSize.value >> 20, kMaximumSize.value >> 20));
+  }
+  return size;
+}
+
+}  // namespace
+
+GuestMemory::GuestMemory(Bytes size) : mapping_(base::Mapping::anonymous(checked_size(size))) {
+  const Bytes low{std::min(size.value, kHoleStart.value)};
+  regions_[region_count_++] = {GuestAddress{0}, low, Bytes{0}};
+  if (size > low) {
+    regions_[region_count_++] = {kHoleEnd, size - low, low};
+  }
+}
+
+std::optional<std::span<std::byte>> GuestMemory::view(GuestAddress address,
+                                                      std::uint64_t length) const noexcept {
+  for (const Region& region : regions()) {
+    if (address < region.base) {
+      continue;
+    }
+    const std::uint64_t offset = address.value - region.base.value;
+    if (offset < region.size.value && length <= region.size.value - offset) {
+      return mapping_.bytes().subspan(region.image_offset.value + offset, length);
+    }
+  }
+  return std::nullopt;
+}
+
+bool GuestMemory::read(GuestAddress address, std::span<std::byte> out) const noexcept {
+  const auto source = view(address, out.size());
+  if (source) {
+    std::memcpy(out.data(), source->data(), out.size());
+  }
+  return source.has_value();
+}
+
+bool GuestMemory::write(GuestAddress address, std::span<const std::byte> data) const noexcept {
+  const auto target = view(address, data.size());
+  if (target) {
+    std::memcpy(target->data(), data.data(), data.size());
+  }
+  return target.has_value();
+}
+
+}  // namespace faasnap::memory

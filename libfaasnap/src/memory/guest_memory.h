@@ -1,0 +1,78 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <type_traits>
+
+#include <faasnap/units.h>
+
+#include "base/mapping.h"
+#include "memory/guest_address.h"
+
+namespace faasnap::memory {
+
+// Where the hole for devices lies: guest memory beyond kHoleStart bytes continues at kHoleEnd.
+inline constexpr GuestAddress kHoleStart{3ULL << 30};
+inline constexpr GuestAddress kHoleEnd{4ULL << 30};
+
+inline constexpr Bytes kMinimumSize{128ULL << 20};
+inline constexpr Bytes kMaximumSize{16ULL << 30};
+
+// A contiguous piece of guest physical memory, and where it lies in the memory image.
+struct Region {
+  GuestAddress base;
+  Bytes size;
+  Bytes image_offset;
+};
+
+// The guest's memory: one range of host address space, `size` bytes long, whose page i is page i of
+// the memory image. It starts anonymous and zero; restore maps files over parts of it.
+//
+// The guest writes to it at any time: values read from it twice may differ, so read once, check,
+// then use. Safe to share between threads.
+class GuestMemory {
+ public:
+  // `size`: a multiple of the page size from kMinimumSize to kMaximumSize, or ErrorKind
+  // invalid_argument.
+  explicit GuestMemory(Bytes size);
+
+  Bytes size() const noexcept { return mapping_.size(); }
+  std::span<const Region> regions() const noexcept { return {regions_.data(), region_count_}; }
+  // All of it, in the order of the image.
+  std::span<std::byte> host() const noexcept { return mapping_.bytes(); }
+
+  // Host view of the `length` bytes at `address`; nothing unless all of them lie in one region. The
+  // one converter from guest addresses to host pointers.
+  std::optional<std::span<std::byte>> view(GuestAddress address,
+                                           std::uint64_t length) const noexcept;
+
+  // Copies between the guest and the host; false, with nothing copied, when the range is not
+  // guest memory.
+  bool read(GuestAddress address, std::span<std::byte> out) const noexcept;
+  bool write(GuestAddress address, std::span<const std::byte> data) const noexcept;
+
+  template <typename Value>
+  requires std::is_trivially_copyable_v<Value> std::optional<Value> read_value(GuestAddress address)
+  const noexcept {
+    Value value;
+    if (!read(address, std::as_writable_bytes(std::span(&value, 1)))) {
+      return std::nullopt;
+    }
+    return value;
+  }
+  template <typename Value>
+  requires std::is_trivially_copyable_v<Value>
+  bool write_value(GuestAddress address, const Value& value) const noexcept {
+    return write(address, std::as_bytes(std::span(&value, 1)));
+  }
+
+ private:
+  base::Mapping mapping_;
+  std::array<Region, 2> regions_;
+  std::size_t region_count_ = 0;
+};
+
+}  // namespace faasnap::memory
