@@ -6,6 +6,7 @@
 #include <future>
 
 #include "base/error.h"
+#include "base/thread.h"
 
 namespace faasnap::base {
 
@@ -15,7 +16,7 @@ EventLoop::EventLoop(FailureHandler on_failure)
     fail_errno("create epoll");
   }
   watch(wake_.get(), EPOLLIN, [this](std::uint32_t) { wake_.drain(); });
-  thread_ = std::thread([this] { loop(); });
+  thread_ = start_thread("faasnap-loop", [this] { loop(); });
 }
 
 EventLoop::~EventLoop() { stop(); }
