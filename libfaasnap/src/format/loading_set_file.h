@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <faasnap/restore_options.h>
+#include <faasnap/snapshot.h>
+#include <faasnap/units.h>
+
+#include "base/fd.h"
+
+namespace faasnap::format {
+
+// A run of guest pages that goes into the loading set, as planned (FaaSnap, section 4.6).
+struct LoadingRegion {
+  PageRange guest;
+  // The lowest working-set group that a recorded page of the region is in.
+  std::uint32_t lowest_group = 0;
+};
+
+// The same in a file: `guest` has its content at `file_offset`.
+struct LoadingSetRegion {
+  PageRange guest;
+  // A multiple of the page size.
+  Bytes file_offset;
+  std::uint32_t lowest_group = 0;
+  // CRC-32C of the content.
+  std::uint32_t checksum = 0;
+};
+
+// The table that `loading-set` begins with. The regions' data follows it in the same order without
+// a gap, from `data_offset` (a multiple of the page size) to the end of the file.
+struct LoadingSetTable {
+  std::string snapshot_id;
+  // Of the guest.
+  Bytes memory;
+  LoadingSetThresholds thresholds;
+  std::vector<LoadingSetRegion> regions;
+  Bytes data_offset;
+  Bytes file_size;
+  // Of the table itself.
+  std::uint32_t checksum = 0;
+
+  // Pages of data.
+  std::uint64_t pages() const noexcept;
+};
+
+// What a loading set is made of.
+struct LoadingSetInputs {
+  std::string snapshot_id;
+  Bytes memory;
+  LoadingSetThresholds thresholds;
+  // In the order in which they are to be loaded.
+  std::span<const LoadingRegion> regions;
+};
+
+inline constexpr Bytes kMaximumLoadingSetTable{64ULL << 20};
+
+// Writes table and data into the empty file `fd`; the data comes from the memory image. Does not
+// fsync. ErrorKind::invalid_argument for regions that overlap or lie beyond memory.
+LoadingSetTable write_loading_set(const base::UniqueFd& fd, const std::filesystem::path& path,
+                                  const LoadingSetInputs& inputs, const base::UniqueFd& image,
+                                  const std::filesystem::path& image_path,
+                                  const Progress& progress = {});
+
+// Reads and checks the table: regions inside guest memory, none overlapping another, contiguous in
+// the file, which is exactly as long as they demand. Reads no data.
+LoadingSetTable read_loading_set_table(const base::UniqueFd& fd, const std::filesystem::path& path);
+
+// The same for bytes that begin with the table, of a file of `file_size`.
+LoadingSetTable decode_loading_set_table(std::span<const std::byte> bytes, Bytes file_size,
+                                         const std::filesystem::path& path);
+
+// Reads all data; ErrorKind::corrupt names the damaged region.
+void verify_loading_set(const base::UniqueFd& fd, const std::filesystem::path& path,
+                        const LoadingSetTable& table, const Progress& progress = {});
+
+}  // namespace faasnap::format

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <faasnap/units.h>
+
+namespace faasnap::format {
+
+// The content of `working-set`: what a faasnap::WorkingSet is made of.
+struct WorkingSetContent {
+  std::string snapshot_id;
+  Bytes memory;
+  // In the order in which they were recorded; runs of one group sorted by address.
+  std::vector<std::vector<PageRange>> groups;
+};
+
+inline constexpr Bytes kMaximumWorkingSet{128ULL << 20};
+inline constexpr std::size_t kMaximumSnapshotId = 64;
+
+// What makes `content` no working set (a range beyond memory, a page in two groups, an unsorted
+// group, a size that is no number of pages); nothing when it is one.
+std::optional<std::string> defect_of(const WorkingSetContent& content);
+
+// Throws ErrorKind::invalid_argument for content that defect_of finds fault with.
+std::vector<std::byte> encode_working_set(const WorkingSetContent& content);
+
+WorkingSetContent decode_working_set(std::span<const std::byte> bytes,
+                                     const std::filesystem::path& file);
+
+}  // namespace faasnap::format
