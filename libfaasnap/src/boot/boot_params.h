@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "boot/kernel_image.h"
+#include "memory/guest_address.h"
+#include "memory/guest_memory.h"
+
+namespace faasnap::boot {
+
+// Writes the zero page at kZeroPage with its memory map (e820), the command line, and the initramfs
+// (an empty path: none) at the end of low memory. `rsdp`: from write_acpi_tables. Throws
+// ErrorKind::invalid_argument naming the option when the command line is too long or the initramfs
+// does not fit.
+void write_boot_params(const memory::GuestMemory& memory, const LoadedKernel& kernel,
+                       std::string_view command_line, const std::filesystem::path& initramfs,
+                       memory::GuestAddress rsdp);
+
+}  // namespace faasnap::boot
