@@ -1,0 +1,48 @@
+"""Finds and imports function files.
+
+A function NAME is the file NAME.py in the functions folder, which is never on Python's module
+path: a function named json does not hide the standard library's json.
+"""
+
+import importlib.util
+import os
+import re
+import threading
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+
+
+class UnknownFunction(Exception):
+    """There is no function of that name."""
+
+
+class Registry:
+    """The functions of one folder, each imported once, on first use. Usable from any thread."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._modules = {}
+        self._lock = threading.Lock()
+
+    def names(self):
+        return sorted(
+            name[: -len(".py")]
+            for name in os.listdir(self._folder)
+            if name.endswith(".py") and _NAME.match(name[: -len(".py")])
+        )
+
+    def load(self, name):
+        """The module of function `name`; whatever its import raises, this raises."""
+        with self._lock:
+            if name not in self._modules:
+                self._modules[name] = self._import(name)
+            return self._modules[name]
+
+    def _import(self, name):
+        path = os.path.join(self._folder, f"{name}.py")
+        if not _NAME.match(name) or not os.path.isfile(path):
+            raise UnknownFunction(f"unknown function {name!r:.80}")
+        spec = importlib.util.spec_from_file_location(f"faasnap_function_{name}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module

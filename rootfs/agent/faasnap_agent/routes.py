@@ -1,0 +1,84 @@
+"""What the agent answers to each request."""
+
+import json
+import os
+import time
+import traceback
+
+from faasnap_agent.http import HttpError
+from faasnap_agent.registry import UnknownFunction
+
+
+class Routes:
+    """Answers requests with a Runner's functions and the guest's own services. `guest` is None
+    outside a VM: then the requests that act on the machine are refused."""
+
+    def __init__(self, runner, guest):
+        self._runner = runner
+        self._guest = guest
+        self._routes = {
+            "/invoke": ("POST", self._invoke),
+            "/healthz": ("GET", self._healthz),
+            "/poweroff": ("POST", self._poweroff),
+            "/panic": ("POST", self._panic),
+        }
+
+    def answer(self, request):
+        """The reply's JSON value, and what to do once it has been sent (None for nothing)."""
+        started = time.monotonic_ns()
+        if request.path not in self._routes:
+            raise HttpError(404, f"no such path {request.path!r:.80}")
+        method, route = self._routes[request.path]
+        if request.method != method:
+            raise HttpError(405, f"{request.path} takes {method}", headers=(f"Allow: {method}",))
+        if self._guest is not None:
+            self._guest.refresh(request.headers)
+        return route(request, started)
+
+    def _invoke(self, request, started):
+        name = request.query.get("function", "")
+        if not name:
+            raise HttpError(400, "the query lacks function=NAME")
+        params = _parse_params(request.body)
+        try:
+            result, handler_ns = self._runner.invoke(name, params)
+        except UnknownFunction as error:
+            raise HttpError(404, str(error)) from None
+        except ValueError as error:
+            raise HttpError(422, f"{name}: {error}") from error
+        except Exception as error:
+            traceback.print_exc()
+            raise HttpError(500, f"{name}: {type(error).__name__}: {error}") from error
+        timings = {"handler_ns": handler_ns, "total_ns": time.monotonic_ns() - started}
+        return {"result": result, "timings": timings}, None
+
+    def _healthz(self, request, started):
+        health = {
+            "status": "ok",
+            "time_ns": time.clock_gettime_ns(time.CLOCK_REALTIME),
+            "random": os.urandom(16).hex(),
+            "uptime_ns": time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+            "kernel": os.uname().release,
+        }
+        return health, None
+
+    def _poweroff(self, request, started):
+        if self._guest is None:
+            raise HttpError(404, "/poweroff is for agents inside a VM")
+        return {"status": "powering off"}, self._guest.power_off
+
+    def _panic(self, request, started):
+        if self._guest is None or not self._guest.test_mode:
+            raise HttpError(404, "/panic needs faasnap.test=1 on the kernel command line")
+        return {"status": "panicking"}, self._guest.panic
+
+
+def _parse_params(body):
+    """An invocation's parameters: a JSON object; no body at all stands for an empty one."""
+    try:
+        params = json.loads(body) if body else {}
+    except (ValueError, RecursionError) as error:
+        raise HttpError(400, f"the body is not JSON: {error}") from None
+    if not isinstance(params, dict):
+        raise HttpError(400, "the body is not a JSON object")
+    return params

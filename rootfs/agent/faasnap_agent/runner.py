@@ -1,0 +1,61 @@
+"""Runs functions: in the guest for the agent, outside any VM for run_function.py."""
+
+import os
+import random
+import threading
+import time
+
+
+class LazyStore:
+    """Stands for the object store until a function uses it, so that functions which do not never
+    pay for the client."""
+
+    def __init__(self, address):
+        self._address = address
+        self._client = None
+
+    def __getattr__(self, name):
+        if self._client is None:
+            if self._address is None:
+                raise RuntimeError("this function needs an object store and none is configured")
+            from faasnap_agent.store import open_store
+
+            self._client = open_store(self._address)
+        return getattr(self._client, name)
+
+    def close(self):
+        if self._client is not None:
+            from faasnap_agent.store import close_store
+
+            close_store(self._client)
+            self._client = None
+
+
+class Runner:
+    """Invokes the functions of a registry, one at a time: `random` and the libraries' own random
+    number generators are shared by the whole process. Usable from any thread."""
+
+    def __init__(self, registry, store_address):
+        self._registry = registry
+        self._store_address = store_address
+        self._turn = threading.Lock()
+
+    def preload(self, name):
+        """Imports function `name`, and the store's client if the function says that it uses it."""
+        if getattr(self._registry.load(name), "USES_STORE", False):
+            import faasnap_agent.store  # noqa: F401
+
+    def invoke(self, name, params):
+        """The function's result and the nanoseconds spent inside its handler. Raises what the
+        handler raises, and UnknownFunction."""
+        with self._turn:
+            handle = self._registry.load(name).handle
+            random.seed(os.urandom(32))
+            # A connection of its own for every invocation: none is open while a snapshot is taken.
+            store = LazyStore(self._store_address)
+            try:
+                started = time.monotonic_ns()
+                result = handle(params, store)
+                return result, time.monotonic_ns() - started
+            finally:
+                store.close()

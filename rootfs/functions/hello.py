@@ -1,0 +1,7 @@
+"""hello: does nothing but answer."""
+
+from faasnap_agent.params import text
+
+
+def handle(params, store):
+    return {"message": f"Hello, {text(params, 'name', 'world')}!"}
