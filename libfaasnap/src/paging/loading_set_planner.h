@@ -1,0 +1,23 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <faasnap/restore_options.h>
+#include <faasnap/working_set.h>
+
+#include "format/loading_set_file.h"
+
+namespace faasnap::paging {
+
+// Chooses the regions of the loading set (FaaSnap, sections 4.6 and 4.7): pages that were recorded
+// and are not zero; regions that touch or are less than `merge_gap_pages` apart are merged, with
+// the pages between them; regions of fewer than `minimum_pages` recorded non-zero pages are left
+// out; the rest is sorted by (group, address), where a region's group is the lowest of its pages'.
+//
+// `nonzero`: sorted, disjoint. Pure.
+std::vector<format::LoadingRegion> plan_loading_set(const WorkingSet& working_set,
+                                                    std::span<const PageRange> nonzero,
+                                                    const LoadingSetThresholds& thresholds);
+
+}  // namespace faasnap::paging

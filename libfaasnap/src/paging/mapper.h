@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+
+#include <faasnap/restore_options.h>
+
+#include "memory/guest_memory.h"
+#include "paging/files.h"
+
+namespace faasnap::paging {
+
+// Maps the plan's files over `memory`, which must be as its constructor left it: anonymous and
+// untouched. Private mappings: the guest's writes never reach the files. Returns how many mappings
+// were made; the anonymous base that guest memory starts as is not one of them.
+//
+// With the setting faasnap the memory-file mappings are marked MADV_RANDOM: a fault outside the
+// loading set reads its page and not the device's read-ahead window, which may be megabytes. With
+// lazy and cached the kernel's read-ahead stays as the host has set it.
+//
+// Throws when a mapping or a hint fails, or ErrorKind::invalid_argument for a plan that does not
+// fit `memory` or names a file that `files` lacks; `memory` is then in parts mapped and must be
+// thrown away.
+std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files);
+
+}  // namespace faasnap::paging

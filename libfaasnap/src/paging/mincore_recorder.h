@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <thread>
+#include <vector>
+
+#include <faasnap/working_set.h>
+
+#include "base/fd.h"
+#include "paging/files.h"
+#include "paging/residency.h"
+
+namespace faasnap::paging {
+
+// Host page recording (FaaSnap, section 4.4): a thread watches which pages of the memory file come
+// into the page cache, and closes a group whenever their number has grown by `group_pages`.
+//
+// It polls, every quarter of a millisecond while the number grows: a group can be larger than
+// asked when the guest is faster. Pages that are resident when it starts belong to the first group.
+class MincoreRecorder {
+ public:
+  // The file must outlive the recorder. Throws ErrorKind::unsupported for a file system that keeps
+  // its files in memory, where residency says nothing about use, and ErrorKind::permission as
+  // FileResidency does.
+  MincoreRecorder(const FileRef& memory_file, Bytes memory, std::uint64_t group_pages);
+  ~MincoreRecorder();
+  MincoreRecorder(const MincoreRecorder&) = delete;
+  MincoreRecorder& operator=(const MincoreRecorder&) = delete;
+
+  // Stops the thread, looks once more and returns the groups; throws what went wrong while
+  // recording. Call once.
+  std::vector<WorkingSet::Group> finish();
+
+ private:
+  void poll();
+  std::uint64_t growth();
+  void scan();
+
+  FileRef file_;
+  Bytes memory_;
+  std::uint64_t group_pages_;
+  FileResidency residency_;
+  std::vector<bool> seen_;
+  std::vector<WorkingSet::Group> groups_;
+  std::exception_ptr failure_;
+  base::EventFd stop_;
+  std::thread thread_;
+};
+
+}  // namespace faasnap::paging
