@@ -1,0 +1,69 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/fd.h"
+#include "uring/ring.h"
+#include "virtio/block/block_request.h"
+#include "virtio/device.h"
+
+namespace faasnap::virtio {
+
+// A read-only disk (virtio 1.2, section 5.2) whose content is a file. Reads go through io_uring
+// straight into the guest's buffers, many at a time, and through the page cache, which all VMs with
+// the same image share. A write, and any request beyond the end, is answered with an I/O error; a
+// flush succeeds at once.
+class BlockDevice final : public Device {
+ public:
+  // `image`, open for reading, is of `path` (for messages), and its size a multiple of 512 bytes
+  // (ErrorKind::invalid_argument). `serial` is what the guest reads as the disk's serial number, at
+  // most 20 bytes of it. May be made on any thread; `loop` must outlive it. Throws
+  // ErrorKind::unsupported without io_uring.
+  BlockDevice(base::EventLoop& loop, base::UniqueFd image, const std::filesystem::path& path,
+              std::string serial);
+  // On the loop's thread, or after it has stopped.
+  ~BlockDevice() override;
+
+  std::string_view name() const noexcept override { return "virtio-blk"; }
+  std::uint32_t type() const noexcept override { return 2; }
+  std::uint64_t features() const noexcept override;
+  std::span<const std::uint16_t> queue_sizes() const noexcept override;
+  std::span<const std::byte> config() const noexcept override { return config_; }
+  void activate(std::span<Queue> queues, std::uint64_t features) override;
+  void notify(std::size_t index) override;
+  void drain() override;
+  void resume() override;
+  void reset() noexcept override;
+  void save(base::ByteWriter& state) const override;
+  void restore(base::ByteReader& state) override;
+
+ private:
+  void start_available();
+  void start(BlockRequest& request);
+  void submit_read(BlockRequest& request);
+  void take_completions();
+  void on_read(BlockRequest& request, std::int32_t result);
+  void finish(BlockRequest& request, BlockStatus status);
+  void wait_for_reads();
+
+  base::EventLoop& loop_;
+  base::UniqueFd image_;
+  std::uint64_t sectors_ = 0;
+  std::string serial_;
+  std::array<std::byte, 24> config_{};
+  Queue* queue_ = nullptr;
+  bool drained_ = false;
+  // One per queue entry; free_ holds those not in use.
+  std::vector<BlockRequest> requests_;
+  std::vector<BlockRequest*> free_;
+  base::EventFd completed_;
+  uring::Ring ring_;  // last: its destructor waits for reads that use the members above
+};
+
+}  // namespace faasnap::virtio

@@ -1,0 +1,14 @@
+#pragma once
+
+namespace faasnap::virtio {
+
+// The interrupt line of one device. The machine connects it to the guest's interrupt controller;
+// tests count.
+class Interrupt {
+ public:
+  virtual ~Interrupt() = default;
+  // Asserts the line once (an edge). From any thread.
+  virtual void trigger() noexcept = 0;
+};
+
+}  // namespace faasnap::virtio

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <faasnap/log.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/event_loop.h"
+#include "base/fd.h"
+#include "memory/guest_memory.h"
+#include "virtio/device.h"
+#include "virtio/interrupt.h"
+#include "virtio/queue.h"
+
+namespace faasnap::virtio {
+
+// Size of the window of guest physical addresses that a device takes.
+inline constexpr std::uint64_t kMmioWindowSize = 0x1000;
+
+// Offsets within the window that the machine has to know.
+inline constexpr std::uint64_t kMmioQueueNotify = 0x50;
+inline constexpr std::uint64_t kMmioInterruptStatus = 0x60;
+inline constexpr std::uint64_t kMmioInterruptAck = 0x64;
+
+// The registers of one device as virtio 1.2 section 4.2 defines them (MMIO transport, version 2),
+// device status, feature negotiation and queue set-up, and the saved form of all that.
+//
+// Owns its device. Everything is for the thread of `loop` (or any thread once it has stopped),
+// except the functions marked otherwise. `loop`, `memory` and `interrupt` must outlive it.
+class MmioTransport final : private QueueOwner {
+ public:
+  MmioTransport(base::EventLoop& loop, const memory::GuestMemory& memory,
+                std::unique_ptr<Device> device, Interrupt& interrupt, LogSink log);
+  ~MmioTransport() override;
+  MmioTransport(const MmioTransport&) = delete;
+  MmioTransport& operator=(const MmioTransport&) = delete;
+
+  // A guest's access at `offset` within the window, of 1, 2, 4 or 8 bytes. What the specification
+  // does not allow reads as zero and is ignored when written. Throws only when the host runs out of
+  // descriptors or memory.
+  void read(std::uint64_t offset, std::span<std::byte> out);
+  void write(std::uint64_t offset, std::span<const std::byte> data);
+
+  // The registers InterruptStatus (read) and InterruptACK (write), from any thread: a vCPU answers
+  // the guest's interrupt handler without a detour over the loop.
+  std::uint32_t interrupt_status() const noexcept { return interrupt_status_.load(); }
+  void acknowledge_interrupt(std::uint32_t bits) noexcept { interrupt_status_.fetch_and(~bits); }
+
+  // Any thread: the number of queues is fixed, and so are the eventfds.
+  std::size_t queue_count() const noexcept { return queue_states_.size(); }
+  // Signalled in place of a write of `queue` to QueueNotify, by the machine's choice (ioeventfd).
+  const base::EventFd& notifier(std::size_t queue) const { return notifiers_[queue]; }
+
+  const Device& device() const noexcept { return *device_; }
+  // True while the driver has the device running.
+  bool active() const noexcept { return active_; }
+
+  // Waits until every request in flight is completed and starts no more; the vCPUs stand still.
+  void drain();
+  // Goes on after drain or restore: looks at all queues again, as notifications may have been lost,
+  // and repeats an interrupt that has not been acknowledged.
+  void resume();
+
+  // The state of transport and device; only after drain.
+  std::vector<std::byte> save() const;
+  // Takes over what save() returned; only before the guest's first access. Leaves the transport
+  // drained. The guest's memory need not be loaded yet. Throws ErrorKind::corrupt, with nothing
+  // changed, when `state` is not valid or is not for this device. Reads exactly its own state.
+  void restore(base::ByteReader& state);
+
+ private:
+  struct QueueState {
+    QueueLayout layout;
+    bool ready = false;
+  };
+  // What the registers hold, apart from the interrupt status.
+  struct Registers {
+    std::uint32_t status = 0;
+    std::uint32_t device_feature_select = 0;
+    std::uint32_t driver_feature_select = 0;
+    std::uint32_t queue_select = 0;
+    std::uint64_t driver_features = 0;
+  };
+  struct SavedState;
+
+  void on_used_buffers() noexcept override;
+  void on_fault(const std::string& reason) noexcept override;
+
+  std::uint64_t offered_features() const noexcept;
+  std::uint32_t read_register(std::uint64_t offset) const noexcept;
+  void write_register(std::uint64_t offset, std::uint32_t value);
+  void write_queue_register(std::uint64_t offset, std::uint32_t value);
+  void write_driver_features(std::uint32_t value) noexcept;
+  void write_status(std::uint32_t value);
+  bool features_acceptable() const noexcept;
+  void activate();
+  void start_queues(std::span<const std::uint16_t> positions);
+  void reset() noexcept;
+  void notify(std::uint32_t queue);
+  void raise(std::uint32_t bit) noexcept;
+  SavedState parse(base::ByteReader& state) const;
+  QueueState* selected_queue() noexcept;
+  const QueueState* selected_queue() const noexcept;
+
+  base::EventLoop& loop_;
+  const memory::GuestMemory& memory_;
+  std::unique_ptr<Device> device_;
+  Interrupt& interrupt_;
+  LogSink log_;
+  unsigned faults_logged_ = 0;
+
+  Registers registers_;
+  std::atomic<std::uint32_t> interrupt_status_{0};
+  std::vector<QueueState> queue_states_;
+  std::vector<base::EventFd> notifiers_;
+  // In use while active_; never resized then, the device holds on to it.
+  std::vector<Queue> queues_;
+  bool active_ = false;
+  bool drained_ = false;
+};
+
+}  // namespace faasnap::virtio
