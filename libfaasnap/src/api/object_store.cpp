@@ -1,0 +1,112 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <faasnap/object_store.h>
+
+#include "api/object_path.h"
+#include "base/error.h"
+#include "base/file.h"
+
+namespace faasnap {
+namespace {
+
+// A file that becomes the object by being renamed, or is removed. No key's file begins with '.'.
+// Not fsynced: after a crash of the host an object may be the one before, or missing; the store
+// holds inputs that can be made again and outputs of functions that can be run again.
+class PendingObject {
+ public:
+  explicit PendingObject(const std::filesystem::path& directory) {
+    std::uint64_t random[2];
+    if (::getrandom(random, sizeof(random), 0) != sizeof(random)) {
+      base::fail_errno("get random bytes");
+    }
+    path_ = directory / fmt::format(".new-{:016x}{:016x}", random[0], random[1]);
+    fd_ = base::open_file(path_, O_WRONLY | O_CREAT | O_EXCL);
+  }
+  ~PendingObject() {
+    if (!path_.empty()) {
+      ::unlink(path_.c_str());
+    }
+  }
+  PendingObject(const PendingObject&) = delete;
+  PendingObject& operator=(const PendingObject&) = delete;
+
+  void write(std::span<const std::byte> value) const { base::write_exact(fd_, value, 0, path_); }
+
+  void publish(const std::filesystem::path& target) {
+    if (::rename(path_.c_str(), target.c_str()) != 0) {
+      base::fail_errno("rename", target);
+    }
+    path_.clear();
+  }
+
+ private:
+  std::filesystem::path path_;
+  base::UniqueFd fd_;
+};
+
+void make_directories(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) {
+    base::fail_errno("create directory", path, error.value());
+  }
+}
+
+}  // namespace
+
+ObjectStore::ObjectStore(std::filesystem::path directory) : directory_(std::move(directory)) {
+  make_directories(directory_);
+}
+
+std::optional<std::vector<std::byte>> ObjectStore::get(std::string_view key) const {
+  try {
+    return base::read_file(directory_ / api::object_path(key), kMaximumValue);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::not_found) {
+      return std::nullopt;
+    }
+    throw;
+  }
+}
+
+void ObjectStore::set(std::string_view key, std::span<const std::byte> value) {
+  const auto target = directory_ / api::object_path(key);
+  if (value.size() > kMaximumValue.value) {
+    base::fail(
+        ErrorKind::invalid_argument, "store object", target,
+        fmt::format("value of {} bytes, expected at most {}", value.size(), kMaximumValue.value));
+  }
+  make_directories(target.parent_path());
+  PendingObject pending(directory_);
+  pending.write(value);
+  pending.publish(target);
+}
+
+bool ObjectStore::remove(std::string_view key) {
+  const auto target = directory_ / api::object_path(key);
+  if (::unlink(target.c_str()) == 0) {
+    return true;
+  }
+  if (errno == ENOENT) {
+    return false;
+  }
+  base::fail_errno("remove object", target);
+}
+
+std::optional<Bytes> ObjectStore::size(std::string_view key) const {
+  const auto target = directory_ / api::object_path(key);
+  std::error_code error;
+  const auto size = std::filesystem::file_size(target, error);
+  if (!error) {
+    return Bytes{size};
+  }
+  if (error == std::errc::no_such_file_or_directory) {
+    return std::nullopt;
+  }
+  base::fail_errno("stat object", target, error.value());
+}
+
+}  // namespace faasnap

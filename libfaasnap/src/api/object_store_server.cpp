@@ -1,0 +1,216 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+#include <faasnap/object_store.h>
+
+#include "api/resp_session.h"
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace faasnap {
+namespace {
+
+// Signals are for the caller's threads; SIGPIPE is for nobody (ObjectFile::send).
+void block_signals() {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+template <typename Function>
+std::thread start_thread(Function function) {
+  try {
+    return std::thread([function = std::move(function)] {
+      block_signals();
+      function();
+    });
+  } catch (const std::system_error& error) {
+    base::fail_errno("start thread", {}, error.code().value());
+  }
+}
+
+base::UniqueFd bind_socket(const std::filesystem::path& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string& name = path.native();
+  if (name.empty() || name.size() >= sizeof(address.sun_path)) {
+    base::fail(ErrorKind::invalid_argument, "listen", path,
+               fmt::format("path of {} bytes, expected 1 to {}", name.size(),
+                           sizeof(address.sun_path) - 1));
+  }
+  name.copy(address.sun_path, name.size());
+  base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  // The mode given to the socket before bind is what its file is created with.
+  if (!fd || ::fchmod(fd.get(), S_IRUSR | S_IWUSR) != 0) {
+    base::fail_errno("create socket", path);
+  }
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    base::fail_errno("listen", path, errno == EADDRINUSE ? EEXIST : errno);
+  }
+  if (::listen(fd.get(), static_cast<int>(ObjectStoreServer::kMaximumClients)) != 0) {
+    const int error_number = errno;
+    ::unlink(path.c_str());
+    base::fail_errno("listen", path, error_number);
+  }
+  return fd;
+}
+
+}  // namespace
+
+class ObjectStoreServer::Impl {
+ public:
+  explicit Impl(ObjectStore store) : store_(std::move(store)) {}
+  ~Impl();
+
+  void serve(GuestStream stream);
+  void listen(const std::filesystem::path& path);
+
+ private:
+  struct Connection {
+    explicit Connection(GuestStream s) : stream(std::move(s)) {}
+    std::optional<GuestStream> stream;
+    bool ended = false;
+    std::thread thread;
+  };
+  struct Listener {
+    std::filesystem::path path;
+    base::UniqueFd fd;
+    std::thread thread;
+  };
+
+  // Values under way in all connections; with the parser's own buffer, memory is twice that.
+  static constexpr Bytes kBudget = ObjectStore::kMaximumValue;
+
+  void run(Connection& connection) noexcept;
+  void accept_loop(int listener) noexcept;
+  void join_ended();
+
+  const ObjectStore store_;
+  api::ByteBudget budget_{kBudget};
+  base::EventFd stop_;
+  // Guards what follows, and the presence of each connection's stream.
+  std::mutex mutex_;
+  std::list<Connection> connections_;
+  std::list<Listener> listeners_;
+};
+
+ObjectStoreServer::Impl::~Impl() {
+  stop_.signal();
+  budget_.close();
+  for (Listener& listener : listeners_) {
+    listener.thread.join();
+    ::unlink(listener.path.c_str());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Connection& connection : connections_) {
+      if (connection.stream) {
+        ::shutdown(connection.stream->descriptor(), SHUT_RDWR);
+      }
+    }
+  }
+  for (Connection& connection : connections_) {
+    connection.thread.join();
+  }
+}
+
+void ObjectStoreServer::Impl::serve(GuestStream stream) {
+  const std::lock_guard lock(mutex_);
+  join_ended();
+  if (connections_.size() >= kMaximumClients) {
+    static constexpr std::string_view kFull = "-ERR max number of clients reached\r\n";
+    ::send(stream.descriptor(), kFull.data(), kFull.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return;
+  }
+  Connection& connection = connections_.emplace_back(std::move(stream));
+  try {
+    connection.thread = start_thread([this, &connection] { run(connection); });
+  } catch (...) {
+    connections_.pop_back();
+    throw;
+  }
+}
+
+// A connection's last act is to end under the lock, so that this waits for no more than a return.
+void ObjectStoreServer::Impl::join_ended() {
+  for (auto connection = connections_.begin(); connection != connections_.end();) {
+    if (connection->ended) {
+      connection->thread.join();
+      connection = connections_.erase(connection);
+    } else {
+      ++connection;
+    }
+  }
+}
+
+void ObjectStoreServer::Impl::run(Connection& connection) noexcept {
+  try {
+    api::RespSession(store_, *connection.stream, budget_).run();
+  } catch (const std::exception&) {
+    // A client that misbehaves or goes away loses its connection, and nothing else happens.
+  }
+  const std::lock_guard lock(mutex_);
+  connection.stream.reset();
+  connection.ended = true;
+}
+
+void ObjectStoreServer::Impl::listen(const std::filesystem::path& path) {
+  base::UniqueFd fd = bind_socket(path);
+  const std::lock_guard lock(mutex_);
+  Listener& listener = listeners_.emplace_back();
+  listener.path = path;
+  listener.fd = std::move(fd);
+  try {
+    listener.thread = start_thread([this, &listener] { accept_loop(listener.fd.get()); });
+  } catch (...) {
+    listeners_.pop_back();
+    ::unlink(path.c_str());
+    throw;
+  }
+}
+
+void ObjectStoreServer::Impl::accept_loop(int listener) noexcept {
+  // How long to leave clients in the queue when a descriptor or a thread could not be had.
+  static constexpr int kRetryMilliseconds = 50;
+  pollfd entries[] = {{stop_.get(), POLLIN, 0}, {listener, POLLIN, 0}};
+  for (;;) {
+    base::retry_eintr([&] { return ::poll(entries, 2, -1); });
+    if (entries[0].revents != 0) {
+      return;
+    }
+    base::UniqueFd client(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    if (!client) {
+      ::poll(entries, 1, kRetryMilliseconds);
+      continue;
+    }
+    try {
+      serve(GuestStream(client.release()));
+    } catch (const std::exception&) {
+      ::poll(entries, 1, kRetryMilliseconds);
+    }
+  }
+}
+
+ObjectStoreServer::ObjectStoreServer(ObjectStore store)
+    : impl_(std::make_unique<Impl>(std::move(store))) {}
+ObjectStoreServer::~ObjectStoreServer() = default;
+
+void ObjectStoreServer::serve(GuestStream stream) { impl_->serve(std::move(stream)); }
+
+void ObjectStoreServer::listen(const std::filesystem::path& socket) { impl_->listen(socket); }
+
+}  // namespace faasnap

@@ -1,0 +1,59 @@
+#include "api/agent_client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "api/deadline.h"
+#include "api/http_client.h"
+#include "base/error.h"
+
+namespace faasnap::api {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr const char* kOperation = "wait for the guest's agent";
+// A guest whose vsock driver is not up yet answers nothing at all.
+constexpr Nanoseconds kConnectTimeout = milliseconds(250);
+constexpr Nanoseconds kReplyTimeout = std::chrono::seconds(5);
+constexpr Nanoseconds kFirstPause = milliseconds(1);
+constexpr Nanoseconds kLongestPause = milliseconds(20);
+
+HttpResponse ask(const AgentSite& site, const Deadline& deadline) {
+  GuestStream stream = site.connect(deadline.remaining_at_most(kConnectTimeout, kOperation));
+  return http_exchange(stream, {"GET", "/healthz", ""},
+                       deadline.remaining_at_most(kReplyTimeout, kOperation));
+}
+
+}  // namespace
+
+std::string wait_until_ready(const AgentSite& site, Nanoseconds timeout) {
+  const Deadline deadline(timeout);
+  std::string last_failure;
+  for (Nanoseconds pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
+    if (const std::string reason = site.ended(); !reason.empty()) {
+      base::fail(ErrorKind::guest, kOperation, {}, reason);
+    }
+    try {
+      HttpResponse response = ask(site, deadline);
+      if (response.status == 200) {
+        return std::move(response.body);
+      }
+      last_failure = fmt::format("it answered with status {}", response.status);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::guest && error.kind() != ErrorKind::timeout) {
+        throw;
+      }
+      last_failure = error.what();
+    }
+    try {
+      std::this_thread::sleep_for(deadline.remaining_at_most(pause, kOperation));
+    } catch (const Error& error) {
+      base::fail(error.kind(), kOperation, {}, fmt::format("no answer in time; {}", last_failure));
+    }
+  }
+}
+
+}  // namespace faasnap::api

@@ -1,0 +1,48 @@
+#include "api/object_path.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include <faasnap/object_store.h>
+
+#include "base/error.h"
+
+namespace faasnap::api {
+namespace {
+
+// Below NAME_MAX (255) with room for an escape and the '~'.
+constexpr std::size_t kMaximumName = 200;
+
+bool is_plain(char byte, bool first) {
+  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+         (byte >= '0' && byte <= '9') || byte == '-' || byte == '_' || (byte == '.' && !first);
+}
+
+}  // namespace
+
+std::filesystem::path object_path(std::string_view key) {
+  if (key.empty() || key.size() > ObjectStore::kMaximumKey) {
+    base::fail(
+        ErrorKind::invalid_argument, "object store", {},
+        fmt::format("key of {} bytes, expected 1 to {}", key.size(), ObjectStore::kMaximumKey));
+  }
+  std::string path;
+  std::size_t length = 0;  // of the last name
+  for (const char byte : key) {
+    if (length >= kMaximumName) {
+      path += "~/";
+      length = 0;
+    }
+    const std::size_t before = path.size();
+    if (is_plain(byte, length == 0)) {
+      path += byte;
+    } else {
+      path += fmt::format("%{:02X}", static_cast<unsigned char>(byte));
+    }
+    length += path.size() - before;
+  }
+  return path;
+}
+
+}  // namespace faasnap::api
