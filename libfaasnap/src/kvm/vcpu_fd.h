@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/bytes.h"
@@ -63,6 +64,7 @@ class VcpuFd {
   std::uint64_t pre_fault(memory::GuestAddress address, std::uint64_t size);
 
  private:
+  void set_cpuid(std::span<const kvm_cpuid_entry2> entries);
   Exit decode_exit();
   IoExit io_exit() const;
 
@@ -70,9 +72,8 @@ class VcpuFd {
   base::Mapping shared_;  // struct kvm_run and what follows it
   kvm_run* run_ = nullptr;
   unsigned id_ = 0;
-  std::vector<kvm_cpuid_entry2> cpuid_;
-  std::vector<std::uint32_t> msrs_;  // to be saved
-  std::vector<kvm_cpuid_entry2> supported_cpuid_;
+  std::vector<kvm_cpuid_entry2> cpuid_;  // as set, without the bits that KVM keeps current
+  std::vector<std::uint32_t> msrs_;      // to be saved
   bool scales_tsc_ = false;
 };
 

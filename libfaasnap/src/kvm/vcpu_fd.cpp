@@ -1,0 +1,164 @@
+#include "kvm/vcpu_fd.h"
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "base/error.h"
+#include "kvm/cpuid.h"
+#include "kvm/ioctl.h"
+#include "kvm/vcpu_msrs.h"
+
+// Linux 6.11; older headers lack them.
+#ifndef KVM_CAP_PRE_FAULT_MEMORY
+#define KVM_CAP_PRE_FAULT_MEMORY 236
+#define KVM_PRE_FAULT_MEMORY _IOWR(KVMIO, 0xd5, struct kvm_pre_fault_memory)
+struct kvm_pre_fault_memory {
+  __u64 gpa;
+  __u64 size;
+  __u64 flags;
+  __u64 padding[5];
+};
+#endif
+
+namespace faasnap::kvm {
+namespace {
+
+constexpr std::uint64_t kFastStrings = 1;               // IA32_MISC_ENABLE bit 0
+constexpr std::uint64_t kMtrrsOnWriteBack = 0x800 | 6;  // IA32_MTRR_DEF_TYPE
+
+int create_vcpu(const VmFd& vm, unsigned id) {
+  return checked_ioctl(vm.fd(), KVM_CREATE_VCPU, std::uintptr_t{id}, "KVM_CREATE_VCPU");
+}
+
+// What firmware leaves behind on every processor: without the first, Linux forgoes the fast string
+// instructions; without the second it takes all memory for uncached.
+void set_firmware_msrs(int vcpu_fd) {
+  const std::array<std::uint32_t, 1> misc_enable = {kMsrMiscEnable};
+  std::vector<kvm_msr_entry> msrs = read_msrs(vcpu_fd, misc_enable);
+  for (kvm_msr_entry& msr : msrs) {
+    msr.data |= kFastStrings;
+  }
+  kvm_msr_entry mtrrs{};
+  mtrrs.index = kMsrMtrrDefaultType;
+  mtrrs.data = kMtrrsOnWriteBack;
+  msrs.push_back(mtrrs);
+  write_msrs(vcpu_fd, msrs);
+}
+
+kvm_segment to_kvm_segment(const BootSegment& boot) {
+  const std::uint64_t descriptor = boot.descriptor;
+  const auto field = [&](unsigned shift, std::uint64_t mask) {
+    return static_cast<std::uint8_t>((descriptor >> shift) & mask);
+  };
+  kvm_segment segment{};
+  segment.selector = boot.selector;
+  segment.base = ((descriptor >> 16) & 0xffffff) | ((descriptor >> 32) & 0xff000000);
+  segment.limit =
+      static_cast<std::uint32_t>((descriptor & 0xffff) | ((descriptor >> 32) & 0xf0000));
+  segment.type = field(40, 0xf);
+  segment.s = field(44, 1);
+  segment.dpl = field(45, 3);
+  segment.present = field(47, 1);
+  segment.avl = field(52, 1);
+  segment.l = field(53, 1);
+  segment.db = field(54, 1);
+  segment.g = field(55, 1);
+  if (segment.g != 0) {
+    segment.limit = (segment.limit << 12) | 0xfff;
+  }
+  return segment;
+}
+
+}  // namespace
+
+VcpuFd::VcpuFd(const System& system, const VmFd& vm, unsigned id, unsigned vcpu_count)
+    : fd_(create_vcpu(vm, id)),
+      shared_(base::Mapping::file(fd_, 0,
+                                  Bytes{static_cast<std::uint64_t>(system.vcpu_mmap_size())},
+                                  PROT_READ | PROT_WRITE, MAP_SHARED)),
+      run_(reinterpret_cast<kvm_run*>(shared_.data())),
+      id_(id),
+      cpuid_(make_cpuid(system.supported_cpuid(), id, vcpu_count,
+                        system.extension(KVM_CAP_TSC_DEADLINE_TIMER) != 0)),
+      msrs_(msrs_to_save(system)),
+      scales_tsc_(system.extension(KVM_CAP_TSC_CONTROL) != 0) {
+  set_cpuid(cpuid_);
+  set_firmware_msrs(fd_.get());
+}
+
+void VcpuFd::set_cpuid(std::span<const kvm_cpuid_entry2> entries) {
+  std::vector<std::byte> buffer(sizeof(kvm_cpuid2) + entries.size_bytes());
+  const auto count = static_cast<std::uint32_t>(entries.size());
+  std::memcpy(buffer.data() + offsetof(kvm_cpuid2, nent), &count, sizeof(count));
+  std::memcpy(buffer.data() + sizeof(kvm_cpuid2), entries.data(), entries.size_bytes());
+  checked_ioctl(fd_.get(), KVM_SET_CPUID2, buffer.data(), "KVM_SET_CPUID2");
+}
+
+Exit VcpuFd::run() {
+  if (::ioctl(fd_.get(), KVM_RUN, 0) == 0) {
+    return decode_exit();
+  }
+  if (errno == EINTR || errno == EAGAIN) {
+    return Interrupted{};
+  }
+  return InternalError{std::string("KVM_RUN: ") + std::strerror(errno)};
+}
+
+Exit VcpuFd::complete_pending_io() {
+  set_immediate_exit(true);
+  Exit exit = run();
+  set_immediate_exit(false);
+  return exit;
+}
+
+void VcpuFd::set_immediate_exit(bool value) noexcept {
+  std::atomic_ref(run_->immediate_exit).store(value ? 1 : 0, std::memory_order_relaxed);
+}
+
+void VcpuFd::set_boot_state(const BootRegisters& boot) {
+  kvm_sregs sregs{};
+  checked_ioctl(fd_.get(), KVM_GET_SREGS, &sregs, "KVM_GET_SREGS");
+  sregs.cs = to_kvm_segment(boot.code);
+  sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = to_kvm_segment(boot.data);
+  sregs.tr = to_kvm_segment(boot.task);
+  sregs.gdt.base = boot.gdt_base;
+  sregs.gdt.limit = boot.gdt_limit;
+  sregs.idt = {};
+  sregs.cr0 = boot.cr0;
+  sregs.cr3 = boot.cr3;
+  sregs.cr4 = boot.cr4;
+  sregs.efer = boot.efer;
+  checked_ioctl(fd_.get(), KVM_SET_SREGS, &sregs, "KVM_SET_SREGS");
+
+  kvm_regs regs{};
+  regs.rip = boot.rip;
+  regs.rsp = boot.rsp;
+  regs.rsi = boot.rsi;
+  regs.rflags = 2;  // the bit that is always set
+  checked_ioctl(fd_.get(), KVM_SET_REGS, &regs, "KVM_SET_REGS");
+}
+
+void VcpuFd::notify_guest_paused() noexcept { ::ioctl(fd_.get(), KVM_KVMCLOCK_CTRL, 0); }
+
+std::uint64_t VcpuFd::pre_fault(memory::GuestAddress address, std::uint64_t size) {
+  kvm_pre_fault_memory range{};
+  range.gpa = address.value;
+  range.size = size;
+  if (::ioctl(fd_.get(), KVM_PRE_FAULT_MEMORY, &range) < 0 && errno != EINTR && errno != EAGAIN) {
+    base::fail_errno("KVM_PRE_FAULT_MEMORY", kDevice, errno == ENOTTY ? EOPNOTSUPP : errno);
+  }
+  return size - range.size;
+}
+
+bool supports_pre_fault(const System& system) noexcept {
+  return system.extension(KVM_CAP_PRE_FAULT_MEMORY) != 0;
+}
+
+}  // namespace faasnap::kvm
