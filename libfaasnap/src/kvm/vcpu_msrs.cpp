@@ -44,9 +44,11 @@ bool is_left_out(std::uint32_t index) {
 
 // A struct kvm_msrs with room for its entries.
 struct MsrBatch {
-  kvm_msrs header;
-  kvm_msr_entry entries[kMsrsPerCall];
+  std::uint32_t count = 0;
+  std::uint32_t padding = 0;
+  kvm_msr_entry entries[kMsrsPerCall] = {};
 };
+static_assert(offsetof(MsrBatch, entries) == sizeof(kvm_msrs));
 
 std::uint32_t batch_size(std::size_t remaining) {
   return static_cast<std::uint32_t>(std::min(remaining, kMsrsPerCall));
@@ -77,28 +79,28 @@ std::vector<std::uint32_t> msrs_to_save(const System& system) {
 std::vector<kvm_msr_entry> read_msrs(int vcpu_fd, std::span<const std::uint32_t> indices) {
   std::vector<kvm_msr_entry> values;
   while (!indices.empty()) {
-    MsrBatch batch{};
-    batch.header.nmsrs = batch_size(indices.size());
-    for (std::uint32_t i = 0; i < batch.header.nmsrs; ++i) {
+    MsrBatch batch;
+    batch.count = batch_size(indices.size());
+    for (std::uint32_t i = 0; i < batch.count; ++i) {
       batch.entries[i].index = indices[i];
     }
     const auto done =
         static_cast<std::size_t>(checked_ioctl(vcpu_fd, KVM_GET_MSRS, &batch, "KVM_GET_MSRS"));
     values.insert(values.end(), batch.entries, batch.entries + done);
     // KVM stops in front of the first that it cannot read.
-    indices = indices.subspan(done < batch.header.nmsrs ? done + 1 : done);
+    indices = indices.subspan(done < batch.count ? done + 1 : done);
   }
   return values;
 }
 
 void write_msrs(int vcpu_fd, std::span<const kvm_msr_entry> msrs) {
   while (!msrs.empty()) {
-    MsrBatch batch{};
-    batch.header.nmsrs = batch_size(msrs.size());
-    std::copy_n(msrs.begin(), batch.header.nmsrs, batch.entries);
+    MsrBatch batch;
+    batch.count = batch_size(msrs.size());
+    std::copy_n(msrs.begin(), batch.count, batch.entries);
     const auto done =
         static_cast<std::size_t>(checked_ioctl(vcpu_fd, KVM_SET_MSRS, &batch, "KVM_SET_MSRS"));
-    const bool refused = done < batch.header.nmsrs;
+    const bool refused = done < batch.count;
     if (refused && !has_value(vcpu_fd, msrs[done])) {
       base::fail(ErrorKind::version, "KVM_SET_MSRS", kDevice,
                  fmt::format("this host does not take model-specific register {:#x} = {:#x}",
