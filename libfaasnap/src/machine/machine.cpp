@@ -1,0 +1,316 @@
+#include "machine/machine.h"
+
+#include <fmt/format.h>
+
+#include <future>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "boot/acpi.h"
+#include "boot/boot_params.h"
+#include "boot/initial_state.h"
+#include "boot/kernel_image.h"
+#include "boot/layout.h"
+#include "virtio/block/block_device.h"
+
+namespace faasnap::machine {
+namespace {
+
+constexpr unsigned kMaximumVcpus = 8;
+constexpr std::uint32_t kMinimumCid = 3;  // lower ones are the hypervisor's and the host's
+constexpr unsigned kSocketSlot = 0;
+constexpr unsigned kDiskSlot = 1;
+
+MachineShape checked(const MachineShape& shape) {
+  const auto reject = [](const std::string& reason) {
+    base::fail(ErrorKind::invalid_argument, "create virtual machine", {}, reason);
+  };
+  if (shape.vcpus < 1 || shape.vcpus > kMaximumVcpus) {
+    reject(fmt::format("vcpus is {}, expected 1 to {}", shape.vcpus, kMaximumVcpus));
+  }
+  if (shape.guest_cid < kMinimumCid || shape.guest_cid == UINT32_MAX) {
+    reject(fmt::format("guest_cid is {}, expected {} to {}", shape.guest_cid, kMinimumCid,
+                       UINT32_MAX - 1));
+  }
+  return shape;
+}
+
+kvm::BootSegment to_kvm(const boot::InitialSegment& segment) {
+  return {segment.selector, segment.descriptor};
+}
+
+kvm::BootRegisters to_kvm(const boot::InitialState& state) {
+  return {
+      .rip = state.rip,
+      .rsp = state.rsp,
+      .rsi = state.rsi,
+      .cr0 = state.cr0,
+      .cr3 = state.cr3,
+      .cr4 = state.cr4,
+      .efer = state.efer,
+      .gdt_base = state.gdt_base,
+      .gdt_limit = state.gdt_limit,
+      .code = to_kvm(state.code),
+      .data = to_kvm(state.data),
+      .task = to_kvm(state.task),
+  };
+}
+
+memory::GuestAddress window_of(unsigned slot) {
+  return {boot::kVirtioMmio.value + slot * boot::kVirtioMmioSize};
+}
+
+std::string describe(std::exception_ptr failure) {
+  try {
+    std::rethrow_exception(std::move(failure));
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "unknown exception";
+  }
+}
+
+}  // namespace
+
+Machine::Machine(const MachineShape& shape, base::UniqueFd root_disk,
+                 const std::filesystem::path& root_path, const VmAttachments& attachments)
+    : shape_(checked(shape)),
+      log_(attachments.log),
+      system_(kvm::System::open()),
+      memory_(shape.memory),
+      vm_(system_),
+      loop_([this](std::exception_ptr failure) {
+        handle_end(VmState::internal_error, describe(std::move(failure)));
+      }),
+      serial_(attachments.console),
+      power_([this](VmState state) { handle_end(state, {}); }),
+      keyboard_([this](VmState state) { handle_end(state, {}); }),
+      generation_(memory_, boot::kVmGenId) {
+  vm_.map_memory(memory_);
+  for (unsigned id = 0; id < shape_.vcpus; ++id) {
+    vcpus_.push_back(std::make_unique<VcpuThread>(kvm::VcpuFd(system_, vm_, id, shape_.vcpus), id,
+                                                  static_cast<ExitHandler&>(*this)));
+  }
+  wire_devices(std::move(root_disk), root_path, attachments);
+}
+
+Machine::~Machine() {
+  stop();
+  for (const auto& vcpu : vcpus_) {
+    vcpu->stop();
+  }
+  // From here on the devices are this thread's.
+  loop_.stop();
+}
+
+void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path& root_path,
+                           const VmAttachments& attachments) {
+  ports_.add(boot::kSerialPort, boot::kSerialPortCount, serial_);
+  ports_.add(boot::kSleepControlPort, PowerControl::kPorts, power_);
+  ports_.add(KeyboardReset::kBase, KeyboardReset::kPorts, keyboard_);
+  vm_.attach_irqfd(serial_.interrupt(), boot::kSerialGsi);
+  vm_.attach_irqfd(generation_.interrupt(), boot::kGedGsi);
+
+  auto vsock = std::make_unique<virtio::VsockDevice>(loop_, shape_.guest_cid, log_);
+  vsock_ = vsock.get();
+  socket_ = std::make_unique<VirtioSlot>(kSocketSlot, loop_, memory_, std::move(vsock), vm_, log_);
+  addresses_.add(window_of(kSocketSlot).value, boot::kVirtioMmioSize, *socket_);
+  if (!attachments.vsock_socket.empty()) {
+    loop_.run([&] { vsock_->open_socket(attachments.vsock_socket); });
+  }
+  if (shape_.has_root_disk) {
+    auto disk = std::make_unique<virtio::BlockDevice>(loop_, std::move(root_disk), root_path,
+                                                      "faasnap-root");
+    disk_ = std::make_unique<VirtioSlot>(kDiskSlot, loop_, memory_, std::move(disk), vm_, log_);
+    addresses_.add(window_of(kDiskSlot).value, boot::kVirtioMmioSize, *disk_);
+  }
+}
+
+void Machine::load_kernel(const VmOptions& options) {
+  boot::AcpiConfig acpi{.vcpus = shape_.vcpus, .virtio = {}};
+  for (unsigned slot = 0; slot < (shape_.has_root_disk ? 2U : 1U); ++slot) {
+    acpi.virtio.push_back({.base = window_of(slot), .gsi = boot::kVirtioGsi + slot});
+  }
+  const auto kernel = boot::load_kernel(memory_, options.kernel);
+  const auto rsdp = boot::write_acpi_tables(memory_, acpi);
+  boot::write_boot_params(memory_, kernel, options.command_line, options.initramfs, rsdp);
+  generation_.renew();
+  vcpus_.front()->vcpu().set_boot_state(to_kvm(boot::write_initial_state(memory_, kernel.entry)));
+}
+
+void Machine::resume() {
+  const std::lock_guard lock(lifecycle_);
+  require_live("resume virtual machine");
+  {
+    const std::lock_guard state_lock(state_mutex_);
+    if (state_ == VmState::running) {
+      return;
+    }
+    state_ = VmState::running;
+  }
+  resume_devices();
+  for (const auto& vcpu : vcpus_) {
+    vcpu->vcpu().notify_guest_paused();
+    vcpu->resume();
+  }
+  // A vCPU may have met its end while its siblings were still being started.
+  if (is_final(state())) {
+    for (const auto& vcpu : vcpus_) {
+      vcpu->request_pause();
+    }
+  }
+}
+
+void Machine::pause() {
+  const std::lock_guard lock(lifecycle_);
+  require_live("pause virtual machine");
+  for (const auto& vcpu : vcpus_) {
+    vcpu->request_pause();
+  }
+  for (const auto& vcpu : vcpus_) {
+    vcpu->wait_parked();
+  }
+  drain_devices();
+  require_live("pause virtual machine");
+  const std::lock_guard state_lock(state_mutex_);
+  state_ = VmState::paused;
+}
+
+void Machine::stop() {
+  handle_end(VmState::stopped, {});
+  const std::lock_guard lock(lifecycle_);
+  for (const auto& vcpu : vcpus_) {
+    vcpu->wait_parked();
+  }
+}
+
+void Machine::for_each_transport(const std::function<void(virtio::MmioTransport&)>& action) {
+  loop_.run([&] {
+    for (const auto& slot : {socket_.get(), disk_.get()}) {
+      if (slot != nullptr) {
+        action(slot->transport());
+      }
+    }
+  });
+}
+
+void Machine::drain_devices() {
+  for_each_transport([](virtio::MmioTransport& transport) { transport.drain(); });
+}
+
+void Machine::resume_devices() {
+  for_each_transport([](virtio::MmioTransport& transport) { transport.resume(); });
+}
+
+void Machine::require_live(const char* operation) const {
+  const std::lock_guard lock(state_mutex_);
+  if (is_final(state_)) {
+    base::fail(ErrorKind::guest, operation, {},
+               fmt::format("the guest has ended: {}{}{}", to_string(state_),
+                           failure_.empty() ? "" : ": ", failure_));
+  }
+}
+
+VmState Machine::state() const {
+  const std::lock_guard lock(state_mutex_);
+  return state_;
+}
+
+std::string Machine::failure() const {
+  const std::lock_guard lock(state_mutex_);
+  return failure_;
+}
+
+std::optional<VmState> Machine::wait(Nanoseconds timeout) {
+  std::unique_lock lock(state_mutex_);
+  const auto ended = [&] { return is_final(state_); };
+  if (timeout == Nanoseconds(0)) {
+    ended_.wait(lock, ended);
+  } else if (!ended_.wait_for(lock, timeout, ended)) {
+    return std::nullopt;
+  }
+  return state_;
+}
+
+base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
+  require_live("connect to guest");
+  auto [ours, theirs] = base::make_stream_pair();
+  auto answer = std::make_shared<std::promise<bool>>();
+  auto accepted = answer->get_future();
+  loop_.run([&, stream = &theirs] {
+    vsock_->connect(port, std::move(*stream), [answer](bool ok) { answer->set_value(ok); });
+  });
+  if (accepted.wait_for(timeout) != std::future_status::ready) {
+    // Closing our end makes the device give the attempt up.
+    base::fail(ErrorKind::timeout, "connect to guest", {},
+               fmt::format("vsock port {} did not answer in time", port));
+  }
+  if (!accepted.get()) {
+    base::fail(ErrorKind::guest, "connect to guest", {},
+               fmt::format("nothing listens on vsock port {}", port));
+  }
+  return std::move(ours);
+}
+
+void Machine::listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept) {
+  loop_.run([&] { vsock_->listen(port, std::move(accept)); });
+}
+
+std::vector<pid_t> Machine::vcpu_thread_ids() const {
+  std::vector<pid_t> ids;
+  for (const auto& vcpu : vcpus_) {
+    ids.push_back(vcpu->thread_id());
+  }
+  return ids;
+}
+
+Nanoseconds Machine::first_entry() const noexcept {
+  Nanoseconds first{0};
+  for (const auto& vcpu : vcpus_) {
+    const Nanoseconds entry = vcpu->first_entry();
+    if (entry != Nanoseconds(0) && (first == Nanoseconds(0) || entry < first)) {
+      first = entry;
+    }
+  }
+  return first;
+}
+
+void Machine::handle_io(const kvm::IoExit& exit) {
+  for (std::uint32_t i = 0; i < exit.count; ++i) {
+    const std::span item(exit.data + std::size_t{i} * exit.size, exit.size);
+    if (exit.out) {
+      ports_.write(exit.port, item);
+    } else {
+      ports_.read(exit.port, item);
+    }
+  }
+}
+
+void Machine::handle_mmio(const kvm::MmioExit& exit) {
+  const std::span data(exit.data, exit.length);
+  if (exit.write) {
+    addresses_.write(exit.address.value, data);
+  } else {
+    addresses_.read(exit.address.value, data);
+  }
+}
+
+void Machine::handle_end(VmState state, std::string reason) {
+  {
+    const std::lock_guard lock(state_mutex_);
+    if (is_final(state_)) {
+      return;
+    }
+    state_ = state;
+    failure_ = std::move(reason);
+  }
+  for (const auto& vcpu : vcpus_) {
+    vcpu->request_pause();
+  }
+  // The host's ends of the guest's streams must see that nobody is left to answer.
+  loop_.post(
+      [this] { for_each_transport([](virtio::MmioTransport& transport) { transport.reset(); }); });
+  ended_.notify_all();
+}
+
+}  // namespace faasnap::machine

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <faasnap/vm.h>
+#include <faasnap/vm_options.h>
+
+#include "base/bytes.h"
+#include "base/event_loop.h"
+#include "base/fd.h"
+#include "format/state_file.h"
+#include "kvm/system.h"
+#include "kvm/vm_fd.h"
+#include "machine/bus.h"
+#include "machine/generation_id.h"
+#include "machine/power_control.h"
+#include "machine/serial.h"
+#include "machine/vcpu_thread.h"
+#include "machine/virtio_slot.h"
+#include "memory/guest_memory.h"
+#include "virtio/vsock/vsock_device.h"
+
+namespace faasnap::machine {
+
+// The shape of a machine: what has to be equal between the one that was saved and the one that is
+// restored.
+struct MachineShape {
+  unsigned vcpus = 2;
+  Bytes memory;
+  std::uint32_t guest_cid = 3;
+  bool has_root_disk = false;
+};
+
+// The shape that a state file, named `file` for messages, was saved with; its values are the file's
+// and are checked by the machine made of them.
+MachineShape read_shape(std::span<const format::Section> sections,
+                        const std::filesystem::path& file);
+
+// One virtual machine: memory, KVM objects, devices, vCPU threads, and its life from building to
+// the end. Built parked; boot or restore it, then resume.
+//
+// Public member functions are safe from any thread, except that one thread at a time may use
+// load_kernel, restore and save.
+class Machine : private ExitHandler {
+ public:
+  // `root_disk` is the opened root image where the shape has one, `root_path` its name for
+  // messages.
+  Machine(const MachineShape& shape, base::UniqueFd root_disk,
+          const std::filesystem::path& root_path, const VmAttachments& attachments);
+  ~Machine() override;
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  const MachineShape& shape() const noexcept { return shape_; }
+  const memory::GuestMemory& memory() const noexcept { return memory_; }
+
+  // Fills memory and the vCPUs' registers for the kernel of `options`.
+  void load_kernel(const VmOptions& options);
+  // Takes over the state that `save` made. Guest memory must hold its content already. Throws
+  // before any vCPU has run.
+  void restore(std::span<const format::Section> sections, const std::filesystem::path& file);
+  // The machine's state; it must be paused.
+  std::vector<format::Section> save();
+
+  void resume();
+  void pause();
+  // Ends the guest; idempotent.
+  void stop();
+
+  VmState state() const;
+  std::string failure() const;
+  std::optional<VmState> wait(Nanoseconds timeout);
+
+  base::UniqueFd connect(std::uint32_t port, Nanoseconds timeout);
+  void listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept);
+  void type(std::string_view text) { serial_.type(text); }
+
+  std::vector<pid_t> vcpu_thread_ids() const;
+  // CLOCK_MONOTONIC when a vCPU first entered the guest; zero before.
+  Nanoseconds first_entry() const noexcept;
+
+ private:
+  void wire_devices(base::UniqueFd root_disk, const std::filesystem::path& root_path,
+                    const VmAttachments& attachments);
+  void for_each_transport(const std::function<void(virtio::MmioTransport&)>& action);
+  void drain_devices();
+  void resume_devices();
+  void require_live(const char* operation) const;
+
+  void handle_io(const kvm::IoExit& exit) override;
+  void handle_mmio(const kvm::MmioExit& exit) override;
+  void handle_end(VmState state, std::string reason) override;
+
+  MachineShape shape_;
+  LogSink log_;
+  kvm::System system_;
+  memory::GuestMemory memory_;
+  kvm::VmFd vm_;
+  base::EventLoop loop_;
+  Bus ports_;
+  Bus addresses_;
+  Serial serial_;
+  PowerControl power_;
+  KeyboardReset keyboard_;
+  GenerationId generation_;
+  std::unique_ptr<VirtioSlot> disk_;
+  std::unique_ptr<VirtioSlot> socket_;
+  virtio::VsockDevice* vsock_ = nullptr;
+  std::vector<std::unique_ptr<VcpuThread>> vcpus_;
+
+  std::mutex lifecycle_;  // one pause, resume, save or stop at a time
+  mutable std::mutex state_mutex_;
+  std::condition_variable ended_;
+  VmState state_ = VmState::paused;
+  std::string failure_;
+};
+
+}  // namespace faasnap::machine

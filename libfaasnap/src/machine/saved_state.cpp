@@ -1,0 +1,101 @@
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "machine/machine.h"
+
+// The machine's half of a snapshot's state file (docs/snapshot-format.md): a section for each
+// component, written and read here, defined by the component.
+namespace faasnap::machine {
+namespace {
+
+constexpr std::uint32_t kVersion = 1;
+constexpr const char* kShapeSection = "machine";
+constexpr const char* kKvmSection = "kvm";
+constexpr const char* kSerialSection = "serial";
+constexpr const char* kSocketSection = "virtio-vsock";
+constexpr const char* kDiskSection = "virtio-blk";
+
+std::string vcpu_section(std::size_t index) { return fmt::format("vcpu{}", index); }
+
+format::Section section(std::string name, std::vector<std::byte> bytes) {
+  return {.name = std::move(name), .version = kVersion, .bytes = std::move(bytes)};
+}
+
+// The sections of one state file.
+class SavedState {
+ public:
+  SavedState(std::span<const format::Section> sections, const std::filesystem::path& file)
+      : sections_(sections), file_(file) {}
+
+  base::ByteReader reader(const std::string& name) const {
+    const auto& found = format::require_section(sections_, name, kVersion, file_);
+    return {found.bytes, file_, name};
+  }
+
+ private:
+  std::span<const format::Section> sections_;
+  const std::filesystem::path& file_;
+};
+
+}  // namespace
+
+MachineShape read_shape(std::span<const format::Section> sections,
+                        const std::filesystem::path& file) {
+  auto reader = SavedState(sections, file).reader(kShapeSection);
+  MachineShape shape;
+  shape.vcpus = reader.get<std::uint32_t>();
+  shape.memory = {reader.get<std::uint64_t>()};
+  shape.guest_cid = reader.get<std::uint32_t>();
+  shape.has_root_disk = reader.get<std::uint8_t>() != 0;
+  reader.finish();
+  return shape;
+}
+
+std::vector<format::Section> Machine::save() {
+  base::ByteWriter shape;
+  shape.put(std::uint32_t{shape_.vcpus});
+  shape.put(shape_.memory.value);
+  shape.put(shape_.guest_cid);
+  shape.put(std::uint8_t{shape_.has_root_disk});
+
+  std::vector<format::Section> sections;
+  sections.push_back(section(kShapeSection, shape.take()));
+  for (std::size_t i = 0; i < vcpus_.size(); ++i) {
+    sections.push_back(section(vcpu_section(i), vcpus_[i]->vcpu().save()));
+  }
+  sections.push_back(section(kKvmSection, vm_.save()));
+  sections.push_back(section(kSerialSection, serial_.save()));
+  loop_.run([&] {
+    sections.push_back(section(kSocketSection, socket_->transport().save()));
+    if (disk_) {
+      sections.push_back(section(kDiskSection, disk_->transport().save()));
+    }
+  });
+  return sections;
+}
+
+void Machine::restore(std::span<const format::Section> sections,
+                      const std::filesystem::path& file) {
+  const SavedState state(sections, file);
+  const auto apply = [&](const std::string& name, const auto& restore_component) {
+    auto reader = state.reader(name);
+    restore_component(reader);
+    reader.finish();
+  };
+  loop_.run([&] {
+    apply(kSocketSection, [&](auto& in) { socket_->transport().restore(in); });
+    if (disk_) {
+      apply(kDiskSection, [&](auto& in) { disk_->transport().restore(in); });
+    }
+  });
+  apply(kSerialSection, [&](auto& in) { serial_.restore(in); });
+  for (std::size_t i = 0; i < vcpus_.size(); ++i) {
+    apply(vcpu_section(i), [&](auto& in) { vcpus_[i]->vcpu().restore(in); });
+  }
+  // After the vCPUs: the guest's clock counts from their time-stamp counters.
+  apply(kKvmSection, [&](auto& in) { vm_.restore(in); });
+  generation_.renew();
+  generation_.notify();
+}
+
+}  // namespace faasnap::machine

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include <faasnap/units.h>
+#include <faasnap/vm.h>
+
+#include "kvm/vcpu_fd.h"
+
+namespace faasnap::machine {
+
+// Who a vCPU's exits go to. Called on vCPU threads, several at once.
+class ExitHandler {
+ public:
+  virtual ~ExitHandler() = default;
+  virtual void handle_io(const kvm::IoExit& exit) = 0;
+  virtual void handle_mmio(const kvm::MmioExit& exit) = 0;
+  // The guest cannot go on; `state` is final.
+  virtual void handle_end(VmState state, std::string reason) = 0;
+};
+
+// One vCPU and the thread that runs it. The thread starts parked. Everything but the handler's
+// calls is for one controlling thread at a time.
+class VcpuThread {
+ public:
+  VcpuThread(kvm::VcpuFd vcpu, unsigned index, ExitHandler& handler);
+  ~VcpuThread();
+  VcpuThread(const VcpuThread&) = delete;
+  VcpuThread& operator=(const VcpuThread&) = delete;
+
+  void resume();
+  // Makes the vCPU leave the guest; safe from any thread, vCPU threads included.
+  void request_pause() noexcept;
+  // Returns once the thread is parked and no exit is half-handled. Not from a vCPU thread.
+  void wait_parked();
+  // Ends the thread. Not from a vCPU thread.
+  void stop() noexcept;
+
+  // The vCPU's state, to be touched only while the thread is parked.
+  kvm::VcpuFd& vcpu() noexcept { return vcpu_; }
+  pid_t thread_id() const noexcept { return thread_id_; }
+  // CLOCK_MONOTONIC when the guest was first entered; zero before.
+  Nanoseconds first_entry() const noexcept { return Nanoseconds(first_entry_.load()); }
+
+ private:
+  enum class Command { park, run, end };
+
+  void loop();
+  void run_guest();
+  bool handle(const kvm::Exit& exit);
+  void command(Command next) noexcept;
+
+  kvm::VcpuFd vcpu_;
+  ExitHandler& handler_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::atomic<Command> command_ = Command::park;
+  bool parked_ = false;
+  std::atomic<pid_t> thread_id_ = 0;
+  std::atomic<Nanoseconds::rep> first_entry_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace faasnap::machine
