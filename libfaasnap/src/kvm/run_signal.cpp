@@ -16,9 +16,10 @@ void let_signal_interrupt_run(const VcpuFd& vcpu, int signal) {
   const std::uint64_t blocked = ~(std::uint64_t{1} << (signal - 1));
   alignas(kvm_signal_mask) std::array<std::byte, sizeof(kvm_signal_mask) + sizeof(blocked)>
       argument;
-  const kvm_signal_mask header{.len = sizeof(blocked)};
-  std::memcpy(argument.data(), &header, sizeof(header));
-  std::memcpy(argument.data() + sizeof(header), &blocked, sizeof(blocked));
+  const __u32 length = sizeof(blocked);
+  static_assert(sizeof(kvm_signal_mask) == sizeof(length));
+  std::memcpy(argument.data(), &length, sizeof(length));
+  std::memcpy(argument.data() + sizeof(length), &blocked, sizeof(blocked));
   if (::ioctl(vcpu.fd(), KVM_SET_SIGNAL_MASK, argument.data()) != 0) {
     base::fail_errno("set signal mask of vCPU");
   }

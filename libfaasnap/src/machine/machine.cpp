@@ -308,8 +308,13 @@ void Machine::handle_end(VmState state, std::string reason) {
     vcpu->request_pause();
   }
   // The host's ends of the guest's streams must see that nobody is left to answer.
-  loop_.post(
-      [this] { for_each_transport([](virtio::MmioTransport& transport) { transport.reset(); }); });
+  loop_.post([this] {
+    for (VirtioSlot* slot : {socket_.get(), disk_.get()}) {
+      if (slot != nullptr) {
+        slot->reset();
+      }
+    }
+  });
   ended_.notify_all();
 }
 

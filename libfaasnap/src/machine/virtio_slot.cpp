@@ -1,10 +1,17 @@
 #include "machine/virtio_slot.h"
 
+#include <array>
 #include <cstring>
 
 #include "boot/layout.h"
 
 namespace faasnap::machine {
+namespace {
+
+// The Status register (virtio 1.2, section 4.2.2); a write of zero resets.
+constexpr std::uint64_t kMmioStatus = 0x70;
+
+}  // namespace
 
 VirtioSlot::VirtioSlot(unsigned index, base::EventLoop& loop, const memory::GuestMemory& memory,
                        std::unique_ptr<virtio::Device> device, const kvm::VmFd& vm, LogSink log)
@@ -35,6 +42,11 @@ void VirtioSlot::write(std::uint64_t offset, std::span<const std::byte> data) {
     return;
   }
   loop_.run([&] { transport_.write(offset, data); });
+}
+
+void VirtioSlot::reset() {
+  constexpr std::array<std::byte, sizeof(std::uint32_t)> kReset{};
+  transport_.write(kMmioStatus, kReset);
 }
 
 }  // namespace faasnap::machine

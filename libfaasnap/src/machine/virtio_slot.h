@@ -26,7 +26,9 @@ class VirtioSlot : public BusDevice {
   void read(std::uint64_t offset, std::span<std::byte> data) override;
   void write(std::uint64_t offset, std::span<const std::byte> data) override;
 
-  // To be used on the loop's thread.
+  // To be used on the loop's thread, both of them. The first acts as a driver that resets the
+  // device.
+  void reset();
   virtio::MmioTransport& transport() noexcept { return transport_; }
 
  private:
