@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "kvm/abi.h"
 #include "kvm/ioctl.h"
 
 namespace faasnap::kvm {
@@ -64,17 +66,18 @@ constexpr std::array kRequired = {
   }
 }
 
-// Calls `request` with a growing list until all entries fit; `List` is one of the kernel's
-// structures that end in an array of `Entry`, whose first member is the count.
-template <typename List, typename Entry>
+// Calls `request` with a growing list of entries until all of them fit. The list starts with a
+// `Header`, whose first member is the count.
+template <typename Header, typename Entry>
 std::vector<Entry> read_list(int fd, unsigned long request, const char* name) {
-  for (std::uint32_t count = 256; count <= kEntryLimit; count *= 2) {
-    std::vector<std::byte> buffer(sizeof(List) + count * sizeof(Entry));
-    std::memcpy(buffer.data(), &count, sizeof(count));
+  for (std::uint32_t room = 256; room <= kEntryLimit; room *= 2) {
+    std::vector<std::byte> buffer(sizeof(Header) + room * sizeof(Entry));
+    Header header{.count = room};
+    std::memcpy(buffer.data(), &header, sizeof(header));
     if (base::retry_eintr([&] { return ::ioctl(fd, request, buffer.data()); }) == 0) {
-      std::memcpy(&count, buffer.data(), sizeof(count));
-      std::vector<Entry> entries(count);
-      std::memcpy(entries.data(), buffer.data() + sizeof(List), count * sizeof(Entry));
+      std::memcpy(&header, buffer.data(), sizeof(header));
+      std::vector<Entry> entries(std::min(header.count, room));
+      std::memcpy(entries.data(), buffer.data() + sizeof(header), entries.size() * sizeof(Entry));
       return entries;
     }
     if (errno != E2BIG) {
@@ -125,13 +128,13 @@ int System::extension(int capability) const noexcept {
 }
 
 std::vector<kvm_cpuid_entry2> System::supported_cpuid() const {
-  return read_list<kvm_cpuid2, kvm_cpuid_entry2>(fd_.get(), KVM_GET_SUPPORTED_CPUID,
+  return read_list<ListHeader, kvm_cpuid_entry2>(fd_.get(), kGetSupportedCpuid,
                                                  "KVM_GET_SUPPORTED_CPUID");
 }
 
 std::vector<std::uint32_t> System::saved_msrs() const {
-  return read_list<kvm_msr_list, std::uint32_t>(fd_.get(), KVM_GET_MSR_INDEX_LIST,
-                                                "KVM_GET_MSR_INDEX_LIST");
+  return read_list<IndexListHeader, std::uint32_t>(fd_.get(), kGetMsrIndexList,
+                                                   "KVM_GET_MSR_INDEX_LIST");
 }
 
 }  // namespace faasnap::kvm

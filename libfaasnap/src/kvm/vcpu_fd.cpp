@@ -3,29 +3,16 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstddef>
 #include <cstring>
 
 #include "base/error.h"
+#include "kvm/abi.h"
 #include "kvm/cpuid.h"
 #include "kvm/ioctl.h"
 #include "kvm/vcpu_msrs.h"
-
-// Linux 6.11; older headers lack them.
-#ifndef KVM_CAP_PRE_FAULT_MEMORY
-#define KVM_CAP_PRE_FAULT_MEMORY 236
-#define KVM_PRE_FAULT_MEMORY _IOWR(KVMIO, 0xd5, struct kvm_pre_fault_memory)
-struct kvm_pre_fault_memory {
-  __u64 gpa;
-  __u64 size;
-  __u64 flags;
-  __u64 padding[5];
-};
-#endif
 
 namespace faasnap::kvm {
 namespace {
@@ -94,11 +81,11 @@ VcpuFd::VcpuFd(const System& system, const VmFd& vm, unsigned id, unsigned vcpu_
 }
 
 void VcpuFd::set_cpuid(std::span<const kvm_cpuid_entry2> entries) {
-  std::vector<std::byte> buffer(sizeof(kvm_cpuid2) + entries.size_bytes());
-  const auto count = static_cast<std::uint32_t>(entries.size());
-  std::memcpy(buffer.data() + offsetof(kvm_cpuid2, nent), &count, sizeof(count));
-  std::memcpy(buffer.data() + sizeof(kvm_cpuid2), entries.data(), entries.size_bytes());
-  checked_ioctl(fd_.get(), KVM_SET_CPUID2, buffer.data(), "KVM_SET_CPUID2");
+  const ListHeader header{.count = static_cast<std::uint32_t>(entries.size())};
+  std::vector<std::byte> buffer(sizeof(header) + entries.size_bytes());
+  std::memcpy(buffer.data(), &header, sizeof(header));
+  std::memcpy(buffer.data() + sizeof(header), entries.data(), entries.size_bytes());
+  checked_ioctl(fd_.get(), kSetCpuid2, buffer.data(), "KVM_SET_CPUID2");
 }
 
 Exit VcpuFd::run() {
@@ -148,17 +135,17 @@ void VcpuFd::set_boot_state(const BootRegisters& boot) {
 void VcpuFd::notify_guest_paused() noexcept { ::ioctl(fd_.get(), KVM_KVMCLOCK_CTRL, 0); }
 
 std::uint64_t VcpuFd::pre_fault(memory::GuestAddress address, std::uint64_t size) {
-  kvm_pre_fault_memory range{};
-  range.gpa = address.value;
+  PreFaultMemory range;
+  range.address = address.value;
   range.size = size;
-  if (::ioctl(fd_.get(), KVM_PRE_FAULT_MEMORY, &range) < 0 && errno != EINTR && errno != EAGAIN) {
+  if (::ioctl(fd_.get(), kPreFaultMemory, &range) < 0 && errno != EINTR && errno != EAGAIN) {
     base::fail_errno("KVM_PRE_FAULT_MEMORY", kDevice, errno == ENOTTY ? EOPNOTSUPP : errno);
   }
   return size - range.size;
 }
 
 bool supports_pre_fault(const System& system) noexcept {
-  return system.extension(KVM_CAP_PRE_FAULT_MEMORY) != 0;
+  return system.extension(kCapPreFaultMemory) != 0;
 }
 
 }  // namespace faasnap::kvm

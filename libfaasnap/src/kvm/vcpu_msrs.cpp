@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
 #include "base/error.h"
+#include "kvm/abi.h"
 #include "kvm/ioctl.h"
 
 namespace faasnap::kvm {
@@ -42,13 +42,11 @@ bool is_left_out(std::uint32_t index) {
       kLeftOut, [&](const MsrRange& range) { return index >= range.first && index <= range.last; });
 }
 
-// A struct kvm_msrs with room for its entries.
+// A struct kvm_msrs.
 struct MsrBatch {
-  std::uint32_t count = 0;
-  std::uint32_t padding = 0;
+  ListHeader header;
   kvm_msr_entry entries[kMsrsPerCall] = {};
 };
-static_assert(offsetof(MsrBatch, entries) == sizeof(kvm_msrs));
 
 std::uint32_t batch_size(std::size_t remaining) {
   return static_cast<std::uint32_t>(std::min(remaining, kMsrsPerCall));
@@ -80,15 +78,15 @@ std::vector<kvm_msr_entry> read_msrs(int vcpu_fd, std::span<const std::uint32_t>
   std::vector<kvm_msr_entry> values;
   while (!indices.empty()) {
     MsrBatch batch;
-    batch.count = batch_size(indices.size());
-    for (std::uint32_t i = 0; i < batch.count; ++i) {
+    batch.header.count = batch_size(indices.size());
+    for (std::uint32_t i = 0; i < batch.header.count; ++i) {
       batch.entries[i].index = indices[i];
     }
     const auto done =
-        static_cast<std::size_t>(checked_ioctl(vcpu_fd, KVM_GET_MSRS, &batch, "KVM_GET_MSRS"));
+        static_cast<std::size_t>(checked_ioctl(vcpu_fd, kGetMsrs, &batch, "KVM_GET_MSRS"));
     values.insert(values.end(), batch.entries, batch.entries + done);
     // KVM stops in front of the first that it cannot read.
-    indices = indices.subspan(done < batch.count ? done + 1 : done);
+    indices = indices.subspan(done < batch.header.count ? done + 1 : done);
   }
   return values;
 }
@@ -96,11 +94,11 @@ std::vector<kvm_msr_entry> read_msrs(int vcpu_fd, std::span<const std::uint32_t>
 void write_msrs(int vcpu_fd, std::span<const kvm_msr_entry> msrs) {
   while (!msrs.empty()) {
     MsrBatch batch;
-    batch.count = batch_size(msrs.size());
-    std::copy_n(msrs.begin(), batch.count, batch.entries);
+    batch.header.count = batch_size(msrs.size());
+    std::copy_n(msrs.begin(), batch.header.count, batch.entries);
     const auto done =
-        static_cast<std::size_t>(checked_ioctl(vcpu_fd, KVM_SET_MSRS, &batch, "KVM_SET_MSRS"));
-    const bool refused = done < batch.count;
+        static_cast<std::size_t>(checked_ioctl(vcpu_fd, kSetMsrs, &batch, "KVM_SET_MSRS"));
+    const bool refused = done < batch.header.count;
     if (refused && !has_value(vcpu_fd, msrs[done])) {
       base::fail(ErrorKind::version, "KVM_SET_MSRS", kDevice,
                  fmt::format("this host does not take model-specific register {:#x} = {:#x}",

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "kvm/abi.h"
 #include "kvm/cpuid.h"
 #include "kvm/ioctl.h"
 #include "kvm/vcpu_fd.h"
@@ -70,7 +71,7 @@ std::vector<std::byte> VcpuFd::save() {
   checked_ioctl(fd, KVM_GET_REGS, &state.regs, "KVM_GET_REGS");
   checked_ioctl(fd, KVM_GET_SREGS, &state.sregs, "KVM_GET_SREGS");
   checked_ioctl(fd, KVM_GET_XCRS, &state.xcrs, "KVM_GET_XCRS");
-  checked_ioctl(fd, KVM_GET_XSAVE, &state.xsave, "KVM_GET_XSAVE");
+  checked_ioctl(fd, kGetXsave, &state.xsave, "KVM_GET_XSAVE");
   checked_ioctl(fd, KVM_GET_DEBUGREGS, &state.debugregs, "KVM_GET_DEBUGREGS");
   checked_ioctl(fd, KVM_GET_LAPIC, &state.lapic, "KVM_GET_LAPIC");
   checked_ioctl(fd, KVM_GET_VCPU_EVENTS, &state.events, "KVM_GET_VCPU_EVENTS");
@@ -95,7 +96,7 @@ void VcpuFd::restore(base::ByteReader& in) {
   }
   checked_ioctl(fd, KVM_SET_SREGS, &state.sregs, "KVM_SET_SREGS");
   checked_ioctl(fd, KVM_SET_XCRS, &state.xcrs, "KVM_SET_XCRS");
-  checked_ioctl(fd, KVM_SET_XSAVE, &state.xsave, "KVM_SET_XSAVE");
+  checked_ioctl(fd, kSetXsave, &state.xsave, "KVM_SET_XSAVE");
   checked_ioctl(fd, KVM_SET_REGS, &state.regs, "KVM_SET_REGS");
   checked_ioctl(fd, KVM_SET_DEBUGREGS, &state.debugregs, "KVM_SET_DEBUGREGS");
   checked_ioctl(fd, KVM_SET_LAPIC, &state.lapic, "KVM_SET_LAPIC");

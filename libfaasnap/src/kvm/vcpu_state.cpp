@@ -45,7 +45,7 @@ VcpuState decode_vcpu_state(base::ByteReader& in) {
   if (state.xcrs.nr_xcrs > KVM_MAX_XCRS) {
     in.reject("more extended control registers than there are");
   }
-  state.xsave = in.get_abi<kvm_xsave>();
+  state.xsave = in.get_abi<XsaveArea>();
   state.debugregs = in.get_abi<kvm_debugregs>();
   state.lapic = in.get_abi<kvm_lapic_state>();
   state.events = in.get_abi<kvm_vcpu_events>();

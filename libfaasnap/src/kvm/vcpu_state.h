@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "kvm/abi.h"
 
 namespace faasnap::kvm {
 
@@ -19,7 +20,7 @@ struct VcpuState {
   kvm_regs regs{};
   kvm_sregs sregs{};
   kvm_xcrs xcrs{};
-  kvm_xsave xsave{};
+  XsaveArea xsave{};
   kvm_debugregs debugregs{};
   kvm_lapic_state lapic{};
   kvm_vcpu_events events{};

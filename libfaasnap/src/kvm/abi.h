@@ -1,0 +1,48 @@
+#pragma once
+
+#include <linux/ioctl.h>
+#include <linux/kvm.h>
+
+#include <array>
+#include <cstdint>
+
+namespace faasnap::kvm {
+
+// Structures and requests of the kernel's ABI that <linux/kvm.h> cannot give to C++: those that end
+// in an array of any length hold an empty member there, which takes no room in C and some in C++,
+// so that both their sizes and the request numbers made from these come out wrong; and those newer
+// than the headers that we build with.
+
+// What kvm_cpuid2 and kvm_msrs start with; the entries follow.
+struct ListHeader {
+  std::uint32_t count = 0;
+  std::uint32_t padding = 0;
+};
+
+// What kvm_msr_list starts with; the indices follow.
+struct IndexListHeader {
+  std::uint32_t count = 0;
+};
+
+// kvm_xsave, without the part that only AMX needs.
+using XsaveArea = std::array<std::uint32_t, 1024>;
+
+inline constexpr unsigned long kGetMsrIndexList = _IOWR(KVMIO, 0x02, IndexListHeader);
+inline constexpr unsigned long kGetSupportedCpuid = _IOWR(KVMIO, 0x05, ListHeader);
+inline constexpr unsigned long kGetMsrs = _IOWR(KVMIO, 0x88, ListHeader);
+inline constexpr unsigned long kSetMsrs = _IOW(KVMIO, 0x89, ListHeader);
+inline constexpr unsigned long kSetCpuid2 = _IOW(KVMIO, 0x90, ListHeader);
+inline constexpr unsigned long kGetXsave = _IOR(KVMIO, 0xa4, XsaveArea);
+inline constexpr unsigned long kSetXsave = _IOW(KVMIO, 0xa5, XsaveArea);
+
+// Linux 6.11: Documentation/virt/kvm/api.rst, 4.143.
+struct PreFaultMemory {
+  std::uint64_t address = 0;
+  std::uint64_t size = 0;
+  std::uint64_t flags = 0;
+  std::uint64_t padding[5] = {};
+};
+inline constexpr int kCapPreFaultMemory = 236;
+inline constexpr unsigned long kPreFaultMemory = _IOWR(KVMIO, 0xd5, PreFaultMemory);
+
+}  // namespace faasnap::kvm
