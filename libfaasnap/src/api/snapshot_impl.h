@@ -1,8 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -38,7 +38,7 @@ class Snapshot::Impl {
   // As format::require_section.
   const format::Section& section(std::string_view name, std::uint32_t version) const;
 
-  const base::UniqueFd& memory_fd() const noexcept { return memory_; }
+  const base::UniqueFd& memory_fd() const noexcept { return memory_file_; }
   const format::ImageTable& image_table() const noexcept { return image_; }
 
   // Null when the snapshot has none.
@@ -55,16 +55,25 @@ class Snapshot::Impl {
   std::uint64_t cached_pages() const;
 
  private:
-  void open_state();
-  void open_memory();
-  void open_working_set();
-  void open_loading_set();
+  // Each reads one file through its descriptor and checks it, against the manifest as well.
+  format::Manifest read_manifest() const;
+  std::vector<format::Section> read_state() const;
+  format::ImageTable read_image_table() const;
+  std::vector<std::byte> read_working_set() const;
+  format::LoadingSetTable read_loading_set() const;
+  void check_record(std::string_view file, const format::FileRecord& expected, Bytes size,
+                    std::uint32_t checksum) const;
+  // Opens one of the files that a snapshot need not have.
+  base::UniqueFd open_optional(std::string_view file, bool expected) const;
+  // Calls `use(name, descriptor)` for every file there is.
+  template <typename Use>
+  void for_each_file(Use use) const;
 
   std::filesystem::path directory_;
-  format::Manifest manifest_;
   base::UniqueFd manifest_file_;
+  format::Manifest manifest_;
   base::UniqueFd state_file_;
-  base::UniqueFd memory_;
+  base::UniqueFd memory_file_;
   base::UniqueFd working_set_file_;
   base::UniqueFd loading_set_file_;
   std::vector<format::Section> sections_;

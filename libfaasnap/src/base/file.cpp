@@ -70,7 +70,11 @@ void write_exact(const UniqueFd& fd, std::span<const std::byte> data, std::uint6
 }
 
 std::vector<std::byte> read_file(const std::filesystem::path& path, Bytes limit) {
-  const UniqueFd fd = open_regular(path);
+  return read_file(open_regular(path), path, limit);
+}
+
+std::vector<std::byte> read_file(const UniqueFd& fd, const std::filesystem::path& path,
+                                 Bytes limit) {
   const Bytes size = file_size(fd, path);
   if (size > limit) {
     fail(ErrorKind::corrupt, "read", path,
@@ -83,9 +87,14 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, Bytes limit)
 
 void write_new_file(const std::filesystem::path& path, std::span<const std::byte> data) {
   const UniqueFd fd = open_file(path, O_WRONLY | O_CREAT | O_EXCL);
-  write_exact(fd, data, 0, path);
-  if (::fsync(fd.get()) != 0) {
-    fail_errno("fsync", path);
+  try {
+    write_exact(fd, data, 0, path);
+    if (::fsync(fd.get()) != 0) {
+      fail_errno("fsync", path);
+    }
+  } catch (const Error&) {
+    ::unlink(path.c_str());
+    throw;
   }
 }
 

@@ -33,7 +33,11 @@ void write_exact(const UniqueFd& fd, std::span<const std::byte> data, std::uint6
 // The whole file; one larger than `limit` is ErrorKind::corrupt.
 std::vector<std::byte> read_file(const std::filesystem::path& path, Bytes limit);
 
-// Creates the file (it must not exist), writes it and fsyncs it.
+// The same of an open file; `path` is for messages.
+std::vector<std::byte> read_file(const UniqueFd& fd, const std::filesystem::path& path,
+                                 Bytes limit);
+
+// Creates the file (it must not exist), writes it and fsyncs it. Nothing is left when that fails.
 void write_new_file(const std::filesystem::path& path, std::span<const std::byte> data);
 
 void sync_directory(const std::filesystem::path& path);

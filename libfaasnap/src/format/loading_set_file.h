@@ -71,10 +71,6 @@ LoadingSetTable write_loading_set(const base::UniqueFd& fd, const std::filesyste
 // the file, which is exactly as long as they demand. Reads no data.
 LoadingSetTable read_loading_set_table(const base::UniqueFd& fd, const std::filesystem::path& path);
 
-// The same for bytes that begin with the table, of a file of `file_size`.
-LoadingSetTable decode_loading_set_table(std::span<const std::byte> bytes, Bytes file_size,
-                                         const std::filesystem::path& path);
-
 // Reads all data; ErrorKind::corrupt names the damaged region.
 void verify_loading_set(const base::UniqueFd& fd, const std::filesystem::path& path,
                         const LoadingSetTable& table, const Progress& progress = {});

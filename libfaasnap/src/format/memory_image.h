@@ -22,6 +22,9 @@ namespace faasnap::format {
 // Pages of the image that one checksum covers.
 inline constexpr std::uint64_t kChunkPages = 256;
 
+// Version of the section format::kMemorySection, which holds the table.
+inline constexpr std::uint32_t kMemorySectionVersion = 1;
+
 // What is known of an image without reading it; kept in the state file.
 struct ImageTable {
   Bytes memory;
@@ -58,7 +61,8 @@ void verify_memory_image(const base::UniqueFd& fd, const std::filesystem::path& 
                          const ImageTable& table, const Progress& progress = {});
 
 Section save_image_table(const ImageTable& table);
-// `file` is the state file that the section comes from.
+// `section` is of kMemorySection and kMemorySectionVersion; `file` is the state file that it comes
+// from.
 ImageTable load_image_table(const Section& section, const std::filesystem::path& file);
 
 }  // namespace faasnap::format

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -20,7 +21,6 @@ struct WorkingSetContent {
 };
 
 inline constexpr Bytes kMaximumWorkingSet{128ULL << 20};
-inline constexpr std::size_t kMaximumSnapshotId = 64;
 
 // What makes `content` no working set (a range beyond memory, a page in two groups, an unsorted
 // group, a size that is no number of pages); nothing when it is one.
@@ -28,6 +28,10 @@ std::optional<std::string> defect_of(const WorkingSetContent& content);
 
 // Throws ErrorKind::invalid_argument for content that defect_of finds fault with.
 std::vector<std::byte> encode_working_set(const WorkingSetContent& content);
+
+// Checks the frame only, and returns its checksum.
+std::uint32_t check_working_set(std::span<const std::byte> bytes,
+                                const std::filesystem::path& file);
 
 WorkingSetContent decode_working_set(std::span<const std::byte> bytes,
                                      const std::filesystem::path& file);

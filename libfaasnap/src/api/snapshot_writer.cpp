@@ -1,0 +1,157 @@
+#include "api/snapshot_writer.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include <faasnap/working_set.h>
+
+#include "base/checksum.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "format/frame.h"
+#include "format/loading_set_file.h"
+#include "format/manifest.h"
+#include "format/memory_image.h"
+#include "format/progress.h"
+#include "format/snapshot_directory.h"
+#include "format/working_set_file.h"
+#include "paging/loading_set_planner.h"
+
+namespace faasnap {
+namespace {
+
+constexpr const char* kCreating = "create snapshot";
+
+std::string random_id() {
+  std::uint64_t random[2];
+  if (base::retry_eintr([&] { return ::getrandom(random, sizeof(random), 0); }) < 0) {
+    base::fail_errno("get random bytes");
+  }
+  return fmt::format("{:016x}{:016x}", random[0], random[1]);
+}
+
+void check(const std::filesystem::path& path, const SnapshotContents& contents) {
+  const Bytes memory{contents.memory.size()};
+  if (memory.value == 0 || memory.value % kPageSize != 0) {
+    base::fail(
+        ErrorKind::invalid_argument, kCreating, path,
+        fmt::format("memory size is {}, expected a multiple of {}", memory.value, kPageSize));
+  }
+  if (contents.working_set != nullptr && contents.working_set->memory() != memory) {
+    base::fail(ErrorKind::invalid_argument, kCreating, path,
+               fmt::format("the working set is of a guest with {} bytes of memory, expected {}",
+                           contents.working_set->memory().value, memory.value));
+  }
+}
+
+// Writes the files of one snapshot into a directory, filling the manifest on the way.
+class Writer {
+ public:
+  Writer(const format::NewSnapshotDirectory& directory, const SnapshotContents& contents,
+         const Progress& progress)
+      : directory_(directory), contents_(contents), progress_(progress) {
+    SnapshotInfo& info = manifest_.info;
+    info.format_version = format::kSnapshotVersion;
+    info.id = random_id();
+    info.created = base::realtime_now();
+    info.memory = {contents.memory.size()};
+    info.vcpus = contents.vcpus;
+    info.kernel = contents.kernel;
+    info.initramfs = contents.initramfs;
+    info.root_image = contents.root_image;
+    info.labels = contents.labels;
+    info.thresholds = contents.thresholds;
+  }
+
+  void write() {
+    write_memory();
+    if (contents_.working_set != nullptr) {
+      write_working_set();
+      write_loading_set();
+    }
+    write_state();
+    const std::string text = format::encode_manifest(manifest_);
+    base::write_new_file(directory_.path_of(format::kManifestFile), std::as_bytes(std::span(text)));
+  }
+
+ private:
+  void write_memory() {
+    const auto path = directory_.path_of(format::kMemoryFile);
+    image_file_ = directory_.create(format::kMemoryFile);
+    image_ = format::write_memory_image(image_file_, path, contents_.memory, contents_.candidates,
+                                        progress_);
+    const auto& info = manifest_.info;
+    const auto checksum = format::write_image_trailer(image_file_, path, info.id, info.memory);
+    manifest_.memory = {format::image_file_size(info.memory), checksum};
+    manifest_.info.nonzero_pages = image_.nonzero_pages();
+  }
+
+  void write_working_set() {
+    const WorkingSet& set = *contents_.working_set;
+    const auto bytes = format::encode_working_set({set.snapshot_id(), set.memory(), set.groups()});
+    base::write_new_file(directory_.path_of(format::kWorkingSetFile), bytes);
+    manifest_.working_set = {{bytes.size()}, format::frame_checksum(bytes)};
+    manifest_.info.working_set_pages = set.pages();
+  }
+
+  void write_loading_set() {
+    const auto regions = paging::plan_loading_set(contents_.working_set->groups(), image_.nonzero,
+                                                  contents_.thresholds);
+    const base::UniqueFd file = directory_.create(format::kLoadingSetFile);
+    const auto& info = manifest_.info;
+    const auto table =
+        format::write_loading_set(file, directory_.path_of(format::kLoadingSetFile),
+                                  {info.id, info.memory, contents_.thresholds, regions},
+                                  image_file_, directory_.path_of(format::kMemoryFile), progress_);
+    manifest_.loading_set = {table.file_size, table.checksum};
+    manifest_.info.loading_set_regions = table.regions.size();
+    manifest_.info.loading_set_pages = table.pages();
+  }
+
+  void write_state() {
+    std::vector<format::Section> sections(contents_.sections.begin(), contents_.sections.end());
+    sections.push_back(format::save_image_table(image_));
+    const auto bytes = format::encode_state(sections);
+    base::write_new_file(directory_.path_of(format::kStateFile), bytes);
+    manifest_.state = {{bytes.size()}, format::frame_checksum(bytes)};
+  }
+
+  const format::NewSnapshotDirectory& directory_;
+  const SnapshotContents& contents_;
+  const Progress& progress_;
+  base::UniqueFd image_file_;
+  format::ImageTable image_;
+  format::Manifest manifest_;
+};
+
+}  // namespace
+
+Snapshot create_snapshot(const std::filesystem::path& path, const SnapshotContents& contents,
+                         const Progress& progress) {
+  check(path, contents);
+  format::NewSnapshotDirectory directory(path);
+  Writer(directory, contents, progress).write();
+  directory.commit();
+  return Snapshot::open(path);
+}
+
+FileIdentity identify_file(const std::filesystem::path& path, const Progress& progress) {
+  const base::UniqueFd fd = base::open_regular(path);
+  FileIdentity identity{std::filesystem::absolute(path), base::file_size(fd, path), 0};
+  std::vector<std::byte> buffer(1 << 20);
+  for (Bytes done; done < identity.size;) {
+    const std::span piece(buffer.data(),
+                          std::min<std::uint64_t>(buffer.size(), (identity.size - done).value));
+    base::read_exact(fd, piece, done.value, path);
+    identity.checksum = base::crc32c(piece, identity.checksum);
+    done += Bytes{piece.size()};
+    format::report(progress, done, identity.size, "read", path);
+  }
+  return identity;
+}
+
+}  // namespace faasnap

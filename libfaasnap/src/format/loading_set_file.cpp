@@ -1,0 +1,109 @@
+#include "format/loading_set_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "format/loading_set_table.h"
+#include "format/progress.h"
+
+namespace faasnap::format {
+namespace {
+
+constexpr const char* kWriting = "write loading set";
+constexpr const char* kVerifying = "verify loading set";
+constexpr std::uint64_t kBufferSize = 1 << 20;
+
+// Calls `use(piece, offset in the region)` for all of `region`'s bytes, read from `offset` of `fd`.
+template <typename Use>
+void read_pieces(const base::UniqueFd& fd, const std::filesystem::path& path, Bytes offset,
+                 Bytes size, std::vector<std::byte>& buffer, Use use) {
+  for (std::uint64_t done = 0; done < size.value;) {
+    const std::span piece(buffer.data(), std::min(buffer.size(), size.value - done));
+    base::read_exact(fd, piece, offset.value + done, path);
+    use(piece, done);
+    done += piece.size();
+  }
+}
+
+LoadingSetTable lay_out(const LoadingSetInputs& inputs) {
+  LoadingSetTable table{inputs.snapshot_id, inputs.memory, inputs.thresholds, {}, {}, {}, 0};
+  table.data_offset = loading_set_data_offset(inputs.snapshot_id, inputs.regions.size());
+  Bytes offset = table.data_offset;
+  for (const LoadingRegion& region : inputs.regions) {
+    table.regions.push_back({region.guest, offset, region.lowest_group, 0});
+    offset += region.guest.size();
+  }
+  table.file_size = offset;
+  if (const auto defect = defect_of(table)) {
+    base::fail(ErrorKind::invalid_argument, kWriting, {}, *defect);
+  }
+  return table;
+}
+
+}  // namespace
+
+LoadingSetTable write_loading_set(const base::UniqueFd& fd, const std::filesystem::path& path,
+                                  const LoadingSetInputs& inputs, const base::UniqueFd& image,
+                                  const std::filesystem::path& image_path,
+                                  const Progress& progress) {
+  LoadingSetTable table = lay_out(inputs);
+  std::vector<std::byte> buffer(kBufferSize);
+  const Bytes total = table.file_size - table.data_offset;
+  Bytes written;
+  for (LoadingSetRegion& region : table.regions) {
+    read_pieces(image, image_path, region.guest.first.offset(), region.guest.size(), buffer,
+                [&](std::span<const std::byte> piece, std::uint64_t at) {
+                  region.checksum = base::crc32c(piece, region.checksum);
+                  base::write_exact(fd, piece, region.file_offset.value + at, path);
+                  written += Bytes{piece.size()};
+                  report(progress, written, total, kWriting, path);
+                });
+  }
+  const std::vector<std::byte> head = encode_loading_set_table(table);
+  base::write_exact(fd, head, 0, path);
+  return decode_loading_set_table(head, table.file_size, path);
+}
+
+LoadingSetTable read_loading_set_table(const base::UniqueFd& fd,
+                                       const std::filesystem::path& path) {
+  const Bytes size = base::file_size(fd, path);
+  std::vector<std::byte> head(std::min(size.value, kPageSize));
+  base::read_exact(fd, head, 0, path);
+  const Bytes wanted{std::min(size.value, loading_set_head_size(head, path).value)};
+  const std::size_t have = head.size();
+  if (wanted.value > have) {
+    head.resize(wanted.value);
+    base::read_exact(fd, std::span(head).subspan(have), have, path);
+  }
+  return decode_loading_set_table(head, size, path);
+}
+
+void verify_loading_set(const base::UniqueFd& fd, const std::filesystem::path& path,
+                        const LoadingSetTable& table, const Progress& progress) {
+  std::vector<std::byte> buffer(kBufferSize);
+  const Bytes total = table.file_size - table.data_offset;
+  Bytes done;
+  for (std::size_t i = 0; i < table.regions.size(); ++i) {
+    const LoadingSetRegion& region = table.regions[i];
+    std::uint32_t checksum = 0;
+    read_pieces(fd, path, region.file_offset, region.guest.size(), buffer,
+                [&](std::span<const std::byte> piece, std::uint64_t) {
+                  checksum = base::crc32c(piece, checksum);
+                  done += Bytes{piece.size()};
+                  report(progress, done, total, kVerifying, path);
+                });
+    if (checksum != region.checksum) {
+      base::fail(ErrorKind::corrupt, kVerifying, path,
+                 fmt::format("region {} (pages {} to {}): checksum is {:08x}, expected {:08x}", i,
+                             region.guest.first.value, region.guest.end().value - 1, checksum,
+                             region.checksum));
+    }
+  }
+}
+
+}  // namespace faasnap::format

@@ -1,0 +1,158 @@
+#include "format/loading_set_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "format/frame.h"
+#include "format/limits.h"
+
+namespace faasnap::format {
+namespace {
+
+constexpr FrameKind kLoadingSet{
+    {'F', 'A', 'A', 'S', 'N', 'A', 'P', 'L'}, 1, kMaximumLoadingSetTable};
+
+// The fixed fields of the payload, the id's length among them; and one region.
+constexpr std::size_t kFixedSize = 4 + 5 * 8 + 4;
+constexpr std::size_t kRegionSize = 3 * 8 + 2 * 4;
+
+Bytes page_aligned(Bytes size) { return {size.pages() * kPageSize}; }
+
+std::optional<std::string> defect_of_layout(const LoadingSetTable& table) {
+  const std::uint64_t pages = table.memory.pages();
+  Bytes offset = table.data_offset;
+  for (std::size_t i = 0; i < table.regions.size(); ++i) {
+    const auto& [guest, file_offset, group, checksum] = table.regions[i];
+    if (guest.count == 0 || guest.first.value >= pages || guest.count > pages - guest.first.value) {
+      return fmt::format("region {} (page {}, {} pages) is empty or beyond the {} pages of memory",
+                         i, guest.first.value, guest.count, pages);
+    }
+    if (file_offset != offset) {
+      return fmt::format("region {} is at byte {}, expected {}", i, file_offset.value,
+                         offset.value);
+    }
+    offset += guest.size();
+  }
+  if (table.file_size != offset) {
+    return fmt::format("file has {} bytes, expected {}", table.file_size.value, offset.value);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> defect_of_guest_pages(const LoadingSetTable& table) {
+  std::vector<PageRange> guest;
+  guest.reserve(table.regions.size());
+  for (const LoadingSetRegion& region : table.regions) {
+    guest.push_back(region.guest);
+  }
+  std::ranges::sort(guest);
+  const auto twice = std::ranges::adjacent_find(
+      guest,
+      [](const PageRange& left, const PageRange& right) { return left.end() > right.first; });
+  if (twice != guest.end()) {
+    return fmt::format("page {} is in two regions", std::next(twice)->first.value);
+  }
+  return std::nullopt;
+}
+
+LoadingSetTable read_fields(base::ByteReader& reader) {
+  LoadingSetTable table;
+  table.snapshot_id = reader.get_string(kMaximumSnapshotId);
+  table.memory = {reader.get<std::uint64_t>()};
+  table.thresholds.merge_gap_pages = reader.get<std::uint64_t>();
+  table.thresholds.minimum_pages = reader.get<std::uint64_t>();
+  table.data_offset = {reader.get<std::uint64_t>()};
+  table.file_size = {reader.get<std::uint64_t>()};
+  const auto count = reader.get<std::uint32_t>();
+  if (reader.remaining() != std::uint64_t{count} * kRegionSize) {
+    reader.reject(fmt::format("{} bytes of regions, expected {} for {} regions", reader.remaining(),
+                              std::uint64_t{count} * kRegionSize, count));
+  }
+  table.regions.resize(count);
+  for (LoadingSetRegion& region : table.regions) {
+    region.guest.first = {reader.get<std::uint64_t>()};
+    region.guest.count = reader.get<std::uint64_t>();
+    region.file_offset = {reader.get<std::uint64_t>()};
+    region.lowest_group = reader.get<std::uint32_t>();
+    region.checksum = reader.get<std::uint32_t>();
+  }
+  return table;
+}
+
+}  // namespace
+
+std::uint64_t LoadingSetTable::pages() const noexcept { return (file_size - data_offset).pages(); }
+
+Bytes loading_set_data_offset(std::string_view snapshot_id, std::size_t regions) noexcept {
+  return page_aligned({kFrameHeaderSize + kFixedSize + snapshot_id.size() + regions * kRegionSize});
+}
+
+Bytes loading_set_head_size(std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  return page_aligned(frame_length(kLoadingSet, bytes, path));
+}
+
+std::optional<std::string> defect_of(const LoadingSetTable& table) {
+  if (auto defect = defect_of(table.snapshot_id, table.memory)) {
+    return defect;
+  }
+  const Bytes data_offset = loading_set_data_offset(table.snapshot_id, table.regions.size());
+  if (table.data_offset != data_offset) {
+    return fmt::format("data begins at byte {}, expected {}", table.data_offset.value,
+                       data_offset.value);
+  }
+  if (auto defect = defect_of_layout(table)) {
+    return defect;
+  }
+  return defect_of_guest_pages(table);
+}
+
+std::vector<std::byte> encode_loading_set_table(const LoadingSetTable& table) {
+  base::ByteWriter payload;
+  payload.put_string(table.snapshot_id);
+  payload.put(table.memory.value);
+  payload.put(table.thresholds.merge_gap_pages);
+  payload.put(table.thresholds.minimum_pages);
+  payload.put(table.data_offset.value);
+  payload.put(table.file_size.value);
+  payload.put(static_cast<std::uint32_t>(table.regions.size()));
+  for (const LoadingSetRegion& region : table.regions) {
+    payload.put(region.guest.first.value);
+    payload.put(region.guest.count);
+    payload.put(region.file_offset.value);
+    payload.put(region.lowest_group);
+    payload.put(region.checksum);
+  }
+  std::vector<std::byte> head = encode_frame(kLoadingSet, payload.bytes());
+  head.resize(table.data_offset.value);
+  return head;
+}
+
+LoadingSetTable decode_loading_set_table(std::span<const std::byte> bytes, Bytes file_size,
+                                         const std::filesystem::path& path) {
+  const Bytes length = frame_length(kLoadingSet, bytes, path);
+  if (bytes.size() < page_aligned(length).value) {
+    base::fail(ErrorKind::corrupt, "read", path,
+               fmt::format("file has {} bytes, expected at least {}", bytes.size(),
+                           page_aligned(length).value));
+  }
+  base::ByteReader reader(decode_frame(kLoadingSet, bytes.first(length.value), path), path, "");
+  LoadingSetTable table = read_fields(reader);
+  table.checksum = frame_checksum(bytes);
+  if (table.file_size != file_size) {
+    reader.reject(
+        fmt::format("file has {} bytes, expected {}", file_size.value, table.file_size.value));
+  }
+  if (const auto defect = defect_of(table)) {
+    reader.reject(*defect);
+  }
+  const auto padding = bytes.subspan(length.value, table.data_offset.value - length.value);
+  if (!std::ranges::all_of(padding, [](std::byte byte) { return byte == std::byte{0}; })) {
+    reader.reject("padding between table and data is not zero");
+  }
+  return table;
+}
+
+}  // namespace faasnap::format

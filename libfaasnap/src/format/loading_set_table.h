@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <faasnap/units.h>
+
+#include "format/loading_set_file.h"
+
+namespace faasnap::format {
+
+// The head of a loading-set file as bytes: the table, padded with zeros to `data_offset`.
+
+// Where the data begins behind a table of so many regions.
+Bytes loading_set_data_offset(std::string_view snapshot_id, std::size_t regions) noexcept;
+
+// How many bytes to read for the whole head; `bytes` is the first page of the file, or all of a
+// shorter one.
+Bytes loading_set_head_size(std::span<const std::byte> bytes, const std::filesystem::path& path);
+
+// What makes `table` no loading set; nothing when it is one.
+std::optional<std::string> defect_of(const LoadingSetTable& table);
+
+std::vector<std::byte> encode_loading_set_table(const LoadingSetTable& table);
+
+// `bytes` is the head of a file of `file_size`. `path` is for messages.
+LoadingSetTable decode_loading_set_table(std::span<const std::byte> bytes, Bytes file_size,
+                                         const std::filesystem::path& path);
+
+}  // namespace faasnap::format

@@ -1,0 +1,197 @@
+#include "format/memory_image.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/checksum.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "format/page_scan.h"
+#include "format/progress.h"
+
+namespace faasnap::format {
+namespace {
+
+constexpr const char* kWriting = "write memory image";
+constexpr const char* kVerifying = "verify memory image";
+
+std::uint64_t chunk_of(PageIndex page) { return page.value / kChunkPages; }
+
+PageIndex chunk_end(PageIndex page) { return {(chunk_of(page) + 1) * kChunkPages}; }
+
+Bytes total_size(std::span<const PageRange> ranges) {
+  Bytes total;
+  for (const PageRange& range : ranges) {
+    total += range.size();
+  }
+  return total;
+}
+
+void check_candidates(std::span<const PageRange> candidates, std::span<const std::byte> host) {
+  PageIndex previous_end;
+  const PageIndex end{host.size() / kPageSize};
+  for (const PageRange& range : candidates) {
+    if (range.first < previous_end || range.first > end || range.count > end - range.first) {
+      base::fail(ErrorKind::invalid_argument, kWriting, {},
+                 fmt::format("candidate pages {} + {} are out of order or beyond the {} pages of "
+                             "memory",
+                             range.first.value, range.count, end.value));
+    }
+    previous_end = range.end();
+  }
+}
+
+class ImageWriter {
+ public:
+  ImageWriter(const base::UniqueFd& fd, const std::filesystem::path& path,
+              std::span<const std::byte> host)
+      : fd_(fd), path_(path), host_(host) {
+    table_.memory = {host.size()};
+    table_.chunk_checksums.resize((table_.memory.pages() + kChunkPages - 1) / kChunkPages);
+  }
+
+  // Writes the runs of non-zero pages in `piece`, which lies in one chunk.
+  void write(PageRange piece) {
+    PageIndex page = piece.first;
+    while (page < piece.end()) {
+      if (is_zero(bytes_of({page, 1}))) {
+        page = page + 1;
+        continue;
+      }
+      const PageIndex first = page;
+      do {
+        page = page + 1;
+      } while (page < piece.end() && !is_zero(bytes_of({page, 1})));
+      write_run({first, page - first});
+    }
+  }
+
+  ImageTable take() { return std::move(table_); }
+
+ private:
+  std::span<const std::byte> bytes_of(PageRange range) const {
+    return host_.subspan(range.first.offset().value, range.size().value);
+  }
+
+  void write_run(PageRange run) {
+    const auto bytes = bytes_of(run);
+    std::uint32_t& checksum = table_.chunk_checksums[chunk_of(run.first)];
+    checksum = base::crc32c(bytes, checksum);
+    base::write_exact(fd_, bytes, run.first.offset().value, path_);
+    if (!table_.nonzero.empty() && table_.nonzero.back().end() == run.first) {
+      table_.nonzero.back().count += run.count;
+    } else {
+      table_.nonzero.push_back(run);
+    }
+  }
+
+  const base::UniqueFd& fd_;
+  const std::filesystem::path& path_;
+  std::span<const std::byte> host_;
+  ImageTable table_;
+};
+
+// Walks an image chunk by chunk and compares it with its table.
+class ImageVerifier {
+ public:
+  ImageVerifier(const base::UniqueFd& fd, const std::filesystem::path& path,
+                const ImageTable& table)
+      : fd_(fd), path_(path), table_(table), buffer_(kChunkPages * kPageSize) {}
+
+  // Chunks must come in order.
+  void check(std::uint64_t chunk) {
+    const PageIndex first{chunk * kChunkPages};
+    const PageRange pages{first, std::min(kChunkPages, table_.memory.pages() - first.value)};
+    if (expects_data(pages) || has_data(pages)) {
+      const std::span content(buffer_.data(), pages.size().value);
+      base::read_exact(fd_, content, first.offset().value, path_);
+      compare(chunk, pages, content);
+    }
+  }
+
+ private:
+  bool expects_data(PageRange pages) {
+    while (next_ != table_.nonzero.end() && next_->end() <= pages.first) {
+      ++next_;
+    }
+    return next_ != table_.nonzero.end() && next_->first < pages.end();
+  }
+
+  bool has_data(PageRange pages) const {
+    const off_t data =
+        ::lseek(fd_.get(), static_cast<off_t>(pages.first.offset().value), SEEK_DATA);
+    if (data < 0 && errno != ENXIO) {
+      base::fail_errno("seek", path_);
+    }
+    return data >= 0 && static_cast<std::uint64_t>(data) < pages.end().offset().value;
+  }
+
+  void compare(std::uint64_t chunk, PageRange pages, std::span<const std::byte> content) const {
+    auto range = next_;
+    std::uint32_t checksum = 0;
+    for (PageIndex page = pages.first; page < pages.end(); page = page + 1) {
+      const auto bytes = content.subspan((page - pages.first) * kPageSize, kPageSize);
+      while (range != table_.nonzero.end() && range->end() <= page) {
+        ++range;
+      }
+      if (range != table_.nonzero.end() && range->first <= page) {
+        checksum = base::crc32c(bytes, checksum);
+      } else if (!is_zero(bytes)) {
+        base::fail(ErrorKind::corrupt, kVerifying, path_,
+                   fmt::format("chunk {}: page {} holds data, expected zeros", chunk, page.value));
+      }
+    }
+    if (checksum != table_.chunk_checksums[chunk]) {
+      base::fail(ErrorKind::corrupt, kVerifying, path_,
+                 fmt::format("chunk {} (pages {} to {}): checksum is {:08x}, expected {:08x}",
+                             chunk, pages.first.value, pages.end().value - 1, checksum,
+                             table_.chunk_checksums[chunk]));
+    }
+  }
+
+  const base::UniqueFd& fd_;
+  const std::filesystem::path& path_;
+  const ImageTable& table_;
+  std::vector<PageRange>::const_iterator next_ = table_.nonzero.begin();
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace
+
+std::uint64_t ImageTable::nonzero_pages() const noexcept { return total_size(nonzero).pages(); }
+
+ImageTable write_memory_image(const base::UniqueFd& fd, const std::filesystem::path& path,
+                              std::span<const std::byte> host,
+                              std::span<const PageRange> candidates, const Progress& progress) {
+  check_candidates(candidates, host);
+  ImageWriter writer(fd, path, host);
+  const Bytes total = total_size(candidates);
+  Bytes done;
+  for (const PageRange& range : candidates) {
+    for (PageIndex page = range.first; page < range.end();) {
+      const PageIndex end = std::min(chunk_end(page), range.end());
+      writer.write({page, end - page});
+      done += Bytes{(end - page) * kPageSize};
+      report(progress, done, total, kWriting, path);
+      page = end;
+    }
+  }
+  if (::ftruncate(fd.get(), static_cast<off_t>(image_file_size({host.size()}).value)) != 0) {
+    base::fail_errno("set size of", path);
+  }
+  return writer.take();
+}
+
+void verify_memory_image(const base::UniqueFd& fd, const std::filesystem::path& path,
+                         const ImageTable& table, const Progress& progress) {
+  ImageVerifier verifier(fd, path, table);
+  for (std::uint64_t chunk = 0; chunk < table.chunk_checksums.size(); ++chunk) {
+    verifier.check(chunk);
+    const Bytes done{std::min((chunk + 1) * kChunkPages * kPageSize, table.memory.value)};
+    report(progress, done, table.memory, kVerifying, path);
+  }
+}
+
+}  // namespace faasnap::format
