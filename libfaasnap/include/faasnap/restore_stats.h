@@ -28,19 +28,22 @@ struct PrefetchStats {
   bool finished = false;
 };
 
-// Where the time of one restore went. Durations; they add up to `total` but for rounding.
+// Where the time of one restore went.
 struct RestoreStats {
-  // Files opened and every section checked.
-  Nanoseconds open{0};
-  // The KVM VM and its vCPUs created and set.
-  Nanoseconds machine{0};
+  // The memory file read into the page cache, for the setting that asks for it: preparation, and
+  // not part of `total`.
+  Nanoseconds preload{0};
+  // The KVM VM, its devices and vCPUs made.
+  Nanoseconds create{0};
   // Guest memory mapped.
   Nanoseconds map{0};
-  // From the call to the return.
+  // The saved state of devices and vCPUs checked and set.
+  Nanoseconds state{0};
+  // From the call to the return, without `preload`.
   Nanoseconds total{0};
-  // From the call to the first entry into the guest; zero until then.
+  // From the call to the first entry into the guest, without `preload`; zero until then.
   Nanoseconds first_instruction{0};
-  // Mappings that guest memory is made of.
+  // Mappings that were made over guest memory.
   std::uint64_t mappings = 0;
 };
 

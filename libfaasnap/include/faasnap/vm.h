@@ -57,9 +57,9 @@ struct SnapshotOptions {
 //
 // Owns everything it made; the destructor stops the guest, joins the threads, and never throws.
 // Movable. Every member function may be called from any thread but a callback of the same VM,
-// except that moving and destroying need the caller's own exclusion. Blocks no signals and handles
-// one: vCPU threads are woken by a real-time signal (SIGRTMIN) whose handler does nothing,
-// installed on first use only where no handler is installed yet.
+// except that moving and destroying need the caller's own exclusion. The threads block every
+// signal, and no signal handler is installed: vCPUs are interrupted with SIGRTMIN, sent to their
+// threads alone.
 class FAASNAP_EXPORT VM {
  public:
   // Boots a kernel. Throws ErrorKind::unsupported without a usable /dev/kvm.

@@ -1,0 +1,68 @@
+#include <faasnap/vm.h>
+
+#include "api/vm_impl.h"
+#include "base/fd.h"
+
+namespace faasnap {
+
+const char* to_string(VmState state) noexcept {
+  switch (state) {
+    case VmState::running:
+      return "running";
+    case VmState::paused:
+      return "paused";
+    case VmState::powered_off:
+      return "powered_off";
+    case VmState::reset:
+      return "reset";
+    case VmState::panicked:
+      return "panicked";
+    case VmState::triple_fault:
+      return "triple_fault";
+    case VmState::internal_error:
+      return "internal_error";
+    case VmState::stopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+VM::VM(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+VM::VM(VM&& other) noexcept = default;
+VM& VM::operator=(VM&& other) noexcept = default;
+VM::~VM() = default;
+
+VM VM::boot(const VmOptions& options) { return VM(std::make_unique<Impl>(options)); }
+
+VM VM::restore(const Snapshot& snapshot, const RestoreOptions& options) {
+  return VM(std::make_unique<Impl>(snapshot, options));
+}
+
+VmState VM::state() const { return impl_->machine().state(); }
+std::string VM::failure() const { return impl_->machine().failure(); }
+std::optional<VmState> VM::wait(Nanoseconds timeout) { return impl_->machine().wait(timeout); }
+void VM::pause() { impl_->machine().pause(); }
+void VM::resume() { impl_->machine().resume(); }
+void VM::stop() { impl_->machine().stop(); }
+
+GuestStream VM::connect(std::uint32_t port, Nanoseconds timeout) {
+  return GuestStream(impl_->machine().connect(port, timeout).release());
+}
+
+void VM::listen(std::uint32_t port, std::function<void(GuestStream)> accept) {
+  impl_->machine().listen(port, [accept = std::move(accept)](base::UniqueFd stream) {
+    accept(GuestStream(stream.release()));
+  });
+}
+
+void VM::write_console(std::string_view text) { impl_->machine().type(text); }
+
+Snapshot VM::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {
+  return impl_->snapshot(path, options);
+}
+
+VmCounters VM::counters() const { return impl_->counters(); }
+RestoreStats VM::restore_stats() const { return impl_->restore_stats(); }
+const PagePrefetcher* VM::prefetcher() const noexcept { return impl_->prefetcher(); }
+
+}  // namespace faasnap

@@ -259,7 +259,9 @@ void Machine::listen(std::uint32_t port, std::function<void(base::UniqueFd)> acc
 std::vector<pid_t> Machine::vcpu_thread_ids() const {
   std::vector<pid_t> ids;
   for (const auto& vcpu : vcpus_) {
-    ids.push_back(vcpu->thread_id());
+    if (const pid_t id = vcpu->thread_id(); id != 0) {
+      ids.push_back(id);
+    }
   }
   return ids;
 }

@@ -84,6 +84,7 @@ class Machine : private ExitHandler {
   void listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept);
   void type(std::string_view text) { serial_.type(text); }
 
+  // Of the vCPU threads that have begun.
   std::vector<pid_t> vcpu_thread_ids() const;
   // CLOCK_MONOTONIC when a vCPU first entered the guest; zero before.
   Nanoseconds first_entry() const noexcept;
