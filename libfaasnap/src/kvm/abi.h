@@ -24,6 +24,13 @@ struct IndexListHeader {
   std::uint32_t count = 0;
 };
 
+// kvm_signal_mask with the kernel's set of signals, bit n-1 for signal n.
+struct SignalMask {
+  std::uint32_t length = sizeof(std::uint64_t);
+  std::array<std::uint32_t, 2> blocked = {};  // low half first; not aligned to 8 bytes
+};
+using SignalMaskHeader = std::uint32_t;
+
 // kvm_xsave, without the part that only AMX needs.
 using XsaveArea = std::array<std::uint32_t, 1024>;
 
@@ -31,6 +38,7 @@ inline constexpr unsigned long kGetMsrIndexList = _IOWR(KVMIO, 0x02, IndexListHe
 inline constexpr unsigned long kGetSupportedCpuid = _IOWR(KVMIO, 0x05, ListHeader);
 inline constexpr unsigned long kGetMsrs = _IOWR(KVMIO, 0x88, ListHeader);
 inline constexpr unsigned long kSetMsrs = _IOW(KVMIO, 0x89, ListHeader);
+inline constexpr unsigned long kSetSignalMask = _IOW(KVMIO, 0x8b, SignalMaskHeader);
 inline constexpr unsigned long kSetCpuid2 = _IOW(KVMIO, 0x90, ListHeader);
 inline constexpr unsigned long kGetXsave = _IOR(KVMIO, 0xa4, XsaveArea);
 inline constexpr unsigned long kSetXsave = _IOW(KVMIO, 0xa5, XsaveArea);
