@@ -15,8 +15,8 @@ namespace faasnap::paging {
 // the pages between them; regions of fewer than `minimum_pages` recorded non-zero pages are left
 // out; the rest is sorted by (group, address), where a region's group is the lowest of its pages'.
 //
-// `nonzero`: sorted, disjoint. Pure.
-std::vector<format::LoadingRegion> plan_loading_set(const WorkingSet& working_set,
+// `groups`: of a WorkingSet. `nonzero`: of the image that is served from; sorted, disjoint. Pure.
+std::vector<format::LoadingRegion> plan_loading_set(std::span<const WorkingSet::Group> groups,
                                                     std::span<const PageRange> nonzero,
                                                     const LoadingSetThresholds& thresholds);
 

@@ -14,8 +14,11 @@ struct MemoryUsage {
   Bytes proportional;
 };
 
-// Sums /proc/self/smaps over the mappings that begin in `range`. Reads the whole of smaps: some
-// microseconds for each mapping of the process, and time in proportion to resident pages.
+// Sums /proc/self/smaps over the mappings in `range`, which is page-aligned. Takes some
+// microseconds for each mapping of the process, and time in proportion to their page tables.
+//
+// The kernel joins neighbouring anonymous mappings, so one of them may reach beyond the range; of
+// such a one the pages inside the range are counted, each as this process's alone.
 MemoryUsage read_memory_usage(std::span<const std::byte> range);
 
 }  // namespace faasnap::paging

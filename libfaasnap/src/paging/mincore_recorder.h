@@ -1,6 +1,6 @@
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 #include <exception>
 #include <thread>
 #include <vector>
@@ -16,8 +16,9 @@ namespace faasnap::paging {
 // Host page recording (FaaSnap, section 4.4): a thread watches which pages of the memory file come
 // into the page cache, and closes a group whenever their number has grown by `group_pages`.
 //
-// It polls, every quarter of a millisecond while the number grows: a group can be larger than
-// asked when the guest is faster. Pages that are resident when it starts belong to the first group.
+// It polls, several times a millisecond while the number grows: a group is larger than asked for
+// when the guest is faster than that. Pages that are resident from the start belong to the first
+// group.
 class MincoreRecorder {
  public:
   // The file must outlive the recorder. Throws ErrorKind::unsupported for a file system that keeps
@@ -28,19 +29,24 @@ class MincoreRecorder {
   MincoreRecorder(const MincoreRecorder&) = delete;
   MincoreRecorder& operator=(const MincoreRecorder&) = delete;
 
-  // Stops the thread, looks once more and returns the groups; throws what went wrong while
-  // recording. Call once.
+  // Stops the thread, looks once more and returns the groups, none of them empty; throws what went
+  // wrong while recording. Call once.
   std::vector<WorkingSet::Group> finish();
 
  private:
-  void poll();
-  std::uint64_t growth();
+  void watch();
+  std::uint64_t resident_pages();
   void scan();
+  void scan_stretch(PageRange pages, WorkingSet::Group& group);
+  void stop() noexcept;
 
   FileRef file_;
   Bytes memory_;
   std::uint64_t group_pages_;
   FileResidency residency_;
+  // For each stretch of the file: how many of its pages are recorded.
+  std::vector<std::uint64_t> recorded_;
+  std::uint64_t recorded_total_ = 0;
   std::vector<bool> seen_;
   std::vector<WorkingSet::Group> groups_;
   std::exception_ptr failure_;

@@ -1,0 +1,31 @@
+#include "paging/read_pieces.h"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace faasnap::paging {
+
+std::vector<ReadPiece> cut_reads(std::span<const PlannedRead> reads, Bytes piece) {
+  std::vector<ReadPiece> pieces;
+  for (const PlannedRead& read : reads) {
+    PageRange rest = read.guest;
+    Bytes offset = read.file_offset;
+    while (rest.count != 0) {
+      const bool joins = !pieces.empty() && pieces.back().file == read.file &&
+                         pieces.back().offset + pieces.back().length == offset &&
+                         pieces.back().length < piece;
+      if (!joins) {
+        pieces.push_back({read.file, offset, {}, {}});
+      }
+      ReadPiece& last = pieces.back();
+      const std::uint64_t pages = std::min(rest.count, (piece - last.length).pages());
+      last.guest.push_back({rest.first, pages});
+      last.length += Bytes{pages * kPageSize};
+      offset += Bytes{pages * kPageSize};
+      rest = {rest.first + pages, rest.count - pages};
+    }
+  }
+  return pieces;
+}
+
+}  // namespace faasnap::paging
