@@ -46,13 +46,16 @@ std::string wait_until_ready(const AgentSite& site, Nanoseconds timeout) {
       if (error.kind() != ErrorKind::guest && error.kind() != ErrorKind::timeout) {
         throw;
       }
-      last_failure = error.what();
+      // An attempt that the deadline cut short tells less than the one before.
+      if (!deadline.passed() || last_failure.empty()) {
+        last_failure = error.what();
+      }
     }
-    try {
-      std::this_thread::sleep_for(deadline.remaining_at_most(pause, kOperation));
-    } catch (const Error& error) {
-      base::fail(error.kind(), kOperation, {}, fmt::format("no answer in time; {}", last_failure));
+    if (deadline.passed()) {
+      base::fail(ErrorKind::timeout, kOperation, {},
+                 fmt::format("no answer in time; {}", last_failure));
     }
+    std::this_thread::sleep_for(pause);
   }
 }
 

@@ -34,6 +34,10 @@ Nanoseconds Deadline::remaining(const std::string& operation) const {
   return left;
 }
 
+bool Deadline::passed() const noexcept {
+  return timeout_ != Nanoseconds(0) && base::monotonic_now() >= end_;
+}
+
 Nanoseconds Deadline::remaining_at_most(Nanoseconds limit, const std::string& operation) const {
   const Nanoseconds left = remaining(operation);
   return left == Nanoseconds(0) ? limit : std::min(left, limit);

@@ -16,6 +16,7 @@ class Deadline {
   Nanoseconds remaining(const std::string& operation) const;
   // The same, but no more than `limit`.
   Nanoseconds remaining_at_most(Nanoseconds limit, const std::string& operation) const;
+  bool passed() const noexcept;
 
  private:
   Nanoseconds timeout_;

@@ -1,0 +1,90 @@
+#include <faasnap/trace.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <thread>
+
+#include "api/json_text.h"
+#include "base/clock.h"
+
+namespace faasnap {
+namespace {
+
+TEST_CASE("a trace's id is 32 hexadecimal digits, and each trace has another") {
+  const Trace first;
+  const Trace second;
+  CHECK(first.id().size() == 32);
+  CHECK(first.id().find_first_not_of("0123456789abcdef") == std::string::npos);
+  CHECK(first.id() != second.id());
+}
+
+TEST_CASE("a scope adds a span with its name, tags and the time that it took") {
+  Trace trace;
+  const Nanoseconds before = base::realtime_now();
+  {
+    Trace::Scope scope(trace, "restore");
+    scope.tag("setting", "lazy");
+    scope.tag("setting", "faasnap");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    CHECK(trace.spans().empty());
+  }
+  REQUIRE(trace.spans().size() == 1);
+  const Span span = trace.spans()[0];
+  CHECK(span.name == "restore");
+  CHECK(span.tags == std::map<std::string, std::string>{{"setting", "faasnap"}});
+  CHECK(span.start >= before);
+  CHECK(span.duration >= std::chrono::milliseconds(5));
+  CHECK(span.duration < std::chrono::seconds(60));
+}
+
+TEST_CASE("the JSON is a Zipkin v2 array with microseconds and an id for each span") {
+  Trace trace;
+  using std::chrono::microseconds;
+  trace.add({"map", microseconds(1'700'000'000'000'001), microseconds(250), {{"k\"", "v\n"}}});
+  trace.add({"run", microseconds(1'700'000'000'000'300), Nanoseconds(10), {}});
+  CHECK(trace.to_zipkin_json() ==
+        "[{\"traceId\":\"" + trace.id() +
+            "\",\"id\":\"0000000000000001\",\"name\":\"map\",\"timestamp\":1700000000000001,"
+            "\"duration\":250,\"localEndpoint\":{\"serviceName\":\"faasnap\"},"
+            "\"tags\":{\"k\\\"\":\"v\\n\"}},{\"traceId\":\"" +
+            trace.id() +
+            "\",\"id\":\"0000000000000002\",\"name\":\"run\",\"timestamp\":1700000000000300,"
+            "\"duration\":1,\"localEndpoint\":{\"serviceName\":\"faasnap\"},\"tags\":{}}]");
+}
+
+TEST_CASE("a trace without spans is an empty array") { CHECK(Trace().to_zipkin_json() == "[]"); }
+
+TEST_CASE("spans may be added from several threads") {
+  Trace trace;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&trace] {
+      for (int k = 0; k < 250; ++k) {
+        const Trace::Scope scope(trace, "s");
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  CHECK(trace.spans().size() == 1000);
+}
+
+TEST_CASE("JSON strings escape quotes, backslashes and every control character") {
+  CHECK(api::json_string("a\"b\\c") == R"("a\"b\\c")");
+  CHECK(api::json_string(std::string_view("\0\x01\n\t\x1f", 5)) == R"("\u0000\u0001\n\t\u001f")");
+  CHECK(api::json_string("\x7f") == "\"\x7f\"");
+}
+
+TEST_CASE("JSON strings keep valid UTF-8 and replace every other byte") {
+  CHECK(api::json_string("h\u00e9\u20ac\U0001f600") == "\"h\u00e9\u20ac\U0001f600\"");
+  const std::string bad = "\ufffd";
+  CHECK(api::json_string("\x80") == "\"" + bad + "\"");
+  CHECK(api::json_string("\xc0\xaf") == "\"" + bad + bad + "\"");            // overlong
+  CHECK(api::json_string("\xed\xa0\x80") == "\"" + bad + bad + bad + "\"");  // surrogate
+  CHECK(api::json_string("\xf4\x90\x80\x80") == "\"" + bad + bad + bad + bad + "\"");
+  CHECK(api::json_string("\xe2\x82") == "\"" + bad + bad + "\"");  // cut off
+  CHECK(api::json_string("\xe2\"") == "\"" + bad + "\\\"\"");
+}
+
+}  // namespace
+}  // namespace faasnap
