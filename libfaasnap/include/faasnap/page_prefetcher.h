@@ -28,8 +28,10 @@ class FAASNAP_EXPORT PagePrefetcher {
   // Safe from any thread.
   PrefetchStats stats() const;
 
- private:
   class Impl;
+
+ private:
+  explicit PagePrefetcher(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };
 

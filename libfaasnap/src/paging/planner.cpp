@@ -92,12 +92,23 @@ void map_loading_set(RestorePlan& plan, std::span<const format::LoadingSetRegion
   }
 }
 
+PageRange whole(Bytes memory) { return {PageIndex{0}, memory.pages()}; }
+
+RestorePlan plan_memory_file(Setting setting, const PlanInputs& inputs) {
+  RestorePlan plan;
+  plan.setting = setting;
+  plan.mappings.push_back({whole(inputs.memory), Backing::memory_file, {}});
+  plan.preload_memory_file = setting == Setting::cached;
+  return plan;
+}
+
 RestorePlan plan_faasnap(const PlanInputs& inputs) {
   const auto loading = guest_ranges(inputs.loading_set);
   check_ranges(inputs.nonzero, inputs.memory, "the non-zero map");
   check_ranges(loading, inputs.memory, "the loading set");
-  RestorePlan plan{.setting = Setting::faasnap,
-                   .mappings = {{{PageIndex{0}, inputs.memory.pages()}, Backing::anonymous, {}}}};
+  RestorePlan plan;
+  plan.setting = Setting::faasnap;
+  plan.mappings.push_back({whole(inputs.memory), Backing::anonymous, {}});
   map_memory_file(plan, inputs.nonzero, loading);
   map_loading_set(plan, inputs.loading_set);
   for (const auto& region : inputs.loading_set) {
@@ -116,9 +127,7 @@ RestorePlan plan_restore(Setting setting, const PlanInputs& inputs) {
   switch (setting) {
     case Setting::lazy:
     case Setting::cached:
-      return {.setting = setting,
-              .mappings = {{{PageIndex{0}, inputs.memory.pages()}, Backing::memory_file, {}}},
-              .preload_memory_file = setting == Setting::cached};
+      return plan_memory_file(setting, inputs);
     case Setting::faasnap:
       return plan_faasnap(inputs);
     case Setting::warm:

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -10,7 +11,10 @@
 #include <faasnap/restore_options.h>
 #include <faasnap/restore_stats.h>
 
+#include "base/mapping.h"
 #include "paging/files.h"
+#include "paging/read_pieces.h"
+#include "uring/ring.h"
 
 namespace faasnap::paging {
 
@@ -18,7 +22,7 @@ namespace faasnap::paging {
 struct PrefetchTuning {
   // Bytes of one read, a multiple of the page size.
   Bytes piece{512ULL << 10};
-  // Reads under way at once. Their buffers are `piece * depth` bytes of memory.
+  // Reads under way at once.
   unsigned depth = 8;
   // With guest memory given: also enter the loaded pages into its page tables, so that the guest's
   // first read of them is no fault in the host. They stay shared; a write still copies.
@@ -26,16 +30,16 @@ struct PrefetchTuning {
 };
 
 // Executes a plan's reads in order on a thread of its own (FaaSnap, section 4.2: concurrent
-// paging): buffered io_uring reads into a scratch buffer, for the sake of what they leave in the
-// page cache.
+// paging). These are buffered io_uring reads, made for what they leave in the page cache: all of
+// them land in one small scratch buffer, over and over.
 //
 // The files, and the guest memory if given, must outlive it. wait, stats and cancel are for any
 // thread; the destructor cancels and waits for what is under way.
 class PrefetchEngine {
  public:
-  // Starts at once. `guest_memory`: where page 0 of guest memory is mapped, or null. Throws
-  // ErrorKind::unsupported without io_uring, and ErrorKind::invalid_argument for a plan that names
-  // a file that `files` lacks.
+  // Starts at once. `guest_memory`: where page 0 of guest memory is mapped, as the plan says; or
+  // null. Throws ErrorKind::unsupported without io_uring, and ErrorKind::invalid_argument for a
+  // plan that names a file that `files` lacks.
   PrefetchEngine(const RestorePlan& plan, const Files& files, std::byte* guest_memory = nullptr,
                  const PrefetchTuning& tuning = {});
   ~PrefetchEngine();
@@ -44,13 +48,50 @@ class PrefetchEngine {
 
   // Waits until every read has ended, and throws the first error of any: a file that ends before
   // its plan does is ErrorKind::corrupt, a cancelled run ErrorKind::cancelled.
-  void wait();
-  // Begins no further read.
+  void wait() const;
+  // Begins no further read, and does not wait.
   void cancel() noexcept;
   PrefetchStats stats() const;
 
  private:
-  class Run;
+  // A piece under way, and how much of it has come.
+  struct Request {
+    std::size_t piece = 0;
+    Bytes done;
+    std::vector<iovec> scratch;
+  };
+
+  void run() noexcept;
+  void load();
+  void start_reads();
+  void queue(unsigned slot);
+  void complete(const uring::Completion& completion);
+  void populate_finished();
+  void populate(PageRange pages) const;
+  bool cancelled() const;
+  const FileRef& file_of(const ReadPiece& piece) const;
+
+  const Files files_;
+  std::byte* const guest_memory_;
+  const PrefetchTuning tuning_;
+  const std::vector<ReadPiece> pieces_;
+
+  // Of the thread alone. The ring comes last: its requests use the others.
+  base::Mapping scratch_;
+  std::vector<Request> requests_;
+  std::vector<unsigned> free_slots_;
+  std::vector<bool> finished_pieces_;
+  std::size_t next_piece_ = 0;
+  std::size_t next_to_populate_ = 0;
+  std::unique_ptr<uring::Ring> ring_;
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable ended_;
+  bool cancelled_ = false;
+  std::exception_ptr failure_;
+  PrefetchStats stats_;
+
+  std::thread thread_;
 };
 
 }  // namespace faasnap::paging
