@@ -56,6 +56,9 @@ inline constexpr std::uint32_t kSerialGsi = 4;
 inline constexpr std::uint16_t kSleepControlPort = 0x600;
 inline constexpr std::uint16_t kSleepStatusPort = 0x601;
 inline constexpr std::uint16_t kResetPort = 0x602;
+// A write of 1 to the panic register says that the kernel has panicked (the pvpanic driver of
+// Linux).
+inline constexpr std::uint16_t kPanicPort = 0x603;
 inline constexpr std::uint8_t kResetValue = 1;
 inline constexpr std::uint8_t kSleepTypeS5 = 5;
 

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "boot/acpi.h"
+#include "boot/aml.h"
+
+namespace faasnap::boot {
+
+// The definition block of the DSDT: the devices below \_SB, and \_S5.
+aml::Term describe_devices(const AcpiConfig& config);
+
+}  // namespace faasnap::boot

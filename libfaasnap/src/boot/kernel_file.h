@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "boot/kernel_image.h"
+#include "memory/guest_address.h"
+#include "memory/guest_memory.h"
+
+namespace faasnap::boot {
+
+// A kernel's file while it is being loaded: opened once, with its size and its first bytes.
+class KernelFile {
+ public:
+  explicit KernelFile(const std::filesystem::path& path);
+
+  std::uint64_t size() const noexcept { return size_; }
+  std::span<const std::byte> head() const noexcept { return head_; }
+  // `length` bytes from `offset` into guest memory at `address`. Rejects the file when it ends
+  // before, and when guest memory does.
+  void copy_to(const memory::GuestMemory& memory, memory::GuestAddress address,
+               std::uint64_t offset, std::uint64_t length) const;
+  // Throws ErrorKind::invalid_argument, naming the file.
+  [[noreturn]] void reject(const std::string& reason) const;
+
+ private:
+  std::filesystem::path path_;
+  base::UniqueFd fd_;
+  std::uint64_t size_ = 0;
+  std::vector<std::byte> head_;
+};
+
+// The little-endian integer at `offset` of `data`, which must be long enough.
+template <typename Integer>
+Integer read_le(std::span<const std::byte> data, std::size_t offset) {
+  Integer value = 0;
+  std::memcpy(&value, data.subspan(offset, sizeof(value)).data(), sizeof(value));
+  return value;
+}
+
+// The lowest and highest address that a kernel may use: from 1 MiB to the end of low memory.
+struct KernelRoom {
+  std::uint64_t start = 0;
+  std::uint64_t end = 0;
+};
+KernelRoom kernel_room(const memory::GuestMemory& memory);
+
+bool is_bzimage(const KernelFile& file);
+LoadedKernel load_bzimage(const memory::GuestMemory& memory, const KernelFile& file);
+
+bool is_elf(const KernelFile& file);
+LoadedKernel load_elf(const memory::GuestMemory& memory, const KernelFile& file);
+
+}  // namespace faasnap::boot

@@ -1,0 +1,59 @@
+#include "boot/kernel_image.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "boot/kernel_file.h"
+#include "boot/layout.h"
+
+namespace faasnap::boot {
+namespace {
+
+constexpr std::uint64_t kHeadSize = 4096;
+
+}  // namespace
+
+KernelFile::KernelFile(const std::filesystem::path& path)
+    : path_(path),
+      fd_(base::open_regular(path)),
+      size_(base::file_size(fd_, path).value),
+      head_(std::min(size_, kHeadSize)) {
+  base::read_exact(fd_, head_, 0, path_);
+}
+
+void KernelFile::copy_to(const memory::GuestMemory& memory, memory::GuestAddress address,
+                         std::uint64_t offset, std::uint64_t length) const {
+  if (offset > size_ || length > size_ - offset) {
+    reject(fmt::format("ends at {} bytes, expected {} bytes from {}", size_, length, offset));
+  }
+  const auto target = memory.view(address, length);
+  if (!target) {
+    reject(fmt::format("wants {} bytes at guest address {:#x}, which is not memory", length,
+                       address.value));
+  }
+  base::read_exact(fd_, *target, offset, path_);
+}
+
+void KernelFile::reject(const std::string& reason) const {
+  base::fail(ErrorKind::invalid_argument, "load a kernel", path_, reason);
+}
+
+KernelRoom kernel_room(const memory::GuestMemory& memory) {
+  return {kHighMemory.value, memory.regions().front().size.value};
+}
+
+LoadedKernel load_kernel(const memory::GuestMemory& memory, const std::filesystem::path& path) {
+  const KernelFile file(path);
+  if (is_elf(file)) {
+    return load_elf(memory, file);
+  }
+  if (is_bzimage(file)) {
+    return load_bzimage(memory, file);
+  }
+  file.reject("neither a bzImage nor an ELF file; expected an x86-64 Linux kernel");
+}
+
+}  // namespace faasnap::boot
