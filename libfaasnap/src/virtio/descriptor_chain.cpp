@@ -10,7 +10,7 @@ namespace {
 // called, when the buffers end before.
 template <typename Copy>
 bool for_each_piece(std::span<const iovec> buffers, std::size_t offset, std::size_t size,
-                    Copy copy) noexcept {
+                    Copy copy) {
   const std::size_t total = total_size(buffers);
   if (offset > total || size > total - offset) {
     return false;

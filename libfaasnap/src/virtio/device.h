@@ -10,6 +10,9 @@
 
 namespace faasnap::virtio {
 
+// Whether a driver has just set the device up, or goes on with one that a snapshot kept.
+enum class Activation { fresh, restored };
+
 // One virtio device, behind a transport that speaks with the driver about everything but requests.
 //
 // Every function is called on the thread of the VM's event loop. Life: activate once the driver is
@@ -32,7 +35,7 @@ class Device {
 
   // Starts work with `features`, a subset of those offered. One queue for each of queue_sizes();
   // they live until reset. Nothing is taken from them before the first notify.
-  virtual void activate(std::span<Queue> queues, std::uint64_t features) = 0;
+  virtual void activate(std::span<Queue> queues, std::uint64_t features, Activation activation) = 0;
   // The driver may have made chains available in queue `index`.
   virtual void notify(std::size_t index) = 0;
   // Waits until every chain taken has been returned, and takes no more until resume.

@@ -75,6 +75,7 @@ class MmioTransport final : private QueueOwner {
   void restore(base::ByteReader& state);
 
  private:
+  // What the driver set up for one queue.
   struct QueueState {
     QueueLayout layout;
     bool ready = false;
@@ -93,20 +94,19 @@ class MmioTransport final : private QueueOwner {
   void on_fault(const std::string& reason) noexcept override;
 
   std::uint64_t offered_features() const noexcept;
+  bool has_status(std::uint32_t bits) const noexcept;
   std::uint32_t read_register(std::uint64_t offset) const noexcept;
   void write_register(std::uint64_t offset, std::uint32_t value);
-  void write_queue_register(std::uint64_t offset, std::uint32_t value);
+  void write_queue_register(std::uint64_t offset, std::uint32_t value) noexcept;
   void write_driver_features(std::uint32_t value) noexcept;
   void write_status(std::uint32_t value);
-  bool features_acceptable() const noexcept;
   void activate();
-  void start_queues(std::span<const std::uint16_t> positions);
+  void start_device(std::span<const std::uint16_t> positions, Activation activation);
   void reset() noexcept;
-  void notify(std::uint32_t queue);
+  void notify(std::size_t queue);
   void raise(std::uint32_t bit) noexcept;
   SavedState parse(base::ByteReader& state) const;
-  QueueState* selected_queue() noexcept;
-  const QueueState* selected_queue() const noexcept;
+  void check(const SavedState& saved, const base::ByteReader& state) const;
 
   base::EventLoop& loop_;
   const memory::GuestMemory& memory_;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "memory/guest_memory.h"
@@ -64,9 +66,9 @@ class Queue {
 
   // Chains available and not taken; a count that the rules forbid is a fault, and 0.
   std::uint16_t available() noexcept;
-  // Asks the driver to notify the next chain that it makes available. True when one has become
-  // available already: then look again, as no notification may come for it.
-  bool enable_notifications() noexcept;
+  // Asks the driver to notify the next chain that it makes available beyond `known` ones. True
+  // when it has already done so: then look again, as no notification may come for it.
+  bool enable_notifications(std::uint16_t known = 0) noexcept;
 
   // Reports a chain whose content makes no sense for the device; ends the queue.
   void fault(const std::string& reason) noexcept;
@@ -81,11 +83,14 @@ class Queue {
 
  private:
   struct Descriptor;
+  enum class Table { main, indirect };
 
-  bool collect(std::uint16_t head, DescriptorChain& chain);
+  // Each returns false after reporting a fault.
+  bool collect(std::span<const std::byte> table, std::uint16_t first, Table kind,
+               DescriptorChain& chain);
+  bool collect_indirect(const Descriptor& descriptor, DescriptorChain& chain);
   bool add(const Descriptor& descriptor, DescriptorChain& chain);
-  bool walk(const std::byte* table, std::uint32_t entries, std::uint16_t first, bool indirect,
-            DescriptorChain& chain);
+  bool reject(const std::string& reason) noexcept;
 
   const memory::GuestMemory* memory_ = nullptr;
   QueueOwner* owner_ = nullptr;
@@ -99,8 +104,6 @@ class Queue {
   std::uint16_t next_used_ = 0;
   // next_used_ at the last signal_used.
   std::uint16_t signalled_used_ = 0;
-  // False until the first signal_used, which interrupts whatever the driver's event index says.
-  bool signalled_before_ = false;
 };
 
 }  // namespace faasnap::virtio

@@ -35,7 +35,7 @@ class BlockDevice final : public Device {
   std::uint64_t features() const noexcept override;
   std::span<const std::uint16_t> queue_sizes() const noexcept override;
   std::span<const std::byte> config() const noexcept override { return config_; }
-  void activate(std::span<Queue> queues, std::uint64_t features) override;
+  void activate(std::span<Queue> queues, std::uint64_t features, Activation activation) override;
   void notify(std::size_t index) override;
   void drain() override;
   void resume() override;

@@ -14,6 +14,9 @@
 #include "base/event_loop.h"
 #include "base/fd.h"
 #include "virtio/device.h"
+#include "virtio/vsock/connection.h"
+#include "virtio/vsock/hybrid_socket.h"
+#include "virtio/vsock/packet.h"
 
 namespace faasnap::virtio {
 
@@ -55,7 +58,7 @@ class VsockDevice final : public Device {
   std::uint64_t features() const noexcept override;
   std::span<const std::uint16_t> queue_sizes() const noexcept override;
   std::span<const std::byte> config() const noexcept override { return config_; }
-  void activate(std::span<Queue> queues, std::uint64_t features) override;
+  void activate(std::span<Queue> queues, std::uint64_t features, Activation activation) override;
   void notify(std::size_t index) override;
   void drain() override;
   void resume() override;
@@ -64,10 +67,79 @@ class VsockDevice final : public Device {
   void restore(base::ByteReader& state) override;
 
  private:
+  // The numbers of the queues.
+  static constexpr std::size_t kToGuestQueue = 0;
+  static constexpr std::size_t kFromGuestQueue = 1;
+  static constexpr std::size_t kEventQueue = 2;
+
+  struct Entry {
+    Connection connection;
+    Connected done;             // until the guest has answered
+    std::uint32_t watched = 0;  // the EPOLL* bits that the loop watches for
+    bool queued = false;        // in ready_
+  };
+  using Entries = std::map<PortPair, Entry>;
+
+  // How far the guest of a restored VM is with the news that its connections are gone.
+  enum class ResetEvent {
+    none,
+    due,   // waits for a buffer of the event queue
+    sent,  // the guest has not given the buffer back, so its driver is still at it
+  };
+
+  std::uint64_t guest_cid() const noexcept;
+
+  // Connections (vsock_device.cpp).
+  void start_connect(std::uint32_t guest_port, base::UniqueFd stream, Connected done, bool greet);
+  std::uint32_t allocate_host_port();
+  bool make_room();
+  void add(Connection connection, Connected done);
+  void settle(Entry& entry);
+  void forget(Entries::iterator entry);
+  void end(Entries::iterator entry, bool flush_rest);
+  void adopt_orphan(Connection connection);
+  void on_stream(PortPair ports, std::uint32_t events);
+  void on_orphan(std::uint64_t id, std::uint32_t events);
+  void answer(Connected& done, bool accepted) noexcept;
+  void log(const std::string& text) const;
+
+  // Packets (vsock_packets.cpp).
+  void work();
+  void tell_of_reset();
+  void receive_packets(unsigned& budget);
+  void on_chain(Queue& queue);
+  void on_packet(const PacketHeader& packet, std::span<const iovec> data);
+  void accept(const PacketHeader& request);
+  void send_packets(unsigned& budget);
+  std::size_t write_packet(std::span<const iovec> buffers);
+  void queue_reset(PortPair ports);
+  void answer_reset(const PacketHeader& packet);
+
   base::EventLoop& loop_;
   LogSink log_;
   std::array<std::byte, 8> config_{};
-  std::map<int, int> connections_, orphans_;
+  std::uint32_t last_host_port_;
+  std::map<std::uint32_t, Accept> listeners_;
+  std::unique_ptr<HybridSocket> socket_;
+
+  std::span<Queue> queues_;
+  bool drained_ = false;
+  bool working_ = false;
+  ResetEvent reset_event_ = ResetEvent::none;
+  std::uint16_t event_buffers_left_ = 0;  // when the reset event was sent
+  base::EventFd again_;                   // signalled when a batch ended with work left
+
+  Entries connections_;
+  // Ended by the guest while the host's socket has not taken all of its data; by number.
+  std::map<std::uint64_t, Entry> orphans_;
+  std::uint64_t next_orphan_ = 0;
+  std::deque<PortPair> ready_;       // may have a packet for the guest
+  std::deque<PacketHeader> resets_;  // for the guest, of connections that are not or no more
+
+  // Scratch.
+  DescriptorChain from_guest_;
+  DescriptorChain to_guest_;
+  std::vector<iovec> data_;
 };
 
 }  // namespace faasnap::virtio

@@ -1,0 +1,222 @@
+#include "virtio/block/block_device.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace faasnap::virtio {
+namespace {
+
+constexpr std::uint16_t kQueueSize = 128;
+constexpr std::array<std::uint16_t, 1> kQueueSizes{kQueueSize};
+
+// Feature bits and configuration space of virtio 1.2, sections 5.2.3 and 5.2.4.
+constexpr std::uint64_t kFeatureSegmentMaximum = 1ULL << 2;
+constexpr std::uint64_t kFeatureReadOnly = 1ULL << 5;
+constexpr std::uint64_t kFeatureBlockSize = 1ULL << 6;
+constexpr std::uint64_t kFeatureFlush = 1ULL << 9;
+constexpr std::size_t kCapacityOffset = 0;
+constexpr std::size_t kSegmentMaximumOffset = 12;
+constexpr std::size_t kBlockSizeOffset = 20;
+
+// Data buffers of one request: the header and the status take a descriptor each.
+constexpr std::uint32_t kSegmentMaximum = kQueueSize - 2;
+
+constexpr std::size_t kSerialSize = 20;
+
+// Chains taken in one go; then the loop's other descriptors have their turn.
+constexpr unsigned kBatch = 4 * kQueueSize;
+
+std::uint64_t sectors_of(const base::UniqueFd& image, const std::filesystem::path& path) {
+  const Bytes size = base::file_size(image, path);
+  if (size.value % kSectorSize != 0) {
+    base::fail(ErrorKind::invalid_argument, "attach disk", path,
+               fmt::format("size is {} bytes, expected a multiple of {}", size.value, kSectorSize));
+  }
+  return size.value / kSectorSize;
+}
+
+}  // namespace
+
+BlockDevice::BlockDevice(base::EventLoop& loop, base::UniqueFd image,
+                         const std::filesystem::path& path, std::string serial)
+    : loop_(loop),
+      image_(std::move(image)),
+      sectors_(sectors_of(image_, path)),
+      serial_(std::move(serial)),
+      requests_(kQueueSize),
+      ring_(kQueueSize) {
+  serial_.resize(kSerialSize);
+  const auto block_size = static_cast<std::uint32_t>(kSectorSize);
+  std::memcpy(config_.data() + kCapacityOffset, &sectors_, sizeof(sectors_));
+  std::memcpy(config_.data() + kSegmentMaximumOffset, &kSegmentMaximum, sizeof(kSegmentMaximum));
+  std::memcpy(config_.data() + kBlockSizeOffset, &block_size, sizeof(block_size));
+  for (BlockRequest& request : requests_) {
+    free_.push_back(&request);
+  }
+  ring_.register_event(completed_);
+}
+
+BlockDevice::~BlockDevice() { reset(); }
+
+std::uint64_t BlockDevice::features() const noexcept {
+  return kFeatureSegmentMaximum | kFeatureReadOnly | kFeatureBlockSize | kFeatureFlush;
+}
+
+std::span<const std::uint16_t> BlockDevice::queue_sizes() const noexcept { return kQueueSizes; }
+
+void BlockDevice::activate(std::span<Queue> queues, std::uint64_t, Activation) {
+  queue_ = &queues[0];
+  drained_ = false;
+  loop_.watch(completed_.get(), EPOLLIN, [this](std::uint32_t) {
+    completed_.drain();
+    take_completions();
+    start_available();
+  });
+}
+
+void BlockDevice::notify(std::size_t) { start_available(); }
+
+void BlockDevice::start_available() {
+  if (drained_) {
+    return;
+  }
+  unsigned taken = 0;
+  do {
+    while (taken < kBatch && !free_.empty() && queue_->pop(free_.back()->chain)) {
+      BlockRequest& request = *free_.back();
+      free_.pop_back();
+      ++taken;
+      start(request);
+    }
+  } while (taken < kBatch && !free_.empty() && queue_->enable_notifications());
+  if (taken == kBatch) {
+    completed_.signal();  // comes back here
+  }
+  ring_.submit();
+  queue_->signal_used();
+}
+
+void BlockDevice::start(BlockRequest& request) {
+  const std::string defect = request.parse();
+  if (!defect.empty()) {
+    free_.push_back(&request);
+    queue_->fault(defect);
+    return;
+  }
+  switch (static_cast<BlockOperation>(request.operation)) {
+    case BlockOperation::read:
+      if (!request.within(sectors_)) {
+        finish(request, BlockStatus::io_error);
+      } else if (request.data_size == 0) {
+        finish(request, BlockStatus::ok);
+      } else {
+        submit_read(request);
+      }
+      return;
+    case BlockOperation::get_id: {
+      const std::size_t length = std::min<std::size_t>(kSerialSize, request.data_size);
+      copy_to(request.chain.writable, 0, std::as_bytes(std::span(serial_).first(length)));
+      request.done = length;
+      finish(request, BlockStatus::ok);
+      return;
+    }
+    case BlockOperation::flush:
+      finish(request, BlockStatus::ok);
+      return;
+    case BlockOperation::write:
+      finish(request, BlockStatus::io_error);
+      return;
+  }
+  finish(request, BlockStatus::unsupported);
+}
+
+void BlockDevice::submit_read(BlockRequest& request) {
+  slice(request.chain.writable, request.done, request.data_size - request.done, request.pending);
+  const auto index = static_cast<std::uint64_t>(&request - requests_.data());
+  const std::uint64_t offset = request.sector * kSectorSize + request.done;
+  // The ring has an entry for each request, so there is always a free one.
+  if (!ring_.prepare_readv(image_, request.pending, offset, index)) {
+    finish(request, BlockStatus::io_error);
+  }
+}
+
+void BlockDevice::take_completions() {
+  ring_.for_each_completion([this](const uring::Completion& completion) {
+    on_read(requests_[completion.user_data], completion.result);
+  });
+  ring_.submit();
+  if (queue_ != nullptr) {
+    queue_->signal_used();
+  }
+}
+
+void BlockDevice::on_read(BlockRequest& request, std::int32_t result) {
+  if (queue_ == nullptr) {
+    free_.push_back(&request);  // reset: nobody waits for the answer
+    return;
+  }
+  if (result > 0) {
+    request.done += static_cast<std::uint32_t>(result);
+  }
+  const bool again = result > 0 || result == -EAGAIN || result == -EINTR;
+  if (request.done == request.data_size) {
+    finish(request, BlockStatus::ok);
+  } else if (again) {
+    submit_read(request);
+  } else {
+    // 0 is the end of a file that has become shorter since it was opened.
+    finish(request, BlockStatus::io_error);
+  }
+}
+
+void BlockDevice::finish(BlockRequest& request, BlockStatus status) {
+  queue_->push_used(request.chain.head, request.complete(status));
+  free_.push_back(&request);
+}
+
+void BlockDevice::wait_for_reads() {
+  while (ring_.outstanding() != 0) {
+    ring_.submit_and_wait(1);
+    take_completions();
+  }
+}
+
+void BlockDevice::drain() {
+  drained_ = true;
+  wait_for_reads();
+}
+
+void BlockDevice::resume() { drained_ = false; }
+
+void BlockDevice::reset() noexcept {
+  if (queue_ == nullptr) {
+    return;
+  }
+  loop_.unwatch(completed_.get());
+  queue_ = nullptr;
+  try {
+    wait_for_reads();
+  } catch (const std::exception&) {
+    // The kernel refuses to wait. The reads left end in memory that the guest owns, and their
+    // completions are taken by the next drain or by the ring's destructor.
+  }
+}
+
+void BlockDevice::save(base::ByteWriter& state) const { state.put(sectors_); }
+
+void BlockDevice::restore(base::ByteReader& state) {
+  const auto sectors = state.get<std::uint64_t>();
+  if (sectors != sectors_) {
+    state.reject(
+        fmt::format("disk of {} sectors, but the image attached has {}", sectors, sectors_));
+  }
+}
+
+}  // namespace faasnap::virtio

@@ -1,0 +1,50 @@
+#include "virtio/block/block_request.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+#include <limits>
+#include <span>
+
+namespace faasnap::virtio {
+namespace {
+
+// struct virtio_blk_req: 32 bits of type, 32 reserved, 64 of sector, all little-endian.
+constexpr std::size_t kHeaderSize = 16;
+constexpr std::size_t kSectorOffset = 8;
+
+}  // namespace
+
+std::string BlockRequest::parse() {
+  std::array<std::byte, kHeaderSize> header;
+  if (!copy_from(chain.readable, 0, header)) {
+    return fmt::format("block request header of {} bytes, expected {}", total_size(chain.readable),
+                       kHeaderSize);
+  }
+  std::memcpy(&operation, header.data(), sizeof(operation));
+  std::memcpy(&sector, header.data() + kSectorOffset, sizeof(sector));
+  const std::uint64_t answer = total_size(chain.writable);
+  if (answer == 0) {
+    return "block request without room for its status";
+  }
+  if (answer > std::numeric_limits<std::uint32_t>::max()) {
+    return fmt::format("block request for {} bytes", answer);
+  }
+  data_size = answer - 1;
+  done = 0;
+  return {};
+}
+
+bool BlockRequest::within(std::uint64_t sectors) const noexcept {
+  return data_size % kSectorSize == 0 && sector <= sectors &&
+         data_size / kSectorSize <= sectors - sector;
+}
+
+std::uint32_t BlockRequest::complete(BlockStatus status) noexcept {
+  const auto code = static_cast<std::byte>(status);
+  copy_to(chain.writable, data_size, std::span(&code, 1));
+  return static_cast<std::uint32_t>(done + 1);
+}
+
+}  // namespace faasnap::virtio

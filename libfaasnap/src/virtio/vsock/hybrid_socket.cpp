@@ -1,0 +1,155 @@
+#include "virtio/vsock/hybrid_socket.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace faasnap::virtio {
+namespace {
+
+constexpr std::string_view kCommand = "CONNECT ";
+// "CONNECT 4294967295\n" takes 19 bytes.
+constexpr std::size_t kMaximumLine = 32;
+constexpr int kBacklog = 128;
+
+// Nothing when the path is too long for a socket.
+std::optional<sockaddr_un> address_of(const std::filesystem::path& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string& text = path.native();
+  if (text.size() >= sizeof(address.sun_path)) {
+    return std::nullopt;
+  }
+  std::memcpy(address.sun_path, text.data(), text.size());
+  return address;
+}
+
+base::UniqueFd make_socket() {
+  base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) {
+    base::fail_errno("create Unix socket");
+  }
+  return fd;
+}
+
+base::UniqueFd listen_at(const std::filesystem::path& path) {
+  const auto address = address_of(path);
+  if (!address) {
+    base::fail(ErrorKind::invalid_argument, "open vsock socket", path,
+               fmt::format("path has {} bytes, expected at most {}", path.native().size(),
+                           sizeof(sockaddr_un::sun_path) - 1));
+  }
+  base::UniqueFd fd = make_socket();
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
+    base::fail_errno("open vsock socket", path, errno == EADDRINUSE ? EEXIST : errno);
+  }
+  if (::listen(fd.get(), kBacklog) != 0) {
+    base::fail_errno("listen on vsock socket", path);
+  }
+  return fd;
+}
+
+// The port of "CONNECT <port>\n" without its line end.
+std::optional<std::uint32_t> parse_command(std::string_view line) {
+  if (!line.starts_with(kCommand)) {
+    return std::nullopt;
+  }
+  line.remove_prefix(kCommand.size());
+  std::uint32_t port = 0;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), port);
+  if (error != std::errc{} || end != line.data() + line.size()) {
+    return std::nullopt;
+  }
+  return port;
+}
+
+}  // namespace
+
+HybridSocket::HybridSocket(base::EventLoop& loop, std::filesystem::path path, Request on_request)
+    : loop_(loop),
+      path_(std::move(path)),
+      on_request_(std::move(on_request)),
+      listener_(listen_at(path_)) {
+  // Edges: a connection that cannot be accepted (EMFILE) must not keep the loop busy.
+  loop_.watch(listener_.get(), EPOLLIN | EPOLLET, [this](std::uint32_t) { accept_clients(); });
+}
+
+HybridSocket::~HybridSocket() {
+  loop_.unwatch(listener_.get());
+  for (const auto& [id, client] : pending_) {
+    loop_.unwatch(client.get());
+  }
+  std::error_code ignored;  // somebody else has removed it
+  std::filesystem::remove(path_, ignored);
+}
+
+base::UniqueFd HybridSocket::connect_to_host(std::uint32_t host_port) const {
+  const auto address = address_of(fmt::format("{}_{}", path_.native(), host_port));
+  if (!address) {
+    return {};
+  }
+  base::UniqueFd fd = make_socket();
+  // Never waits: a Unix socket is connected at once or, with a full backlog, not at all.
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
+    return {};
+  }
+  return fd;
+}
+
+void HybridSocket::accept_clients() {
+  while (true) {
+    base::UniqueFd client(
+        ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!client) {
+      return;
+    }
+    if (pending_.size() == kMaximumPending) {
+      loop_.unwatch(pending_.begin()->second.get());
+      pending_.erase(pending_.begin());
+    }
+    const std::uint64_t id = next_id_++;
+    const int fd = client.get();
+    pending_.emplace(id, std::move(client));
+    loop_.watch(fd, EPOLLIN | EPOLLRDHUP | EPOLLET,
+                [this, id](std::uint32_t events) { on_client(id, events); });
+  }
+}
+
+void HybridSocket::on_client(std::uint64_t id, std::uint32_t events) {
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) {
+    return;
+  }
+  const base::UniqueFd& client = found->second;
+  // Looked at first, and taken only up to the line's end: what follows is for the guest.
+  std::array<char, kMaximumLine> raw;
+  const ssize_t length =
+      base::retry_eintr([&] { return ::recv(client.get(), raw.data(), raw.size(), MSG_PEEK); });
+  const std::string_view text(raw.data(), length < 0 ? 0 : static_cast<std::size_t>(length));
+  const std::size_t line_end = text.find('\n');
+  const bool ended = (events & (EPOLLHUP | EPOLLRDHUP)) != 0;
+  if (line_end == std::string_view::npos && text.size() < kMaximumLine && !ended) {
+    return;  // the rest comes with another edge
+  }
+  const auto port =
+      line_end == std::string_view::npos ? std::nullopt : parse_command(text.substr(0, line_end));
+  loop_.unwatch(client.get());
+  base::UniqueFd stream = std::move(found->second);
+  pending_.erase(found);
+  if (port &&
+      ::recv(stream.get(), raw.data(), line_end + 1, 0) == static_cast<ssize_t>(line_end + 1)) {
+    on_request_(*port, std::move(stream));
+  }
+}
+
+}  // namespace faasnap::virtio

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "base/event_loop.h"
+#include "base/fd.h"
+
+namespace faasnap::virtio {
+
+// The Unix sockets through which other processes reach a guest's vsock ports (docs/vsock.md): a
+// listening one at a path, and those that others listen on at `<path>_<port>`. For the loop's
+// thread.
+class HybridSocket {
+ public:
+  // A client has asked for `guest_port`; `stream` is its connection, non-blocking.
+  using Request = std::function<void(std::uint32_t guest_port, base::UniqueFd stream)>;
+
+  // Clients that have connected and not yet said what they want; the oldest has to go for another.
+  static constexpr std::size_t kMaximumPending = 64;
+
+  // `path` must not exist. `loop` must outlive the object.
+  HybridSocket(base::EventLoop& loop, std::filesystem::path path, Request on_request);
+  // Removes the socket's file.
+  ~HybridSocket();
+  HybridSocket(const HybridSocket&) = delete;
+  HybridSocket& operator=(const HybridSocket&) = delete;
+
+  // Connects to `<path>_<port>`; an empty descriptor when nobody takes connections there.
+  base::UniqueFd connect_to_host(std::uint32_t host_port) const;
+
+ private:
+  void accept_clients();
+  void on_client(std::uint64_t id, std::uint32_t events);
+
+  base::EventLoop& loop_;
+  std::filesystem::path path_;
+  Request on_request_;
+  base::UniqueFd listener_;
+  std::uint64_t next_id_ = 0;
+  std::map<std::uint64_t, base::UniqueFd> pending_;  // by age
+};
+
+}  // namespace faasnap::virtio

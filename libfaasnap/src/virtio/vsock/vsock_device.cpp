@@ -1,0 +1,280 @@
+#include "virtio/vsock/vsock_device.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace faasnap::virtio {
+namespace {
+
+// By the numbers of VsockDevice: to the guest, from the guest, events. The sizes bound what the
+// guest's driver keeps ready: each of the buffers for packets is a page or so of its memory.
+constexpr std::array<std::uint16_t, 3> kQueueSizes{128, 128, 16};
+
+constexpr std::uint64_t kFeatureStream = 1ULL << 0;
+
+constexpr std::uint64_t kFirstGuestCid = 3;
+constexpr std::uint64_t kLastGuestCid = 0xffff'fffe;
+
+// The host's end of connections that the host asks for. Far above the ports that people choose.
+constexpr std::uint32_t kFirstHostPort = 1U << 30;
+constexpr std::uint32_t kHostPorts = 1U << 30;
+
+// Somewhere among them: a clone's connections must not meet what its guest remembers of those that
+// were under way at the time of the snapshot.
+std::uint32_t random_host_port() {
+  std::uint32_t number = 0;
+  if (::getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+    base::fail_errno("get random number");
+  }
+  return kFirstHostPort + number % kHostPorts;
+}
+
+}  // namespace
+
+VsockDevice::VsockDevice(base::EventLoop& loop, std::uint32_t guest_cid, LogSink log)
+    : loop_(loop), log_(std::move(log)), last_host_port_(random_host_port()) {
+  if (guest_cid < kFirstGuestCid || guest_cid > kLastGuestCid) {
+    base::fail(ErrorKind::invalid_argument, "create vsock device", {},
+               fmt::format("guest CID is {}, expected {} to {}", guest_cid, kFirstGuestCid,
+                           kLastGuestCid));
+  }
+  const std::uint64_t cid = guest_cid;
+  std::memcpy(config_.data(), &cid, sizeof(cid));
+}
+
+VsockDevice::~VsockDevice() {
+  for (auto& [ports, entry] : connections_) {
+    entry.done = nullptr;
+  }
+  reset();
+  for (const auto& [id, orphan] : orphans_) {
+    loop_.unwatch(orphan.connection.stream().get());
+  }
+}
+
+std::uint64_t VsockDevice::features() const noexcept { return kFeatureStream; }
+
+std::span<const std::uint16_t> VsockDevice::queue_sizes() const noexcept { return kQueueSizes; }
+
+std::uint64_t VsockDevice::guest_cid() const noexcept {
+  std::uint64_t cid = 0;
+  std::memcpy(&cid, config_.data(), sizeof(cid));
+  return cid;
+}
+
+void VsockDevice::activate(std::span<Queue> queues, std::uint64_t, Activation activation) {
+  queues_ = queues;
+  drained_ = false;
+  const bool tell = activation == Activation::restored && queues[kEventQueue].in_use();
+  reset_event_ = tell ? ResetEvent::due : ResetEvent::none;
+  loop_.watch(again_.get(), EPOLLIN, [this](std::uint32_t) {
+    again_.drain();
+    work();
+  });
+}
+
+void VsockDevice::notify(std::size_t) { work(); }
+
+void VsockDevice::drain() { drained_ = true; }
+
+void VsockDevice::resume() { drained_ = false; }
+
+void VsockDevice::reset() noexcept {
+  if (queues_.empty()) {
+    return;
+  }
+  loop_.unwatch(again_.get());
+  queues_ = {};
+  while (!connections_.empty()) {
+    forget(connections_.begin());
+  }
+  ready_.clear();
+  resets_.clear();
+}
+
+void VsockDevice::save(base::ByteWriter& state) const { state.put(guest_cid()); }
+
+void VsockDevice::restore(base::ByteReader& state) {
+  const auto cid = state.get<std::uint64_t>();
+  if (cid < kFirstGuestCid || cid > kLastGuestCid) {
+    state.reject(
+        fmt::format("guest CID {}, expected {} to {}", cid, kFirstGuestCid, kLastGuestCid));
+  }
+  std::memcpy(config_.data(), &cid, sizeof(cid));
+}
+
+void VsockDevice::connect(std::uint32_t guest_port, base::UniqueFd stream, Connected done) {
+  start_connect(guest_port, std::move(stream), std::move(done), false);
+}
+
+void VsockDevice::listen(std::uint32_t host_port, Accept accept) {
+  if (accept) {
+    listeners_[host_port] = std::move(accept);
+  } else {
+    listeners_.erase(host_port);
+  }
+}
+
+void VsockDevice::open_socket(const std::filesystem::path& path) {
+  socket_ = std::make_unique<HybridSocket>(
+      loop_, path, [this](std::uint32_t guest_port, base::UniqueFd stream) {
+        try {
+          start_connect(guest_port, std::move(stream), {}, true);
+        } catch (const Error& error) {
+          log(fmt::format("vsock: refused a connection: {}", error.what()));
+        }
+      });
+}
+
+void VsockDevice::start_connect(std::uint32_t guest_port, base::UniqueFd stream, Connected done,
+                                bool greet) {
+  if (queues_.empty() || !make_room()) {
+    stream.reset();
+    answer(done, false);
+    return;
+  }
+  const PortPair ports{.host = allocate_host_port(), .guest = guest_port};
+  const std::string greeting = greet ? fmt::format("OK {}\n", ports.host) : "";
+  base::set_non_blocking(stream);
+  add(Connection::outgoing(ports, std::move(stream), greeting), std::move(done));
+  work();
+}
+
+std::uint32_t VsockDevice::allocate_host_port() {
+  // Ends, as there are far more ports than connections and listeners.
+  while (true) {
+    last_host_port_ = kFirstHostPort + (last_host_port_ + 1 - kFirstHostPort) % kHostPorts;
+    const auto next = connections_.lower_bound({.host = last_host_port_, .guest = 0});
+    const bool taken = next != connections_.end() && next->first.host == last_host_port_;
+    if (!taken && !listeners_.contains(last_host_port_)) {
+      return last_host_port_;
+    }
+  }
+}
+
+// Whether there is room for one connection more. One that the host has closed, and whose end the
+// guest has not got round to, has to make way.
+bool VsockDevice::make_room() {
+  if (connections() < kMaximumConnections) {
+    return true;
+  }
+  const auto closed = std::find_if(connections_.begin(), connections_.end(), [](const auto& item) {
+    return item.second.connection.stream_done();
+  });
+  if (closed == connections_.end()) {
+    log(fmt::format("vsock: refused a connection, as {} exist", kMaximumConnections));
+    return false;
+  }
+  queue_reset(closed->first);
+  forget(closed);
+  return true;
+}
+
+void VsockDevice::add(Connection connection, Connected done) {
+  const PortPair ports = connection.ports();
+  const int fd = connection.stream().get();
+  const std::uint32_t events = connection.wanted_events();
+  loop_.watch(fd, events, [this, ports](std::uint32_t seen) { on_stream(ports, seen); });
+  const auto added =
+      connections_.emplace(ports, Entry{std::move(connection), std::move(done), events, false});
+  settle(added.first->second);
+}
+
+// After anything that may have changed what a connection waits for or has to say.
+void VsockDevice::settle(Entry& entry) {
+  Connection& connection = entry.connection;
+  if (connection.stream() && connection.stream_done()) {
+    loop_.unwatch(connection.stream().get());
+    connection.close_stream();
+  }
+  if (connection.stream() && connection.wanted_events() != entry.watched) {
+    entry.watched = connection.wanted_events();
+    loop_.modify(connection.stream().get(), entry.watched);
+  }
+  if (!entry.queued && connection.has_packet()) {
+    entry.queued = true;
+    ready_.push_back(connection.ports());
+  }
+}
+
+// Removes the connection at once; one that waits for the guest's answer has got it.
+void VsockDevice::forget(Entries::iterator entry) {
+  if (entry->second.connection.stream()) {
+    loop_.unwatch(entry->second.connection.stream().get());
+  }
+  Connected done = std::move(entry->second.done);
+  connections_.erase(entry);
+  answer(done, false);
+}
+
+// Removes a connection that the guest has ended; what it sent before still reaches the host.
+void VsockDevice::end(Entries::iterator entry, bool flush_rest) {
+  Connection& connection = entry->second.connection;
+  const bool established = connection.state() == Connection::State::established;
+  if (flush_rest && established && connection.stream() && connection.buffered() != 0) {
+    loop_.unwatch(connection.stream().get());
+    adopt_orphan(std::move(connection));
+  }
+  forget(entry);
+}
+
+void VsockDevice::adopt_orphan(Connection connection) {
+  const std::uint64_t id = next_orphan_++;
+  const int fd = connection.stream().get();
+  const std::uint32_t events = connection.wanted_events();
+  loop_.watch(fd, events, [this, id](std::uint32_t seen) { on_orphan(id, seen); });
+  orphans_.emplace(id, Entry{std::move(connection), {}, events, false});
+}
+
+void VsockDevice::on_stream(PortPair ports, std::uint32_t events) {
+  const auto entry = connections_.find(ports);
+  if (entry == connections_.end()) {
+    return;
+  }
+  if (entry->second.connection.on_stream_events(events)) {
+    settle(entry->second);
+  } else {
+    if (entry->second.connection.known_to_guest()) {
+      queue_reset(ports);
+    }
+    forget(entry);
+  }
+  work();
+}
+
+void VsockDevice::on_orphan(std::uint64_t id, std::uint32_t events) {
+  const auto orphan = orphans_.find(id);
+  if (orphan == orphans_.end()) {
+    return;
+  }
+  orphan->second.connection.on_stream_events(events);
+  if (orphan->second.connection.buffered() == 0) {
+    loop_.unwatch(orphan->second.connection.stream().get());
+    orphans_.erase(orphan);
+  }
+}
+
+void VsockDevice::answer(Connected& done, bool accepted) noexcept {
+  if (!done) {
+    return;
+  }
+  try {
+    std::exchange(done, nullptr)(accepted);
+  } catch (const std::exception& error) {
+    log(fmt::format("vsock: the function to be told of a connection failed: {}", error.what()));
+  }
+}
+
+void VsockDevice::log(const std::string& text) const {
+  if (log_) {
+    log_(LogLevel::warning, text);
+  }
+}
+
+}  // namespace faasnap::virtio

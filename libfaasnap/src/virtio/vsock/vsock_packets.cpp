@@ -1,0 +1,245 @@
+// The queues of the socket device: packets in, packets out, the one event.
+#include <faasnap/error.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <limits>
+#include <tuple>
+
+#include "virtio/vsock/vsock_device.h"
+
+namespace faasnap::virtio {
+namespace {
+
+// Packets moved in one go; then the loop's other descriptors have their turn.
+constexpr unsigned kBatch = 512;
+
+// Resets that wait for the guest to provide buffers. Beyond that many, no further packets are taken
+// from it, each of which might cause another.
+constexpr std::size_t kMaximumResets = 256;
+
+// VIRTIO_VSOCK_EVENT_TRANSPORT_RESET, a struct virtio_vsock_event.
+constexpr std::array<std::byte, 4> kTransportReset{};
+
+}  // namespace
+
+void VsockDevice::work() {
+  if (queues_.empty() || drained_ || working_) {
+    return;
+  }
+  struct Guard {
+    bool& flag;
+    ~Guard() { flag = false; }
+  } guard{working_};
+  working_ = true;
+  tell_of_reset();
+  if (reset_event_ == ResetEvent::none) {
+    unsigned budget = kBatch;
+    receive_packets(budget);
+    const bool stalled = resets_.size() >= kMaximumResets;
+    send_packets(budget);
+    if (budget == 0 || (stalled && resets_.size() < kMaximumResets)) {
+      again_.signal();
+    }
+  }
+  for (Queue& queue : queues_) {
+    queue.signal_used();
+  }
+}
+
+// Nothing else moves before the guest's driver has dealt with the event: Linux handles the event
+// apart from packets, and would drop a connection that got in ahead of it.
+void VsockDevice::tell_of_reset() {
+  Queue& queue = queues_[kEventQueue];
+  if (reset_event_ == ResetEvent::due) {
+    while (!queue.pop(to_guest_)) {
+      if (!queue.enable_notifications()) {
+        return;
+      }
+    }
+    if (!copy_to(to_guest_.writable, 0, kTransportReset)) {
+      queue.fault(fmt::format("event buffer of {} bytes", total_size(to_guest_.writable)));
+      return;
+    }
+    queue.push_used(to_guest_.head, kTransportReset.size());
+    event_buffers_left_ = queue.available();
+    reset_event_ = ResetEvent::sent;
+  }
+  // The driver returns the buffer when it is done.
+  if (reset_event_ == ResetEvent::sent && queue.enable_notifications(event_buffers_left_)) {
+    reset_event_ = ResetEvent::none;
+  }
+}
+
+void VsockDevice::receive_packets(unsigned& budget) {
+  Queue& queue = queues_[kFromGuestQueue];
+  const auto may_take = [&] { return budget != 0 && resets_.size() < kMaximumResets; };
+  do {
+    while (may_take() && queue.pop(from_guest_)) {
+      --budget;
+      on_chain(queue);
+      queue.push_used(from_guest_.head, 0);
+    }
+  } while (may_take() && queue.enable_notifications());
+}
+
+void VsockDevice::on_chain(Queue& queue) {
+  const std::size_t size = total_size(from_guest_.readable);
+  PacketHeaderBytes raw;
+  if (!copy_from(from_guest_.readable, 0, raw)) {
+    queue.fault(fmt::format("packet of {} bytes, expected at least {}", size, raw.size()));
+    return;
+  }
+  const PacketHeader packet = parse_packet_header(raw);
+  if (packet.source_cid != guest_cid()) {
+    return;  // there is nobody to answer
+  }
+  if (packet.destination_cid != kHostCid || packet.type != kStreamType) {
+    answer_reset(packet);
+    return;
+  }
+  const PortPair ports{.host = packet.destination_port, .guest = packet.source_port};
+  if (packet.length > size - kPacketHeaderSize) {
+    answer_reset(packet);
+    if (const auto entry = connections_.find(ports); entry != connections_.end()) {
+      forget(entry);
+    }
+    return;
+  }
+  slice(from_guest_.readable, kPacketHeaderSize, packet.length, data_);
+  on_packet(packet, data_);
+}
+
+void VsockDevice::on_packet(const PacketHeader& packet, std::span<const iovec> data) {
+  const auto entry =
+      connections_.find({.host = packet.destination_port, .guest = packet.source_port});
+  if (entry == connections_.end()) {
+    if (packet.operation == PacketOperation::request) {
+      accept(packet);
+    } else {
+      answer_reset(packet);
+    }
+    return;
+  }
+  Connection& connection = entry->second.connection;
+  switch (connection.on_packet(packet, data)) {
+    case Connection::Verdict::keep:
+      settle(entry->second);
+      if (connection.state() == Connection::State::established && entry->second.done) {
+        Connected done = std::move(entry->second.done);
+        answer(done, true);
+      }
+      return;
+    case Connection::Verdict::reset:
+      answer_reset(packet);
+      end(entry, false);
+      return;
+    case Connection::Verdict::close:
+      answer_reset(packet);
+      end(entry, true);
+      return;
+    case Connection::Verdict::end:
+      end(entry, true);
+      return;
+  }
+}
+
+// The guest asks for a connection: to a listener in this process, or to another's Unix socket.
+void VsockDevice::accept(const PacketHeader& request) {
+  if (!make_room()) {
+    answer_reset(request);
+    return;
+  }
+  const auto listener = listeners_.find(request.destination_port);
+  base::UniqueFd ours;
+  base::UniqueFd theirs;
+  try {
+    if (listener != listeners_.end()) {
+      std::tie(ours, theirs) = base::make_stream_pair();
+      base::set_non_blocking(ours);
+    } else if (socket_) {
+      ours = socket_->connect_to_host(request.destination_port);
+    }
+    if (!ours) {
+      answer_reset(request);
+      return;
+    }
+    add(Connection::incoming(request, std::move(ours)), {});
+  } catch (const Error& error) {
+    log(fmt::format("vsock: refused a connection: {}", error.what()));
+    answer_reset(request);
+    return;
+  }
+  if (theirs) {
+    const Accept accepted = listener->second;  // it may replace itself
+    try {
+      accepted(std::move(theirs));
+    } catch (const std::exception& error) {
+      log(fmt::format("vsock: the listener of port {} failed: {}", request.destination_port,
+                      error.what()));
+    }
+  }
+}
+
+void VsockDevice::send_packets(unsigned& budget) {
+  Queue& queue = queues_[kToGuestQueue];
+  while (budget != 0 && (!resets_.empty() || !ready_.empty())) {
+    if (!queue.pop(to_guest_)) {
+      if (queue.enable_notifications()) {
+        continue;
+      }
+      return;
+    }
+    --budget;
+    const std::size_t room = total_size(to_guest_.writable);
+    if (room <= kPacketHeaderSize || room > std::numeric_limits<std::uint32_t>::max()) {
+      queue.fault(fmt::format("buffer of {} bytes for packets, expected more than {}", room,
+                              kPacketHeaderSize));
+      return;
+    }
+    const std::size_t written = write_packet(to_guest_.writable);
+    if (written == 0) {
+      queue.undo_pop();
+    } else {
+      queue.push_used(to_guest_.head, static_cast<std::uint32_t>(written));
+    }
+  }
+}
+
+// The packet that is due: resets first, then the connections in turn. 0 when the one whose turn it
+// is has none.
+std::size_t VsockDevice::write_packet(std::span<const iovec> buffers) {
+  if (!resets_.empty()) {
+    copy_to(buffers, 0, encode(resets_.front()));
+    resets_.pop_front();
+    return kPacketHeaderSize;
+  }
+  const PortPair ports = ready_.front();
+  ready_.pop_front();
+  const auto found = connections_.find(ports);
+  if (found == connections_.end()) {
+    return 0;
+  }
+  Entry& entry = found->second;
+  entry.queued = false;
+  const std::size_t written = entry.connection.next_packet(guest_cid(), buffers);
+  settle(entry);
+  return written;
+}
+
+void VsockDevice::queue_reset(PortPair ports) {
+  PacketHeader packet;
+  packet.source_cid = kHostCid;
+  packet.destination_cid = guest_cid();
+  packet.source_port = ports.host;
+  packet.destination_port = ports.guest;
+  resets_.push_back(packet);
+}
+
+void VsockDevice::answer_reset(const PacketHeader& packet) {
+  if (packet.operation != PacketOperation::reset) {
+    resets_.push_back(reset_for(packet));
+  }
+}
+
+}  // namespace faasnap::virtio
