@@ -109,7 +109,7 @@ VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options)
   stats_.mappings = paging::apply(plan, machine_->memory(), files);
   timer.lap(stats_.map);
   if (!plan.reads.empty()) {
-    prefetcher_ = PagePrefetcher::Impl::start(snapshot, plan, machine_->memory().host().data());
+    prefetcher_ = PagePrefetcher::Impl::make(snapshot, plan, machine_->memory().host().data());
   }
   machine_->restore(source.sections(), state_file);
   timer.lap(stats_.state);
