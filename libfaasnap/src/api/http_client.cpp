@@ -93,8 +93,8 @@ std::string format_request(const HttpRequest& request) {
   check_token(request.target, "target");
   return fmt::format(
       "{} {} HTTP/1.1\r\nHost: guest\r\nConnection: close\r\n"
-      "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-      request.method, request.target, request.body.size(), request.body);
+      "Content-Type: application/json\r\nContent-Length: {}\r\n{}\r\n{}",
+      request.method, request.target, request.body.size(), request.headers, request.body);
 }
 
 // Reads a response piece by piece.

@@ -22,6 +22,8 @@ struct HttpRequest {
   std::string_view target;
   // JSON; may be empty.
   std::string_view body;
+  // Further header lines, each ended by CR LF; the caller's own text, not checked.
+  std::string_view headers = {};
 };
 
 struct HttpResponse {

@@ -1,13 +1,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <functional>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -20,24 +19,15 @@
 #include "api/resp_session.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/thread.h"
 
 namespace faasnap {
 namespace {
 
-// Signals are for the caller's threads; SIGPIPE is for nobody (ObjectFile::send).
-void block_signals() {
-  sigset_t all;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
-
-template <typename Function>
-std::thread start_thread(Function function) {
+// The thread has every signal blocked, SIGPIPE among them (ObjectFile::send).
+std::thread start_thread(const char* name, std::function<void()> body) {
   try {
-    return std::thread([function = std::move(function)] {
-      block_signals();
-      function();
-    });
+    return base::start_thread(name, std::move(body));
   } catch (const std::system_error& error) {
     base::fail_errno("start thread", {}, error.code().value());
   }
@@ -138,7 +128,7 @@ void ObjectStoreServer::Impl::serve(GuestStream stream) {
   }
   Connection& connection = connections_.emplace_back(std::move(stream));
   try {
-    connection.thread = start_thread([this, &connection] { run(connection); });
+    connection.thread = start_thread("store-client", [this, &connection] { run(connection); });
   } catch (...) {
     connections_.pop_back();
     throw;
@@ -175,7 +165,8 @@ void ObjectStoreServer::Impl::listen(const std::filesystem::path& path) {
   listener.path = path;
   listener.fd = std::move(fd);
   try {
-    listener.thread = start_thread([this, &listener] { accept_loop(listener.fd.get()); });
+    listener.thread =
+        start_thread("store-listen", [this, &listener] { accept_loop(listener.fd.get()); });
   } catch (...) {
     listeners_.pop_back();
     ::unlink(path.c_str());

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <faasnap/host.h>
+
+namespace faasnap::api {
+
+// The checks that inspect_host is made of. Each tries its feature out; what goes wrong is part of
+// the answer.
+
+// `directory` must exist.
+HostCheck check_file_system(const std::filesystem::path& directory);
+HostCheck check_free_space(const std::filesystem::path& directory);
+HostCheck check_read_ahead(const std::filesystem::path& directory);
+
+HostCheck check_io_uring();
+HostCheck check_userfaultfd();
+// `address` as in HostQuery::redis.
+HostCheck check_redis(const std::string& address);
+
+}  // namespace faasnap::api
