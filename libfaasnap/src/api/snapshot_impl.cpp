@@ -87,22 +87,22 @@ void Snapshot::Impl::verify(const Progress& progress) const {
   read_manifest();
   read_state();
   read_image_table();
+  working_set();
   Bytes total = info().memory;
   std::optional<format::LoadingSetTable> loading_set;
   if (loading_set_file_) {
     loading_set = read_loading_set();
-    total += loading_set->file_size;
+    total += Bytes{loading_set->pages() * kPageSize};
   }
   for (const FileIdentity* file : {&info().kernel, &info().initramfs, &info().root_image}) {
     total += file->size;
   }
   Steps steps(progress, total);
-  working_set();
   format::verify_memory_image(memory_file_, path_of(format::kMemoryFile), image_,
                               steps.next(info().memory));
   if (loading_set) {
     format::verify_loading_set(loading_set_file_, path_of(format::kLoadingSetFile), *loading_set,
-                               steps.next(loading_set->file_size));
+                               steps.next({loading_set->pages() * kPageSize}));
   }
   for (const FileIdentity* file : {&info().kernel, &info().initramfs, &info().root_image}) {
     if (!file->path.empty()) {

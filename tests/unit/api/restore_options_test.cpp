@@ -1,0 +1,23 @@
+#include <faasnap/restore_options.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+namespace faasnap {
+namespace {
+
+TEST_CASE("every setting is found by its name") {
+  const Setting setting =
+      GENERATE(Setting::warm, Setting::boot, Setting::lazy, Setting::cached, Setting::faasnap);
+  CHECK(parse_setting(to_string(setting)) == setting);
+}
+
+TEST_CASE("no other word is a setting") {
+  CHECK_FALSE(parse_setting("").has_value());
+  CHECK_FALSE(parse_setting("Lazy").has_value());
+  CHECK_FALSE(parse_setting("lazy ").has_value());
+  CHECK_FALSE(parse_setting("unknown").has_value());
+}
+
+}  // namespace
+}  // namespace faasnap

@@ -1,0 +1,248 @@
+#include <faasnap/snapshot.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <fstream>
+
+#include "api/snapshot_fixture.h"
+#include "api/snapshot_impl.h"
+#include "format/frame.h"
+#include "format/manifest.h"
+#include "format/snapshot_directory.h"
+
+namespace faasnap {
+namespace {
+
+using test::error_of;
+using test::read_all;
+using test::replace_content;
+using test::ScratchDirectory;
+using test::SyntheticGuest;
+
+// A snapshot to be damaged.
+struct Victim {
+  ScratchDirectory scratch;
+  std::filesystem::path directory = scratch.path() / "victim";
+  SyntheticGuest guest;
+
+  Victim() { guest.save(directory); }
+
+  std::filesystem::path file(std::string_view name) const { return directory / name; }
+  Error open_error() const {
+    return error_of([&] { Snapshot::open(directory); });
+  }
+  Error verify_error() const {
+    return error_of([&] { Snapshot::open(directory).verify(); });
+  }
+  void flip(std::string_view name, std::uint64_t offset) const {
+    const base::UniqueFd fd = base::open_file(file(name), O_RDWR);
+    std::byte byte;
+    base::read_exact(fd, {&byte, 1}, offset, file(name));
+    byte ^= std::byte{0x10};
+    base::write_exact(fd, {&byte, 1}, offset, file(name));
+  }
+  // Changes the sections of the state file and makes every checksum right again.
+  template <typename Change>
+  void change_sections(Change change) const {
+    auto sections = format::decode_state(read_all(file("state")), "state");
+    change(sections);
+    const auto bytes = format::encode_state(sections);
+    replace_content(file("state"), bytes);
+    const auto text = read_all(file("manifest"));
+    auto manifest = format::decode_manifest(test::text_of(text), "manifest");
+    manifest.state = {{bytes.size()}, format::frame_checksum(bytes)};
+    const std::string changed = format::encode_manifest(manifest);
+    replace_content(file("manifest"), test::bytes_of(changed));
+  }
+};
+
+bool names(const Error& error, std::string_view word) {
+  return std::string_view(error.what()).find(word) != std::string_view::npos;
+}
+
+TEST_CASE("a missing file is named") {
+  const Victim victim;
+  const std::string name = GENERATE("manifest", "state", "memory", "working-set", "loading-set");
+  std::filesystem::remove(victim.file(name));
+  const Error error = victim.open_error();
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(names(error, name));
+}
+
+TEST_CASE("a file that is shorter or longer than it should be is named") {
+  const Victim victim;
+  const std::string name = GENERATE("manifest", "state", "memory", "working-set", "loading-set");
+  const auto bytes = read_all(victim.file(name));
+  const std::size_t length =
+      GENERATE_COPY(std::size_t{0}, std::size_t{1}, std::size_t{20}, bytes.size() / 2,
+                    bytes.size() - 4096 * (bytes.size() > 4096 ? 1 : 0) - 1, bytes.size() - 1,
+                    bytes.size() + 1, bytes.size() + 4096);
+  auto changed = bytes;
+  changed.resize(length);
+  replace_content(victim.file(name), changed);
+  const Error error = victim.open_error();
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(names(error, victim.file(name).string()));
+}
+
+TEST_CASE("every flipped bit in manifest, state and working set is noticed on opening") {
+  const Victim victim;
+  const std::string name = GENERATE("manifest", "state", "working-set");
+  const auto bytes = read_all(victim.file(name));
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    INFO(name << ", byte " << i);
+    auto changed = bytes;
+    changed[i] ^= std::byte{static_cast<unsigned char>(1 << (i % 8))};
+    replace_content(victim.file(name), changed);
+    const Error error = victim.open_error();
+    REQUIRE((error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::version));
+    REQUIRE(names(error, victim.file(name).string()));
+  }
+}
+
+TEST_CASE(
+    "a flipped bit anywhere in the loading set's table or its padding is noticed on opening") {
+  const Victim victim;
+  const auto bytes = read_all(victim.file("loading-set"));
+  for (std::size_t i = 0; i < kPageSize; i += i < 300 ? 1 : 97) {
+    INFO("byte " << i);
+    auto changed = bytes;
+    changed[i] ^= std::byte{1};
+    replace_content(victim.file("loading-set"), changed);
+    const Error error = victim.open_error();
+    REQUIRE((error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::version));
+    REQUIRE(names(error, victim.file("loading-set").string()));
+  }
+}
+
+TEST_CASE("a flipped bit anywhere in the image's trailer is noticed on opening") {
+  const Victim victim;
+  const std::uint64_t trailer = victim.guest.memory().size();
+  for (std::size_t i = 0; i < kPageSize; i += i < 100 ? 1 : 97) {
+    INFO("byte " << i);
+    victim.flip("memory", trailer + i);
+    REQUIRE(names(victim.open_error(), victim.file("memory").string()));
+    victim.flip("memory", trailer + i);
+  }
+  CHECK_NOTHROW(Snapshot::open(victim.directory).verify());
+}
+
+TEST_CASE("a flipped byte in guest memory is found by verification, which names the chunk") {
+  const Victim victim;
+  victim.flip("memory", 252 * kPageSize + 17);
+  const Error error = victim.verify_error();
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(names(error, "chunk 0 "));
+}
+
+TEST_CASE("data where the image should be zero is found by verification") {
+  const Victim victim;
+  victim.flip("memory", 700 * kPageSize);
+  const Error error = victim.verify_error();
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(names(error, "page 700 "));
+}
+
+TEST_CASE("a flipped byte in the loading set's data is found by verification") {
+  const Victim victim;
+  victim.flip("loading-set", kPageSize + 5);
+  const Error error = victim.verify_error();
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(names(error, "region 0 "));
+}
+
+TEST_CASE("a file of another version is told from a damaged one") {
+  const Victim victim;
+  const std::string name = GENERATE("state", "memory", "working-set", "loading-set");
+  constexpr std::uint64_t kVersionOffset = 8;
+  const std::uint64_t frame = name == "memory" ? victim.guest.memory().size() : 0;
+  auto bytes = read_all(victim.file(name));
+  bytes.at(frame + kVersionOffset) = std::byte{2};
+  replace_content(victim.file(name), bytes);
+  const Error error = victim.open_error();
+  CHECK(error.kind() == ErrorKind::version);
+  CHECK(names(error, "expected 1"));
+}
+
+TEST_CASE("a snapshot of another version is told from a damaged one") {
+  const Victim victim;
+  auto text = test::text_of(read_all(victim.file("manifest")));
+  text.replace(text.find("snapshot 1"), 10, "snapshot 2");
+  replace_content(victim.file("manifest"), test::bytes_of(text));
+  CHECK(victim.open_error().kind() == ErrorKind::version);
+}
+
+TEST_CASE("a file swapped with another snapshot's is named") {
+  const Victim victim;
+  const auto other = victim.scratch.path() / "other";
+  SyntheticGuest(2).save(other);
+  const std::string name = GENERATE("state", "memory", "working-set", "loading-set");
+  replace_content(victim.file(name), read_all(other / name));
+  const Error error = victim.open_error();
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(names(error, victim.file(name).string()));
+}
+
+TEST_CASE("a foreign file, directory, link or pipe in the directory is named") {
+  const Victim victim;
+  const auto foreign = victim.file("notes");
+  SECTION("file") { std::ofstream(foreign) << "x"; }
+  SECTION("directory") { std::filesystem::create_directory(foreign); }
+  SECTION("link in a file's place") {
+    std::filesystem::rename(victim.file("state"), victim.scratch.path() / "state");
+    std::filesystem::create_symlink(victim.scratch.path() / "state", victim.file("state"));
+  }
+  SECTION("pipe in a file's place") {
+    std::filesystem::remove(victim.file("state"));
+    REQUIRE(::mkfifo(victim.file("state").c_str(), 0600) == 0);
+  }
+  CHECK(victim.open_error().kind() == ErrorKind::corrupt);
+}
+
+TEST_CASE("the image's table is missed, dated and measured like any section") {
+  const Victim victim;
+  const auto section = [](std::vector<format::Section>& sections) -> format::Section& {
+    return *std::ranges::find(sections, format::kMemorySection, &format::Section::name);
+  };
+  ErrorKind expected = ErrorKind::corrupt;
+  SECTION("missing") {
+    victim.change_sections([&](auto& sections) { section(sections).name = "unmemory"; });
+  }
+  SECTION("of another version") {
+    victim.change_sections([&](auto& sections) { section(sections).version = 9; });
+    expected = ErrorKind::version;
+  }
+  SECTION("empty") {
+    victim.change_sections([&](auto& sections) { section(sections).bytes.clear(); });
+  }
+  SECTION("a byte short") {
+    victim.change_sections([&](auto& sections) { section(sections).bytes.pop_back(); });
+  }
+  SECTION("a byte long") {
+    victim.change_sections([&](auto& sections) { section(sections).bytes.push_back({}); });
+  }
+  SECTION("of another memory size") {
+    victim.change_sections([&](auto& sections) { section(sections).bytes[2] ^= std::byte{1}; });
+  }
+  SECTION("with another chunk size") {
+    victim.change_sections([&](auto& sections) { section(sections).bytes[8] ^= std::byte{1}; });
+  }
+  SECTION("with more ranges than bytes") {
+    victim.change_sections([&](auto& sections) { section(sections).bytes[15] = std::byte{0xff}; });
+  }
+  SECTION("with a range out of order") {
+    victim.change_sections([&](auto& sections) { section(sections).bytes[16] = std::byte{0xfb}; });
+  }
+  SECTION("with another number of pages") {
+    victim.change_sections([&](auto& sections) { section(sections).bytes[20] = std::byte{1}; });
+  }
+  const Error error = victim.open_error();
+  CHECK(error.kind() == expected);
+  CHECK(names(error, victim.file("state").string()));
+}
+
+}  // namespace
+}  // namespace faasnap
