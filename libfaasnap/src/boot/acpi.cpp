@@ -18,7 +18,6 @@ constexpr std::uint32_t kLocalApic = 0xfee00000;
 constexpr std::uint32_t kIoApic = 0xfec00000;
 
 constexpr std::size_t kHeaderSize = 36;
-constexpr std::size_t kTableLengthOffset = 4;
 constexpr std::size_t kTableChecksumOffset = 9;
 constexpr std::size_t kRsdpSize = 36;
 constexpr std::uint64_t kAlignment = 16;
