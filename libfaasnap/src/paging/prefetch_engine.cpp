@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/thread.h"
 
 namespace faasnap::paging {
@@ -158,10 +159,10 @@ void PrefetchEngine::complete(const uring::Completion& completion) {
     base::fail_errno("read", file.path, -completion.result);
   }
   if (completion.result == 0) {
-    base::fail(
-        ErrorKind::corrupt, "read", file.path,
-        fmt::format("file ends at byte {}, expected at least {}",
-                    (piece.offset + request.done).value, (piece.offset + piece.length).value));
+    base::fail(ErrorKind::corrupt, "read", file.path,
+               fmt::format("file has {} bytes, expected at least {}",
+                           base::file_size(*file.fd, file.path).value,
+                           (piece.offset + piece.length).value));
   }
   if (!again) {
     request.done += Bytes{static_cast<std::uint64_t>(completion.result)};

@@ -36,12 +36,6 @@ void finish_reading(const FileRef& file, const base::Mapping& view, PageRange pa
   }
 }
 
-std::uint64_t missing(FileResidency& residency, PageRange pages) {
-  const auto answer = residency.query(pages);
-  return static_cast<std::uint64_t>(
-      std::count_if(answer.begin(), answer.end(), [](unsigned char c) { return (c & 1) == 0; }));
-}
-
 }  // namespace
 
 Bytes preload(const FileRef& file, Bytes size) {
@@ -49,24 +43,19 @@ Bytes preload(const FileRef& file, Bytes size) {
     base::fail(ErrorKind::corrupt, "read into the page cache", file.path,
                "the file is shorter than guest memory");
   }
-  FileResidency residency(file, size);
-  const base::Mapping view = base::Mapping::file(*file.fd, 0, size, PROT_READ, MAP_SHARED);
-  const auto step = [&](std::uint64_t first) {
-    return PageRange{PageIndex{first}, std::min(kStepPages, size.pages() - first)};
-  };
-  std::uint64_t loaded = 0;
-  for (std::uint64_t first = 0; first < size.pages(); first += kStepPages) {
-    const std::uint64_t absent = missing(residency, step(first));
-    if (absent == 0) {
-      continue;
-    }
-    if (const std::uint64_t next = first + kStepPages; next < size.pages()) {
-      start_reading(file, step(next));
-    }
-    finish_reading(file, view, step(first));
-    loaded += absent;
+  const std::uint64_t absent = size.pages() - FileResidency(file, size).count();
+  if (absent == 0) {
+    return {};
   }
-  return {loaded * kPageSize};
+  const base::Mapping view = base::Mapping::file(*file.fd, 0, size, PROT_READ, MAP_SHARED);
+  for (std::uint64_t first = 0; first < size.pages(); first += kStepPages) {
+    const std::uint64_t next = first + kStepPages;
+    if (next < size.pages()) {
+      start_reading(file, {PageIndex{next}, std::min(kStepPages, size.pages() - next)});
+    }
+    finish_reading(file, view, {PageIndex{first}, std::min(kStepPages, size.pages() - first)});
+  }
+  return {absent * kPageSize};
 }
 
 }  // namespace faasnap::paging

@@ -1,0 +1,211 @@
+#include "paging/prefetch_engine.h"
+
+#include <sys/mman.h>
+#include <catch2/catch_test_macros.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "base/mapping.h"
+#include "memory/guest_memory.h"
+#include "paging/mapper.h"
+#include "paging/planner.h"
+#include "paging/support.h"
+#include "uring/ring.h"
+
+namespace faasnap::paging {
+namespace {
+
+constexpr Bytes kMemory = memory::kMinimumSize;
+
+void require_io_uring() {
+  if (const auto availability = uring::available(); !availability) {
+    SKIP("io_uring is not available: " << availability.reason);
+  }
+}
+
+// A cold loading set of 16 MiB in regions of 37 pages that are scattered over guest memory.
+struct LoadingSet {
+  static constexpr std::uint64_t kRegionPages = 37;
+  test::ScratchDirectory directory;
+  test::PageFile memory{directory.path() / "memory", kMemory, 0};
+  test::PageFile loading{directory.path() / "loading-set", 4_KiB, 1};
+  std::vector<format::LoadingSetRegion> regions;
+
+  LoadingSet() {
+    require_io_uring();
+    Bytes offset = 4_KiB;
+    for (std::uint64_t i = 0; i < 110; ++i) {
+      const PageRange guest{{(i * 73 % 110) * 100}, kRegionPages};
+      regions.push_back({guest, offset, 0, 0});
+      loading.write(guest, offset);
+      offset += guest.size();
+    }
+    loading.make_cold();
+  }
+  RestorePlan plan() const {
+    return plan_restore(Setting::faasnap,
+                        {.memory = kMemory, .nonzero = {}, .loading_set = regions});
+  }
+  Files files() const { return {memory.ref(), loading.ref()}; }
+  std::uint64_t pages() const { return regions.size() * kRegionPages; }
+};
+
+TEST_CASE("a cold loading set is in the page cache when the prefetcher has ended") {
+  const LoadingSet set;
+  PrefetchEngine engine(set.plan(), set.files());
+  engine.wait();
+  CHECK(set.loading.resident() >= set.pages());
+  const PrefetchStats stats = engine.stats();
+  CHECK(stats.finished);
+  CHECK(stats.pages == set.pages());
+  CHECK(stats.bytes == Bytes{set.pages() * kPageSize});
+  CHECK(stats.reads == (stats.bytes.value + (512_KiB).value - 1) / (512_KiB).value);
+  CHECK(stats.duration > Nanoseconds(0));
+}
+
+TEST_CASE("the first pages of the file come in before the last ones") {
+  const LoadingSet set;
+  PrefetchEngine engine(set.plan(), set.files(), nullptr,
+                        {.piece = 64_KiB, .depth = 2, .populate = false});
+  FileResidency residency(set.loading.ref(), set.loading.size());
+  const std::uint64_t half = residency.pages() / 2;
+  // Where the second half has begun to come in, all of the first has.
+  bool begun = false;
+  while (!engine.stats().finished && !begun) {
+    const auto late = residency.query({{half + 3 * half / 4}, half / 4});
+    begun = std::any_of(late.begin(), late.end(), [](unsigned char c) { return (c & 1) != 0; });
+  }
+  const auto early = residency.query({{1}, half / 4});
+  CHECK(std::all_of(early.begin(), early.end(), [](unsigned char c) { return (c & 1) != 0; }));
+  engine.wait();
+}
+
+TEST_CASE("populated guest memory shows the loading set without another fault") {
+  const LoadingSet set;
+  const memory::GuestMemory guest(kMemory);
+  apply(set.plan(), guest, set.files());
+  PrefetchEngine engine(set.plan(), set.files(), guest.host().data());
+  engine.wait();
+  for (const auto& region : set.regions) {
+    const std::byte* target = guest.host().data() + region.guest.first.offset().value;
+    REQUIRE(std::memcmp(target, set.loading.content(region.guest.first).data(), kPageSize) == 0);
+  }
+  const base::UniqueFd pagemap = base::open_file("/proc/self/pagemap", O_RDONLY);
+  for (const auto& region : set.regions) {
+    std::vector<std::uint64_t> entries(region.guest.count);
+    const auto page = reinterpret_cast<std::uintptr_t>(guest.host().data()) / kPageSize +
+                      region.guest.first.value;
+    base::read_exact(pagemap, std::as_writable_bytes(std::span(entries)), page * 8, "pagemap");
+    for (const std::uint64_t entry : entries) {
+      REQUIRE((entry >> 63) == 1);
+    }
+  }
+}
+
+TEST_CASE("populating leaves alone what the guest has written meanwhile") {
+  const LoadingSet set;
+  const memory::GuestMemory guest(kMemory);
+  apply(set.plan(), guest, set.files());
+  PrefetchEngine engine(set.plan(), set.files(), guest.host().data(),
+                        {.piece = 64_KiB, .depth = 4});
+  for (const auto& region : set.regions) {
+    guest.host()[region.guest.first.offset().value] = std::byte{0x55};
+  }
+  engine.wait();
+  for (const auto& region : set.regions) {
+    REQUIRE(guest.host()[region.guest.first.offset().value] == std::byte{0x55});
+  }
+}
+
+TEST_CASE("a file that ends before its plan is an error that names it and the place") {
+  const LoadingSet set;
+  const Bytes cut{4096 + 1000 * kPageSize + 100};
+  REQUIRE(::ftruncate(set.loading.fd().get(), static_cast<off_t>(cut.value)) == 0);
+  PrefetchEngine engine(set.plan(), set.files());
+  const Error error = test::error_of([&] { engine.wait(); });
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(error.path() == (set.directory.path() / "loading-set").string());
+  CHECK(std::string(error.what()).find(std::to_string(cut.value)) != std::string::npos);
+  CHECK(engine.stats().finished);
+  CHECK(test::error_of([&] { engine.wait(); }).kind() == ErrorKind::corrupt);
+}
+
+TEST_CASE("a read that fails is reported with its errno") {
+  const LoadingSet set;
+  const base::UniqueFd unreadable = base::open_file(set.directory.path() / "loading-set", O_WRONLY);
+  PrefetchEngine engine(set.plan(), {set.memory.ref(), {&unreadable, "loading-set"}});
+  const Error error = test::error_of([&] { engine.wait(); });
+  CHECK(error.error_number() == EBADF);
+  CHECK(error.path() == "loading-set");
+}
+
+TEST_CASE("a plan without reads ends at once") {
+  require_io_uring();
+  PrefetchEngine engine(RestorePlan{}, Files{});
+  engine.wait();
+  CHECK(engine.stats().reads == 0);
+}
+
+TEST_CASE("a plan of a missing file, and tuning out of range, are refused") {
+  const LoadingSet set;
+  const auto refused = [&](const Files& files, const PrefetchTuning& tuning) {
+    return test::error_of([&] { PrefetchEngine(set.plan(), files, nullptr, tuning); }).kind() ==
+           ErrorKind::invalid_argument;
+  };
+  CHECK(refused({set.memory.ref(), {}}, {}));
+  CHECK(refused(set.files(), {.depth = 0}));
+  CHECK(refused(set.files(), {.depth = 100000}));
+  CHECK(refused(set.files(), {.piece = {0}}));
+  CHECK(refused(set.files(), {.piece = {100}}));
+}
+
+TEST_CASE("a cancelled prefetcher ends, says so, and begins nothing more") {
+  const LoadingSet set;
+  PrefetchEngine engine(set.plan(), set.files(), nullptr, {.piece = {kPageSize}, .depth = 1});
+  engine.cancel();
+  const Error error = test::error_of([&] { engine.wait(); });
+  CHECK(error.kind() == ErrorKind::cancelled);
+  CHECK(engine.stats().pages < set.pages());
+}
+
+TEST_CASE("a prefetcher can be destroyed at any moment") {
+  const LoadingSet set;
+  const memory::GuestMemory guest(kMemory);
+  apply(set.plan(), guest, set.files());
+  std::mt19937 random(2);
+  for (int round = 0; round < 40; ++round) {
+    ::posix_fadvise(set.loading.fd().get(), 0, 0, POSIX_FADV_DONTNEED);
+    const PrefetchEngine engine(set.plan(), set.files(), guest.host().data(),
+                                {.piece = {kPageSize << (random() % 8)}, .depth = 8});
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 6000));
+  }
+  SUCCEED();
+}
+
+TEST_CASE("several threads can wait and look at once") {
+  const LoadingSet set;
+  PrefetchEngine engine(set.plan(), set.files(), nullptr, {.piece = 64_KiB});
+  std::atomic<bool> shrank = false;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      std::uint64_t before = 0;
+      while (!engine.stats().finished) {
+        const std::uint64_t now = engine.stats().pages;
+        shrank = shrank || now < before;
+        before = now;
+      }
+      engine.wait();
+    });
+  }
+  for (auto& thread : threads) {
+    thread.join();
+  }
+  CHECK_FALSE(shrank);
+  CHECK(engine.stats().pages == set.pages());
+}
+
+}  // namespace
+}  // namespace faasnap::paging

@@ -1,0 +1,192 @@
+#include "uring/ring.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <vector>
+
+#include "api/support.h"
+#include "base/event_loop.h"
+#include "base/file.h"
+
+namespace faasnap::uring {
+namespace {
+
+constexpr std::size_t kBlock = 4096;
+
+// A file in which each block is filled with its number.
+struct NumberedFile {
+  test::ScratchDirectory directory;
+  base::UniqueFd fd;
+
+  explicit NumberedFile(unsigned blocks) {
+    if (const auto availability = available(); !availability) {
+      SKIP("io_uring is not available: " << availability.reason);
+    }
+    const auto path = directory.path() / "file";
+    fd = base::open_file(path, O_RDWR | O_CREAT | O_EXCL);
+    for (unsigned i = 0; i < blocks; ++i) {
+      const std::vector<std::byte> block(kBlock, static_cast<std::byte>(i));
+      base::write_exact(fd, block, i * kBlock, path);
+    }
+  }
+};
+
+bool all_equal(std::span<const std::byte> bytes, unsigned value) {
+  return std::all_of(bytes.begin(), bytes.end(),
+                     [&](std::byte b) { return b == static_cast<std::byte>(value); });
+}
+
+TEST_CASE("availability has a reason exactly when it is denied") {
+  const Availability answer = available();
+  CHECK(answer.reason.empty() == answer.available);
+}
+
+TEST_CASE("each read completes once, with its own data") {
+  const NumberedFile file(100);
+  std::vector<std::byte> buffer(100 * kBlock);
+  std::map<std::uint64_t, int> results;
+  Ring ring(8);
+  unsigned next = 0;
+  while (results.size() < 100) {
+    while (next < 100 &&
+           ring.prepare_read(file.fd, std::span(buffer).subspan(next * kBlock, kBlock),
+                             next * kBlock, next)) {
+      ++next;
+    }
+    ring.submit_and_wait(1);
+    ring.for_each_completion([&](const Completion& completion) {
+      REQUIRE(results.emplace(completion.user_data, completion.result).second);
+    });
+  }
+  CHECK(ring.outstanding() == 0);
+  for (unsigned i = 0; i < 100; ++i) {
+    REQUIRE(results.at(i) == kBlock);
+    REQUIRE(all_equal(std::span(buffer).subspan(i * kBlock, kBlock), i));
+  }
+}
+
+TEST_CASE("a vectored read fills its pieces in order") {
+  const NumberedFile file(3);
+  std::vector<std::byte> first(kBlock + 10);
+  std::vector<std::byte> second(kBlock - 10);
+  const std::vector<iovec> pieces = {{first.data(), first.size()}, {second.data(), second.size()}};
+  Ring ring(1);
+  REQUIRE(ring.prepare_readv(file.fd, pieces, kBlock, 7));
+  ring.submit_and_wait(1);
+  const auto completion = ring.take_completion();
+  REQUIRE(completion);
+  CHECK(completion->user_data == 7);
+  CHECK(completion->result == 2 * kBlock);
+  CHECK(all_equal(std::span(first).first(kBlock), 1));
+  CHECK(all_equal(std::span(first).subspan(kBlock), 2));
+  CHECK(all_equal(second, 2));
+}
+
+TEST_CASE("a full ring takes no more until a completion has been taken") {
+  const NumberedFile file(1);
+  std::vector<std::byte> buffer(kBlock);
+  Ring ring(4);
+  REQUIRE(ring.capacity() == 4);
+  for (unsigned i = 0; i < 4; ++i) {
+    REQUIRE(ring.prepare_read(file.fd, buffer, 0, i));
+  }
+  CHECK_FALSE(ring.prepare_read(file.fd, buffer, 0, 4));
+  ring.submit_and_wait(4);
+  CHECK_FALSE(ring.prepare_read(file.fd, buffer, 0, 4));
+  REQUIRE(ring.take_completion());
+  CHECK(ring.outstanding() == 3);
+  CHECK(ring.prepare_read(file.fd, buffer, 0, 4));
+}
+
+TEST_CASE("a read past the end of the file is short, and one of a closed descriptor fails") {
+  const NumberedFile file(2);
+  std::vector<std::byte> buffer(4 * kBlock);
+  const base::UniqueFd closed;
+  Ring ring(4);
+  REQUIRE(ring.prepare_read(file.fd, buffer, kBlock, 1));
+  REQUIRE(ring.prepare_read(file.fd, buffer, 2 * kBlock, 2));
+  REQUIRE(ring.prepare_read(closed, buffer, 0, 3));
+  ring.submit_and_wait(3);
+  std::map<std::uint64_t, int> results;
+  ring.for_each_completion(
+      [&](const Completion& completion) { results[completion.user_data] = completion.result; });
+  CHECK(results.at(1) == kBlock);
+  CHECK(results.at(2) == 0);
+  CHECK(results.at(3) == -EBADF);
+}
+
+TEST_CASE("there is no completion before there is a request") {
+  const NumberedFile file(1);
+  Ring ring(1);
+  CHECK_FALSE(ring.take_completion());
+  ring.submit();
+  CHECK_FALSE(ring.take_completion());
+}
+
+TEST_CASE("completions wake an event loop") {
+  const NumberedFile file(16);
+  std::vector<std::byte> buffer(16 * kBlock);
+  const base::EventFd event;
+  Ring ring(16);
+  ring.register_event(event);
+  const base::EventFd done;
+  unsigned taken = 0;
+  base::EventLoop loop([](std::exception_ptr) {});
+  loop.run([&] {
+    loop.watch(event.get(), EPOLLIN, [&](std::uint32_t) {
+      event.drain();
+      taken += ring.for_each_completion([](const Completion&) {});
+      if (taken == 16) {
+        done.signal();
+      }
+    });
+    for (unsigned i = 0; i < 16; ++i) {
+      REQUIRE(
+          ring.prepare_read(file.fd, std::span(buffer).subspan(i * kBlock, kBlock), i * kBlock, i));
+    }
+    ring.submit();
+  });
+  pollfd wait{.fd = done.get(), .events = POLLIN, .revents = 0};
+  CHECK(::poll(&wait, 1, 10000) == 1);
+  loop.stop();
+  CHECK(taken == 16);
+}
+
+TEST_CASE("a ring destroyed with requests under way leaves the buffers alone afterwards") {
+  const NumberedFile file(64);
+  for (int round = 0; round < 50; ++round) {
+    ::posix_fadvise(file.fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+    std::vector<std::byte> buffer(64 * kBlock);
+    {
+      Ring ring(64);
+      for (unsigned i = 0; i < 64; ++i) {
+        REQUIRE(ring.prepare_read(file.fd, std::span(buffer).subspan(i * kBlock, kBlock),
+                                  i * kBlock, i));
+      }
+      if (round % 2 == 0) {
+        ring.submit();  // the other rounds leave the requests queued
+      }
+    }
+    std::fill(buffer.begin(), buffer.end(), std::byte{0xee});
+    ::usleep(200);
+    REQUIRE(all_equal(buffer, 0xee));
+  }
+}
+
+TEST_CASE("sizes out of range are refused") {
+  const NumberedFile file(1);
+  for (const unsigned entries : {0u, Ring::kMaximumEntries + 1}) {
+    CHECK(test::error_of([&] { Ring ring(entries); }).kind() == ErrorKind::invalid_argument);
+  }
+  CHECK(Ring(3).capacity() == 4);
+}
+
+}  // namespace
+}  // namespace faasnap::uring
