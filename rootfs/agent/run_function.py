@@ -18,7 +18,9 @@ def main():
     parser.add_argument("--function", required=True, metavar="NAME")
     parser.add_argument("--input", default="{}", metavar="JSON", help="parameters (default: {})")
     parser.add_argument(
-        "--store", metavar="ADDRESS", help="object store: unix:PATH, tcp:HOST:PORT or vsock:CID:PORT"
+        "--store",
+        metavar="ADDRESS",
+        help="object store: unix:PATH, tcp:HOST:PORT or vsock:CID:PORT",
     )
     arguments = parser.parse_args()
     try:

@@ -240,7 +240,8 @@ class HttpTest(AgentTest):
 
     def test_a_request_that_ends_early_is_answered(self):
         with connect(self.path) as connection, connection.makefile("rb") as stream:
-            connection.sendall(b"POST /invoke?function=echo HTTP/1.1\r\nContent-Length: 9\r\n\r\n{}")
+            head = b"POST /invoke?function=echo HTTP/1.1\r\nContent-Length: 9\r\n"
+            connection.sendall(head + b"\r\n{}")
             connection.shutdown(1)
             self.assertEqual(read_reply(stream)[0], 400)
 

@@ -21,6 +21,7 @@ class InputsTest(unittest.TestCase):
 
     def test_experiments_have_the_number_of_inputs_that_they_use(self):
         for name, inputs in _INPUTS["functions"].items():
+            self.assertEqual(len(inputs["quick"]), 2, name)
             self.assertEqual(len(inputs["e1"]), 2, name)
             self.assertEqual(len(inputs.get("e2", range(6))), 6, name)
 
@@ -28,7 +29,7 @@ class InputsTest(unittest.TestCase):
         named = {
             params["input"]
             for inputs in _INPUTS["functions"].values()
-            for params in inputs["e1"] + inputs.get("e2", [])
+            for params in inputs["quick"] + inputs["e1"] + inputs.get("e2", [])
             if "input" in params
         }
         self.assertEqual(named, set(_INPUTS["objects"]))

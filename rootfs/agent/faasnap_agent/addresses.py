@@ -35,7 +35,7 @@ class Address:
         return listener
 
     def connect(self, timeout):
-        """A new connected socket; each call on it fails after `timeout` seconds without progress."""
+        """A new connected socket; a call on it fails after `timeout` seconds without progress."""
         connection = socket.socket(self.family, socket.SOCK_STREAM)
         try:
             connection.settimeout(timeout)

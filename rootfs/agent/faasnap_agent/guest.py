@@ -40,7 +40,8 @@ class Guest:
         _finish(connection)
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.reboot(ctypes.c_int(_RB_POWER_OFF)) != 0:
-            print(f"agent: power-off: {os.strerror(ctypes.get_errno())}", file=sys.stderr, flush=True)
+            reason = os.strerror(ctypes.get_errno())
+            print(f"agent: power-off: {reason}", file=sys.stderr, flush=True)
 
     def panic(self, connection):
         _finish(connection)
