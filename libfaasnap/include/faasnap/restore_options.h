@@ -40,17 +40,17 @@ FAASNAP_EXPORT const char* to_string(Backing backing) noexcept;
 
 // One mapping of a plan: `guest` shows the file's bytes from `file_offset` on, or zeros.
 struct PlannedMapping {
-  PageRange guest;
+  PageRange guest{};
   Backing backing = Backing::anonymous;
-  Bytes file_offset;
+  Bytes file_offset{};
 };
 
 // One run of bytes that the prefetcher brings into the page cache, and the guest pages that it
 // serves.
 struct PlannedRead {
   Backing file = Backing::loading_set;
-  Bytes file_offset;
-  PageRange guest;
+  Bytes file_offset{};
+  PageRange guest{};
 };
 
 // Who answers a guest's access to a page that is not there yet.
@@ -63,11 +63,11 @@ struct RestorePlan {
   Setting setting = Setting::lazy;
   FaultHandler fault_handler = FaultHandler::kernel;
   // Applied in order; a later one lies over the earlier ones. Together they cover guest memory.
-  std::vector<PlannedMapping> mappings;
+  std::vector<PlannedMapping> mappings{};
   // Whether the whole memory file is read into the page cache before the guest starts.
   bool preload_memory_file = false;
   // Done in order, while the guest runs.
-  std::vector<PlannedRead> reads;
+  std::vector<PlannedRead> reads{};
 };
 
 // How to restore a VM.
@@ -76,10 +76,10 @@ struct RestoreOptions {
   Setting setting = Setting::lazy;
   // Takes the place of the root image that the snapshot names; empty: that one. Must be the same
   // bytes.
-  std::filesystem::path root_image;
+  std::filesystem::path root_image{};
   // False: the VM stays paused until VM::resume.
   bool start = true;
-  VmAttachments attachments;
+  VmAttachments attachments{};
 };
 
 }  // namespace faasnap

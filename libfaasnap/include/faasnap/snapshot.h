@@ -18,8 +18,8 @@ namespace faasnap {
 
 // A file that a snapshot depends on but does not hold.
 struct FileIdentity {
-  std::filesystem::path path;
-  Bytes size;
+  std::filesystem::path path{};
+  Bytes size{};
   // CRC-32C of the content.
   std::uint32_t checksum = 0;
 };
@@ -28,23 +28,23 @@ struct FileIdentity {
 struct SnapshotInfo {
   std::uint32_t format_version = 0;
   // Random; ties working set and loading set to the memory image they were made for.
-  std::string id;
+  std::string id{};
   // Since the Unix epoch.
   Nanoseconds created{0};
-  Bytes memory;
+  Bytes memory{};
   unsigned vcpus = 0;
-  FileIdentity kernel;
+  FileIdentity kernel{};
   // Empty paths when the VM had none.
-  FileIdentity initramfs;
-  FileIdentity root_image;
-  std::map<std::string, std::string> labels;
+  FileIdentity initramfs{};
+  FileIdentity root_image{};
+  std::map<std::string, std::string> labels{};
   // Pages of the image that are not all zero.
   std::uint64_t nonzero_pages = 0;
   // Of the loading set; all zero when there is none.
   std::uint64_t working_set_pages = 0;
   std::uint64_t loading_set_regions = 0;
   std::uint64_t loading_set_pages = 0;
-  LoadingSetThresholds thresholds;
+  LoadingSetThresholds thresholds{};
 };
 
 // Called now and then by long operations; returning false makes them stop with

@@ -46,10 +46,10 @@ struct SnapshotOptions {
   // Kept with the snapshot, together with the loading set made from it; may be null. It must have
   // been recorded while this VM ran.
   const WorkingSet* working_set = nullptr;
-  LoadingSetThresholds thresholds;
+  LoadingSetThresholds thresholds{};
   // Free-form labels for the manifest, for example {"function", "json"}. Keys are of [a-z0-9_.-],
   // values have no line breaks.
-  std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> labels{};
 };
 
 // One KVM virtual machine: in process, with a thread per vCPU and one for its devices. Any number

@@ -17,23 +17,23 @@ using ConsoleSink = std::function<void(std::string_view)>;
 // What a restored VM takes from its caller just as a booted one does: the live ends of its devices.
 struct VmAttachments {
   // Where the guest's serial output goes; empty: it is dropped.
-  ConsoleSink console;
+  ConsoleSink console{};
   // Path of the Unix socket through which other processes reach the guest's vsock ports: they write
   // "CONNECT <port>\n" and read "OK <port>\n"; the guest's own connections go to `<path>_<port>`.
   // Must not exist; removed with the VM. Empty: in-process streams only.
-  std::filesystem::path vsock_socket;
+  std::filesystem::path vsock_socket{};
   // Diagnostics of this VM.
-  LogSink log;
+  LogSink log{};
 };
 
 // How to boot a VM.
 struct VmOptions {
   // A bzImage or an ELF vmlinux, x86-64.
-  std::filesystem::path kernel;
+  std::filesystem::path kernel{};
   // Empty: none.
-  std::filesystem::path initramfs;
+  std::filesystem::path initramfs{};
   // The root file system, attached read-only as /dev/vda; empty: none.
-  std::filesystem::path root_image;
+  std::filesystem::path root_image{};
   // Kernel command line; at most 2047 bytes.
   std::string command_line = "console=ttyS0 reboot=k panic=-1 root=/dev/vda ro";
   // 1 to 8.
@@ -42,7 +42,7 @@ struct VmOptions {
   Bytes memory = 2_GiB;
   // The guest's vsock address; 3 or more.
   std::uint32_t guest_cid = 3;
-  VmAttachments attachments;
+  VmAttachments attachments{};
 };
 
 }  // namespace faasnap
