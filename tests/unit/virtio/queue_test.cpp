@@ -1,0 +1,409 @@
+#include "virtio/queue.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <string>
+
+#include "virtio/fake_queue.h"
+
+namespace faasnap::virtio::test {
+namespace {
+
+constexpr std::uint16_t kSize = 8;
+constexpr std::uint64_t kMemorySize = 128ULL << 20;
+
+class RecordingOwner final : public QueueOwner {
+ public:
+  void on_used_buffers() noexcept override { ++interrupts; }
+  void on_fault(const std::string& reason) noexcept override {
+    ++faults;
+    last_fault = reason;
+  }
+  unsigned interrupts = 0;
+  unsigned faults = 0;
+  std::string last_fault;
+};
+
+// A queue between an honest or hostile driver and no device in particular.
+struct Rig {
+  explicit Rig(bool event_index = true, std::uint16_t size = kSize)
+      : driver(memory, allocator, size),
+        queue(memory, driver.layout(), event_index, 0, owner),
+        area(allocator.take(1 << 20)) {
+    driver.event_index = event_index;
+  }
+
+  Buffer readable(std::uint64_t offset, std::uint32_t length) const {
+    return {{area.value + offset}, length, false};
+  }
+  Buffer writable(std::uint64_t offset, std::uint32_t length) const {
+    return {{area.value + offset}, length, true};
+  }
+  // Offers one descriptor, as it is.
+  void offer(const Descriptor& descriptor) {
+    driver.write_descriptor(0, descriptor);
+    driver.offer(0);
+  }
+  // The next chain is a fault whose reason has `text`, and the queue is dead from then on.
+  void expect_fault(const std::string& text) {
+    CHECK_FALSE(queue.pop(chain));
+    CHECK(owner.faults == 1);
+    INFO(owner.last_fault);
+    CHECK(owner.last_fault.find(text) != std::string::npos);
+    CHECK_FALSE(queue.pop(chain));
+    CHECK(queue.available() == 0);
+    CHECK_FALSE(queue.enable_notifications());
+    CHECK(owner.faults == 1);
+  }
+
+  memory::GuestMemory memory{Bytes{kMemorySize}};
+  Allocator allocator{GuestAddress{1 << 20}};
+  RecordingOwner owner;
+  FakeQueue driver;
+  Queue queue;
+  GuestAddress area;
+  DescriptorChain chain;
+};
+
+}  // namespace
+
+TEST_CASE("An empty queue yields nothing and is no fault") {
+  Rig rig;
+  CHECK_FALSE(rig.queue.pop(rig.chain));
+  CHECK(rig.owner.faults == 0);
+}
+
+TEST_CASE("An unused queue yields nothing") {
+  Queue queue;
+  DescriptorChain chain;
+  CHECK_FALSE(queue.in_use());
+  CHECK_FALSE(queue.pop(chain));
+  CHECK_FALSE(queue.enable_notifications());
+}
+
+TEST_CASE("A chain comes out with its buffers by direction and in order") {
+  Rig rig;
+  const auto head = rig.driver.add(
+      {rig.readable(0, 16), rig.readable(64, 32), rig.writable(128, 8), rig.writable(256, 1)});
+  REQUIRE(rig.queue.pop(rig.chain));
+  CHECK(rig.chain.head == head);
+  REQUIRE(rig.chain.readable.size() == 2);
+  REQUIRE(rig.chain.writable.size() == 2);
+  CHECK(rig.chain.readable[1].iov_base == rig.memory.host().data() + rig.area.value + 64);
+  CHECK(rig.chain.readable[1].iov_len == 32);
+  CHECK(total_size(rig.chain.writable) == 9);
+}
+
+TEST_CASE("A returned chain appears in the used ring with its length") {
+  Rig rig;
+  const auto head = rig.driver.add({rig.writable(0, 100)});
+  REQUIRE(rig.queue.pop(rig.chain));
+  rig.queue.push_used(rig.chain.head, 77);
+  const auto used = rig.driver.take_used();
+  REQUIRE(used);
+  CHECK(used->head == head);
+  CHECK(used->length == 77);
+}
+
+TEST_CASE("A chain that was put back comes again") {
+  Rig rig;
+  const auto first = rig.driver.add({rig.writable(0, 100)});
+  rig.driver.add({rig.writable(100, 100)});
+  REQUIRE(rig.queue.pop(rig.chain));
+  rig.queue.undo_pop();
+  REQUIRE(rig.queue.pop(rig.chain));
+  CHECK(rig.chain.head == first);
+}
+
+TEST_CASE("Indices wrap around 65536") {
+  Rig rig;
+  for (unsigned i = 0; i < 70000; ++i) {
+    rig.driver.add({rig.writable(0, 1)});
+    REQUIRE(rig.queue.pop(rig.chain));
+    rig.queue.push_used(rig.chain.head, 1);
+    rig.queue.signal_used();
+    REQUIRE(rig.driver.take_used());
+  }
+  CHECK(rig.owner.interrupts == 70000);
+  CHECK(rig.owner.faults == 0);
+}
+
+TEST_CASE("Indirect descriptors give the same buffers as direct ones") {
+  Rig rig;
+  std::vector<Buffer> buffers;
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    buffers.push_back(i < 50 ? rig.readable(i * 64, 16) : rig.writable(i * 64, 32));
+  }
+  rig.driver.add_indirect(buffers);
+  REQUIRE(rig.queue.pop(rig.chain));
+  CHECK(rig.chain.readable.size() == 50);
+  CHECK(total_size(rig.chain.writable) == 50 * 32);
+}
+
+TEST_CASE("An indirect table may follow direct descriptors") {
+  Rig rig;
+  const std::vector<Buffer> buffers{rig.readable(0, 16), rig.readable(16, 16), rig.writable(32, 1)};
+  rig.driver.add_indirect(buffers, 2);
+  REQUIRE(rig.queue.pop(rig.chain));
+  CHECK(rig.chain.readable.size() == 2);
+  CHECK(rig.chain.writable.size() == 1);
+}
+
+TEST_CASE("Overlapping buffers are the driver's own business") {
+  Rig rig;
+  rig.driver.add({rig.readable(0, 64), rig.readable(32, 64), rig.writable(16, 64)});
+  REQUIRE(rig.queue.pop(rig.chain));
+  CHECK(total_size(rig.chain.readable) == 128);
+  CHECK(rig.owner.faults == 0);
+}
+
+TEST_CASE("A chain that loops is a fault") {
+  Rig rig;
+  rig.driver.write_descriptor(0, {rig.area.value, 16, kNext, 1});
+  rig.driver.write_descriptor(1, {rig.area.value, 16, kNext, 0});
+  rig.driver.offer(0);
+  rig.expect_fault("does not end");
+}
+
+TEST_CASE("An indirect table that loops is a fault") {
+  Rig rig;
+  rig.memory.write_value(rig.area, Descriptor{rig.area.value, 16, kNext, 0});
+  rig.offer({rig.area.value, 16, kIndirect, 0});
+  rig.expect_fault("does not end");
+}
+
+TEST_CASE("A head beyond the descriptor table is a fault") {
+  Rig rig;
+  rig.driver.offer(kSize);
+  rig.expect_fault("descriptor 8 of a table of 8");
+}
+
+TEST_CASE("A successor beyond the descriptor table is a fault") {
+  Rig rig;
+  rig.offer({rig.area.value, 16, kNext, 9999});
+  rig.expect_fault("descriptor 9999");
+}
+
+TEST_CASE("A buffer outside guest memory is a fault") {
+  Rig rig;
+  rig.offer({kMemorySize, 1, 0, 0});
+  rig.expect_fault("is not guest memory");
+}
+
+TEST_CASE("A buffer that ends outside guest memory is a fault") {
+  Rig rig;
+  rig.offer({kMemorySize - 8, 9, kWrite, 0});
+  rig.expect_fault("is not guest memory");
+}
+
+TEST_CASE("A buffer whose end overflows is a fault") {
+  Rig rig;
+  rig.offer({~0ULL - 4, 16, 0, 0});
+  rig.expect_fault("is not guest memory");
+}
+
+TEST_CASE("A readable buffer after a writable one is a fault") {
+  Rig rig;
+  rig.driver.add({rig.writable(0, 16), rig.readable(16, 16)});
+  rig.expect_fault("readable buffer after a writable one");
+}
+
+TEST_CASE("A buffer of no bytes is a fault") {
+  Rig rig;
+  rig.offer({rig.area.value, 0, 0, 0});
+  rig.expect_fault("no bytes");
+}
+
+TEST_CASE("An indirect table within an indirect table is a fault") {
+  Rig rig;
+  rig.memory.write_value(rig.area, Descriptor{rig.area.value, 16, kIndirect, 0});
+  rig.offer({rig.area.value, 16, kIndirect, 0});
+  rig.expect_fault("within an indirect table");
+}
+
+TEST_CASE("An indirect descriptor with a successor is a fault") {
+  Rig rig;
+  rig.offer({rig.area.value, 16, kIndirect | kNext, 1});
+  rig.expect_fault("with a successor");
+}
+
+TEST_CASE("An indirect table of part of a descriptor is a fault") {
+  Rig rig;
+  rig.offer({rig.area.value, 24, kIndirect, 0});
+  rig.expect_fault("indirect table of 24 bytes");
+}
+
+TEST_CASE("An empty indirect table is a fault") {
+  Rig rig;
+  rig.offer({rig.area.value, 0, kIndirect, 0});
+  rig.expect_fault("indirect table of 0 bytes");
+}
+
+TEST_CASE("An indirect table that is too long is a fault") {
+  Rig rig;
+  rig.offer({rig.area.value, 16 * (kMaximumChainLength + 1), kIndirect, 0});
+  rig.expect_fault("indirect table of");
+}
+
+TEST_CASE("An indirect table outside guest memory is a fault") {
+  Rig rig;
+  rig.offer({kMemorySize - 16, 32, kIndirect, 0});
+  rig.expect_fault("is not guest memory");
+}
+
+TEST_CASE("A chain too long, part direct and part indirect, is a fault") {
+  Rig rig;
+  std::vector<Buffer> buffers(kMaximumChainLength + 1, rig.readable(0, 1));
+  rig.driver.add_indirect(buffers, 1);
+  rig.expect_fault("chain of more than");
+}
+
+TEST_CASE("An available index too far ahead is a fault") {
+  Rig rig;
+  rig.driver.set_available_index(kSize + 1);
+  rig.expect_fault("available index 9");
+}
+
+TEST_CASE("An available index that goes back is a fault") {
+  Rig rig;
+  rig.driver.add({rig.readable(0, 1)});
+  REQUIRE(rig.queue.pop(rig.chain));
+  rig.queue.push_used(rig.chain.head, 0);
+  rig.driver.set_available_index(0);
+  rig.expect_fault("65535 ahead");
+}
+
+TEST_CASE("More chains in use than the queue has entries is a fault") {
+  Rig rig;
+  rig.driver.write_descriptor(0, {rig.area.value, 1, 0, 0});
+  for (unsigned i = 0; i < kSize; ++i) {
+    rig.driver.offer(0);
+    REQUIRE(rig.queue.pop(rig.chain));
+  }
+  rig.driver.offer(0);
+  rig.expect_fault("with 8 chains in use");
+}
+
+TEST_CASE("A device's own fault ends the queue") {
+  Rig rig;
+  rig.driver.add({rig.readable(0, 1)});
+  rig.queue.fault("makes no sense");
+  rig.expect_fault("makes no sense");
+}
+
+TEST_CASE("With an event index the driver is interrupted only when it is passed") {
+  Rig rig;
+  rig.driver.wants_interrupts = false;
+  const auto complete_one = [&rig] {
+    rig.driver.add({rig.writable(0, 1)});
+    REQUIRE(rig.queue.pop(rig.chain));
+    rig.queue.push_used(rig.chain.head, 1);
+    rig.queue.signal_used();
+    REQUIRE(rig.driver.take_used());
+  };
+  rig.driver.set_used_event(2);  // the third one
+  complete_one();
+  complete_one();
+  CHECK(rig.owner.interrupts == 0);
+  complete_one();
+  CHECK(rig.owner.interrupts == 1);
+  complete_one();
+  CHECK(rig.owner.interrupts == 1);
+}
+
+TEST_CASE("Several returned chains make one interrupt") {
+  Rig rig;
+  for (unsigned i = 0; i < 5; ++i) {
+    rig.driver.add({rig.writable(i, 1)});
+  }
+  while (rig.queue.pop(rig.chain)) {
+    rig.queue.push_used(rig.chain.head, 1);
+  }
+  rig.queue.signal_used();
+  rig.queue.signal_used();
+  CHECK(rig.owner.interrupts == 1);
+}
+
+TEST_CASE("Without an event index the driver's flag suppresses interrupts") {
+  Rig rig(false);
+  rig.driver.set_no_interrupt_flag(true);
+  rig.driver.add({rig.writable(0, 1)});
+  REQUIRE(rig.queue.pop(rig.chain));
+  rig.queue.push_used(rig.chain.head, 1);
+  rig.queue.signal_used();
+  CHECK(rig.owner.interrupts == 0);
+  rig.driver.set_no_interrupt_flag(false);
+  rig.driver.add({rig.writable(0, 1)});
+  REQUIRE(rig.queue.pop(rig.chain));
+  rig.queue.push_used(rig.chain.head, 1);
+  rig.queue.signal_used();
+  CHECK(rig.owner.interrupts == 1);
+}
+
+TEST_CASE("The driver need not kick before notifications are enabled, and must afterwards") {
+  Rig rig;
+  rig.driver.add({rig.readable(0, 1)});
+  CHECK(rig.driver.needs_kick());
+  REQUIRE(rig.queue.pop(rig.chain));
+  rig.driver.add({rig.readable(0, 1)});
+  CHECK_FALSE(rig.driver.needs_kick());
+  CHECK(rig.queue.enable_notifications());  // what came unannounced is found
+  REQUIRE(rig.queue.pop(rig.chain));
+  CHECK_FALSE(rig.queue.enable_notifications());
+  rig.driver.add({rig.readable(0, 1)});
+  CHECK(rig.driver.needs_kick());
+}
+
+TEST_CASE("Notifications can be asked for beyond chains that are available already") {
+  Rig rig;
+  rig.driver.add({rig.readable(0, 1)});
+  rig.driver.add({rig.readable(0, 1)});
+  rig.driver.needs_kick();
+  CHECK_FALSE(rig.queue.enable_notifications(rig.queue.available()));
+  rig.driver.add({rig.readable(0, 1)});
+  CHECK(rig.driver.needs_kick());
+  CHECK(rig.queue.enable_notifications(2));
+}
+
+TEST_CASE("A queue goes on from a saved position") {
+  Rig rig;
+  for (unsigned i = 0; i < 3; ++i) {
+    rig.driver.add({rig.writable(0, 1)});
+    REQUIRE(rig.queue.pop(rig.chain));
+    rig.queue.push_used(rig.chain.head, 1);
+    REQUIRE(rig.driver.take_used());
+  }
+  Queue continued(rig.memory, rig.driver.layout(), true, rig.queue.position(), rig.owner);
+  CHECK_FALSE(continued.pop(rig.chain));
+  const auto head = rig.driver.add({rig.writable(0, 1)});
+  REQUIRE(continued.pop(rig.chain));
+  continued.push_used(rig.chain.head, 1);
+  const auto used = rig.driver.take_used();
+  REQUIRE(used);
+  CHECK(used->head == head);
+}
+
+TEST_CASE("Layouts that no driver may ask for are named") {
+  memory::GuestMemory memory{Bytes{kMemorySize}};
+  const QueueLayout good{8, {0x1000}, {0x2000}, {0x3000}};
+  CHECK(check_layout(memory, good, 8).empty());
+  const auto defect = [&](auto change) {
+    QueueLayout layout = good;
+    change(layout);
+    return check_layout(memory, layout, 8);
+  };
+  const auto has = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  CHECK(has(defect([](auto& l) { l.size = 0; }), "queue size is 0"));
+  CHECK(has(defect([](auto& l) { l.size = 6; }), "queue size is 6"));
+  CHECK(has(defect([](auto& l) { l.size = 16; }), "queue size is 16"));
+  CHECK(has(defect([](auto& l) { l.descriptors.value += 8; }), "descriptor table"));
+  CHECK(has(defect([](auto& l) { l.available.value += 1; }), "available ring"));
+  CHECK(has(defect([](auto& l) { l.used.value += 2; }), "used ring"));
+  CHECK(has(defect([](auto& l) { l.descriptors.value = kMemorySize - 16; }), "not guest memory"));
+  CHECK(has(defect([](auto& l) { l.available.value = kMemorySize; }), "not guest memory"));
+  CHECK(has(defect([](auto& l) { l.used.value = ~0ULL - 3; }), "not guest memory"));
+}
+
+}  // namespace faasnap::virtio::test
