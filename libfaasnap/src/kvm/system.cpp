@@ -43,7 +43,6 @@ constexpr std::array kRequired = {
     Capability{KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS"},
     Capability{KVM_CAP_DEBUGREGS, "KVM_CAP_DEBUGREGS"},
     Capability{KVM_CAP_XSAVE, "KVM_CAP_XSAVE"},
-    Capability{KVM_CAP_XCRS, "KVM_CAP_XCRS"},
     Capability{KVM_CAP_GET_TSC_KHZ, "KVM_CAP_GET_TSC_KHZ"},
     Capability{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
 };

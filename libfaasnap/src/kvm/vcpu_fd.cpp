@@ -75,7 +75,8 @@ VcpuFd::VcpuFd(const System& system, const VmFd& vm, unsigned id, unsigned vcpu_
       cpuid_(make_cpuid(system.supported_cpuid(), id, vcpu_count,
                         system.extension(KVM_CAP_TSC_DEADLINE_TIMER) != 0)),
       msrs_(msrs_to_save(system)),
-      scales_tsc_(system.extension(KVM_CAP_TSC_CONTROL) != 0) {
+      scales_tsc_(system.extension(KVM_CAP_TSC_CONTROL) != 0),
+      has_xcrs_(system.extension(KVM_CAP_XCRS) != 0) {
   set_cpuid(cpuid_);
   set_firmware_msrs(fd_.get());
 }

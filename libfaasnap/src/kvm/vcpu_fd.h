@@ -75,6 +75,7 @@ class VcpuFd {
   std::vector<kvm_cpuid_entry2> cpuid_;  // as set, without the bits that KVM keeps current
   std::vector<std::uint32_t> msrs_;      // to be saved
   bool scales_tsc_ = false;
+  bool has_xcrs_ = false;  // false on a processor without XSAVE
 };
 
 // Whether the host has KVM_PRE_FAULT_MEMORY (Linux 6.11).

@@ -52,6 +52,12 @@ void check_msrs(const VcpuState& state, std::span<const std::uint32_t> known) {
   }
 }
 
+void check_xcrs(const VcpuState& state, bool has_xcrs) {
+  if (state.xcrs.nr_xcrs != 0 && !has_xcrs) {
+    fail_version("this host lacks extended control registers (KVM_CAP_XCRS)");
+  }
+}
+
 void check_tsc(const VcpuState& state, std::uint32_t host_khz, bool scales) {
   if (!scales && parts_per_million(state.tsc_khz, host_khz) > kTscTolerance) {
     fail_version(fmt::format("this host's TSC runs at {} kHz and cannot be scaled, expected {} kHz",
@@ -70,7 +76,9 @@ std::vector<std::byte> VcpuFd::save() {
   checked_ioctl(fd, KVM_GET_MP_STATE, &state.mp_state, "KVM_GET_MP_STATE");
   checked_ioctl(fd, KVM_GET_REGS, &state.regs, "KVM_GET_REGS");
   checked_ioctl(fd, KVM_GET_SREGS, &state.sregs, "KVM_GET_SREGS");
-  checked_ioctl(fd, KVM_GET_XCRS, &state.xcrs, "KVM_GET_XCRS");
+  if (has_xcrs_) {
+    checked_ioctl(fd, KVM_GET_XCRS, &state.xcrs, "KVM_GET_XCRS");
+  }
   checked_ioctl(fd, kGetXsave, &state.xsave, "KVM_GET_XSAVE");
   checked_ioctl(fd, KVM_GET_DEBUGREGS, &state.debugregs, "KVM_GET_DEBUGREGS");
   checked_ioctl(fd, KVM_GET_LAPIC, &state.lapic, "KVM_GET_LAPIC");
@@ -85,6 +93,7 @@ void VcpuFd::restore(base::ByteReader& in) {
   const std::uint32_t host_khz = read_tsc_khz(fd);
   check_processor(state, cpuid_);
   check_msrs(state, msrs_);
+  check_xcrs(state, has_xcrs_);
   check_tsc(state, host_khz, scales_tsc_);
 
   // What later steps are checked against comes first: the features, then the modes (and with them
@@ -95,7 +104,9 @@ void VcpuFd::restore(base::ByteReader& in) {
     checked_ioctl(fd, KVM_SET_TSC_KHZ, std::uintptr_t{state.tsc_khz}, "KVM_SET_TSC_KHZ");
   }
   checked_ioctl(fd, KVM_SET_SREGS, &state.sregs, "KVM_SET_SREGS");
-  checked_ioctl(fd, KVM_SET_XCRS, &state.xcrs, "KVM_SET_XCRS");
+  if (state.xcrs.nr_xcrs != 0) {
+    checked_ioctl(fd, KVM_SET_XCRS, &state.xcrs, "KVM_SET_XCRS");
+  }
   checked_ioctl(fd, kSetXsave, &state.xsave, "KVM_SET_XSAVE");
   checked_ioctl(fd, KVM_SET_REGS, &state.regs, "KVM_SET_REGS");
   checked_ioctl(fd, KVM_SET_DEBUGREGS, &state.debugregs, "KVM_SET_DEBUGREGS");
