@@ -22,14 +22,6 @@ constexpr std::array<std::uint32_t, 256> make_table() {
   return table;
 }
 
-std::uint32_t by_table(std::span<const std::byte> data, std::uint32_t state) noexcept {
-  static constexpr auto kTable = make_table();
-  for (const std::byte byte : data) {
-    state = (state >> 8) ^ kTable[(state ^ static_cast<std::uint32_t>(byte)) & 0xff];
-  }
-  return state;
-}
-
 __attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::span<const std::byte> data,
                                                                std::uint32_t state) noexcept {
   std::uint64_t wide = state;
@@ -48,10 +40,18 @@ __attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::span<const s
 
 }  // namespace
 
+std::uint32_t crc32c_by_table(std::span<const std::byte> data, std::uint32_t seed) noexcept {
+  static constexpr auto kTable = make_table();
+  std::uint32_t state = ~seed;
+  for (const std::byte byte : data) {
+    state = (state >> 8) ^ kTable[(state ^ static_cast<std::uint32_t>(byte)) & 0xff];
+  }
+  return ~state;
+}
+
 std::uint32_t crc32c(std::span<const std::byte> data, std::uint32_t seed) noexcept {
-  const std::uint32_t state = ~seed;
-  return ~(__builtin_cpu_supports("sse4.2") != 0 ? by_instruction(data, state)
-                                                 : by_table(data, state));
+  return __builtin_cpu_supports("sse4.2") != 0 ? ~by_instruction(data, ~seed)
+                                               : crc32c_by_table(data, seed);
 }
 
 }  // namespace faasnap::base

@@ -10,4 +10,7 @@ namespace faasnap::base {
 // result for the bytes before. Uses the processor's instruction where there is one.
 std::uint32_t crc32c(std::span<const std::byte> data, std::uint32_t seed = 0) noexcept;
 
+// The same without the instruction: what crc32c does on processors that have none.
+std::uint32_t crc32c_by_table(std::span<const std::byte> data, std::uint32_t seed = 0) noexcept;
+
 }  // namespace faasnap::base

@@ -1,0 +1,176 @@
+#include "format/manifest.h"
+
+#include <fmt/format.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include "api/support.h"
+#include "base/checksum.h"
+
+namespace faasnap::format {
+namespace {
+
+using test::error_of;
+
+Manifest example() {
+  Manifest manifest;
+  SnapshotInfo& info = manifest.info;
+  info.format_version = kSnapshotVersion;
+  info.id = "00112233445566778899aabbccddeeff";
+  info.created = Nanoseconds(1'700'000'000'000'000'001);
+  info.memory = 2_GiB;
+  info.vcpus = 2;
+  info.kernel = {"/boot/vmlinuz = odd name", {8'000'000}, 0x01234567};
+  info.root_image = {"/images/root.erofs", {600'000'000}, 0xffffffff};
+  info.labels = {{"function", "json"}, {"note", " spaces  and = signs "}, {"empty", ""}};
+  info.nonzero_pages = 38'400;
+  info.working_set_pages = 9'000;
+  info.loading_set_regions = 321;
+  info.loading_set_pages = 10'000;
+  info.thresholds = {0, 4};
+  manifest.state = {{12'345}, 0xdeadbeef};
+  manifest.memory = {{(2ULL << 30) + kPageSize}, 0};
+  manifest.working_set = {{99}, 1};
+  manifest.loading_set = {{8192}, 2};
+  return manifest;
+}
+
+// `body` with a last line that fits it.
+std::string sealed(const std::string& body) {
+  return fmt::format("{}crc32c = {:08x}\n", body, base::crc32c(test::bytes_of(body)));
+}
+
+// The lines of the example before the last one.
+std::string example_body() {
+  const std::string text = encode_manifest(example());
+  return text.substr(0, text.rfind("crc32c = "));
+}
+
+std::string replaced(std::string text, std::string_view what, std::string_view with) {
+  const auto at = text.find(what);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, what.size(), with);
+}
+
+Error rejected(const std::string& text) {
+  return error_of([&] { decode_manifest(text, "dir/manifest"); });
+}
+
+TEST_CASE("a manifest comes back as it was written") {
+  const Manifest written = example();
+  const Manifest read = decode_manifest(encode_manifest(written), "m");
+  CHECK(read.info.id == written.info.id);
+  CHECK(read.info.created == written.info.created);
+  CHECK(read.info.memory == written.info.memory);
+  CHECK(read.info.vcpus == written.info.vcpus);
+  CHECK(read.info.kernel.path == written.info.kernel.path);
+  CHECK(read.info.kernel.size == written.info.kernel.size);
+  CHECK(read.info.kernel.checksum == written.info.kernel.checksum);
+  CHECK(read.info.initramfs.path.empty());
+  CHECK(read.info.root_image.checksum == 0xffffffff);
+  CHECK(read.info.labels == written.info.labels);
+  CHECK(read.info.thresholds.merge_gap_pages == 0);
+  CHECK(read.info.thresholds.minimum_pages == 4);
+  CHECK(read.state == written.state);
+  CHECK(read.memory == written.memory);
+  CHECK(read.working_set == written.working_set);
+  CHECK(read.loading_set == written.loading_set);
+  CHECK(encode_manifest(read) == encode_manifest(written));
+}
+
+TEST_CASE("a manifest begins with its format's name and version, for people to read") {
+  CHECK(encode_manifest(example()).starts_with("faasnap snapshot 1\nid = 0011"));
+}
+
+TEST_CASE("every key but those of absent files is required, once") {
+  const std::string body = example_body();
+  std::size_t begin = body.find('\n') + 1;
+  int required = 0;
+  while (begin < body.size()) {
+    const std::size_t end = body.find('\n', begin) + 1;
+    const std::string line = body.substr(begin, end - begin);
+    INFO(line);
+    CHECK(rejected(sealed(body + line)).kind() == ErrorKind::corrupt);
+    const bool optional = line.starts_with("label.");
+    if (!optional) {
+      CHECK(rejected(sealed(replaced(body, line, ""))).kind() == ErrorKind::corrupt);
+      ++required;
+    }
+    begin = end;
+  }
+  CHECK(required == 24);
+}
+
+TEST_CASE("an unknown key is rejected by name") {
+  const Error error = rejected(sealed(example_body() + "colour = red\n"));
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(std::string(error.what()).find("'colour' is unknown") != std::string::npos);
+}
+
+TEST_CASE("a number has one spelling only") {
+  const std::string wrong = GENERATE("", " 2", "2 ", "+2", "-2", "02", "0x2", "2.0", "two",
+                                     "4294967296", "18446744073709551616", "0");
+  CHECK(
+      rejected(sealed(replaced(example_body(), "vcpus = 2\n", "vcpus = " + wrong + "\n"))).kind() ==
+      ErrorKind::corrupt);
+}
+
+TEST_CASE("a checksum is eight lower-case hexadecimal digits") {
+  const std::string wrong = GENERATE("DEADBEEF", "deadbee", "0deadbeef", "deadbeeg", "");
+  CHECK(rejected(sealed(replaced(example_body(), "deadbeef", wrong))).kind() == ErrorKind::corrupt);
+}
+
+TEST_CASE("sizes that no guest can have are rejected") {
+  const std::string wrong = GENERATE("0", "4097", "9223372036854775807");
+  CHECK(rejected(sealed(replaced(example_body(), "2147483648", wrong))).kind() ==
+        ErrorKind::corrupt);
+}
+
+TEST_CASE("another version is ErrorKind::version, whatever follows") {
+  CHECK(rejected("faasnap snapshot 2\nanything").kind() == ErrorKind::version);
+  CHECK(rejected("faasnap snapshot 11\n").kind() == ErrorKind::version);
+  CHECK(rejected("faasnap snapshot 1 \n").kind() == ErrorKind::version);
+}
+
+TEST_CASE("text that is no manifest is corrupt") {
+  const std::string text =
+      GENERATE(as<std::string>{}, "", "\n", "faasnap snapshot 1", "faasnap snapshot 1\n",
+               "faasnap snapshot 1\ncrc32c = 00000000\n", "crc32c = 00000000\n", "\x7f\x45LF");
+  CHECK(rejected(text).kind() == ErrorKind::corrupt);
+}
+
+TEST_CASE("lines without a key, and control characters, are corrupt") {
+  const std::string line = GENERATE(as<std::string>{}, "\n", "key\n", " = value\n", "key=value\n",
+                                    "label.a\r = b\n", "label.a = b\r\n", "LABEL.a = b\n");
+  CHECK(rejected(sealed(example_body() + line)).kind() == ErrorKind::corrupt);
+}
+
+TEST_CASE("a manifest cut short anywhere is corrupt") {
+  const std::string text = encode_manifest(example());
+  for (std::size_t length = 0; length < text.size(); ++length) {
+    INFO(length);
+    // Within the version's digits, a shorter one is another version.
+    const ErrorKind kind = rejected(text.substr(0, length)).kind();
+    REQUIRE((kind == ErrorKind::corrupt || (kind == ErrorKind::version && length < 18)));
+  }
+}
+
+TEST_CASE("a manifest over the limit is neither written nor read") {
+  Manifest manifest = example();
+  manifest.info.labels["big"] = std::string(kMaximumManifest.value, 'x');
+  CHECK(error_of([&] { encode_manifest(manifest); }).kind() == ErrorKind::invalid_argument);
+  CHECK(rejected(std::string(kMaximumManifest.value + 1, 'x')).kind() == ErrorKind::corrupt);
+}
+
+TEST_CASE("what would break a line is not written") {
+  Manifest manifest = example();
+  SECTION("a path") { manifest.info.kernel.path = "/boot/a\nvcpus = 8"; }
+  SECTION("a label") { manifest.info.labels["a"] = "b\nc"; }
+  SECTION("a label's name") { manifest.info.labels["a = b"] = "c"; }
+  SECTION("an empty label name") { manifest.info.labels[""] = "c"; }
+  CHECK(error_of([&] { encode_manifest(manifest); }).kind() == ErrorKind::invalid_argument);
+}
+
+}  // namespace
+}  // namespace faasnap::format
