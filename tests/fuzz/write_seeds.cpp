@@ -1,0 +1,86 @@
+#include <filesystem>
+#include <iostream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "format/loading_set_table.h"
+#include "format/manifest.h"
+#include "format/memory_image.h"
+#include "format/state_file.h"
+#include "format/working_set_file.h"
+
+// Writes one good input for each fuzz target of this folder: fuzz_seeds DIRECTORY.
+namespace faasnap {
+namespace {
+
+constexpr Bytes kMemory{64 * kPageSize};
+
+void write(const std::filesystem::path& directory, std::span<const std::byte> bytes) {
+  std::filesystem::create_directories(directory);
+  std::filesystem::remove(directory / "good");
+  base::write_new_file(directory / "good", bytes);
+}
+
+// Behind the byte that asks for the frame to be mended.
+void write_frame(const std::filesystem::path& directory, std::span<const std::byte> frame) {
+  std::vector<std::byte> input = {std::byte{1}};
+  input.insert(input.end(), frame.begin(), frame.end());
+  write(directory, input);
+}
+
+std::string manifest() {
+  format::Manifest manifest;
+  manifest.info.id = "0123456789abcdef0123456789abcdef";
+  manifest.info.memory = kMemory;
+  manifest.info.vcpus = 2;
+  manifest.info.kernel = {"/boot/vmlinuz", {1000}, 1};
+  manifest.info.labels = {{"function", "json"}};
+  manifest.working_set = {{100}, 2};
+  manifest.loading_set = {{8192}, 3};
+  const std::string text = format::encode_manifest(manifest);
+  return text.substr(0, text.rfind("crc32c = "));
+}
+
+std::vector<std::byte> state() {
+  const format::ImageTable table{kMemory, {{{1}, 2}, {{9}, 50}}, {7}};
+  const std::vector<format::Section> sections = {{"vcpu0", 1, std::vector<std::byte>(20)},
+                                                 format::save_image_table(table)};
+  return format::encode_state(sections);
+}
+
+std::vector<std::byte> loading_set_table() {
+  format::LoadingSetTable table{"id", kMemory, {}, {}, {kPageSize}, {4 * kPageSize}, 0};
+  table.regions = {{{{8}, 1}, {kPageSize}, 0, 1}, {{{2}, 2}, {2 * kPageSize}, 1, 2}};
+  return format::encode_loading_set_table(table);
+}
+
+void write_all(const std::filesystem::path& directory) {
+  const std::string text = manifest();
+  write(directory / "manifest", std::as_bytes(std::span(text)));
+  write_frame(directory / "state_file", state());
+  write_frame(directory / "working_set",
+              format::encode_working_set({"id", kMemory, {{{{1}, 2}}, {{{5}, 1}, {{9}, 3}}}}));
+  // Without the padding: the table is what the target takes.
+  const auto head = loading_set_table();
+  constexpr std::size_t kTableSize = 24 + (4 + 2) + 5 * 8 + 4 + 2 * 32;
+  write_frame(directory / "loading_set", std::span(head).first(kTableSize));
+}
+
+}  // namespace
+}  // namespace faasnap
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: fuzz_seeds DIRECTORY\n";
+    return 2;
+  }
+  try {
+    faasnap::write_all(argv[1]);
+  } catch (const std::exception& error) {
+    std::cerr << "fuzz_seeds: " << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}
