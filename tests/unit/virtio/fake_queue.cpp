@@ -33,6 +33,23 @@ FakeQueue::FakeQueue(const memory::GuestMemory& memory, Allocator& allocator, st
   }
 }
 
+FakeQueue::FakeQueue(const FakeQueue& other, const memory::GuestMemory& memory,
+                     Allocator& allocator)
+    : event_index(other.event_index),
+      wants_interrupts(other.wants_interrupts),
+      memory_(memory),
+      allocator_(allocator),
+      layout_(other.layout_),
+      free_(other.free_),
+      chains_(other.chains_),
+      available_index_(other.available_index_),
+      kicked_index_(other.kicked_index_),
+      used_seen_(other.used_seen_) {}
+
+FakeQueue FakeQueue::moved_to(const memory::GuestMemory& memory, Allocator& allocator) const {
+  return FakeQueue(*this, memory, allocator);
+}
+
 std::uint16_t FakeQueue::add(std::span<const Buffer> buffers) {
   const std::uint16_t head = link(buffers, std::nullopt);
   offer(head);

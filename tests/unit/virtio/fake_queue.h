@@ -53,6 +53,8 @@ class FakeQueue {
   FakeQueue(const memory::GuestMemory& memory, Allocator& allocator, std::uint16_t size);
 
   const QueueLayout& layout() const { return layout_; }
+  // The same driver state over a copy of the memory.
+  FakeQueue moved_to(const memory::GuestMemory& memory, Allocator& allocator) const;
 
   // Makes a chain available; its head.
   std::uint16_t add(std::span<const Buffer> buffers);
@@ -82,6 +84,7 @@ class FakeQueue {
   bool wants_interrupts = true;
 
  private:
+  FakeQueue(const FakeQueue& other, const memory::GuestMemory& memory, Allocator& allocator);
   std::uint16_t link(std::span<const Buffer> buffers, std::optional<Descriptor> last);
 
   const memory::GuestMemory& memory_;
