@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "support.h"
+
+using namespace faasnap;
+using namespace faasnap::test;
+
+namespace {
+
+std::size_t entries_of(const char* directory) {
+  return static_cast<std::size_t>(
+      std::distance(std::filesystem::directory_iterator(directory), {}));
+}
+
+std::string read_to_end(GuestStream& stream) {
+  std::string text;
+  std::array<std::byte, 4096> buffer;
+  while (const std::size_t got = stream.read(buffer, kPatience)) {
+    text.append(reinterpret_cast<const char*>(buffer.data()), got);
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a clone restored ten times gives ten different random numbers") {
+  require_kvm();
+  const Snapshot snapshot = base_snapshot();
+  std::set<std::string> seen;
+  for (int i = 0; i < 10; ++i) {
+    seen.insert(Guest::restore(snapshot).health().at("random").get<std::string>());
+  }
+  CHECK(seen.size() == 10);
+}
+
+TEST_CASE("a paused VM makes no progress, and goes on when resumed") {
+  require_kvm();
+  Guest guest = Guest::restore(base_snapshot());
+  CHECK(guest.health().at("status") == "ok");
+  guest.vm().pause();
+  CHECK(guest.vm().state() == VmState::paused);
+  // The request is on its way, but nobody is there to answer it.
+  CHECK_THROWS_AS(guest.channel().request("GET", "/healthz", "", std::chrono::seconds(2)), Error);
+  guest.vm().resume();
+  CHECK(guest.health().at("status") == "ok");
+}
+
+TEST_CASE("the clock of a restored guest is right") {
+  require_kvm();
+  const Snapshot snapshot = base_snapshot();
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  Guest guest = Guest::restore(snapshot);
+  // Without the time that the agent is told with each request: the guest's own clock.
+  GuestStream stream = guest.vm().connect(kAgentPort, kPatience);
+  const std::string request = "GET /healthz HTTP/1.1\r\nHost: guest\r\nConnection: close\r\n\r\n";
+  stream.write(std::as_bytes(std::span(request)));
+  const std::string reply = read_to_end(stream);
+  const auto body = nlohmann::json::parse(reply.substr(reply.find("\r\n\r\n") + 4));
+  const auto guest_time = std::chrono::nanoseconds(body.at("time_ns").get<std::int64_t>());
+  const auto host_time = std::chrono::system_clock::now().time_since_epoch();
+  CHECK(std::chrono::abs(host_time - guest_time) < std::chrono::milliseconds(500));
+}
+
+TEST_CASE("a snapshot taken under vsock load restores, its connections reset and its port open") {
+  require_kvm();
+  const auto directory = fresh_path("under-load");
+  Guest guest = Guest::restore(base_snapshot());
+  guest.health();
+  std::atomic<bool> stop{false};
+  std::thread load([&] {
+    while (!stop) {
+      guest.invoke("json", declared_input("json", 0));
+    }
+  });
+  GuestStream idle = guest.vm().connect(kAgentPort, kPatience);
+  const Snapshot snapshot = guest.vm().snapshot(directory);
+  stop = true;
+  load.join();
+
+  Guest clone = Guest::restore(snapshot);
+  CHECK(clone.health().at("status") == "ok");
+  CHECK(clone.invoke("hello", {{"name", "clone"}}) == guest.invoke("hello", {{"name", "clone"}}));
+  Snapshot::remove(directory);
+}
+
+TEST_CASE("a snapshot of a restored VM restores as well as the first") {
+  require_kvm();
+  const auto directory = fresh_path("second-generation");
+  {
+    Guest guest = Guest::restore(base_snapshot());
+    guest.invoke("hello", nlohmann::json::object());
+    guest.vm().snapshot(directory);
+  }
+  Guest clone = Guest::restore(Snapshot::open(directory));
+  CHECK(clone.invoke("hello", {{"name", "again"}}).contains("message"));
+  Snapshot::open(directory).verify();
+  Snapshot::remove(directory);
+}
+
+TEST_CASE("16 clones run at once") {
+  require_kvm();
+  const Snapshot snapshot = base_snapshot();
+  std::vector<Guest> guests;
+  for (int i = 0; i < 16; ++i) {
+    guests.push_back(Guest::restore(snapshot));
+  }
+  std::set<std::string> seen;
+  for (Guest& guest : guests) {
+    seen.insert(guest.health().at("random").get<std::string>());
+  }
+  CHECK(seen.size() == 16);
+}
+
+TEST_CASE("200 restored and destroyed VMs leave no descriptor, thread or mapping behind") {
+  require_kvm();
+  const Snapshot snapshot = base_snapshot();
+  const auto mappings = [] {
+    std::ifstream maps("/proc/self/maps");
+    return std::count(std::istreambuf_iterator<char>(maps), {}, '\n');
+  };
+  const auto cycle = [&] { Guest::restore(snapshot); };
+  for (int i = 0; i < 5; ++i) {
+    cycle();  // the allocator's and the thread library's own caches fill up
+  }
+  const auto descriptors = entries_of("/proc/self/fd");
+  const auto threads = entries_of("/proc/self/task");
+  const auto before = mappings();
+  for (int i = 0; i < 200; ++i) {
+    cycle();
+  }
+  CHECK(entries_of("/proc/self/fd") == descriptors);
+  CHECK(entries_of("/proc/self/task") == threads);
+  // The allocator may map an arena more or less; a leak would show in each of the 200.
+  CHECK(mappings() <= before + 8);
+}
+
+TEST_CASE("a VM takes less than 5 MiB besides its guest's memory") {
+  require_kvm();
+  const auto resident = [] {
+    std::ifstream statm("/proc/self/statm");
+    std::uint64_t total = 0;
+    std::uint64_t pages = 0;
+    statm >> total >> pages;
+    return pages * kPageSize;
+  };
+  const Snapshot snapshot = base_snapshot();
+  Guest first = Guest::restore(snapshot);
+  first.health();
+  const auto before = resident();
+  Guest guest = Guest::restore(snapshot);
+  guest.health();
+  const auto added = resident() - before;
+  const auto guest_memory = guest.vm().counters().resident;
+  CHECK(added < guest_memory.value + (5_MiB).value);
+}

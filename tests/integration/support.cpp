@@ -1,0 +1,125 @@
+#include "support.h"
+
+#include <faasnap/host.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch_test_macros.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+namespace faasnap::test {
+namespace {
+
+std::string from_environment(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : otherwise;
+}
+
+std::string output_of(const std::string& command) {
+  FILE* pipe = ::popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::string output;
+  std::array<char, 4096> buffer;
+  for (std::size_t got; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+    output.append(buffer.data(), got);
+  }
+  INFO(command);
+  REQUIRE(::pclose(pipe) == 0);
+  return output;
+}
+
+}  // namespace
+
+std::filesystem::path images() { return from_environment("FAASNAP_IMAGES", "build/images"); }
+
+std::filesystem::path data_directory() {
+  const std::filesystem::path path =
+      std::filesystem::path(from_environment("FAASNAP_DATA", "/data")) / "integration";
+  std::filesystem::create_directories(path);
+  return path;
+}
+
+std::filesystem::path fresh_path(const std::string& name) {
+  const auto path = data_directory() / name;
+  std::filesystem::remove_all(path);
+  return path;
+}
+
+void require_kvm() {
+  static const HostReport report = inspect_kvm();
+  if (!report.runs_vms_at_speed) {
+    SKIP("no KVM at speed on this host");
+  }
+}
+
+ConsoleSink ConsoleLog::sink() {
+  return [shared = shared_](std::string_view text) {
+    const std::lock_guard lock(shared->mutex);
+    shared->text += text;
+  };
+}
+
+std::string ConsoleLog::text() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->text;
+}
+
+VmOptions boot_options(const std::string& more_words) {
+  VmOptions options;
+  options.kernel = images() / "vmlinuz";
+  options.initramfs = images() / "initramfs";
+  options.root_image = images() / "rootfs.img";
+  options.command_line = "console=ttyS0 quiet reboot=k panic=-1 root=/dev/vda ro " + more_words;
+  return options;
+}
+
+Guest::Guest(VM vm)
+    : store_(std::make_unique<ObjectStoreServer>(ObjectStore(images() / "inputs"))),
+      vm_(std::make_unique<VM>(std::move(vm))) {
+  vm_->listen(kObjectStorePort,
+              [store = store_.get()](GuestStream stream) { store->serve(std::move(stream)); });
+}
+
+Guest Guest::boot(const VmOptions& options) {
+  Guest guest(VM::boot(options));
+  guest.channel().wait_ready(kPatience);
+  return guest;
+}
+
+Guest Guest::restore(const Snapshot& snapshot, const RestoreOptions& options) {
+  return Guest(VM::restore(snapshot, options));
+}
+
+nlohmann::json Guest::health() { return nlohmann::json::parse(channel().wait_ready(kPatience)); }
+
+nlohmann::json Guest::invoke(const std::string& function, const nlohmann::json& input) {
+  const auto reply = channel().invoke(function, input.dump(), kPatience);
+  INFO(reply.body);
+  REQUIRE(reply.status == 200);
+  return nlohmann::json::parse(reply.body).at("result");
+}
+
+std::filesystem::path base_directory() { return data_directory() / "base"; }
+
+Snapshot base_snapshot() { return Snapshot::open(base_directory()); }
+
+nlohmann::json run_outside(const std::string& function, const nlohmann::json& input) {
+  const auto socket = std::filesystem::temp_directory_path() /
+                      ("faasnap-store-" + std::to_string(::getpid()) + ".sock");
+  ObjectStoreServer store(ObjectStore(images() / "inputs"));
+  store.listen(socket);
+  const std::string root = FAASNAP_SOURCE_DIR "/rootfs/";
+  return nlohmann::json::parse(output_of(root + "python " + (images() / "tree").string() + " " +
+                                         root + "agent/run_function.py --function " + function +
+                                         " --store unix:" + socket.string() + " --input '" +
+                                         input.dump() + "'"));
+}
+
+nlohmann::json declared_input(const std::string& function, std::size_t index) {
+  std::ifstream file(FAASNAP_SOURCE_DIR "/rootfs/functions/inputs.json");
+  return nlohmann::json::parse(file).at("functions").at(function).at("quick").at(index);
+}
+
+}  // namespace faasnap::test

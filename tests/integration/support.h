@@ -1,0 +1,76 @@
+#pragma once
+
+#include <faasnap/error.h>
+#include <faasnap/guest_channel.h>
+#include <faasnap/object_store.h>
+#include <faasnap/page_prefetcher.h>
+#include <faasnap/snapshot.h>
+#include <faasnap/vm.h>
+#include <faasnap/working_set.h>
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace faasnap::test {
+
+inline constexpr auto kPatience = std::chrono::seconds(120);
+
+// $FAASNAP_IMAGES: what rootfs/build made.
+std::filesystem::path images();
+// $FAASNAP_DATA (or /data): a directory on a disk, for snapshots.
+std::filesystem::path data_directory();
+// A path below it where nothing is.
+std::filesystem::path fresh_path(const std::string& name);
+
+// Ends the test with SKIP where no VM can run at speed.
+void require_kvm();
+
+// What the console of a guest has said so far.
+class ConsoleLog {
+ public:
+  ConsoleSink sink();
+  std::string text() const;
+
+ private:
+  struct Shared {
+    std::mutex mutex;
+    std::string text;
+  };
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+};
+
+VmOptions boot_options(const std::string& more_words = "");
+
+// A VM whose functions have a store with the generated inputs.
+class Guest {
+ public:
+  static Guest boot(const VmOptions& options = boot_options());
+  static Guest restore(const Snapshot& snapshot, const RestoreOptions& options = {});
+
+  VM& vm() { return *vm_; }
+  GuestChannel channel() { return GuestChannel(*vm_); }
+  nlohmann::json health();
+  // The function's result; fails the test when there is none.
+  nlohmann::json invoke(const std::string& function, const nlohmann::json& input);
+
+ private:
+  explicit Guest(VM vm);
+
+  std::unique_ptr<ObjectStoreServer> store_;
+  std::unique_ptr<VM> vm_;
+};
+
+// A snapshot of a guest that has booted and answered once; made by the test that all others
+// require.
+std::filesystem::path base_directory();
+Snapshot base_snapshot();
+
+// The same code outside any VM: what rootfs/agent/run_function.py prints.
+nlohmann::json run_outside(const std::string& function, const nlohmann::json& input);
+// The function's parameters from rootfs/functions/inputs.json: "quick" or "e1", first or second.
+nlohmann::json declared_input(const std::string& function, std::size_t index);
+
+}  // namespace faasnap::test
