@@ -3,7 +3,6 @@ orphans never takes the exit status of a program that a function waits for."""
 
 import os
 import sys
-import traceback
 
 _FUNCTIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "functions")
 
@@ -25,6 +24,9 @@ def _start(body):
         try:
             body()
         except BaseException:
+            # Imported here because it is large and an agent that works never needs it.
+            import traceback
+
             traceback.print_exc()
         finally:
             os._exit(1)

@@ -3,7 +3,6 @@
 import json
 import os
 import time
-import traceback
 
 from faasnap_agent.http import HttpError
 from faasnap_agent.registry import UnknownFunction
@@ -47,6 +46,9 @@ class Routes:
         except ValueError as error:
             raise HttpError(422, f"{name}: {error}") from error
         except Exception as error:
+            # Imported here because it is large and most guests never need it.
+            import traceback
+
             traceback.print_exc()
             raise HttpError(500, f"{name}: {type(error).__name__}: {error}") from error
         timings = {"handler_ns": handler_ns, "total_ns": time.monotonic_ns() - started}
