@@ -1,0 +1,107 @@
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <string_view>
+
+#include <faasnap/vm.h>
+
+#include "commands/commands.h"
+#include "config.h"
+#include "failure.h"
+#include "function_host.h"
+#include "interruption.h"
+#include "raw_terminal.h"
+#include "vm_settings.h"
+
+namespace faasnap::cli {
+namespace {
+
+constexpr char kEscape = 0x1d;  // Ctrl-]
+// How soon the end of the guest or a signal is noticed.
+constexpr int kPollMilliseconds = 50;
+
+CommandLine make_command_line() {
+  CommandLine line("boot", "[OPTION]...",
+                   "Boots a microVM with a shell on its console. Ctrl-] ends it; so does\n"
+                   "`poweroff -f` in the guest.",
+                   "faasnap boot --memory 1G");
+  line.add()("append", "more words for the kernel command line", cxxopts::value<std::string>(),
+             "WORDS")("vsock", "a Unix socket through which programs reach the guest's vsock ports",
+                      cxxopts::value<std::string>(), "SOCKET");
+  add_image_options(line, true);
+  add_store_option(line);
+  add_config_option(line);
+  return line;
+}
+
+void write_all(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (written < 0 && errno != EINTR) {
+      return;  // nobody looks any more; the guest goes on
+    }
+    text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
+  }
+}
+
+// Passes keys on until the user or the guest ends it; false when the user did.
+bool run_console(VM& vm, bool terminal) {
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (!is_final(vm.state()) && Interruption::received() == 0) {
+    if (::poll(&input, 1, kPollMilliseconds) <= 0 || input.revents == 0) {
+      continue;
+    }
+    std::array<char, 256> keys;
+    const ssize_t count = ::read(STDIN_FILENO, keys.data(), keys.size());
+    if (count <= 0) {
+      input.fd = -1;  // no more input; the guest may have more to say
+      continue;
+    }
+    const std::string_view typed(keys.data(), static_cast<std::size_t>(count));
+    const auto escape = terminal ? typed.find(kEscape) : std::string_view::npos;
+    vm.write_console(typed.substr(0, escape));
+    if (escape != std::string_view::npos) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+int run_boot(const Arguments& arguments) {
+  CommandLine line = make_command_line();
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  Interruption interruption;
+  const Config config = load_config(line.optional_text("config"));
+  const std::string words = line.optional_text("append").value_or("");
+  VmOptions options = vm_options(line, config, "faasnap.shell=1 " + words);
+  options.attachments.console = write_all;
+  options.attachments.vsock_socket = line.optional_text("vsock").value_or("");
+  FunctionHost host(prepare_store(line, config));
+  VM vm = VM::boot(options);
+  host.attach(vm);
+  {
+    const RawTerminal terminal;
+    if (terminal.active()) {
+      write_all("Ctrl-] ends the guest.\r\n");
+    }
+    if (!run_console(vm, terminal.active())) {
+      write_all("\r\n");
+      return kSuccess;
+    }
+  }
+  Interruption::check();
+  const VmState state = vm.state();
+  if (state != VmState::powered_off && state != VmState::reset) {
+    throw Failure(fmt::format("the guest has ended: {} {}", to_string(state), vm.failure()));
+  }
+  return kSuccess;
+}
+
+}  // namespace faasnap::cli

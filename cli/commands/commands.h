@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace faasnap::cli {
+
+// The commands: each parses its own arguments (those after its name), does its work, and returns
+// the exit status. They throw UsageError, Failure, Interrupted and faasnap::Error.
+using Arguments = std::vector<std::string>;
+
+int run_boot(const Arguments& arguments);
+int run_doctor(const Arguments& arguments);
+int run_inspect(const Arguments& arguments);
+int run_invoke(const Arguments& arguments);
+int run_lab(const Arguments& arguments);
+int run_record(const Arguments& arguments);
+int run_verify(const Arguments& arguments);
+
+}  // namespace faasnap::cli

@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include <faasnap/host.h>
+
+#include "commands/commands.h"
+#include "failure.h"
+#include "json.h"
+#include "options.h"
+
+namespace faasnap::cli {
+namespace {
+
+CommandLine make_command_line() {
+  CommandLine line(
+      "doctor", "[OPTION]...",
+      "Tries out what this host offers to microVMs: each line good or bad, with the remedy.\n"
+      "Exit status 0 when VMs run here at speed, 1 when they need the lab (`faasnap lab`).",
+      "faasnap doctor --directory /var/lib/faasnap");
+  line.add()("directory", "where snapshots are to be kept (default: .)",
+             cxxopts::value<std::string>(),
+             "DIR")("redis", "also ask the Redis server at HOST:PORT, or at a Unix socket",
+                    cxxopts::value<std::string>(), "ADDRESS")("json", "print a JSON object")(
+      "quiet", "print nothing and try KVM only: the exit status tells");
+  return line;
+}
+
+void print_text(const HostReport& report) {
+  for (const HostCheck& check : report.checks) {
+    fmt::print("{:<4}  {:<20}  {}\n", check.ok ? "good" : "bad", check.name, check.detail);
+    if (!check.remedy.empty()) {
+      fmt::print("{:<4}  {:<20}  remedy: {}\n", "", "", check.remedy);
+    }
+  }
+  fmt::print("\n{}\n", report.runs_vms_at_speed
+                           ? "Virtual machines run here at speed."
+                           : "Virtual machines do not run here at speed; use the lab.");
+}
+
+void print_json(const HostReport& report) {
+  Json checks = Json::array();
+  for (const HostCheck& check : report.checks) {
+    Json entry;
+    entry["name"] = check.name;
+    entry["ok"] = check.ok;
+    entry["detail"] = check.detail;
+    entry["remedy"] = check.remedy;
+    checks.push_back(entry);
+  }
+  Json json;
+  json["runs_vms_at_speed"] = report.runs_vms_at_speed;
+  json["checks"] = checks;
+  std::cout << to_text(json) << "\n";
+}
+
+}  // namespace
+
+int run_doctor(const Arguments& arguments) {
+  CommandLine line = make_command_line();
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  if (line.has("quiet")) {
+    return inspect_kvm().runs_vms_at_speed ? kSuccess : kFailure;
+  }
+  const HostReport report =
+      inspect_host({.directory = line.optional_text("directory").value_or("."),
+                    .redis = line.optional_text("redis").value_or("")});
+  line.has("json") ? print_json(report) : print_text(report);
+  return report.runs_vms_at_speed ? kSuccess : kFailure;
+}
+
+}  // namespace faasnap::cli

@@ -1,0 +1,187 @@
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iostream>
+
+#include <faasnap/snapshot.h>
+#include <faasnap/trace.h>
+
+#include "commands/commands.h"
+#include "config.h"
+#include "failure.h"
+#include "function_host.h"
+#include "interruption.h"
+#include "invocation.h"
+#include "vm_settings.h"
+
+namespace faasnap::cli {
+namespace {
+
+constexpr std::uint64_t kMostRepeats = 1'000'000;
+
+CommandLine make_command_line() {
+  CommandLine line(
+      "invoke", "--snapshot DIR --input JSON [--setting S] [OPTION]...",
+      "Restores a microVM from the snapshot and invokes the function in it. Settings:\n"
+      "  warm     the VM has run the function before and never went away\n"
+      "  boot     a cold boot\n"
+      "  lazy     guest memory is mapped; every first touch is a page fault\n"
+      "  cached   as lazy, with the memory file in the page cache\n"
+      "  faasnap  mapped in layers, the loading set read in order while the guest runs",
+      "faasnap invoke --snapshot snapshots/json --input '{\"input\": \"json-151k\"}' "
+      "--setting faasnap --drop-caches");
+  line.add()("snapshot", "the snapshot to restore", cxxopts::value<std::string>(), "DIR")(
+      "input", "the function's input, a JSON object; @FILE reads it from a file",
+      cxxopts::value<std::string>(),
+      "JSON")("setting", "how to get the VM (default: faasnap)", cxxopts::value<std::string>(),
+              "S")("function", "the function (default: the one that was recorded)",
+                   cxxopts::value<std::string>(), "NAME")(
+      "drop-caches", "drop the snapshot's pages from the page cache before each restore")(
+      "repeat", "invoke N times (default: 1)", cxxopts::value<std::string>(), "N")(
+      "json", "print a JSON object for each invocation")(
+      "trace", "write the spans of all invocations, Zipkin v2 JSON", cxxopts::value<std::string>(),
+      "FILE")("root-image",
+              "takes the place of the root image that the snapshot names; the same bytes",
+              cxxopts::value<std::string>(), "FILE");
+  add_image_options(line, false);
+  add_store_option(line);
+  add_config_option(line);
+  return line;
+}
+
+std::string label(const Snapshot& snapshot, const std::string& name) {
+  const auto& labels = snapshot.info().labels;
+  const auto found = labels.find(name);
+  return found == labels.end() ? std::string() : found->second;
+}
+
+InvocationPlan make_plan(const CommandLine& line, const Config& config) {
+  Json input = parse_input(line.text("input"));
+  const auto setting = line.optional_text("setting");
+  const Setting chosen = setting ? parse_setting_option(*setting, "--setting")
+                                 : config.restore.setting.value_or(Setting::faasnap);
+  const Snapshot snapshot = Snapshot::open(line.text("snapshot"));
+  const std::string function = line.optional_text("function").value_or(label(snapshot, "function"));
+  if (function.empty()) {
+    throw UsageError("--function is missing, and the snapshot has no label 'function'");
+  }
+  auto record_input = parse_json(label(snapshot, "input"));
+  return {snapshot,
+          chosen,
+          function,
+          input,
+          record_input ? std::move(*record_input) : input,
+          line.optional_text("root-image").value_or(""),
+          line.has("drop-caches")};
+}
+
+Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
+  Json json;
+  json["setting"] = to_string(plan.setting);
+  json["function"] = plan.function;
+  json["setup_ns"] = record.setup.count();
+  json["invoke_ns"] = record.invoke.count();
+  json["total_ns"] = (record.setup + record.invoke).count();
+  json["first_instruction_ns"] = record.restore.first_instruction.count();
+  json["vcpu_major_faults"] = record.counters.vcpu_major_faults;
+  json["vcpu_minor_faults"] = record.counters.vcpu_minor_faults;
+  json["uffd_faults"] = record.counters.uffd_faults;
+  json["prefetched_bytes"] = record.prefetch.bytes.value;
+  json["prefetched_pages"] = record.prefetch.pages;
+  json["prefetch_ns"] = record.prefetch.duration.count();
+  json["mappings"] = record.restore.mappings;
+  json["rss_bytes"] = record.counters.resident.value;
+  json["pss_bytes"] = record.counters.proportional.value;
+  json["cache_pages_before"] = record.cached_pages_before;
+  json["accelerator"] = accelerator();
+  json["input"] = plan.input;
+  json["result"] = record.result;
+  return json;
+}
+
+double milliseconds(Nanoseconds duration) { return static_cast<double>(duration.count()) / 1e6; }
+
+double mebibytes(Bytes bytes) { return static_cast<double>(bytes.value) / (1 << 20); }
+
+void print_row(const InvocationRecord& record, std::uint64_t number) {
+  if (number == 0) {
+    fmt::print("{:>4} {:>10} {:>10} {:>10} {:>8} {:>8} {:>12} {:>10} {:>13}\n", "run", "setup ms",
+               "invoke ms", "total ms", "major", "minor", "prefetch MiB", "RSS MiB",
+               "cached before");
+  }
+  fmt::print("{:>4} {:>10.2f} {:>10.2f} {:>10.2f} {:>8} {:>8} {:>12.1f} {:>10.1f} {:>13}\n",
+             number + 1, milliseconds(record.setup), milliseconds(record.invoke),
+             milliseconds(record.setup + record.invoke), record.counters.vcpu_major_faults,
+             record.counters.vcpu_minor_faults, mebibytes(record.prefetch.bytes),
+             mebibytes(record.counters.resident), record.cached_pages_before);
+  std::fflush(stdout);
+}
+
+// One JSON array with the spans of one trace after another.
+class TraceFile {
+ public:
+  explicit TraceFile(const std::string& file) : file_(file), stream_(file) { check(); }
+  void add(const Trace& trace) {
+    const std::string array = trace.to_zipkin_json();
+    stream_ << (first_ ? "[" : ",\n") << std::string_view(array).substr(1, array.size() - 2);
+    first_ = false;
+    check();
+  }
+  void finish() {
+    stream_ << (first_ ? "[]\n" : "]\n") << std::flush;
+    check();
+  }
+
+ private:
+  void check() {
+    if (!stream_) {
+      throw Failure(fmt::format("{}: cannot be written", file_));
+    }
+  }
+
+  std::string file_;
+  std::ofstream stream_;
+  bool first_ = true;
+};
+
+}  // namespace
+
+int run_invoke(const Arguments& arguments) {
+  CommandLine line = make_command_line();
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  Interruption interruption;
+  const Config config = load_config(line.optional_text("config"));
+  const std::uint64_t repeats = line.optional_number("repeat", 1, kMostRepeats).value_or(1);
+  const InvocationPlan plan = make_plan(line, config);
+  FunctionHost host(prepare_store(line, config));
+  std::optional<TraceFile> traces;
+  if (const auto file = line.optional_text("trace")) {
+    traces.emplace(*file);
+  }
+  Invoker invoker(plan, host, interruption);
+  InvocationRecord record;
+  for (std::uint64_t i = 0; i < repeats; ++i) {
+    Trace trace;
+    record = invoker.run(trace);
+    if (line.has("json")) {
+      std::cout << to_text(to_json(record, plan)) << std::endl;
+    } else {
+      print_row(record, i);
+    }
+    if (traces) {
+      traces->add(trace);
+    }
+  }
+  if (traces) {
+    traces->finish();
+  }
+  if (!line.has("json")) {
+    fmt::print("\n{} ({}, {}): {}\n", plan.function, to_string(plan.setting), accelerator(),
+               to_text(record.result));
+  }
+  return kSuccess;
+}
+
+}  // namespace faasnap::cli

@@ -1,0 +1,33 @@
+#include <fmt/format.h>
+
+#include <faasnap/snapshot.h>
+
+#include "commands/commands.h"
+#include "failure.h"
+#include "interruption.h"
+#include "options.h"
+#include "progress.h"
+
+namespace faasnap::cli {
+
+int run_verify(const Arguments& arguments) {
+  CommandLine line(
+      "verify", "DIR",
+      "Reads every byte of a snapshot, and of the kernel and images that it names, and\n"
+      "compares checksums. Exit status 1, and the damaged file and place, otherwise.",
+      "faasnap verify snapshots/json");
+  line.positional({"DIR"});
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  Interruption interruption;
+  const Snapshot snapshot = Snapshot::open(line.text("DIR"));
+  Steps steps;
+  steps.begin("verify");
+  snapshot.verify([&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  steps.done();
+  fmt::print("{}: every checksum is right\n", snapshot.directory().string());
+  return kSuccess;
+}
+
+}  // namespace faasnap::cli

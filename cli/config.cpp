@@ -1,0 +1,154 @@
+#include "config.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <sstream>
+
+#include "failure.h"
+#include "options.h"
+
+namespace faasnap::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Reader {
+ public:
+  explicit Reader(fs::path file) : file_(std::move(file)) {}
+
+  Config read() {
+    const toml::table table = parse();
+    for (const auto& [key, value] : table) {
+      const auto* section = value.as_table();
+      if (!sections_.contains(key.str()) || section == nullptr) {
+        reject(key.source(), fmt::format("unknown section [{}]", key.str()));
+      }
+      read_section(key.str(), *section);
+    }
+    return config_;
+  }
+
+ private:
+  using Take = std::function<void(const toml::key&, const toml::node&)>;
+  using Section = std::map<std::string_view, Take>;
+
+  toml::table parse() const {
+    std::ifstream stream(file_);
+    std::ostringstream text;
+    if (fs::is_directory(file_) || !stream || !(text << stream.rdbuf())) {
+      throw UsageError(fmt::format("{}: cannot be read", file_.string()));
+    }
+    try {
+      return toml::parse(text.str());
+    } catch (const toml::parse_error& error) {
+      reject(error.source(), std::string(error.description()));
+    }
+  }
+
+  void read_section(std::string_view name, const toml::table& section) {
+    const Section& known = sections_.at(name);
+    for (const auto& [key, value] : section) {
+      const auto entry = known.find(key.str());
+      if (entry == known.end()) {
+        reject(key.source(), fmt::format("unknown key '{}' in [{}]", key.str(), name));
+      }
+      entry->second(key, value);
+    }
+  }
+
+  [[noreturn]] void reject(const toml::source_region& where, const std::string& reason) const {
+    throw UsageError(fmt::format("{}:{}: {}", file_.string(), where.begin.line, reason));
+  }
+
+  std::string text(const toml::key& key, const toml::node& value) const {
+    const auto found = value.value_exact<std::string>();
+    if (!found || found->empty()) {
+      reject(key.source(), fmt::format("'{}' is to be a text", key.str()));
+    }
+    return *found;
+  }
+
+  std::uint64_t number(const toml::key& key, const toml::node& value, std::int64_t most) const {
+    const auto found = value.value_exact<std::int64_t>();
+    if (!found || *found < 0 || *found > most) {
+      reject(key.source(), fmt::format("'{}' is to be a number from 0 to {}", key.str(), most));
+    }
+    return static_cast<std::uint64_t>(*found);
+  }
+
+  // Words the error of an option's parser for a place in the file.
+  template <typename Value>
+  Value parsed(const toml::key& key, const toml::node& value,
+               Value (*convert)(const std::string&, const std::string&)) const {
+    try {
+      return convert(text(key, value), fmt::format("'{}' =", key.str()));
+    } catch (const UsageError& error) {
+      const std::string reason = error.what();
+      if (reason.starts_with(file_.string())) {
+        throw;
+      }
+      reject(key.source(), reason);
+    }
+  }
+
+  Take take_path(std::optional<fs::path>& into) {
+    return [this, &into](const toml::key& key, const toml::node& value) {
+      into = file_.parent_path() / text(key, value);
+    };
+  }
+
+  Take take_number(std::uint64_t& into) {
+    return [this, &into](const toml::key& key, const toml::node& value) {
+      into = number(key, value, kMostPages);
+    };
+  }
+
+  static constexpr std::int64_t kMostPages = 1 << 22;
+
+  fs::path file_;
+  Config config_;
+  const std::map<std::string_view, Section> sections_{
+      {"images",
+       {{"dir", take_path(config_.images.directory)},
+        {"kernel", take_path(config_.images.kernel)},
+        {"initramfs", take_path(config_.images.initramfs)},
+        {"root_image", take_path(config_.images.root_image)}}},
+      {"store", {{"dir", take_path(config_.store.directory)}}},
+      {"vm",
+       {{"vcpus",
+         [this](const auto& key, const auto& value) {
+           config_.vm.vcpus = static_cast<unsigned>(number(key, value, 8));
+         }},
+        {"memory",
+         [this](const auto& key, const auto& value) {
+           config_.vm.memory = parsed(key, value, parse_size);
+         }}}},
+      {"restore",
+       {{"setting",
+         [this](const auto& key, const auto& value) {
+           config_.restore.setting = parsed(key, value, parse_setting_option);
+         }},
+        {"merge_gap", take_number(config_.restore.thresholds.merge_gap_pages)},
+        {"minimum", take_number(config_.restore.thresholds.minimum_pages)}}},
+  };
+};
+
+}  // namespace
+
+Config load_config(const std::optional<std::string>& file) {
+  if (file) {
+    return Reader(*file).read();
+  }
+  const char* from_environment = std::getenv("FAASNAP_CONFIG");
+  if (from_environment != nullptr && *from_environment != '\0') {
+    return Reader(from_environment).read();
+  }
+  return {};
+}
+
+}  // namespace faasnap::cli

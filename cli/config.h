@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include <faasnap/restore_options.h>
+#include <faasnap/units.h>
+
+namespace faasnap::cli {
+
+// What a settings file (TOML, docs/cli.md) says; what it does not say is empty. Paths in it are
+// relative to the file's own directory.
+struct Config {
+  struct {
+    std::optional<std::filesystem::path> directory;
+    std::optional<std::filesystem::path> kernel;
+    std::optional<std::filesystem::path> initramfs;
+    std::optional<std::filesystem::path> root_image;
+  } images;
+  struct {
+    std::optional<std::filesystem::path> directory;
+  } store;
+  struct {
+    std::optional<unsigned> vcpus;
+    std::optional<Bytes> memory;
+  } vm;
+  struct {
+    std::optional<Setting> setting;
+    LoadingSetThresholds thresholds;
+  } restore;
+};
+
+// Reads the file; $FAASNAP_CONFIG when `file` is empty; nothing when that is empty, too. A file
+// that does not parse, an unknown key and a bad value are UsageErrors that name file and line.
+Config load_config(const std::optional<std::string>& file);
+
+}  // namespace faasnap::cli

@@ -1,0 +1,92 @@
+#include "function_host.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+
+#include <faasnap/error.h>
+
+#include "failure.h"
+
+namespace faasnap::cli {
+namespace {
+
+// Long enough for an emulated processor, too.
+constexpr Nanoseconds kBootTimeout = std::chrono::minutes(3);
+constexpr Nanoseconds kInvokeTimeout = std::chrono::minutes(15);
+
+std::string read_text(const std::string& file) {
+  std::ifstream stream(file);
+  std::string text{std::istreambuf_iterator<char>(stream), {}};
+  if (!stream) {
+    throw UsageError(fmt::format("--input @{}: cannot be read", file));
+  }
+  return text;
+}
+
+// The agent says {"error": "..."}.
+std::string reason_of(const InvocationReply& reply) {
+  const auto body = parse_json(reply.body);
+  if (body && body->is_object() && body->contains("error") && (*body)["error"].is_string()) {
+    return (*body)["error"].get<std::string>();
+  }
+  return fmt::format("the agent answered with status {}", reply.status);
+}
+
+}  // namespace
+
+Json parse_input(const std::string& text) {
+  std::size_t place = 0;
+  auto input = parse_json(text.starts_with('@') ? read_text(text.substr(1)) : text, &place);
+  if (!input) {
+    throw UsageError(fmt::format("--input is not JSON, at byte {}", place));
+  }
+  if (!input->is_object()) {
+    throw UsageError("--input: expected a JSON object, such as {\"name\": \"you\"}");
+  }
+  return std::move(*input);
+}
+
+FunctionHost::FunctionHost(const std::filesystem::path& store) : server_(ObjectStore(store)) {}
+
+void FunctionHost::attach(VM& vm) {
+  vm.listen(kObjectStorePort, [this](GuestStream stream) { server_.serve(std::move(stream)); });
+}
+
+void wait_for_agent(VM& vm, const ConsoleTail& console) {
+  try {
+    GuestChannel(vm).wait_ready(kBootTimeout);
+  } catch (const Error& error) {
+    // The agent gives up at once when it is to serve a function that the image lacks.
+    static const std::string kUnknown = "UnknownFunction: ";
+    if (const auto line = console.last_line(kUnknown); !line.empty()) {
+      throw Failure(line.substr(line.find(kUnknown) + kUnknown.size()));
+    }
+    const auto line = console.last_line();
+    throw Failure(line.empty() ? error.what()
+                               : fmt::format("{}; its console ends with: {}", error.what(), line));
+  }
+}
+
+std::string invoke_raw(VM& vm, const std::string& function, const Json& input) {
+  InvocationReply reply = GuestChannel(vm).invoke(function, to_text(input), kInvokeTimeout);
+  if (reply.status != 200) {
+    throw Failure(reason_of(reply));
+  }
+  return std::move(reply.body);
+}
+
+Json result_of(const std::string& reply) {
+  auto body = parse_json(reply);
+  if (!body || !body->is_object() || !body->contains("result")) {
+    throw Failure("the agent's reply is not what it should be: no JSON object with a result");
+  }
+  return std::move((*body)["result"]);
+}
+
+Json invoke_function(VM& vm, const std::string& function, const Json& input) {
+  return result_of(invoke_raw(vm, function, input));
+}
+
+}  // namespace faasnap::cli

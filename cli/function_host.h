@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <faasnap/guest_channel.h>
+#include <faasnap/object_store.h>
+#include <faasnap/vm.h>
+
+#include "console_tail.h"
+#include "json.h"
+
+namespace faasnap::cli {
+
+// The JSON object that the option says, or with @FILE, the file. Throws UsageError.
+Json parse_input(const std::string& text);
+
+// What a function in a guest reaches on the host: its object store. Must outlive the VMs that it is
+// attached to.
+class FunctionHost {
+ public:
+  explicit FunctionHost(const std::filesystem::path& store);
+  void attach(VM& vm);
+
+ private:
+  ObjectStoreServer server_;
+};
+
+// Waits for the agent of a VM that is booting. A guest that ends first is a Failure that tells the
+// last line of its console.
+void wait_for_agent(VM& vm, const ConsoleTail& console);
+
+// Runs the function and returns its result. What the function or the agent refuses is a Failure.
+Json invoke_function(VM& vm, const std::string& function, const Json& input);
+// The reply's text as it came, with status 200, so that parsing it is not part of what is measured.
+std::string invoke_raw(VM& vm, const std::string& function, const Json& input);
+// The result in the text of such a reply.
+Json result_of(const std::string& reply);
+
+}  // namespace faasnap::cli

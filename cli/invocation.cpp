@@ -1,0 +1,158 @@
+#include "invocation.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include <faasnap/page_prefetcher.h>
+#include <faasnap/vm.h>
+
+#include "failure.h"
+
+namespace faasnap::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Nanoseconds since(Clock::time_point begin) { return Clock::now() - begin; }
+
+Nanoseconds epoch_now() {
+  return std::chrono::duration_cast<Nanoseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+}
+
+VmCounters difference(const VmCounters& after, const VmCounters& before) {
+  VmCounters result = after;
+  result.vcpu_major_faults -= before.vcpu_major_faults;
+  result.vcpu_minor_faults -= before.vcpu_minor_faults;
+  result.uffd_faults -= before.uffd_faults;
+  return result;
+}
+
+// The steps of a restore follow one another.
+void add_restore_spans(Trace& trace, Nanoseconds start, const RestoreStats& stats) {
+  for (const auto& [name, duration] :
+       {std::pair{"create", stats.create}, {"map", stats.map}, {"set state", stats.state}}) {
+    trace.add({name, start, duration, {}});
+    start += duration;
+  }
+}
+
+}  // namespace
+
+// The VM that the warm setting keeps.
+struct Invoker::Warm {
+  Warm(VM&& made, Interruption& interruption)
+      : vm(std::move(made)), guard(interruption, [this] { vm.stop(); }) {}
+  VM vm;
+  Interruption::Guard guard;
+};
+
+Invoker::Invoker(InvocationPlan plan, FunctionHost& host, Interruption& interruption)
+    : plan_(std::move(plan)), host_(host), interruption_(interruption) {}
+
+Invoker::~Invoker() = default;
+
+InvocationRecord Invoker::run(Trace& trace) {
+  Interruption::check();
+  switch (plan_.setting) {
+    case Setting::warm:
+      return run_warm(trace);
+    case Setting::boot:
+      return run_booted(trace);
+    default:
+      return run_restored(trace);
+  }
+}
+
+InvocationRecord Invoker::run_restored(Trace& trace) {
+  InvocationRecord record;
+  if (plan_.drop_caches) {
+    plan_.snapshot.drop_caches();
+  }
+  record.cached_pages_before = plan_.snapshot.cached_pages();
+  RestoreOptions options;
+  options.setting = plan_.setting;
+  options.root_image = plan_.root_image;
+  const Nanoseconds start = epoch_now();
+  const auto begun = Clock::now();
+  VM vm = VM::restore(plan_.snapshot, options);
+  host_.attach(vm);
+  // What `cached` reads beforehand is preparation, and not part of an invocation.
+  const Nanoseconds preload = vm.restore_stats().preload;
+  record.setup = since(begun) - preload;
+  const Interruption::Guard guard(interruption_, [&] { vm.stop(); });
+  invoke(vm, record, trace);
+  record.restore = vm.restore_stats();
+  if (const PagePrefetcher* prefetcher = vm.prefetcher()) {
+    record.prefetch = prefetcher->stats();
+  }
+  trace.add({"set up", start + preload, record.setup, {{"setting", to_string(plan_.setting)}}});
+  add_restore_spans(trace, start + preload, record.restore);
+  if (record.prefetch.reads != 0) {
+    trace.add({"prefetch",
+               start + preload + record.restore.create + record.restore.map,
+               record.prefetch.duration,
+               {{"bytes", std::to_string(record.prefetch.bytes.value)}}});
+  }
+  return record;
+}
+
+InvocationRecord Invoker::run_booted(Trace& trace) {
+  InvocationRecord record;
+  const SnapshotInfo& info = plan_.snapshot.info();
+  const ConsoleTail console;
+  VmOptions options;
+  options.kernel = info.kernel.path;
+  options.initramfs = info.initramfs.path;
+  options.root_image = plan_.root_image.empty() ? info.root_image.path : plan_.root_image;
+  options.vcpus = info.vcpus;
+  options.memory = info.memory;
+  options.command_line += " quiet faasnap.function=" + plan_.function;
+  options.attachments.console = console.sink();
+  const Nanoseconds start = epoch_now();
+  const auto begun = Clock::now();
+  VM vm = VM::boot(options);
+  const Interruption::Guard guard(interruption_, [&] { vm.stop(); });
+  host_.attach(vm);
+  wait_for_agent(vm, console);
+  record.setup = since(begun);
+  trace.add({"set up", start, record.setup, {{"setting", "boot"}}});
+  invoke(vm, record, trace);
+  return record;
+}
+
+InvocationRecord Invoker::run_warm(Trace& trace) {
+  if (!warm_) {
+    RestoreOptions options;
+    options.setting = Setting::cached;
+    options.root_image = plan_.root_image;
+    warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), interruption_);
+    host_.attach(warm_->vm);
+    invoke_raw(warm_->vm, plan_.function, plan_.record_input);
+  }
+  InvocationRecord record;
+  record.cached_pages_before = plan_.snapshot.cached_pages();
+  const VmCounters before = warm_->vm.counters();
+  invoke(warm_->vm, record, trace);
+  record.counters = difference(record.counters, before);
+  return record;
+}
+
+void Invoker::invoke(VM& vm, InvocationRecord& record, Trace& trace) {
+  const Nanoseconds start = epoch_now();
+  const auto begun = Clock::now();
+  const std::string reply = invoke_raw(vm, plan_.function, plan_.input);
+  record.invoke = since(begun);
+  record.counters = vm.counters();
+  record.result = result_of(reply);
+  trace.add({"invoke", start, record.invoke, {{"function", plan_.function}}});
+}
+
+std::string accelerator() {
+  const char* in_lab = std::getenv("FAASNAP_IN_LAB");
+  return in_lab != nullptr && std::string_view(in_lab) == "1" ? "kvm-in-lab" : "kvm";
+}
+
+}  // namespace faasnap::cli

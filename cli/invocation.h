@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <faasnap/restore_options.h>
+#include <faasnap/restore_stats.h>
+#include <faasnap/snapshot.h>
+#include <faasnap/trace.h>
+
+#include "function_host.h"
+#include "interruption.h"
+#include "json.h"
+
+namespace faasnap::cli {
+
+// What is invoked, again and again.
+struct InvocationPlan {
+  Snapshot snapshot;
+  Setting setting = Setting::lazy;
+  std::string function;
+  Json input;
+  // What the function was recorded with; the warm setting invokes it with that once before.
+  Json record_input;
+  // Takes the place of the root image that the snapshot names; may be empty.
+  std::filesystem::path root_image;
+  bool drop_caches = false;
+};
+
+// What one invocation took.
+struct InvocationRecord {
+  // Until the VM can be asked; zero for a warm one.
+  Nanoseconds setup{0};
+  // From asking to the reply.
+  Nanoseconds invoke{0};
+  // Faults and reads of this invocation, memory at its end.
+  VmCounters counters;
+  PrefetchStats prefetch;
+  RestoreStats restore;
+  // Pages of the snapshot in the page cache before: 0 proves a cold start.
+  std::uint64_t cached_pages_before = 0;
+  Json result;
+};
+
+// Runs invocations of one plan.
+class Invoker {
+ public:
+  // `host` and `interruption` must outlive the invoker.
+  Invoker(InvocationPlan plan, FunctionHost& host, Interruption& interruption);
+  ~Invoker();
+
+  // The spans of the invocation are added to `trace`.
+  InvocationRecord run(Trace& trace);
+
+ private:
+  struct Warm;
+
+  InvocationRecord run_restored(Trace& trace);
+  InvocationRecord run_booted(Trace& trace);
+  InvocationRecord run_warm(Trace& trace);
+  void invoke(VM& vm, InvocationRecord& record, Trace& trace);
+
+  InvocationPlan plan_;
+  FunctionHost& host_;
+  Interruption& interruption_;
+  std::unique_ptr<Warm> warm_;
+};
+
+// "kvm", or "kvm-in-lab" where the processor is an emulated one.
+std::string accelerator();
+
+}  // namespace faasnap::cli

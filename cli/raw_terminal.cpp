@@ -1,0 +1,22 @@
+#include "raw_terminal.h"
+
+#include <unistd.h>
+
+namespace faasnap::cli {
+
+RawTerminal::RawTerminal() : active_(::tcgetattr(STDIN_FILENO, &before_) == 0) {
+  if (active_) {
+    termios raw = before_;
+    ::cfmakeraw(&raw);
+    raw.c_oflag |= OPOST;  // the guest ends lines as a program does, not as a serial line does
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+  }
+}
+
+RawTerminal::~RawTerminal() {
+  if (active_) {
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+  }
+}
+
+}  // namespace faasnap::cli

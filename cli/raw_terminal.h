@@ -1,0 +1,23 @@
+#pragma once
+
+#include <termios.h>
+
+namespace faasnap::cli {
+
+// While it exists, the terminal on the standard input passes every key on as it is pressed and
+// echoes none. Does nothing when the standard input is no terminal.
+class RawTerminal {
+ public:
+  RawTerminal();
+  ~RawTerminal();
+  RawTerminal(const RawTerminal&) = delete;
+  RawTerminal& operator=(const RawTerminal&) = delete;
+
+  bool active() const noexcept { return active_; }
+
+ private:
+  bool active_;
+  termios before_{};
+};
+
+}  // namespace faasnap::cli

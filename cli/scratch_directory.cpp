@@ -1,0 +1,29 @@
+#include "scratch_directory.h"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <system_error>
+
+#include "failure.h"
+
+namespace faasnap::cli {
+
+ScratchDirectory::ScratchDirectory(const std::filesystem::path& parent) {
+  std::string name = (parent / ".faasnap-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw Failure(fmt::format("{}: no directory can be made in it: {}", parent.string(),
+                              std::strerror(errno)));
+  }
+  path_ = name;
+}
+
+ScratchDirectory::~ScratchDirectory() {
+  std::error_code ignored;  // what cannot be removed stays, and is named so that it is recognised
+  std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace faasnap::cli

@@ -1,0 +1,157 @@
+#include "vm_settings.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include <faasnap/object_store.h>
+
+#include "failure.h"
+
+namespace faasnap::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kDefaultImages = "/usr/share/faasnap/images";
+constexpr Bytes kLeastMemory = 128_MiB;
+constexpr Bytes kMostMemory = 16_GiB;
+
+std::optional<std::string> environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? std::optional<std::string>(value) : std::nullopt;
+}
+
+// The first that there is.
+template <typename... Rest>
+fs::path choose(const std::optional<std::string>& option, const Rest&... rest) {
+  fs::path chosen = option.value_or("");
+  const auto consider = [&](const auto& next) {
+    if (chosen.empty() && next) {
+      chosen = *next;
+    }
+  };
+  (consider(rest), ...);
+  return chosen;
+}
+
+fs::path find_image(const CommandLine& line, const char* option,
+                    const std::optional<fs::path>& configured, const fs::path& fallback) {
+  const fs::path path = choose(line.optional_text(option), configured, std::optional(fallback));
+  if (!std::ifstream(path) || fs::is_directory(path)) {
+    throw Failure(
+        fmt::format("{} {}: cannot be read; make the images with `./dev images`, or say "
+                    "where they are with --images DIR or $FAASNAP_IMAGES",
+                    option, path.string()));
+  }
+  return fs::absolute(path);
+}
+
+Bytes memory_size(const CommandLine& line, const Config& config, Bytes fallback) {
+  const auto given = line.optional_text("memory");
+  const Bytes size = given ? parse_size(*given, "--memory") : config.vm.memory.value_or(fallback);
+  if (size < kLeastMemory || size > kMostMemory) {
+    throw UsageError("memory is to be from 128M to 16G");
+  }
+  return size;
+}
+
+unsigned vcpu_count(const CommandLine& line, const Config& config, unsigned fallback) {
+  const auto given = line.optional_number("vcpus", 1, 8);
+  const unsigned count = given ? static_cast<unsigned>(*given) : config.vm.vcpus.value_or(fallback);
+  if (count == 0) {
+    throw UsageError("vcpus is to be from 1 to 8");
+  }
+  return count;
+}
+
+fs::path default_store() {
+  if (const auto state = environment("XDG_STATE_HOME")) {
+    return fs::path(*state) / "faasnap/store";
+  }
+  if (const auto home = environment("HOME")) {
+    return fs::path(*home) / ".local/state/faasnap/store";
+  }
+  throw UsageError("--store is missing, and so are $XDG_STATE_HOME and $HOME");
+}
+
+void fill_store(ObjectStore& store, const fs::path& inputs) {
+  if (!fs::is_directory(inputs)) {
+    return;
+  }
+  for (const auto& entry : fs::directory_iterator(inputs)) {
+    const std::string key = entry.path().filename().string();
+    if (!entry.is_regular_file() || store.size(key)) {
+      continue;
+    }
+    std::ifstream stream(entry.path(), std::ios::binary);
+    const std::vector<char> content{std::istreambuf_iterator<char>(stream), {}};
+    if (!stream) {
+      throw Failure(fmt::format("{}: cannot be read", entry.path().string()));
+    }
+    store.set(key, std::as_bytes(std::span(content)));
+  }
+}
+
+}  // namespace
+
+void add_config_option(CommandLine& line) {
+  line.add()("config", "settings file (default: $FAASNAP_CONFIG)", cxxopts::value<std::string>(),
+             "FILE");
+}
+
+void add_store_option(CommandLine& line) {
+  line.add()("store",
+             "the functions' object store, a directory (default: faasnap/store below "
+             "$XDG_STATE_HOME or ~/.local/state)",
+             cxxopts::value<std::string>(), "DIR");
+}
+
+void add_image_options(CommandLine& line, bool boots) {
+  line.add()("images",
+             fmt::format("where vmlinuz, initramfs, rootfs.img and inputs/ are (default: "
+                         "$FAASNAP_IMAGES or {})",
+                         kDefaultImages),
+             cxxopts::value<std::string>(), "DIR");
+  if (boots) {
+    line.add()("kernel", "bzImage or ELF vmlinux", cxxopts::value<std::string>(), "FILE")(
+        "initramfs", "initial file system", cxxopts::value<std::string>(), "FILE")(
+        "root-image", "root file system", cxxopts::value<std::string>(), "FILE")(
+        "vcpus", "virtual CPUs, 1 to 8 (default: 2)", cxxopts::value<std::string>(), "N")(
+        "memory", "guest memory, 128M to 16G (default: 2G)", cxxopts::value<std::string>(), "SIZE");
+  }
+}
+
+fs::path images_directory(const CommandLine& line, const Config& config) {
+  return choose(line.optional_text("images"), environment("FAASNAP_IMAGES"),
+                config.images.directory, std::optional<fs::path>(kDefaultImages));
+}
+
+VmOptions vm_options(const CommandLine& line, const Config& config, const std::string& words) {
+  VmOptions options;
+  options.vcpus = vcpu_count(line, config, options.vcpus);
+  options.memory = memory_size(line, config, options.memory);
+  const fs::path directory = images_directory(line, config);
+  options.kernel = find_image(line, "kernel", config.images.kernel, directory / "vmlinuz");
+  options.initramfs =
+      find_image(line, "initramfs", config.images.initramfs, directory / "initramfs");
+  options.root_image =
+      find_image(line, "root-image", config.images.root_image, directory / "rootfs.img");
+  options.command_line += " quiet " + words;
+  return options;
+}
+
+fs::path prepare_store(const CommandLine& line, const Config& config) {
+  fs::path directory = choose(line.optional_text("store"), config.store.directory);
+  if (directory.empty()) {
+    directory = default_store();
+  }
+  ObjectStore store(directory);
+  fill_store(store, images_directory(line, config) / "inputs");
+  return directory;
+}
+
+}  // namespace faasnap::cli
