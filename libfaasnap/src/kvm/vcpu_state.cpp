@@ -38,6 +38,9 @@ VcpuState decode_vcpu_state(base::ByteReader& in) {
     entry = in.get_abi<kvm_cpuid_entry2>();
   }
   state.tsc_khz = in.get<std::uint32_t>();
+  if (state.tsc_khz == 0) {
+    in.reject("a TSC rate of zero");
+  }
   state.mp_state = in.get_abi<kvm_mp_state>();
   state.regs = in.get_abi<kvm_regs>();
   state.sregs = in.get_abi<kvm_sregs>();

@@ -1,0 +1,139 @@
+#include <algorithm>
+#include <variant>
+
+#include "kvm/tiny_guest.h"
+#include "kvm/vcpu_msrs.h"
+#include "kvm/vcpu_state.h"
+
+namespace faasnap::kvm {
+namespace {
+
+using test::error_kind;
+using test::reader;
+using test::TinyGuest;
+
+VcpuState decode(const std::vector<std::byte>& bytes) {
+  auto in = reader(bytes);
+  return decode_vcpu_state(in);
+}
+
+void restore(VcpuFd& vcpu, const VcpuState& state) {
+  const std::vector<std::byte> bytes = encode(state);
+  auto in = reader(bytes);
+  vcpu.restore(in);
+}
+
+// The state without what counts on while nothing runs.
+std::vector<std::byte> still(const std::vector<std::byte>& bytes) {
+  VcpuState state = decode(bytes);
+  std::erase_if(state.msrs, [](const kvm_msr_entry& msr) { return msr.index == kMsrTsc; });
+  return encode(state);
+}
+
+TEST_CASE("a guest goes on in another VM where it was saved") {
+  TinyGuest first{0xb0, 0x05,   // mov al, 5
+                  0xe6, 0x51,   // out 0x51, al
+                  0xfe, 0xc0,   // inc al
+                  0xe6, 0x51};  // out 0x51, al
+  REQUIRE(std::holds_alternative<IoExit>(first.run()));
+  REQUIRE(std::holds_alternative<Interrupted>(first.vcpu->complete_pending_io()));
+  const std::vector<std::byte> saved = first.vcpu->save();
+
+  TinyGuest second{0x0f, 0x0b};  // ud2, overwritten by the memory of the first
+  std::ranges::copy(first.memory.host().first(0x10000), second.memory.host().begin());
+  auto in = reader(saved);
+  second.vcpu->restore(in);
+  const Exit exit = second.run();
+  REQUIRE(std::holds_alternative<IoExit>(exit));
+  CHECK(*std::get<IoExit>(exit).data == std::byte{6});
+}
+
+TEST_CASE("a finished IN is part of the saved registers") {
+  TinyGuest guest{0xe4, 0x50, 0xf4};  // in al, 0x50; hlt
+  const Exit exit = guest.run();
+  REQUIRE(std::holds_alternative<IoExit>(exit));
+  *std::get<IoExit>(exit).data = std::byte{0x5a};
+  REQUIRE(std::holds_alternative<Interrupted>(guest.vcpu->complete_pending_io()));
+  const VcpuState state = decode(guest.vcpu->save());
+  CHECK((state.regs.rax & 0xff) == 0x5a);
+  CHECK(state.regs.rip == test::kCode.value + 2);
+}
+
+TEST_CASE("each piece of a repeated IN is offered before the save") {
+  TinyGuest guest{0xbf, 0x00, 0x30, 0x00, 0x00,  // mov edi, 0x3000
+                  0xb9, 0x02, 0x00, 0x00, 0x00,  // mov ecx, 2
+                  0xba, 0x50, 0x00, 0x00, 0x00,  // mov edx, 0x50
+                  0xf3, 0x6c,                    // rep insb
+                  0xf4};                         // hlt
+  Exit exit = guest.run();
+  std::uint32_t items = 0;
+  while (auto* io = std::get_if<IoExit>(&exit)) {
+    for (std::uint32_t i = 0; i < io->count; ++i) {
+      io->data[i] = static_cast<std::byte>(0x60 + items++);
+    }
+    exit = guest.vcpu->complete_pending_io();
+  }
+  REQUIRE(std::holds_alternative<Interrupted>(exit));
+  CHECK(items >= 1);
+  CHECK(guest.memory.read_value<std::uint8_t>(memory::GuestAddress{0x3000}) == 0x60);
+  CHECK(decode(guest.vcpu->save()).regs.rcx == 2 - items);
+}
+
+TEST_CASE("a second save of a vCPU that has not run is the same") {
+  TinyGuest guest{0xe6, 0x51};
+  CHECK(still(guest.vcpu->save()) == still(guest.vcpu->save()));
+}
+
+TEST_CASE("a save after a restore is what was restored") {
+  TinyGuest first{0xb8, 0x78, 0x56, 0x34, 0x12, 0xe6, 0x51};  // mov eax, 0x12345678; out 0x51, al
+  REQUIRE(std::holds_alternative<IoExit>(first.run()));
+  REQUIRE(std::holds_alternative<Interrupted>(first.vcpu->complete_pending_io()));
+  const std::vector<std::byte> saved = first.vcpu->save();
+  TinyGuest second{0xf4};
+  auto in = reader(saved);
+  second.vcpu->restore(in);
+  CHECK(still(second.vcpu->save()) == still(saved));
+}
+
+TEST_CASE("the TSC goes on from where it was saved") {
+  TinyGuest first{0xf4};
+  const VcpuState saved = decode(first.vcpu->save());
+  TinyGuest second{0xf4};
+  restore(*second.vcpu, saved);
+  const VcpuState now = decode(second.vcpu->save());
+  const auto tsc = [](const VcpuState& state) {
+    const auto at = std::ranges::find(state.msrs, kMsrTsc, &kvm_msr_entry::index);
+    REQUIRE(at != state.msrs.end());
+    return static_cast<std::uint64_t>(at->data);
+  };
+  CHECK(tsc(now) >= tsc(saved));
+  CHECK(tsc(now) - tsc(saved) < 60ULL * 1000 * saved.tsc_khz);
+}
+
+TEST_CASE("a vCPU is not restored on a host that lacks one of its features") {
+  TinyGuest guest{0xf4};
+  VcpuState state = decode(guest.vcpu->save());
+
+  SECTION("a processor feature") {
+    for (kvm_cpuid_entry2& entry : state.cpuid) {
+      if (entry.function == 1) {
+        entry.ecx |= 1u << 5;  // VMX, which is never offered
+      }
+    }
+  }
+  SECTION("a processor of another vendor") { state.cpuid.front().ebx ^= 1; }
+  SECTION("a model-specific register") { state.msrs.push_back({0x12345678, 0, 1}); }
+  const std::vector<std::byte> before = still(guest.vcpu->save());
+  CHECK(error_kind([&] { restore(*guest.vcpu, state); }) == ErrorKind::version);
+  CHECK(still(guest.vcpu->save()) == before);
+}
+
+TEST_CASE("a register that cannot be written is passed over when it has that value") {
+  TinyGuest guest{0xf4};
+  VcpuState state = decode(guest.vcpu->save());
+  state.msrs.push_back({0x12345678, 0, 0});
+  CHECK_FALSE(error_kind([&] { restore(*guest.vcpu, state); }));
+}
+
+}  // namespace
+}  // namespace faasnap::kvm
