@@ -28,6 +28,7 @@ struct AcpiConfig {
   std::uint16_t sleep_control_port = kSleepControlPort;
   std::uint16_t sleep_status_port = kSleepStatusPort;
   std::uint16_t reset_port = kResetPort;
+  std::uint16_t panic_port = kPanicPort;
 };
 
 // Writes RSDP, XSDT, FADT (hardware-reduced ACPI), MADT and DSDT (ACPI 6.4) from kAcpiStart, and

@@ -37,6 +37,14 @@ aml::Term generation_id(const AcpiConfig& config) {
                                        aml::integer(config.vmgenid.value >> 32)}))});
 }
 
+// Where a kernel tells that it panics: the ACPI id that Linux's pvpanic driver takes for its own
+// (docs/specs/pvpanic.txt of QEMU).
+aml::Term panic_device(const AcpiConfig& config) {
+  return aml::device(
+      "PEVT", {aml::name("_HID", aml::string("QEMU0001")),
+               aml::name("_CRS", aml::resource_template({aml::io_ports(config.panic_port, 1)}))});
+}
+
 // The generic event device (ACPI 6.4, section 5.6.9).
 aml::Term event_device(const AcpiConfig& config) {
   return aml::device(
@@ -57,6 +65,7 @@ aml::Term describe_devices(const AcpiConfig& config) {
   }
   devices.push_back(serial_port(config));
   devices.push_back(generation_id(config));
+  devices.push_back(panic_device(config));
   devices.push_back(event_device(config));
 
   aml::Term block = aml::scope("\\_SB_", devices);
