@@ -66,6 +66,7 @@ void EventLoop::run(const std::function<void()>& work) {
     }
   }
   if (!queued) {
+    const std::lock_guard alone(after_stop_);
     task();
   }
   done.get();
@@ -78,6 +79,7 @@ bool EventLoop::on_loop_thread() const noexcept {
 void EventLoop::stop() noexcept {
   stop_requested_ = true;
   wake_.signal();
+  const std::lock_guard lock(join_mutex_);
   if (thread_.joinable()) {
     thread_.join();
   }
@@ -117,11 +119,14 @@ void EventLoop::loop() {
     }
     run_posted();
   }
+  const std::lock_guard alone(after_stop_);
   {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
   }
   run_posted();
+  // Thread ids are used again.
+  loop_thread_ = std::thread::id();
 }
 
 }  // namespace faasnap::base

@@ -38,8 +38,9 @@ class EventLoop {
 
   // Queues `work` for the loop's thread and returns. After stop() it is dropped.
   void post(std::function<void()> work);
-  // Runs `work` on the loop's thread and waits for it; an exception from it is thrown here. Runs it
-  // at once when called on the loop's thread, or after stop().
+  // Runs `work` on the loop's thread and waits for it; an exception from it is thrown here. Called
+  // on the loop's thread it runs at once; after stop() the caller runs it, one caller at a time, so
+  // that work never meets other work of this loop.
   void run(const std::function<void()>& work);
   bool on_loop_thread() const noexcept;
   // Ends the thread after the callback under way; idempotent. Not from the loop's own thread.
@@ -57,6 +58,10 @@ class EventLoop {
   std::vector<std::function<void()>> posted_;
   bool stopped_ = false;
   std::atomic<bool> stop_requested_{false};
+  // Held by whoever runs work once the loop has stopped: its thread first, for what was still
+  // posted.
+  std::recursive_mutex after_stop_;
+  std::mutex join_mutex_;
   std::atomic<std::thread::id> loop_thread_;
   std::thread thread_;
 };
