@@ -59,7 +59,7 @@ Term bytes(std::initializer_list<std::uint8_t> values) {
 // Operator, length of all that follows, body.
 Term with_length(const Term& op, const Term& body) {
   Term term = op;
-  append(term, package_length(static_cast<std::uint32_t>(body.size())));
+  append(term, package_length(body.size()));
   append(term, body);
   return term;
 }
@@ -72,13 +72,13 @@ Term named_with_length(const Term& op, std::string_view name, const Term& body) 
 
 }  // namespace
 
-Term package_length(std::uint32_t body_length) {
-  if (body_length + 1 < 64) {
+Term package_length(std::uint64_t body_length) {
+  if (body_length < 63) {
     return bytes({low_byte(body_length + 1)});
   }
   // The first byte holds the number of bytes that follow, and the low four bits.
-  for (std::uint32_t more = 1; more <= 3; ++more) {
-    const std::uint32_t length = body_length + 1 + more;
+  for (std::uint32_t more = 1; more <= 3 && body_length <= kLengthLimit; ++more) {
+    const std::uint64_t length = body_length + 1 + more;
     if (length < (1u << (4 + 8 * more))) {
       Term field = bytes({low_byte((more << 6) | (length & 0xf))});
       for (std::uint32_t i = 0; i < more; ++i) {

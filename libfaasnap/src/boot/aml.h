@@ -14,11 +14,12 @@ namespace faasnap::boot::aml {
 using Term = std::vector<std::byte>;
 using Terms = std::span<const Term>;
 
-// Largest length that a term with a length field can have.
+// Largest length that a term with a length field can have, the field included.
 inline constexpr std::uint32_t kLengthLimit = (1u << 28) - 1;
 
-// The length field of a term with `body_length` bytes after it: the field counts itself.
-Term package_length(std::uint32_t body_length);
+// The length field of a term with `body_length` bytes after it: the field counts itself. Throws
+// ErrorKind::invalid_argument beyond the limit.
+Term package_length(std::uint64_t body_length);
 
 Term integer(std::uint64_t value);
 // ASCII.
