@@ -33,6 +33,12 @@ std::thread start_thread(const char* name, std::function<void()> body) {
   }
 }
 
+// As far as the socket's buffer goes: the caller must not wait.
+void refuse(const GuestStream& stream, std::string_view reason) {
+  const std::string line = fmt::format("-ERR {}\r\n", reason);
+  ::send(stream.descriptor(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 base::UniqueFd bind_socket(const std::filesystem::path& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -122,16 +128,14 @@ void ObjectStoreServer::Impl::serve(GuestStream stream) {
   const std::lock_guard lock(mutex_);
   join_ended();
   if (connections_.size() >= kMaximumClients) {
-    static constexpr std::string_view kFull = "-ERR max number of clients reached\r\n";
-    ::send(stream.descriptor(), kFull.data(), kFull.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    return;
+    return refuse(stream, "max number of clients reached");
   }
   Connection& connection = connections_.emplace_back(std::move(stream));
   try {
     connection.thread = start_thread("store-client", [this, &connection] { run(connection); });
-  } catch (...) {
+  } catch (const Error&) {
+    refuse(*connection.stream, "the server is out of threads");
     connections_.pop_back();
-    throw;
   }
 }
 
@@ -175,7 +179,7 @@ void ObjectStoreServer::Impl::listen(const std::filesystem::path& path) {
 }
 
 void ObjectStoreServer::Impl::accept_loop(int listener) noexcept {
-  // How long to leave clients in the queue when a descriptor or a thread could not be had.
+  // How long to leave clients in the queue when a descriptor could not be had.
   static constexpr int kRetryMilliseconds = 50;
   pollfd entries[] = {{stop_.get(), POLLIN, 0}, {listener, POLLIN, 0}};
   for (;;) {
@@ -188,11 +192,7 @@ void ObjectStoreServer::Impl::accept_loop(int listener) noexcept {
       ::poll(entries, 1, kRetryMilliseconds);
       continue;
     }
-    try {
-      serve(GuestStream(client.release()));
-    } catch (const std::exception&) {
-      ::poll(entries, 1, kRetryMilliseconds);
-    }
+    serve(GuestStream(client.release()));
   }
 }
 

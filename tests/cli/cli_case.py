@@ -1,0 +1,46 @@
+"""What the tests of the command share."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+
+FAASNAP = os.environ["FAASNAP"]
+
+
+class CliCase(unittest.TestCase):
+    """Runs the command in a scratch directory, with no settings from the caller's environment."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="faasnap-cli-")
+        self.addCleanup(scratch.cleanup)
+        self.dir = scratch.name
+        self.env = {name: value for name, value in os.environ.items() if "FAASNAP" not in name}
+        self.env["HOME"] = self.dir
+        self.env.pop("XDG_STATE_HOME", None)
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def write(self, name, content=""):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(content)
+        return path
+
+    def run_cli(self, *arguments, **environment):
+        return subprocess.run(
+            [FAASNAP, *arguments], cwd=self.dir, env={**self.env, **environment},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, timeout=60, check=False)
+
+    def refused(self, status, *arguments, says=(), **environment):
+        """Checks that the command fails with the status and one line that has all of `says`."""
+        done = self.run_cli(*arguments, **environment)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertRegex(done.stderr, r"\Afaasnap[^\n]*: [^\n]+\n\Z")
+        self.assertEqual(done.stdout, "")
+        for text in [says] if isinstance(says, str) else says:
+            self.assertIn(text, done.stderr)
+        return done.stderr

@@ -1,0 +1,145 @@
+"""Help, versions, and command lines that say nothing sensible."""
+
+import os
+import subprocess
+import unittest
+
+from cli_case import FAASNAP, CliCase
+
+COMMANDS = ("doctor", "record", "invoke", "inspect", "verify", "boot", "lab")
+INPUT = ("--input", '{"a": 1}')
+
+
+class Help(CliCase):
+    def test_every_command_has_help_with_an_example(self):
+        for command in COMMANDS:
+            with self.subTest(command):
+                done = self.run_cli(command, "--help")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn(f"faasnap {command}", done.stdout)
+                self.assertIn("example:\n  faasnap ", done.stdout)
+
+    def test_the_general_help_names_every_command(self):
+        done = self.run_cli("--help")
+        self.assertEqual(done.returncode, 0)
+        for command in COMMANDS:
+            self.assertIn(f"\n  {command}", done.stdout)
+
+    def test_the_version_is_a_line(self):
+        self.assertRegex(self.run_cli("--version").stdout, r"\Afaasnap \d+\.\d+\.\d+\n\Z")
+
+    def test_output_that_cannot_be_written_is_a_failure(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([FAASNAP, "inspect", "--help"], env=self.env, stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("standard output", done.stderr)
+
+
+class Usage(CliCase):
+    def test_no_command(self):
+        self.refused(2, says="--help")
+
+    def test_an_unknown_command(self):
+        self.refused(2, "frobnicate", says="'frobnicate'")
+
+    def test_an_unknown_option(self):
+        for command in ("doctor", "record", "invoke", "inspect", "verify", "boot"):
+            with self.subTest(command):
+                self.refused(2, command, "--frobnicate", says=("frobnicate", f"{command} --help"))
+
+    def test_an_argument_too_many(self):
+        self.refused(2, "verify", "a", "b", says="'b'")
+
+    def test_a_missing_argument(self):
+        self.refused(2, "verify", says="DIR is missing")
+        self.refused(2, "record", *INPUT, "--snapshot", "s", says="FUNCTION is missing")
+        self.refused(2, "record", "hello", "--snapshot", "s", says="--input is missing")
+        self.refused(2, "record", "hello", *INPUT, says="--snapshot is missing")
+        self.refused(2, "invoke", *INPUT, says="--snapshot is missing")
+        self.refused(2, "lab", says="command")
+        self.refused(2, "lab", "--cpus", "2", "--", says="command")
+
+    def test_an_option_without_its_value_or_given_twice(self):
+        self.refused(2, "record", "hello", "--input")
+        self.refused(2, "record", "hello", *INPUT, *INPUT, "--snapshot", "s", says="2 times")
+        self.refused(2, "record", "hello", *INPUT, "--snapshot=", says="snapshot")
+
+    def test_input_that_is_not_json(self):
+        for text in ("{", "{'a': 1}", "", "nonsense", '{"a": 1} x', "{\"a\": \"\udcff\"}"):
+            with self.subTest(text):
+                self.refused(2, "record", "hello", "--input", text, "--snapshot", "s",
+                             says="--input")
+
+    def test_input_that_is_no_object(self):
+        for text in ("1", "[]", '"a"', "null"):
+            with self.subTest(text):
+                self.refused(2, "invoke", "--input", text, "--snapshot", "s", says="JSON object")
+
+    def test_input_nested_without_bounds(self):
+        deep = self.write("deep.json", '{"a":' + "[" * 1_000_000 + "]" * 1_000_000 + "}")
+        self.refused(2, "record", "hello", "--input", "@" + deep, "--snapshot", "s",
+                     says="not JSON")
+
+    def test_an_input_file_that_is_not_there(self):
+        self.refused(2, "record", "hello", "--input", "@none", "--snapshot", "s", says="@none")
+
+    def test_names_that_no_function_has(self):
+        for name in ("../hello", "Hello", "a b", "x" * 65, "hello\nworld"):
+            with self.subTest(name):
+                self.refused(2, "record", name, *INPUT, "--snapshot", "s", says="function")
+
+    def test_numbers_and_sizes_out_of_range(self):
+        record = ("record", "hello", *INPUT, "--snapshot", "s")
+        for value in ("0", "9", "-1", "two", "1.5", "99999999999999999999"):
+            with self.subTest(vcpus=value):
+                self.refused(2, *record, f"--vcpus={value}", says="1 to 8")
+        for value in ("2", "2T", "G", "-1G", "127M", "17G", "99999999999999999999G"):
+            with self.subTest(memory=value):
+                self.refused(2, *record, f"--memory={value}", says="memory")
+        for value in ("0", "-1", "x"):
+            with self.subTest(repeat=value):
+                self.refused(2, "invoke", "--snapshot", "s", *INPUT, f"--repeat={value}",
+                             says="--repeat")
+
+    def test_an_unknown_setting(self):
+        self.refused(2, "invoke", "--snapshot", "s", *INPUT, "--setting", "magic",
+                     says=("magic", "faasnap"))
+        self.refused(2, "inspect", "s", "--plan", "magic", says="magic")
+        self.refused(2, "inspect", "s", "--plan", "boot", says="restores nothing")
+
+    def test_a_label_without_a_key(self):
+        for label in ("=v", "word"):
+            self.refused(2, "record", "hello", *INPUT, "--snapshot", "s", "--label", label,
+                         says="KEY=VALUE")
+
+
+class Doctor(CliCase):
+    def test_the_report_lists_every_check_and_the_status_follows_from_it(self):
+        import json
+
+        done = self.run_cli("doctor", "--json", "--redis", self.path("no-socket"))
+        report = json.loads(done.stdout)
+        checks = {check["name"]: check for check in report["checks"]}
+        for name in ("kvm", "io_uring", "userfaultfd", "file_system", "free_space", "read_ahead",
+                     "redis"):
+            self.assertIn(name, checks)
+        for check in checks.values():
+            self.assertTrue(check["detail"])
+            self.assertEqual(check["ok"], check["remedy"] == "", check)
+        self.assertFalse(checks["redis"]["ok"])
+        self.assertEqual(done.returncode, 0 if report["runs_vms_at_speed"] else 1)
+        quiet = self.run_cli("doctor", "--quiet")
+        self.assertEqual((quiet.returncode, quiet.stdout), (done.returncode, ""))
+
+    def test_a_directory_that_is_not_there(self):
+        self.refused(1, "doctor", "--directory", "none", says="none")
+
+    def test_files_in_memory_are_no_place_for_snapshots(self):
+        if os.path.isdir("/dev/shm"):
+            done = self.run_cli("doctor", "--directory", "/dev/shm")
+            self.assertRegex(done.stdout, r"bad +file_system +/dev/shm keeps its files in memory")
+
+
+if __name__ == "__main__":
+    unittest.main()
