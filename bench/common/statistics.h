@@ -1,0 +1,16 @@
+#pragma once
+
+#include <vector>
+
+namespace faasnap::bench {
+
+// The value below which `fraction` (0 to 1) of the samples lie, by the nearest rank; there must be
+// a sample.
+double quantile(std::vector<double> samples, double fraction);
+
+inline double median(const std::vector<double>& samples) { return quantile(samples, 0.5); }
+
+// Of positive samples, at least one.
+double geometric_mean(const std::vector<double>& samples);
+
+}  // namespace faasnap::bench
