@@ -119,6 +119,7 @@ Connection::Verdict Connection::on_data(std::uint32_t length, std::span<const io
     const auto* bytes = static_cast<const std::byte*>(piece.iov_base);
     buffer_.insert(buffer_.end(), bytes, bytes + piece.iov_len);
   }
+  flush();  // until the socket refuses: only then does it announce that it takes more
   return Verdict::keep;
 }
 
