@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/thread.h"
@@ -15,6 +16,9 @@ namespace {
 
 // Pages that are looked at together, and skipped together when their number has not changed.
 constexpr std::uint64_t kStretchPages = 1024;
+
+// How many times at least a group in the making is looked at.
+constexpr std::uint64_t kLooksPerGroup = 8;
 
 // Time between two looks: while pages come in, and at most while none do.
 constexpr Nanoseconds kBusyInterval = std::chrono::microseconds(250);
@@ -37,12 +41,17 @@ const FileRef& checked_file(const FileRef& file, std::uint64_t group_pages) {
   return file;
 }
 
-void append(WorkingSet::Group& group, PageIndex page) {
-  if (!group.empty() && group.back().end() == page) {
-    ++group.back().count;
-  } else {
-    group.push_back({page, 1});
+WorkingSet::Group as_runs(std::vector<PageIndex> pages) {
+  std::sort(pages.begin(), pages.end());
+  WorkingSet::Group runs;
+  for (const PageIndex page : pages) {
+    if (!runs.empty() && runs.back().end() == page) {
+      ++runs.back().count;
+    } else {
+      runs.push_back({page, 1});
+    }
   }
+  return runs;
 }
 
 }  // namespace
@@ -53,8 +62,8 @@ MincoreRecorder::MincoreRecorder(const FileRef& memory_file, Bytes memory,
       memory_(memory),
       group_pages_(group_pages),
       residency_(file_, memory),
-      recorded_((memory.pages() + kStretchPages - 1) / kStretchPages),
-      seen_(memory.pages()) {
+      seen_(memory.pages()),
+      seen_in_stretch_((memory.pages() + kStretchPages - 1) / kStretchPages) {
   thread_ = base::start_thread("faasnap-record", [this] {
     try {
       watch();
@@ -78,17 +87,22 @@ std::vector<WorkingSet::Group> MincoreRecorder::finish() {
   if (failure_) {
     std::rethrow_exception(failure_);
   }
-  scan();
+  scan(true);
+  close_group();
   return std::move(groups_);
 }
 
 void MincoreRecorder::watch() {
+  // Growth that is looked at closely while more comes in; the rest waits for a pause.
+  const std::uint64_t step = std::max<std::uint64_t>(1, group_pages_ / kLooksPerGroup);
   std::uint64_t last = 0;
+  std::uint64_t scanned = 0;
   Nanoseconds interval = kBusyInterval;
   for (;;) {
     const std::uint64_t now = resident_pages();
-    if (now >= recorded_total_ + group_pages_) {
-      scan();
+    if (now >= seen_total_ + step || (now == last && now != scanned)) {
+      scan(false);
+      scanned = now;
     }
     interval = now == last ? std::min(interval * 2, kIdleInterval) : kBusyInterval;
     last = now;
@@ -108,32 +122,40 @@ std::uint64_t MincoreRecorder::resident_pages() {
   return counted ? *counted : residency_.count();
 }
 
-void MincoreRecorder::scan() {
-  WorkingSet::Group group;
-  for (std::size_t i = 0; i < recorded_.size(); ++i) {
+void MincoreRecorder::scan(bool thorough) {
+  for (std::size_t i = 0; i < seen_in_stretch_.size(); ++i) {
     const PageIndex first{i * kStretchPages};
     const PageRange stretch{first, std::min(kStretchPages, memory_.pages() - first.value)};
-    const auto counted = cached_pages(*file_.fd, stretch.first.offset(), stretch.size());
-    const bool unchanged = recorded_[i] == stretch.count || counted == recorded_[i];
-    if (!unchanged) {
-      scan_stretch(stretch, group);
+    const auto cached = cached_pages(*file_.fd, stretch.first.offset(), stretch.size());
+    const bool complete = seen_in_stretch_[i] == stretch.count;
+    // An unchanged number can hide a page gone and another come; the last look is not content
+    // with it.
+    const bool unchanged = !thorough && cached == seen_in_stretch_[i];
+    if (!complete && !unchanged && cached != 0) {
+      scan_stretch(stretch);
     }
   }
-  if (!group.empty()) {
-    groups_.push_back(std::move(group));
+  if (open_.size() >= group_pages_) {
+    close_group();
   }
 }
 
-void MincoreRecorder::scan_stretch(PageRange pages, WorkingSet::Group& group) {
+void MincoreRecorder::scan_stretch(PageRange pages) {
   const auto resident = residency_.query(pages);
   for (std::uint64_t i = 0; i < pages.count; ++i) {
     const PageIndex page = pages.first + i;
     if ((resident[i] & 1) != 0 && !seen_[page.value]) {
       seen_[page.value] = true;
-      append(group, page);
-      ++recorded_[page.value / kStretchPages];
-      ++recorded_total_;
+      ++seen_in_stretch_[page.value / kStretchPages];
+      ++seen_total_;
+      open_.push_back(page);
     }
+  }
+}
+
+void MincoreRecorder::close_group() {
+  if (!open_.empty()) {
+    groups_.push_back(as_runs(std::exchange(open_, {})));
   }
 }
 

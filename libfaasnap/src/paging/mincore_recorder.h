@@ -18,7 +18,7 @@ namespace faasnap::paging {
 //
 // It polls, several times a millisecond while the number grows: a group is larger than asked for
 // when the guest is faster than that. Pages that are resident from the start belong to the first
-// group.
+// group. A page that comes in and is dropped again between two looks is missed.
 class MincoreRecorder {
  public:
   // The file must outlive the recorder. Throws ErrorKind::unsupported for a file system that keeps
@@ -36,19 +36,22 @@ class MincoreRecorder {
  private:
   void watch();
   std::uint64_t resident_pages();
-  void scan();
-  void scan_stretch(PageRange pages, WorkingSet::Group& group);
+  void scan(bool thorough);
+  void scan_stretch(PageRange pages);
+  void close_group();
   void stop() noexcept;
 
   FileRef file_;
   Bytes memory_;
   std::uint64_t group_pages_;
   FileResidency residency_;
-  // For each stretch of the file: how many of its pages are recorded.
-  std::vector<std::uint64_t> recorded_;
-  std::uint64_t recorded_total_ = 0;
+  // Pages that have been seen resident, and how many of them lie in each stretch of the file.
   std::vector<bool> seen_;
+  std::vector<std::uint64_t> seen_in_stretch_;
+  std::uint64_t seen_total_ = 0;
   std::vector<WorkingSet::Group> groups_;
+  // Pages of the group that has not been closed yet.
+  std::vector<PageIndex> open_;
   std::exception_ptr failure_;
   base::EventFd stop_;
   std::thread thread_;

@@ -69,7 +69,17 @@ TEST_CASE("the recording holds every page that was touched, read or written, and
       guest.view.data()[page.offset().value] = std::byte{1};
     }
   }
-  CHECK(bits_of(recorder.finish()) == touched);
+  const auto recorded = bits_of(recorder.finish());
+  FileResidency now(guest.file.ref(), kSize);
+  unsigned missed = 0;
+  for (PageIndex page{0}; page.value < kSize.pages(); page = page + 1) {
+    REQUIRE((touched[page.value] || !recorded[page.value]));
+    if (touched[page.value] && !recorded[page.value]) {
+      ++missed;  // the kernel may drop a page that was written, and copied, between two looks
+      REQUIRE((now.query({page, 1})[0] & 1) == 0);
+    }
+  }
+  CHECK(missed < 30);
 }
 
 TEST_CASE("groups follow the growth of what is resident") {
@@ -79,7 +89,7 @@ TEST_CASE("groups follow the growth of what is resident") {
     for (std::uint64_t page = 0; page < 256; ++page) {
       guest.touch(PageIndex{start + page});
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
   }
   const auto groups = recorder.finish();
   REQUIRE(groups.size() == 4);
@@ -103,7 +113,7 @@ TEST_CASE("pages that are resident from the start come first") {
   const Guest guest;
   guest.touch(PageIndex{9});
   MincoreRecorder recorder(guest.file.ref(), kSize, 1);
-  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
   guest.touch(PageIndex{3});
   const auto groups = recorder.finish();
   REQUIRE(groups.size() == 2);

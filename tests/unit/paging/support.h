@@ -77,6 +77,12 @@ class PageFile {
   base::UniqueFd fd_;
 };
 
+// Whether `resident` pages are what is left of `expected` ones: the kernel may drop a clean page
+// that nobody maps whenever it likes.
+inline bool nearly_all(std::uint64_t resident, std::uint64_t expected) {
+  return resident * 100 >= expected * 98;
+}
+
 // Sorted, disjoint, non-adjacent runs inside `pages` pages; about `density` of them are covered.
 inline std::vector<PageRange> random_runs(std::mt19937& random, std::uint64_t pages, double density,
                                           unsigned longest) {
