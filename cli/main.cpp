@@ -48,14 +48,14 @@ void print_help() {
       "  faasnap invoke --snapshot json.snapshot --input '{{\"input\": \"json-151k\"}}'\n");
 }
 
-void print_error(std::string_view context, std::string_view text) {
+void print_error(std::string_view text) {
   std::string line(text);
   std::replace(line.begin(), line.end(), '\n', ' ');
-  fmt::print(stderr, "faasnap{}{}: {}\n", context.empty() ? "" : " ", context, line);
+  fmt::print(stderr, "faasnap: {}\n", line);
 }
 
 int interrupted() {
-  print_error("", "interrupted");
+  print_error("interrupted");
   return 128 + Interruption::received();
 }
 
@@ -68,21 +68,20 @@ int run_command(const Command& command, const Arguments& arguments) {
     }
     return status;
   } catch (const UsageError& error) {
-    print_error(command.name,
-                fmt::format("{} (see faasnap {} --help)", error.what(), command.name));
+    print_error(fmt::format("{} (see faasnap {} --help)", error.what(), command.name));
     return kUsage;
   } catch (const std::exception& error) {
     if (Interruption::received() != 0) {
       return interrupted();
     }
-    print_error(command.name, error.what());
+    print_error(error.what());
     return kFailure;
   }
 }
 
 int run(const Arguments& arguments) {
   if (arguments.empty()) {
-    print_error("", "a command is missing (see faasnap --help)");
+    print_error("a command is missing (see faasnap --help)");
     return kUsage;
   }
   const std::string& name = arguments[0];
@@ -97,7 +96,7 @@ int run(const Arguments& arguments) {
   const auto command = std::find_if(std::begin(kCommands), std::end(kCommands),
                                     [&](const Command& c) { return c.name == name; });
   if (command == std::end(kCommands)) {
-    print_error("", fmt::format("there is no command '{}' (see faasnap --help)", name));
+    print_error(fmt::format("there is no command '{}' (see faasnap --help)", name));
     return kUsage;
   }
   return run_command(*command, {arguments.begin() + 1, arguments.end()});

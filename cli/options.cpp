@@ -56,8 +56,9 @@ bool CommandLine::parse(const Arguments& arguments) {
   if (has("help")) {
     auto groups = options_.groups();
     std::erase(groups, "positional");
-    std::cout << options_.help(groups) << "\n"
-              << description_ << "\n\nexample:\n  " << example_ << "\n";
+    std::string help = options_.help(groups);
+    help.erase(0, help.find_first_not_of('\n'));  // where cxxopts has room for a description
+    std::cout << help << "\n" << description_ << "\n\nexample:\n  " << example_ << "\n";
     return false;
   }
   if (!result_.unmatched().empty()) {

@@ -39,7 +39,7 @@ class CliCase(unittest.TestCase):
         """Checks that the command fails with the status and one line that has all of `says`."""
         done = self.run_cli(*arguments, **environment)
         self.assertEqual(done.returncode, status, done.stderr)
-        self.assertRegex(done.stderr, r"\Afaasnap[^\n]*: [^\n]+\n\Z")
+        self.assertRegex(done.stderr, r"\Afaasnap: [^\n]+\n\Z")
         self.assertEqual(done.stdout, "")
         for text in [says] if isinstance(says, str) else says:
             self.assertIn(text, done.stderr)

@@ -124,7 +124,7 @@ class Snapshots(CliCase):
         self.write("garbage/manifest", "\x00\x01 not a manifest")
         for command in self.COMMANDS:
             with self.subTest(command):
-                self.refused(1, *command, "garbage", says="manifest")
+                self.refused(1, *command, "garbage", says="garbage")
 
     def test_a_trace_file_is_not_tried_before_the_snapshot(self):
         self.refused(1, "invoke", *INPUT, "--snapshot", "none", "--trace", "trace.json")
