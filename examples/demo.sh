@@ -1,11 +1,11 @@
 #!/bin/bash
-# Records one function with its first input and invokes it with its second under three settings,
-# cold each time, and prints what each took: demo.sh FAASNAP [FUNCTION]. Needs a working /dev/kvm;
-# `./dev demo` sees to it.
+# Records a function with one input and invokes it with another under three settings, and prints
+# what each took: demo.sh FAASNAP. Needs a working /dev/kvm; `./dev demo` sees to it.
 set -euo pipefail
 
-faasnap=${1:?usage: demo.sh FAASNAP [FUNCTION]}
-function=${2:-json}
+faasnap=${1:?usage: demo.sh FAASNAP}
+first='{"input": "json-13k"}'
+second='{"input": "json-151k"}'
 # In the lab /data is a disk of its own, whose cache can be dropped and whose reads are real.
 base=${TMPDIR:-/tmp}
 if [[ -n ${FAASNAP_IN_LAB:-} && -d /data ]]; then
@@ -22,15 +22,15 @@ field() { # JSON NAME
 milliseconds() { awk -v ns="$1" 'BEGIN { printf "%.1f ms", ns / 1e6 }'; }
 mebibytes() { awk -v bytes="$1" 'BEGIN { printf "%.1f MiB", bytes / 1048576 }'; }
 
-echo "recording $function with its first input"
-"$faasnap" record "$function" --input '{"input": 1}' --snapshot "$snapshot/$function"
+echo "recording json with $first"
+"$faasnap" record json --input "$first" --snapshot "$snapshot/json"
 
 row='%-8s %12s %12s %12s %8s %8s %12s\n'
-echo "invoking it with its second input"
+echo "invoking it with $second, from a cold page cache"
 # shellcheck disable=SC2059 # one format for the head and every row
 printf "$row" setting set-up invocation total major minor read
 for setting in lazy cached faasnap; do
-    result=$("$faasnap" invoke --snapshot "$snapshot/$function" --input '{"input": 2}' \
+    result=$("$faasnap" invoke --snapshot "$snapshot/json" --input "$second" \
         --setting "$setting" --drop-caches --json)
     # shellcheck disable=SC2059
     printf "$row" "$setting" "$(milliseconds "$(field "$result" setup_ns)")" \
