@@ -120,9 +120,9 @@ void FakeGuest::transmit(const PacketHeader& header, std::span<const std::byte> 
   transmit_free_.pop_back();
   const GuestAddress body{address.value + kPacketHeaderSize};
   world.memory.write(address, encode(header));
-  world.memory.write(body, data);
   std::vector<Buffer> buffers{{address, kPacketHeaderSize, false}};
   if (!data.empty()) {
+    world.memory.write(body, data);
     buffers.push_back({body, static_cast<std::uint32_t>(data.size()), false});
   }
   transmit_area_[driver.queues[kTransmit].add(buffers)] = address;
@@ -137,8 +137,10 @@ void FakeGuest::collect() {
     world.memory.read(address, raw);
     Packet packet{parse_packet_header(raw), {}};
     REQUIRE(used->length == kPacketHeaderSize + packet.header.length);
-    packet.data.resize(packet.header.length);
-    world.memory.read({address.value + kPacketHeaderSize}, packet.data);
+    if (packet.header.length != 0) {
+      packet.data.resize(packet.header.length);
+      world.memory.read({address.value + kPacketHeaderSize}, packet.data);
+    }
     received_.push_back(std::move(packet));
     add_receive_buffer(address);
     any = true;
