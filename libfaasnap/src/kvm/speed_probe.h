@@ -13,7 +13,7 @@ struct SpeedProbe {
 
 // Between a KVM that emulates instruction by instruction (a few million a second) and one that
 // runs a guest under an emulated processor (the lab, some hundred million).
-inline constexpr double kUsableInstructionsPerSecond = 10e6;
+inline constexpr double kUsableInstructionsPerSecond = 30e6;
 
 // Runs a counted loop in a guest of its own for about a third of a second at most.
 SpeedProbe probe_speed(const System& system);
