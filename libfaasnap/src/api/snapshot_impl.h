@@ -63,8 +63,12 @@ class Snapshot::Impl {
   format::LoadingSetTable read_loading_set() const;
   void check_record(std::string_view file, const format::FileRecord& expected, Bytes size,
                     std::uint32_t checksum) const;
-  // Opens one of the files that a snapshot need not have.
-  base::UniqueFd open_optional(std::string_view file, bool expected) const;
+  // Opens a file and has what opening needs of it read ahead: its end for the image, otherwise all
+  // or the beginning of it.
+  base::UniqueFd open_ahead(std::string_view file) const;
+  // The same for a file that a snapshot need not have.
+  base::UniqueFd open_if_there(std::string_view file) const;
+  void expect_file(std::string_view file, bool found, bool expected) const;
   // Calls `use(name, descriptor)` for every file there is.
   template <typename Use>
   void for_each_file(Use use) const;

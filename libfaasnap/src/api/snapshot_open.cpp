@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "api/snapshot_impl.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -10,6 +12,9 @@
 
 namespace faasnap {
 namespace {
+
+// Of a file, on opening: a large working set or table takes a second read.
+constexpr Bytes kReadAhead{128ULL << 10};
 
 [[noreturn]] void fail_corrupt(const std::filesystem::path& path, const std::string& reason) {
   base::fail(ErrorKind::corrupt, "open snapshot", path, reason);
@@ -28,31 +33,50 @@ void expect_equal(const std::filesystem::path& path, const char* what, const Val
 Snapshot::Impl::Impl(const std::filesystem::path& directory)
     : directory_(std::filesystem::absolute(directory).lexically_normal()) {
   format::check_snapshot_directory(directory_);
-  manifest_file_ = base::open_regular(path_of(format::kManifestFile));
+  // All of them first: a disk reads their beginnings together faster than one after the other.
+  manifest_file_ = open_ahead(format::kManifestFile);
+  state_file_ = open_ahead(format::kStateFile);
+  memory_file_ = open_ahead(format::kMemoryFile);
+  working_set_file_ = open_if_there(format::kWorkingSetFile);
+  loading_set_file_ = open_if_there(format::kLoadingSetFile);
   manifest_ = read_manifest();
-  state_file_ = base::open_regular(path_of(format::kStateFile));
+  expect_file(format::kWorkingSetFile, static_cast<bool>(working_set_file_),
+              manifest_.working_set.has_value());
+  expect_file(format::kLoadingSetFile, static_cast<bool>(loading_set_file_),
+              manifest_.loading_set.has_value());
   sections_ = read_state();
-  memory_file_ = base::open_regular(path_of(format::kMemoryFile));
   image_ = read_image_table();
-  working_set_file_ = open_optional(format::kWorkingSetFile, manifest_.working_set.has_value());
   if (working_set_file_) {
     read_working_set();
   }
-  loading_set_file_ = open_optional(format::kLoadingSetFile, manifest_.loading_set.has_value());
   if (loading_set_file_) {
     loading_set_ = read_loading_set();
   }
 }
 
-base::UniqueFd Snapshot::Impl::open_optional(std::string_view file, bool expected) const {
+base::UniqueFd Snapshot::Impl::open_ahead(std::string_view file) const {
   const auto path = path_of(file);
-  struct stat status {};
-  const bool exists = ::lstat(path.c_str(), &status) == 0;
-  if (exists != expected) {
-    fail_corrupt(path, exists ? "is there, expected none by the manifest"
-                              : "is missing, expected one by the manifest");
+  base::UniqueFd fd = base::open_regular(path);
+  const std::uint64_t size = base::file_size(fd, path).value;
+  const std::uint64_t length =
+      std::min(size, file == format::kMemoryFile ? kPageSize : kReadAhead.value);
+  if (length != 0) {
+    base::read_ahead(fd, file == format::kMemoryFile ? size - length : 0, {length}, path);
   }
-  return exists ? base::open_regular(path) : base::UniqueFd();
+  return fd;
+}
+
+base::UniqueFd Snapshot::Impl::open_if_there(std::string_view file) const {
+  struct stat status {};
+  const bool there = ::lstat(path_of(file).c_str(), &status) == 0;
+  return there ? open_ahead(file) : base::UniqueFd();
+}
+
+void Snapshot::Impl::expect_file(std::string_view file, bool found, bool expected) const {
+  if (found != expected) {
+    fail_corrupt(path_of(file), found ? "is there, expected none by the manifest"
+                                      : "is missing, expected one by the manifest");
+  }
 }
 
 void Snapshot::Impl::check_record(std::string_view file, const format::FileRecord& expected,

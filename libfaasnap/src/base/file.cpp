@@ -56,6 +56,15 @@ void read_exact(const UniqueFd& fd, std::span<std::byte> out, std::uint64_t offs
   }
 }
 
+void read_ahead(const UniqueFd& fd, std::uint64_t offset, Bytes size,
+                const std::filesystem::path& path) {
+  const int error = ::posix_fadvise(fd.get(), static_cast<off_t>(offset),
+                                    static_cast<off_t>(size.value), POSIX_FADV_WILLNEED);
+  if (error != 0) {
+    fail_errno("read ahead", path, error);
+  }
+}
+
 void write_exact(const UniqueFd& fd, std::span<const std::byte> data, std::uint64_t offset,
                  const std::filesystem::path& path) {
   while (!data.empty()) {

@@ -27,6 +27,10 @@ Bytes file_size(const UniqueFd& fd, const std::filesystem::path& path);
 void read_exact(const UniqueFd& fd, std::span<std::byte> out, std::uint64_t offset,
                 const std::filesystem::path& path);
 
+// Asks the kernel to start reading `size` bytes from `offset`, so that a later read waits less.
+void read_ahead(const UniqueFd& fd, std::uint64_t offset, Bytes size,
+                const std::filesystem::path& path);
+
 void write_exact(const UniqueFd& fd, std::span<const std::byte> data, std::uint64_t offset,
                  const std::filesystem::path& path);
 

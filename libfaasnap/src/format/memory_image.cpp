@@ -16,6 +16,9 @@ namespace {
 
 constexpr const char* kWriting = "write memory image";
 constexpr const char* kVerifying = "verify memory image";
+// How far verification reads ahead: data between holes is in many small pieces, which a device
+// reads faster together than one after the other.
+constexpr std::uint64_t kReadAheadChunks = 32;
 
 std::uint64_t chunk_of(PageIndex page) { return page.value / kChunkPages; }
 
@@ -102,16 +105,28 @@ class ImageVerifier {
 
   // Chunks must come in order.
   void check(std::uint64_t chunk) {
-    const PageIndex first{chunk * kChunkPages};
-    const PageRange pages{first, std::min(kChunkPages, table_.memory.pages() - first.value)};
+    for (const std::uint64_t end = chunk + kReadAheadChunks; read_ahead_ < end; ++read_ahead_) {
+      if (read_ahead_ < table_.chunk_checksums.size()) {
+        const PageRange ahead = pages_of(read_ahead_);
+        if (has_data(ahead)) {
+          base::read_ahead(fd_, ahead.first.offset().value, ahead.size(), path_);
+        }
+      }
+    }
+    const PageRange pages = pages_of(chunk);
     if (expects_data(pages) || has_data(pages)) {
       const std::span content(buffer_.data(), pages.size().value);
-      base::read_exact(fd_, content, first.offset().value, path_);
+      base::read_exact(fd_, content, pages.first.offset().value, path_);
       compare(chunk, pages, content);
     }
   }
 
  private:
+  PageRange pages_of(std::uint64_t chunk) const {
+    const PageIndex first{chunk * kChunkPages};
+    return {first, std::min(kChunkPages, table_.memory.pages() - first.value)};
+  }
+
   bool expects_data(PageRange pages) {
     while (next_ != table_.nonzero.end() && next_->end() <= pages.first) {
       ++next_;
@@ -156,6 +171,8 @@ class ImageVerifier {
   const ImageTable& table_;
   std::vector<PageRange>::const_iterator next_ = table_.nonzero.begin();
   std::vector<std::byte> buffer_;
+  // The next chunk to be read ahead.
+  std::uint64_t read_ahead_ = 0;
 };
 
 }  // namespace

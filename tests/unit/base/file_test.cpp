@@ -71,6 +71,16 @@ TEST_CASE("writing to a full device is no_space") {
         ErrorKind::no_space);
 }
 
+TEST_CASE("what is read ahead need not be there") {
+  const ScratchDirectory scratch;
+  const auto path = scratch.path() / "f";
+  write_new_file(path, bytes_of("12345"));
+  const auto fd = open_file(path, O_RDONLY);
+  CHECK_NOTHROW(read_ahead(fd, 0, {1 << 20}, path));
+  CHECK_NOTHROW(read_ahead(fd, 1 << 20, {kPageSize}, path));
+  CHECK_THROWS_AS(read_ahead(UniqueFd(), 0, {kPageSize}, "closed"), Error);
+}
+
 TEST_CASE("a directory can be synced, a missing one not") {
   const ScratchDirectory scratch;
   CHECK_NOTHROW(sync_directory(scratch.path()));
