@@ -149,11 +149,16 @@ void MmioTransport::on_fault(const std::string& reason) noexcept {
   if (has_status(kDriverOk)) {
     raise(kConfigChange);
   }
-  if (log_ && faults_logged_ < kMaximumFaultsLogged) {
-    ++faults_logged_;
+  if (!log_ || faults_logged_ == kMaximumFaultsLogged) {
+    return;
+  }
+  ++faults_logged_;
+  try {
     log_(LogLevel::warning,
          fmt::format("{}: the guest's driver broke the rules, the device waits for a reset: {}",
                      device_->name(), reason));
+  } catch (...) {
+    // A diagnostic that cannot be delivered is not worth the device.
   }
 }
 

@@ -114,6 +114,11 @@ Connection::Verdict Connection::on_data(std::uint32_t length, std::span<const io
     count_forwarded(length - sent);  // nobody is left to read it
     return Verdict::keep;
   }
+  if (buffer_start_ >= buffered()) {
+    // Bytes that have gone make room for those to come.
+    buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(buffer_start_));
+    buffer_start_ = 0;
+  }
   slice(data, sent, length - sent, pieces_);
   for (const iovec& piece : pieces_) {
     const auto* bytes = static_cast<const std::byte*>(piece.iov_base);

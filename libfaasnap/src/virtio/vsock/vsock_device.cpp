@@ -25,6 +25,9 @@ constexpr std::uint64_t kLastGuestCid = 0xffff'fffe;
 constexpr std::uint32_t kFirstHostPort = 1U << 30;
 constexpr std::uint32_t kHostPorts = 1U << 30;
 
+// The guest decides how often there is something to say; the log is not to fill up with it.
+constexpr unsigned kMaximumLogged = 64;
+
 // Somewhere among them: a clone's connections must not meet what its guest remembers of those that
 // were under way at the time of the snapshot.
 std::uint32_t random_host_port() {
@@ -54,7 +57,7 @@ VsockDevice::~VsockDevice() {
   }
   reset();
   for (const auto& [id, orphan] : orphans_) {
-    loop_.unwatch(orphan.connection.stream().get());
+    loop_.unwatch(orphan.stream().get());
   }
 }
 
@@ -229,7 +232,7 @@ void VsockDevice::adopt_orphan(Connection connection) {
   const int fd = connection.stream().get();
   const std::uint32_t events = connection.wanted_events();
   loop_.watch(fd, events, [this, id](std::uint32_t seen) { on_orphan(id, seen); });
-  orphans_.emplace(id, Entry{std::move(connection), {}, events, false});
+  orphans_.emplace(id, std::move(connection));
 }
 
 void VsockDevice::on_stream(PortPair ports, std::uint32_t events) {
@@ -253,9 +256,9 @@ void VsockDevice::on_orphan(std::uint64_t id, std::uint32_t events) {
   if (orphan == orphans_.end()) {
     return;
   }
-  orphan->second.connection.on_stream_events(events);
-  if (orphan->second.connection.buffered() == 0) {
-    loop_.unwatch(orphan->second.connection.stream().get());
+  orphan->second.on_stream_events(events);
+  if (orphan->second.buffered() == 0) {
+    loop_.unwatch(orphan->second.stream().get());
     orphans_.erase(orphan);
   }
 }
@@ -271,9 +274,15 @@ void VsockDevice::answer(Connected& done, bool accepted) noexcept {
   }
 }
 
-void VsockDevice::log(const std::string& text) const {
-  if (log_) {
+void VsockDevice::log(const std::string& text) noexcept {
+  if (!log_ || logged_ == kMaximumLogged) {
+    return;
+  }
+  ++logged_;
+  try {
     log_(LogLevel::warning, text);
+  } catch (...) {
+    // A diagnostic that cannot be delivered is not worth the device.
   }
 }
 

@@ -101,7 +101,7 @@ class VsockDevice final : public Device {
   void on_stream(PortPair ports, std::uint32_t events);
   void on_orphan(std::uint64_t id, std::uint32_t events);
   void answer(Connected& done, bool accepted) noexcept;
-  void log(const std::string& text) const;
+  void log(const std::string& text) noexcept;
 
   // Packets (vsock_packets.cpp).
   void work();
@@ -117,6 +117,7 @@ class VsockDevice final : public Device {
 
   base::EventLoop& loop_;
   LogSink log_;
+  unsigned logged_ = 0;
   std::array<std::byte, 8> config_{};
   std::uint32_t last_host_port_;
   std::map<std::uint32_t, Accept> listeners_;
@@ -131,7 +132,7 @@ class VsockDevice final : public Device {
 
   Entries connections_;
   // Ended by the guest while the host's socket has not taken all of its data; by number.
-  std::map<std::uint64_t, Entry> orphans_;
+  std::map<std::uint64_t, Connection> orphans_;
   std::uint64_t next_orphan_ = 0;
   std::deque<PortPair> ready_;       // may have a packet for the guest
   std::deque<PacketHeader> resets_;  // for the guest, of connections that are not or no more

@@ -351,11 +351,9 @@ TEST_CASE("A restored disk serves the requests that the saved one had not taken"
             clone.world.memory.host().begin());
   clone.driver.restore(state);
   clone.driver.resume();
-  CHECK(wait_until([&] {
-    return clone.world.memory
-               .read_value<std::uint16_t>({saved.driver.queues[0].layout().used.value + 2})
-               .value() == 2;
-  }));
+  const FakeQueue queue =
+      saved.driver.queues[0].moved_to(clone.world.memory, clone.driver.allocator);
+  CHECK(wait_until([&] { return queue.used_index() == 2; }));
   CHECK(clone.holds(buffer, 9 * 512));
 }
 

@@ -186,7 +186,6 @@ TEST_CASE("The socket's file goes with the device") {
   Directory directory;
   const auto path = directory.path / "vsock";
   {
-    World world;
     FakeGuest guest;
     guest.driver.on_loop([&] { guest.device->open_socket(path); });
     CHECK(std::filesystem::is_socket(path));
