@@ -77,16 +77,21 @@ std::string invoke_raw(VM& vm, const std::string& function, const Json& input) {
   return std::move(reply.body);
 }
 
-Json result_of(const std::string& reply) {
+Json parse_reply(const std::string& reply) {
   auto body = parse_json(reply);
-  if (!body || !body->is_object() || !body->contains("result")) {
+  const auto has_time = [&](const char* name) {
+    const Json& timings = (*body)["timings"];
+    return timings.is_object() && timings.contains(name) && timings[name].is_number_unsigned();
+  };
+  if (!body || !body->is_object() || !body->contains("result") || !has_time("handler_ns") ||
+      !has_time("total_ns")) {
     throw Failure("the agent's reply is not what it should be: no JSON object with a result");
   }
-  return std::move((*body)["result"]);
+  return std::move(*body);
 }
 
 Json invoke_function(VM& vm, const std::string& function, const Json& input) {
-  return result_of(invoke_raw(vm, function, input));
+  return parse_reply(invoke_raw(vm, function, input))["result"];
 }
 
 }  // namespace faasnap::cli

@@ -146,7 +146,10 @@ void Invoker::invoke(VM& vm, InvocationRecord& record, Trace& trace) {
   const std::string reply = invoke_raw(vm, plan_.function, plan_.input);
   record.invoke = since(begun);
   record.counters = vm.counters();
-  record.result = result_of(reply);
+  Json parsed = parse_reply(reply);
+  record.handler = Nanoseconds(parsed["timings"]["handler_ns"].get<std::int64_t>());
+  record.agent = Nanoseconds(parsed["timings"]["total_ns"].get<std::int64_t>());
+  record.result = std::move(parsed["result"]);
   trace.add({"invoke", start, record.invoke, {{"function", plan_.function}}});
 }
 

@@ -41,6 +41,9 @@ struct InvocationRecord {
   RestoreStats restore;
   // Pages of the snapshot in the page cache before: 0 proves a cold start.
   std::uint64_t cached_pages_before = 0;
+  // The guest's own clock: the function alone, and from the request's head to the reply.
+  Nanoseconds handler{0};
+  Nanoseconds agent{0};
   Json result;
 };
 

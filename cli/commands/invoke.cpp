@@ -83,6 +83,8 @@ Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
   json["invoke_ns"] = record.invoke.count();
   json["total_ns"] = (record.setup + record.invoke).count();
   json["first_instruction_ns"] = record.restore.first_instruction.count();
+  json["guest_handler_ns"] = record.handler.count();
+  json["guest_agent_ns"] = record.agent.count();
   json["vcpu_major_faults"] = record.counters.vcpu_major_faults;
   json["vcpu_minor_faults"] = record.counters.vcpu_minor_faults;
   json["uffd_faults"] = record.counters.uffd_faults;
