@@ -1,97 +1,18 @@
 #include "virtio/block/block_device.h"
 
 #include <faasnap/error.h>
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <algorithm>
 #include <cstring>
 
-#include "base/error.h"
-#include "uring/ring.h"
-#include "virtio/fake_driver.h"
+#include "virtio/block/block_rig.h"
 
 namespace faasnap::virtio::test {
 namespace {
 
-constexpr std::uint32_t kRead = 0;
-constexpr std::uint32_t kWriteOut = 1;
-constexpr std::uint32_t kFlush = 4;
-constexpr std::uint32_t kGetId = 8;
-constexpr std::uint32_t kDiscard = 11;
-
-constexpr std::size_t kImageSize = 1 << 20;
-constexpr std::uint64_t kSectors = kImageSize / 512;
-
-// An image in memory, and a second descriptor of it that the test keeps.
-struct Image {
-  explicit Image(std::size_t size = kImageSize)
-      : content(pattern(size)), file(::memfd_create("image", MFD_CLOEXEC)) {
-    REQUIRE(::write(file.get(), content.data(), content.size()) ==
-            static_cast<ssize_t>(content.size()));
-  }
-  base::UniqueFd open() const { return base::UniqueFd(::dup(file.get())); }
-
-  std::vector<std::byte> content;
-  base::UniqueFd file;
-};
-
-struct Rig {
-  explicit Rig(std::size_t image_size = kImageSize)
-      : image(image_size),
-        driver(world,
-               std::make_unique<BlockDevice>(world.loop, image.open(), "image", "serial-0123")) {}
-  ~Rig() { CHECK(world.failures() == 0); }
-
-  Buffer header(std::uint32_t operation, std::uint64_t sector) {
-    const Buffer buffer{driver.allocator.take(16), 16, false};
-    world.memory.write_value(buffer.address, operation);
-    world.memory.write_value({buffer.address.value + 4}, std::uint32_t{0});
-    world.memory.write_value({buffer.address.value + 8}, sector);
-    return buffer;
-  }
-  Buffer data(std::uint32_t length, bool writable = true) {
-    return {driver.allocator.take(length, 512), length, writable};
-  }
-  Buffer status_byte() {
-    const Buffer buffer{driver.allocator.take(1), 1, true};
-    world.memory.write_value(buffer.address, std::uint8_t{0xaa});
-    return buffer;
-  }
-  std::uint8_t status_at(const Buffer& buffer) {
-    return world.memory.read_value<std::uint8_t>(buffer.address).value();
-  }
-  std::span<const std::byte> bytes_at(const Buffer& buffer) {
-    return world.memory.view(buffer.address, buffer.length).value();
-  }
-  bool holds(const Buffer& buffer, std::uint64_t offset) {
-    const auto bytes = bytes_at(buffer);
-    return std::equal(bytes.begin(), bytes.end(),
-                      image.content.begin() + static_cast<std::ptrdiff_t>(offset));
-  }
-  // Runs one request to its end: the status, and what the used ring says was written.
-  std::pair<std::uint8_t, std::uint32_t> run(std::uint32_t operation, std::uint64_t sector,
-                                             std::vector<Buffer> buffers) {
-    buffers.insert(buffers.begin(), header(operation, sector));
-    buffers.push_back(status_byte());
-    driver.queues[0].add(buffers);
-    driver.kick(0);
-    const Used used = driver.wait_used(0);
-    return {status_at(buffers.back()), used.length};
-  }
-  bool needs_reset() {
-    return wait_until([this] { return (driver.status() & kNeedsReset) != 0; });
-  }
-
-  World world;
-  Image image;
-  FakeDriver driver;
-};
-
-using Result = std::pair<std::uint8_t, std::uint32_t>;
+using Rig = BlockRig;
 
 }  // namespace
 
@@ -269,108 +190,6 @@ TEST_CASE("An image that has become shorter gives an I/O error, not an endless w
   CHECK(rig.run(kRead, kSectors - 8, {rig.data(4096)}).first == 1);
   CHECK(rig.run(kRead, kSectors / 2 - 4, {rig.data(4096)}).first == 1);
   CHECK(rig.run(kRead, 0, {rig.data(4096)}).first == 0);
-}
-
-TEST_CASE("A request without a whole header stops the device") {
-  Rig rig;
-  rig.driver.start();
-  rig.driver.queues[0].add({{rig.driver.allocator.take(15), 15, false}, rig.status_byte()});
-  rig.driver.kick(0);
-  CHECK(rig.needs_reset());
-  CHECK(rig.world.logged("header of 15 bytes"));
-}
-
-TEST_CASE("A request without a status byte stops the device") {
-  Rig rig;
-  rig.driver.start();
-  rig.driver.queues[0].add({rig.header(kRead, 0)});
-  rig.driver.kick(0);
-  CHECK(rig.needs_reset());
-  CHECK(rig.world.logged("without room for its status"));
-}
-
-TEST_CASE("A hostile chain behind honest ones stops the device and spares the honest ones") {
-  Rig rig;
-  rig.driver.start();
-  std::vector<Buffer> good{rig.header(kRead, 0), rig.data(4096), rig.status_byte()};
-  rig.driver.queues[0].add(good);
-  rig.driver.queues[0].add({rig.header(kRead, 0), {{~0ULL - 100}, 4096, true}});
-  rig.driver.kick(0);
-  CHECK(rig.driver.wait_used(0).length == 4097);
-  CHECK(rig.holds(good[1], 0));
-  CHECK(rig.needs_reset());
-}
-
-TEST_CASE("A reset waits for reads in flight, and the disk works afterwards") {
-  Rig rig;
-  for (unsigned round = 0; round < 20; ++round) {
-    rig.driver.start();
-    for (unsigned i = 0; i < 32; ++i) {
-      rig.driver.queues[0].add_indirect(
-          std::vector<Buffer>{rig.header(kRead, i), rig.data(64 << 10), rig.status_byte()});
-    }
-    rig.driver.kick(0);
-    rig.driver.write32(kStatus, 0);
-  }
-  rig.driver.start();
-  const Buffer buffer = rig.data(512);
-  CHECK(rig.run(kRead, 5, {buffer}) == Result{0, 513});
-  CHECK(rig.holds(buffer, 5 * 512));
-}
-
-TEST_CASE("Drain completes what is in flight and leaves the rest in the queue") {
-  Rig rig;
-  rig.driver.start();
-  FakeQueue& queue = rig.driver.queues[0];
-  for (unsigned i = 0; i < 32; ++i) {
-    queue.add_indirect(
-        std::vector<Buffer>{rig.header(kRead, i), rig.data(16 << 10), rig.status_byte()});
-  }
-  rig.driver.kick(0);
-  rig.driver.drain();
-  const std::uint16_t completed = queue.used_index();
-  queue.add({rig.header(kRead, 0), rig.data(512), rig.status_byte()});
-  rig.driver.kick(0);
-  rig.driver.on_loop([] {});
-  CHECK(queue.used_index() == completed);
-  rig.driver.resume();
-  CHECK(wait_until([&] { return queue.used_index() == 33; }));
-}
-
-TEST_CASE("A restored disk serves the requests that the saved one had not taken") {
-  Rig saved;
-  saved.driver.start();
-  CHECK(saved.run(kRead, 0, {saved.data(512)}).first == 0);
-  saved.driver.drain();
-  const Buffer buffer = saved.data(512);
-  saved.driver.queues[0].add({saved.header(kRead, 9), buffer, saved.status_byte()});
-  const auto state = saved.driver.save();
-
-  Rig clone;
-  std::copy(saved.world.memory.host().begin(), saved.world.memory.host().begin() + (8 << 20),
-            clone.world.memory.host().begin());
-  clone.driver.restore(state);
-  clone.driver.resume();
-  const FakeQueue queue =
-      saved.driver.queues[0].moved_to(clone.world.memory, clone.driver.allocator);
-  CHECK(wait_until([&] { return queue.used_index() == 2; }));
-  CHECK(clone.holds(buffer, 9 * 512));
-}
-
-TEST_CASE("A disk is not restored with an image of another size") {
-  Rig saved;
-  saved.driver.start();
-  saved.driver.drain();
-  const auto state = saved.driver.save();
-  Rig other(kImageSize / 2);
-  try {
-    other.driver.restore(state);
-    FAIL("accepted");
-  } catch (const Error& error) {
-    CHECK(error.kind() == ErrorKind::corrupt);
-    CHECK(std::string(error.what()).find("2048 sectors") != std::string::npos);
-  }
-  CHECK_FALSE(other.driver.transport->active());
 }
 
 }  // namespace faasnap::virtio::test

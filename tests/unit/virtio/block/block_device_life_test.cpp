@@ -1,0 +1,119 @@
+// Faults, reset, drain, save, restore.
+#include "virtio/block/block_device.h"
+
+#include <faasnap/error.h>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "virtio/block/block_rig.h"
+
+namespace faasnap::virtio::test {
+namespace {
+
+using Rig = BlockRig;
+
+}  // namespace
+
+TEST_CASE("A request without a whole header stops the device") {
+  Rig rig;
+  rig.driver.start();
+  rig.driver.queues[0].add({{rig.driver.allocator.take(15), 15, false}, rig.status_byte()});
+  rig.driver.kick(0);
+  CHECK(rig.needs_reset());
+  CHECK(rig.world.logged("header of 15 bytes"));
+}
+
+TEST_CASE("A request without a status byte stops the device") {
+  Rig rig;
+  rig.driver.start();
+  rig.driver.queues[0].add({rig.header(kRead, 0)});
+  rig.driver.kick(0);
+  CHECK(rig.needs_reset());
+  CHECK(rig.world.logged("without room for its status"));
+}
+
+TEST_CASE("A hostile chain behind honest ones stops the device and spares the honest ones") {
+  Rig rig;
+  rig.driver.start();
+  std::vector<Buffer> good{rig.header(kRead, 0), rig.data(4096), rig.status_byte()};
+  rig.driver.queues[0].add(good);
+  rig.driver.queues[0].add({rig.header(kRead, 0), {{~0ULL - 100}, 4096, true}});
+  rig.driver.kick(0);
+  CHECK(rig.driver.wait_used(0).length == 4097);
+  CHECK(rig.holds(good[1], 0));
+  CHECK(rig.needs_reset());
+}
+
+TEST_CASE("A reset waits for reads in flight, and the disk works afterwards") {
+  Rig rig;
+  for (unsigned round = 0; round < 20; ++round) {
+    rig.driver.start();
+    for (unsigned i = 0; i < 32; ++i) {
+      rig.driver.queues[0].add_indirect(
+          std::vector<Buffer>{rig.header(kRead, i), rig.data(64 << 10), rig.status_byte()});
+    }
+    rig.driver.kick(0);
+    rig.driver.write32(kStatus, 0);
+  }
+  rig.driver.start();
+  const Buffer buffer = rig.data(512);
+  CHECK(rig.run(kRead, 5, {buffer}) == Result{0, 513});
+  CHECK(rig.holds(buffer, 5 * 512));
+}
+
+TEST_CASE("Drain completes what is in flight and leaves the rest in the queue") {
+  Rig rig;
+  rig.driver.start();
+  FakeQueue& queue = rig.driver.queues[0];
+  for (unsigned i = 0; i < 32; ++i) {
+    queue.add_indirect(
+        std::vector<Buffer>{rig.header(kRead, i), rig.data(16 << 10), rig.status_byte()});
+  }
+  rig.driver.kick(0);
+  rig.driver.drain();
+  const std::uint16_t completed = queue.used_index();
+  queue.add({rig.header(kRead, 0), rig.data(512), rig.status_byte()});
+  rig.driver.kick(0);
+  rig.driver.on_loop([] {});
+  CHECK(queue.used_index() == completed);
+  rig.driver.resume();
+  CHECK(wait_until([&] { return queue.used_index() == 33; }));
+}
+
+TEST_CASE("A restored disk serves the requests that the saved one had not taken") {
+  Rig saved;
+  saved.driver.start();
+  CHECK(saved.run(kRead, 0, {saved.data(512)}).first == 0);
+  saved.driver.drain();
+  const Buffer buffer = saved.data(512);
+  saved.driver.queues[0].add({saved.header(kRead, 9), buffer, saved.status_byte()});
+  const auto state = saved.driver.save();
+
+  Rig clone;
+  std::copy(saved.world.memory.host().begin(), saved.world.memory.host().begin() + (8 << 20),
+            clone.world.memory.host().begin());
+  clone.driver.restore(state);
+  clone.driver.resume();
+  const FakeQueue queue =
+      saved.driver.queues[0].moved_to(clone.world.memory, clone.driver.allocator);
+  CHECK(wait_until([&] { return queue.used_index() == 2; }));
+  CHECK(clone.holds(buffer, 9 * 512));
+}
+
+TEST_CASE("A disk is not restored with an image of another size") {
+  Rig saved;
+  saved.driver.start();
+  saved.driver.drain();
+  const auto state = saved.driver.save();
+  Rig other(kImageSize / 2);
+  try {
+    other.driver.restore(state);
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::corrupt);
+    CHECK(std::string(error.what()).find("2048 sectors") != std::string::npos);
+  }
+  CHECK_FALSE(other.driver.transport->active());
+}
+
+}  // namespace faasnap::virtio::test

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "base/fd.h"
+#include "virtio/block/block_device.h"
+#include "virtio/fake_driver.h"
+
+namespace faasnap::virtio::test {
+
+// Request types, of which kDiscard is not offered.
+inline constexpr std::uint32_t kRead = 0;
+inline constexpr std::uint32_t kWriteOut = 1;
+inline constexpr std::uint32_t kFlush = 4;
+inline constexpr std::uint32_t kGetId = 8;
+inline constexpr std::uint32_t kDiscard = 11;
+
+inline constexpr std::size_t kImageSize = 1 << 20;
+inline constexpr std::uint64_t kSectors = kImageSize / 512;
+
+// An image in memory, and a second descriptor of it that the test keeps.
+struct Image {
+  explicit Image(std::size_t size = kImageSize)
+      : content(pattern(size)), file(::memfd_create("image", MFD_CLOEXEC)) {
+    REQUIRE(::write(file.get(), content.data(), content.size()) ==
+            static_cast<ssize_t>(content.size()));
+  }
+  base::UniqueFd open() const { return base::UniqueFd(::dup(file.get())); }
+
+  std::vector<std::byte> content;
+  base::UniqueFd file;
+};
+
+// A disk, its image and its driver.
+struct BlockRig {
+  explicit BlockRig(std::size_t image_size = kImageSize)
+      : image(image_size),
+        driver(world,
+               std::make_unique<BlockDevice>(world.loop, image.open(), "image", "serial-0123")) {}
+  ~BlockRig() { CHECK(world.failures() == 0); }
+
+  Buffer header(std::uint32_t operation, std::uint64_t sector) {
+    const Buffer buffer{driver.allocator.take(16), 16, false};
+    world.memory.write_value(buffer.address, operation);
+    world.memory.write_value({buffer.address.value + 4}, std::uint32_t{0});
+    world.memory.write_value({buffer.address.value + 8}, sector);
+    return buffer;
+  }
+  Buffer data(std::uint32_t length, bool writable = true) {
+    return {driver.allocator.take(length, 512), length, writable};
+  }
+  Buffer status_byte() {
+    const Buffer buffer{driver.allocator.take(1), 1, true};
+    world.memory.write_value(buffer.address, std::uint8_t{0xaa});
+    return buffer;
+  }
+  std::uint8_t status_at(const Buffer& buffer) {
+    return world.memory.read_value<std::uint8_t>(buffer.address).value();
+  }
+  std::span<const std::byte> bytes_at(const Buffer& buffer) {
+    return world.memory.view(buffer.address, buffer.length).value();
+  }
+  bool holds(const Buffer& buffer, std::uint64_t offset) {
+    const auto bytes = bytes_at(buffer);
+    return std::equal(bytes.begin(), bytes.end(),
+                      image.content.begin() + static_cast<std::ptrdiff_t>(offset));
+  }
+  // Runs one request to its end: the status, and what the used ring says was written.
+  std::pair<std::uint8_t, std::uint32_t> run(std::uint32_t operation, std::uint64_t sector,
+                                             std::vector<Buffer> buffers) {
+    buffers.insert(buffers.begin(), header(operation, sector));
+    buffers.push_back(status_byte());
+    driver.queues[0].add(buffers);
+    driver.kick(0);
+    const Used used = driver.wait_used(0);
+    return {status_at(buffers.back()), used.length};
+  }
+  bool needs_reset() {
+    return wait_until([this] { return (driver.status() & kNeedsReset) != 0; });
+  }
+
+  World world;
+  Image image;
+  FakeDriver driver;
+};
+
+using Result = std::pair<std::uint8_t, std::uint32_t>;
+
+}  // namespace faasnap::virtio::test

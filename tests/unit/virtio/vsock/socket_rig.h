@@ -1,0 +1,57 @@
+#pragma once
+
+#include <deque>
+#include <mutex>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "virtio/vsock/fake_guest.h"
+
+namespace faasnap::virtio::test {
+
+using Op = PacketOperation;
+
+inline constexpr std::uint32_t kGuestPort = 8080;
+inline constexpr std::uint32_t kHostPort = 6379;
+
+// A guest whose driver runs.
+struct SocketRig : FakeGuest {
+  SocketRig() { start(); }
+  explicit SocketRig(Shape shape_in) : FakeGuest(shape_in) { start(); }
+
+  // Listens on kHostPort; the ends accepted so far.
+  void listen() {
+    driver.on_loop([this] {
+      device->listen(kHostPort, [this](base::UniqueFd end) {
+        const std::lock_guard lock(mutex);
+        accepted.push_back(std::move(end));
+      });
+    });
+  }
+  // The guest connects from `guest_port` to kHostPort; the host's end.
+  base::UniqueFd connect_from_guest(std::uint32_t guest_port) {
+    send(packet(Op::request, kHostPort, guest_port));
+    expect(Op::response, kHostPort, guest_port);
+    REQUIRE(wait_until([this] {
+      const std::lock_guard lock(mutex);
+      return !accepted.empty();
+    }));
+    const std::lock_guard lock(mutex);
+    base::UniqueFd end = std::move(accepted.front());
+    accepted.pop_front();
+    return end;
+  }
+  std::size_t connections() {
+    std::size_t count = 0;
+    driver.on_loop([&] { count = device->connections(); });
+    return count;
+  }
+  bool needs_reset() {
+    return wait_until([this] { return (driver.status() & kNeedsReset) != 0; });
+  }
+
+  std::mutex mutex;
+  std::deque<base::UniqueFd> accepted;
+};
+
+}  // namespace faasnap::virtio::test

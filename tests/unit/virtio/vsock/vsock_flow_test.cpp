@@ -1,0 +1,193 @@
+// Credit, backpressure, and how streams end.
+#include <sys/socket.h>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "virtio/vsock/socket_rig.h"
+
+namespace faasnap::virtio::test {
+namespace {
+
+using Rig = SocketRig;
+
+}  // namespace
+
+TEST_CASE("The guest asks for the host's credit and is told") {
+  Rig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  rig.send(rig.packet(Op::data, host_port, kGuestPort), bytes_of("12345"));
+  read_exactly(end, 5);
+  rig.send(rig.packet(Op::credit_request, host_port, kGuestPort));
+  const PacketHeader update = rig.expect(Op::credit_update, host_port, kGuestPort);
+  CHECK(update.buffer_size == Connection::kReceiveBuffer);
+  CHECK(update.forwarded == 5);
+}
+
+TEST_CASE("A guest that sends more than it may is reset") {
+  Rig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  // The host reads nothing: the socket fills up, then the buffer behind it.
+  const auto chunk = pattern(64 << 10);
+  bool reset = false;
+  for (unsigned i = 0; i < 64 && !reset; ++i) {
+    rig.send(rig.packet(Op::data, host_port, kGuestPort), chunk);
+    while (const auto packet = rig.poll()) {
+      reset = reset || packet->header.operation == Op::reset;
+    }
+  }
+  if (!reset) {
+    rig.expect(Op::reset, host_port, kGuestPort);
+  }
+  CHECK(rig.connections() == 0);
+}
+
+TEST_CASE("The host's data waits for the guest's credit, and the guest is asked for it") {
+  Rig rig;
+  rig.buffer_size = 10;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  write_all(end, bytes_of("0123456789abcdef"));
+  CHECK(text_of(rig.next().data) == "0123456789");
+  rig.expect(Op::credit_request, host_port, kGuestPort);
+  CHECK(rig.quiet());
+  rig.forwarded = 4;
+  rig.send(rig.packet(Op::credit_update, host_port, kGuestPort));
+  CHECK(text_of(rig.next().data) == "abcd");
+  rig.expect(Op::credit_request, host_port, kGuestPort);
+  rig.forwarded = 14;
+  rig.send(rig.packet(Op::credit_update, host_port, kGuestPort));
+  CHECK(text_of(rig.next().data) == "ef");
+}
+
+TEST_CASE("A guest that claims to have forwarded what it never got has no credit") {
+  Rig rig;
+  rig.buffer_size = 1000;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  rig.forwarded = 5;
+  rig.send(rig.packet(Op::credit_update, host_port, kGuestPort));
+  write_all(end, bytes_of("data"));
+  rig.expect(Op::credit_request, host_port, kGuestPort);
+  CHECK(rig.quiet());
+}
+
+TEST_CASE("The host's data waits for buffers of the guest") {
+  Rig rig({.receive_buffers = 1});
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  const auto data = pattern(20000);
+  write_all(end, data);
+  std::vector<std::byte> received;
+  while (received.size() < data.size()) {
+    const Packet packet = rig.next();
+    CHECK(packet.data.size() <= 4096 - kPacketHeaderSize);
+    received.insert(received.end(), packet.data.begin(), packet.data.end());
+  }
+  CHECK(received == data);
+}
+
+TEST_CASE("When the host stops writing, the guest is told after the last byte") {
+  Rig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  write_all(end, bytes_of("last"));
+  REQUIRE(::shutdown(end.get(), SHUT_WR) == 0);
+  CHECK(text_of(rig.next().data) == "last");
+  CHECK(rig.expect(Op::shutdown, host_port, kGuestPort).flags == kShutdownSend);
+  rig.send(rig.packet(Op::data, host_port, kGuestPort), bytes_of("answer"));
+  CHECK(text_of(read_exactly(end, 6)) == "answer");
+}
+
+TEST_CASE("When the guest stops sending, the host reads the rest and then the end") {
+  Rig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  rig.send(rig.packet(Op::data, host_port, kGuestPort), bytes_of("rest"));
+  auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
+  shutdown.flags = kShutdownSend;
+  rig.send(shutdown);
+  CHECK(text_of(read_exactly(end, 4)) == "rest");
+  CHECK(reaches_end(end));
+  write_all(end, bytes_of("still open"));
+  CHECK(text_of(rig.next().data) == "still open");
+}
+
+TEST_CASE("When the guest stops receiving, the host's writes fail") {
+  Rig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
+  shutdown.flags = kShutdownReceive;
+  rig.send(shutdown);
+  CHECK(wait_until([&] { return ::send(end.get(), "x", 1, MSG_NOSIGNAL) == -1; }));
+  rig.send(rig.packet(Op::data, host_port, kGuestPort), bytes_of("one way"));
+  CHECK(text_of(read_exactly(end, 7)) == "one way");
+}
+
+TEST_CASE("Data after the guest's end of data resets the connection") {
+  Rig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
+  shutdown.flags = kShutdownSend;
+  rig.send(shutdown);
+  rig.send(rig.packet(Op::data, host_port, kGuestPort), bytes_of("more"));
+  rig.expect(Op::reset, host_port, kGuestPort);
+}
+
+TEST_CASE("A guest that closes is answered with a reset, and the host reads to the end") {
+  Rig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  const auto data = pattern(100 << 10);
+  rig.send(rig.packet(Op::data, host_port, kGuestPort), data);
+  auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
+  shutdown.flags = kShutdownBoth;
+  rig.send(shutdown);
+  while (rig.next().header.operation != Op::reset) {
+  }
+  CHECK(read_exactly(end, data.size()) == data);
+  CHECK(reaches_end(end));
+  CHECK(wait_until([&] { return rig.connections() == 0; }));
+}
+
+TEST_CASE("What the guest sent before it closed reaches a host that reads late") {
+  Rig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  // More than the socket takes: the rest waits in the device's buffer.
+  std::vector<std::byte> sent;
+  std::uint32_t forwarded = 0;
+  const auto chunk = pattern(32 << 10);
+  while (sent.size() + chunk.size() - forwarded <= Connection::kReceiveBuffer) {
+    rig.send(rig.packet(Op::data, host_port, kGuestPort), chunk);
+    sent.insert(sent.end(), chunk.begin(), chunk.end());
+    rig.send(rig.packet(Op::credit_request, host_port, kGuestPort));
+    forwarded = rig.expect(Op::credit_update, host_port, kGuestPort).forwarded;
+  }
+  CHECK(forwarded < sent.size());
+  rig.send(rig.packet(Op::reset, host_port, kGuestPort));
+  CHECK(rig.connections() == 1);
+  CHECK(read_exactly(end, sent.size()) == sent);
+  CHECK(reaches_end(end));
+  CHECK(wait_until([&] { return rig.connections() == 0; }));
+}
+
+TEST_CASE("A host that closes lets the guest read everything, then both ends are gone") {
+  Rig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  write_all(end, bytes_of("goodbye"));
+  end.reset();
+  std::string received;
+  std::uint32_t flags = 0;
+  while (flags != kShutdownBoth) {
+    const Packet packet = rig.next();
+    received += text_of(packet.data);
+    flags = packet.header.operation == Op::shutdown ? packet.header.flags : flags;
+  }
+  CHECK(received == "goodbye");
+  rig.send(rig.packet(Op::data, host_port, kGuestPort), bytes_of("nobody reads this"));
+  rig.send(rig.packet(Op::reset, host_port, kGuestPort));
+  CHECK(wait_until([&] { return rig.connections() == 0; }));
+}
+
+TEST_CASE("A reset by the guest closes the host's end") {
+  Rig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  rig.send(rig.packet(Op::reset, host_port, kGuestPort));
+  CHECK(reaches_end(end));
+  CHECK(rig.quiet());
+}
+
+}  // namespace faasnap::virtio::test
