@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <fmt/format.h>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
@@ -155,7 +156,7 @@ TEST_CASE("requests sent together are answered in order") {
   for (int i = 0; i < 2000; ++i) {
     const std::string number = std::to_string(i);
     requests += command({"ECHO", number});
-    replies += "$" + std::to_string(number.size()) + "\r\n" + number + "\r\n";
+    replies += fmt::format("${}\r\n{}\r\n", number.size(), number);
   }
   std::thread writer([&] { client.write(bytes_of(requests)); });
   const std::string got = read_bytes(client, replies.size());
@@ -183,7 +184,7 @@ TEST_CASE("values of many megabytes pass in both directions") {
   client.write(bytes_of(command({"SET", "big", value}) + "*2"), kPatience);
   CHECK(read_bytes(client, 5) == "+OK\r\n");
   client.write(bytes_of(command({"GET", "big"}).substr(2)));
-  const std::string header = "$" + std::to_string(value.size()) + "\r\n";
+  const std::string header = fmt::format("${}\r\n", value.size());
   CHECK(read_bytes(client, header.size()) == header);
   CHECK(read_bytes(client, value.size()) == value);
   client.write(bytes_of(command({"PING"})));
