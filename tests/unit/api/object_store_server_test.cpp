@@ -1,8 +1,8 @@
+#include <fmt/format.h>
 #include <hiredis/hiredis.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <fmt/format.h>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
@@ -55,9 +55,9 @@ std::string read_bytes(GuestStream& stream, std::size_t expected) {
 std::string read_to_end(GuestStream& stream) { return read_bytes(stream, 1 << 20); }
 
 std::string command(std::initializer_list<std::string_view> words) {
-  std::string text = "*" + std::to_string(words.size()) + "\r\n";
+  std::string text = fmt::format("*{}\r\n", words.size());
   for (const std::string_view word : words) {
-    text += "$" + std::to_string(word.size()) + "\r\n" + std::string(word) + "\r\n";
+    text += fmt::format("${}\r\n{}\r\n", word.size(), word);
   }
   return text;
 }
