@@ -108,14 +108,19 @@ void drop_caches(const Snapshot& snapshot) {
   }
 }
 
-// Removes a snapshot that was written after all when the user has asked to stop.
+// A signal stops the guest, which can come too late to keep the snapshot from being written: what
+// was written is removed then.
 Snapshot write_target(VM& vm, const Plan& plan) {
-  Snapshot snapshot = vm.snapshot(plan.target, plan.options);
-  if (Interruption::received() != 0) {
-    Snapshot::remove(plan.target);
-    throw Interrupted();
+  try {
+    Snapshot snapshot = vm.snapshot(plan.target, plan.options);
+    Interruption::check();
+    return snapshot;
+  } catch (const std::exception&) {
+    if (Interruption::received() != 0 && fs::exists(plan.target)) {
+      Snapshot::remove(plan.target);
+    }
+    throw;
   }
-  return snapshot;
 }
 
 Snapshot record(const Snapshot& base, Plan& plan, FunctionHost& host, Interruption& interruption,
