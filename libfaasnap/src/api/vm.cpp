@@ -5,28 +5,6 @@
 
 namespace faasnap {
 
-const char* to_string(VmState state) noexcept {
-  switch (state) {
-    case VmState::running:
-      return "running";
-    case VmState::paused:
-      return "paused";
-    case VmState::powered_off:
-      return "powered_off";
-    case VmState::reset:
-      return "reset";
-    case VmState::panicked:
-      return "panicked";
-    case VmState::triple_fault:
-      return "triple_fault";
-    case VmState::internal_error:
-      return "internal_error";
-    case VmState::stopped:
-      return "stopped";
-  }
-  return "unknown";
-}
-
 VM::VM(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 VM::VM(VM&& other) noexcept = default;
 VM& VM::operator=(VM&& other) noexcept = default;

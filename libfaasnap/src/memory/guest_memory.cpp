@@ -45,7 +45,7 @@ std::optional<std::span<std::byte>> GuestMemory::view(GuestAddress address,
 
 bool GuestMemory::read(GuestAddress address, std::span<std::byte> out) const noexcept {
   const auto source = view(address, out.size());
-  if (source) {
+  if (source && !out.empty()) {
     std::memcpy(out.data(), source->data(), out.size());
   }
   return source.has_value();
@@ -53,7 +53,7 @@ bool GuestMemory::read(GuestAddress address, std::span<std::byte> out) const noe
 
 bool GuestMemory::write(GuestAddress address, std::span<const std::byte> data) const noexcept {
   const auto target = view(address, data.size());
-  if (target) {
+  if (target && !data.empty()) {
     std::memcpy(target->data(), data.data(), data.size());
   }
   return target.has_value();

@@ -1,0 +1,27 @@
+#include <faasnap/vm.h>
+
+namespace faasnap {
+
+const char* to_string(VmState state) noexcept {
+  switch (state) {
+    case VmState::running:
+      return "running";
+    case VmState::paused:
+      return "paused";
+    case VmState::powered_off:
+      return "powered_off";
+    case VmState::reset:
+      return "reset";
+    case VmState::panicked:
+      return "panicked";
+    case VmState::triple_fault:
+      return "triple_fault";
+    case VmState::internal_error:
+      return "internal_error";
+    case VmState::stopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+}  // namespace faasnap
