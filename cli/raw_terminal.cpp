@@ -8,7 +8,6 @@ RawTerminal::RawTerminal() : active_(::tcgetattr(STDIN_FILENO, &before_) == 0) {
   if (active_) {
     termios raw = before_;
     ::cfmakeraw(&raw);
-    raw.c_oflag |= OPOST;  // the guest ends lines as a program does, not as a serial line does
     ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
   }
 }

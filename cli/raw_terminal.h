@@ -16,8 +16,8 @@ class RawTerminal {
   bool active() const noexcept { return active_; }
 
  private:
-  bool active_;
   termios before_{};
+  bool active_;  // after what its initialiser fills
 };
 
 }  // namespace faasnap::cli
