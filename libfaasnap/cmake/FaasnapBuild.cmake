@@ -27,7 +27,9 @@ add_library(faasnap_build_flags INTERFACE)
 target_compile_options(faasnap_build_flags INTERFACE -Wall -Wextra -Wshadow -Werror)
 if(FAASNAP_SANITIZE)
   target_compile_options(faasnap_build_flags INTERFACE
-    -fsanitize=${FAASNAP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${FAASNAP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
+    # With sanitizers GCC takes code of its own standard library for uninitialized.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(faasnap_build_flags INTERFACE -fsanitize=${FAASNAP_SANITIZE})
 endif()
 

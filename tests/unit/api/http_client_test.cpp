@@ -84,7 +84,8 @@ TEST_CASE("a reply that arrives byte by byte is the same reply") {
 
 TEST_CASE("a request carries method, target, body and its length, and asks to close") {
   FakeAgent agent("HTTP/1.1 204\r\n\r\n");
-  http_exchange(agent.stream(), {"POST", "/invoke?function=json", "{\"n\":1}", "A: b\r\n"}, kPatience);
+  http_exchange(agent.stream(), {"POST", "/invoke?function=json", "{\"n\":1}", "A: b\r\n"},
+                kPatience);
   CHECK(agent.request().starts_with("POST /invoke?function=json HTTP/1.1\r\nHost: "));
   CHECK(agent.request().find("\r\nConnection: close\r\n") != std::string::npos);
   CHECK(agent.request().find("\r\nContent-Length: 7\r\n") != std::string::npos);
