@@ -1,0 +1,282 @@
+// How long a restore takes until the guest runs and until it answers, cold and warm, beside QEMU's
+// microvm restoring an equal guest from a file.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cxxopts.hpp>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <optional>
+
+#include "common/conditions.h"
+#include "common/own_restore.h"
+#include "common/page_cache.h"
+#include "common/qemu_peer.h"
+#include "common/statistics.h"
+
+namespace faasnap::bench {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr Setting kSettings[] = {Setting::lazy, Setting::faasnap};
+constexpr QemuMemory kPeers[] = {QemuMemory::stream, QemuMemory::mapped};
+constexpr const char* kCold = "cold";
+constexpr const char* kWarm = "warm";
+
+struct Options {
+  unsigned repeat = 100;
+  unsigned repeat_peer = 20;
+  GuestParts guest;
+  std::filesystem::path directory;
+  std::string output;
+};
+
+// All restores of one kind; each measure by its name, times in ms.
+using Samples = std::map<std::string, std::vector<double>>;
+
+// By the kind of restore, for example "lazy cold".
+using Results = std::map<std::string, Samples>;
+
+template <typename Duration>
+double in_ms(Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+void show_progress(const std::string& text) {
+  if (::isatty(STDERR_FILENO) != 0) {
+    std::cerr << "\r\033[K" << text << std::flush;
+  }
+}
+
+// Runs the two restores of one kind, cold first: a warm one follows directly on another of the same
+// files. Keeps what `measure` returns.
+template <typename Drop, typename Measure>
+void measure_pair(const std::string& kind, Drop drop, Measure measure, Results& results,
+                  std::ostream& records) {
+  for (const char* cache : {kCold, kWarm}) {
+    if (cache == kCold && drop() != 0) {
+      throw std::runtime_error(kind + ": the page cache still holds some of the files");
+    }
+    const std::map<std::string, double> values = measure();
+    json record{{"kind", kind}, {"cache", cache}};
+    for (const auto& [name, value] : values) {
+      results[kind + " " + cache][name].push_back(value);
+      record[name] = value;
+    }
+    records << record.dump() << '\n' << std::flush;
+  }
+}
+
+void measure_own(const Snapshot& snapshot, Setting setting, Results& results,
+                 std::ostream& records) {
+  const auto measure = [&]() -> std::map<std::string, double> {
+    const OwnRestore restored = restore_once(snapshot.directory(), setting);
+    return {{"open_ms", in_ms(restored.opened)},
+            {"create_ms", in_ms(restored.stats.create)},
+            {"map_ms", in_ms(restored.stats.map)},
+            {"state_ms", in_ms(restored.stats.state)},
+            {"return_ms", in_ms(restored.returned)},
+            {"first_instruction_ms", in_ms(restored.first_instruction)},
+            {"connected_ms", in_ms(restored.connected)},
+            {"first_byte_ms", in_ms(restored.first_byte)},
+            {"mappings", static_cast<double>(restored.stats.mappings)},
+            {"major_faults", static_cast<double>(restored.counters.vcpu_major_faults)},
+            {"minor_faults", static_cast<double>(restored.counters.vcpu_minor_faults)}};
+  };
+  measure_pair(
+      to_string(setting), [&] { return snapshot.drop_caches(); }, measure, results, records);
+}
+
+void measure_peer(QemuMemory memory, QemuPeer& peer, Results& results, std::ostream& records) {
+  const auto drop = [&] {
+    std::uint64_t left = 0;
+    for (const auto& file : peer.files()) {
+      left += drop_from_cache(file);
+    }
+    return left;
+  };
+  const auto measure = [&]() -> std::map<std::string, double> {
+    const QemuPeer::Restored restored = peer.restore();
+    return {{"first_instruction_ms", in_ms(restored.from_command)},
+            {"from_process_start_ms", in_ms(restored.from_start)}};
+  };
+  measure_pair(to_string(memory), drop, measure, results, records);
+}
+
+// One measure as p50 and p99, or as a gap.
+std::string cell(const Samples& samples, const std::string& name) {
+  const auto found = samples.find(name);
+  return found == samples.end()
+             ? fmt::format("{:>18}", "-")
+             : fmt::format("{:9.2f} {:8.2f}", median(found->second), quantile(found->second, 0.99));
+}
+
+std::string count(const Samples& samples, const std::string& name) {
+  const auto found = samples.find(name);
+  return found == samples.end() ? "-" : fmt::format("{:.0f}", median(found->second));
+}
+
+void print_times(const Results& results) {
+  fmt::print("{:17} {:>4} {:>18} {:>18} {:>18} {:>18} {:>8} {:>6} {:>6}\n", "", "n", "return",
+             "first instruction", "first vsock byte", "from process start", "mappings", "major",
+             "minor");
+  for (const auto& [kind, samples] : results) {
+    fmt::print("{:17} {:4} {} {} {} {} {:>8} {:>6} {:>6}\n", kind,
+               samples.at("first_instruction_ms").size(), cell(samples, "return_ms"),
+               cell(samples, "first_instruction_ms"), cell(samples, "first_byte_ms"),
+               cell(samples, "from_process_start_ms"), count(samples, "mappings"),
+               count(samples, "major_faults"), count(samples, "minor_faults"));
+  }
+  fmt::print("\nwhere our time until the return goes, medians\n{:17} {:>9} {:>9} {:>9} {:>9}\n", "",
+             "open", "create", "map", "state");
+  for (const auto& [kind, samples] : results) {
+    if (samples.contains("open_ms")) {
+      fmt::print("{:17} {:9.2f} {:9.2f} {:9.2f} {:9.2f}\n", kind, median(samples.at("open_ms")),
+                 median(samples.at("create_ms")), median(samples.at("map_ms")),
+                 median(samples.at("state_ms")));
+    }
+  }
+}
+
+void print_ratios(const Results& results) {
+  fmt::print("\nfirst instruction, QEMU's time as a multiple of ours (medians)\n");
+  for (const QemuMemory memory : kPeers) {
+    for (const char* cache : {kCold, kWarm}) {
+      const std::string peer = fmt::format("{} {}", to_string(memory), cache);
+      for (const Setting setting : kSettings) {
+        const std::string own = fmt::format("{} {}", to_string(setting), cache);
+        const double ours = median(results.at(own).at("first_instruction_ms"));
+        const Samples& theirs = results.at(peer);
+        fmt::print("{:17} to {:14} {:7.1f} from its command, {:7.1f} from its process's start\n",
+                   peer, own, median(theirs.at("first_instruction_ms")) / ours,
+                   median(theirs.at("from_process_start_ms")) / ours);
+      }
+    }
+  }
+}
+
+void measure_all(const Options& options, const Snapshot& snapshot,
+                 std::map<QemuMemory, QemuPeer>& peers, Results& results, std::ostream& records) {
+  unsigned peer_rounds = 0;
+  for (unsigned round = 0; round < options.repeat; ++round) {
+    show_progress(fmt::format("round {} of {}", round + 1, options.repeat));
+    for (const Setting setting : kSettings) {
+      measure_own(snapshot, setting, results, records);
+    }
+    // The peer's fewer rounds are spread over all of ours.
+    if (peer_rounds * options.repeat <= round * options.repeat_peer &&
+        peer_rounds < options.repeat_peer) {
+      ++peer_rounds;
+      for (auto& [memory, peer] : peers) {
+        measure_peer(memory, peer, results, records);
+      }
+    }
+  }
+  show_progress("");
+}
+
+int run(const Options& options) {
+  std::filesystem::remove_all(options.directory);
+  std::filesystem::create_directories(options.directory);
+  json conditions_of_run = conditions(options.directory);
+  conditions_of_run["guest_memory_mib"] = options.guest.memory / kMiB;
+  conditions_of_run["guest_vcpus"] = options.guest.vcpus;
+  std::ofstream records(options.output);
+  records << json{{"conditions", conditions_of_run}}.dump() << '\n';
+  fmt::print(
+      "{}\ntimes in ms, p50 and p99 by nearest rank; cold: mincore finds no page of the "
+      "snapshot; warm: restored just before\n\n",
+      describe(conditions_of_run));
+  std::fflush(stdout);
+
+  show_progress("our snapshot");
+  const Snapshot snapshot = make_snapshot(options.guest, options.directory);
+  std::map<QemuMemory, QemuPeer> peers;
+  const bool with_peer = options.repeat_peer != 0 && has_qemu();
+  for (const QemuMemory memory : kPeers) {
+    if (with_peer) {
+      show_progress(std::string(to_string(memory)) + ": snapshot");
+      peers.emplace(memory, QemuPeer(options.guest, memory, options.directory / to_string(memory)));
+    }
+  }
+  Results results;
+  measure_all(options, snapshot, peers, results, records);
+  print_times(results);
+  if (with_peer) {
+    print_ratios(results);
+  } else {
+    fmt::print("\nQEMU was NOT compared with: {}\n",
+               has_qemu() ? "--repeat-qemu is 0" : "no qemu-system-x86_64 in PATH");
+  }
+  std::filesystem::remove_all(options.directory);
+  return 0;
+}
+
+std::filesystem::path from_environment(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : otherwise;
+}
+
+Options parse(int argc, char** argv) {
+  cxxopts::Options line("bench_restore_latency",
+                        "Times restores until the first instruction and the first byte on vsock, "
+                        "beside QEMU's microvm.\nExample: bench_restore_latency --quick --output "
+                        "restore.jsonl\n");
+  line.add_options()("quick", "20 restores of each kind and 5 of QEMU, 512 MiB of guest memory")(
+      "repeat", "restores of each kind", cxxopts::value<unsigned>()->default_value("100"))(
+      "repeat-qemu", "restores by QEMU, at most as many; 0: none",
+      cxxopts::value<unsigned>()->default_value("20"))(
+      "memory", "guest memory in MiB", cxxopts::value<unsigned>()->default_value("2048"))(
+      "images", "the guest image, made by ./dev images",
+      cxxopts::value<std::string>()->default_value(
+          from_environment("FAASNAP_IMAGES", FAASNAP_SOURCE_DIR "/build/images")))(
+      "data",
+      "where snapshots go: on a disk, not in memory; its folder restore-latency is replaced",
+      cxxopts::value<std::string>()->default_value(from_environment("FAASNAP_DATA", "/data")))(
+      "output", "one JSON object per restore",
+      cxxopts::value<std::string>()->default_value("/dev/null"))("help", "this text");
+  const auto found = line.parse(argc, argv);
+  if (found.count("help") != 0) {
+    std::cout << line.help();
+    std::exit(0);
+  }
+  const auto number = [&](const char* name, unsigned quick) {
+    return found.count("quick") != 0 && found.count(name) == 0 ? quick : found[name].as<unsigned>();
+  };
+  const unsigned repeat = number("repeat", 20);
+  const Options options{
+      .repeat = repeat,
+      .repeat_peer = std::min(repeat, number("repeat-qemu", 5)),
+      .guest = {.images = found["images"].as<std::string>(),
+                .memory = number("memory", 512) * kMiB},
+      .directory = std::filesystem::path(found["data"].as<std::string>()) / "restore-latency",
+      .output = found["output"].as<std::string>()};
+  if (options.repeat == 0) {
+    throw cxxopts::exceptions::specification("--repeat must not be 0");
+  }
+  if (!found.unmatched().empty()) {
+    throw cxxopts::exceptions::specification("unexpected " + found.unmatched().front());
+  }
+  return options;
+}
+
+}  // namespace
+}  // namespace faasnap::bench
+
+int main(int argc, char** argv) {
+  try {
+    return faasnap::bench::run(faasnap::bench::parse(argc, argv));
+  } catch (const cxxopts::exceptions::exception& error) {
+    std::cerr << "bench_restore_latency: " << error.what() << '\n';
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "bench_restore_latency: " << error.what() << '\n';
+    return 1;
+  }
+}
