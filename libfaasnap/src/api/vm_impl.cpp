@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/page_prefetcher_impl.h"
+#include "api/snapshot_files.h"
 #include "api/snapshot_impl.h"
 #include "api/snapshot_writer.h"
 #include "base/clock.h"
@@ -31,6 +32,30 @@ class LapTimer {
   Nanoseconds last_ = base::monotonic_now();
 };
 
+// Keeps a machine paused, and lets one that was running go on afterwards.
+class PausedScope {
+ public:
+  explicit PausedScope(machine::Machine& machine)
+      : machine_(machine), was_running_(machine.state() == VmState::running) {
+    machine_.pause();
+  }
+  ~PausedScope() {
+    try {
+      if (was_running_) {
+        machine_.resume();
+      }
+    } catch (const Error&) {
+      // The machine has been stopped meanwhile, which its state says.
+    }
+  }
+  PausedScope(const PausedScope&) = delete;
+  PausedScope& operator=(const PausedScope&) = delete;
+
+ private:
+  machine::Machine& machine_;
+  bool was_running_;
+};
+
 base::UniqueFd open_root_image(const std::filesystem::path& path) {
   return path.empty() ? base::UniqueFd() : base::open_regular(path);
 }
@@ -49,13 +74,6 @@ base::UniqueFd open_same_root_image(const FileIdentity& expected,
     }
   }
   return image;
-}
-
-paging::Files files_of(const Snapshot::Impl& snapshot) {
-  return {
-      .memory = {&snapshot.memory_fd(), snapshot.path_of(format::kMemoryFile)},
-      .loading_set = {&snapshot.loading_set_fd(), snapshot.path_of(format::kLoadingSetFile)},
-  };
 }
 
 }  // namespace
@@ -141,37 +159,21 @@ std::vector<PageRange> VM::Impl::possibly_nonzero_pages() const {
 Snapshot VM::Impl::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {
   const std::lock_guard lock(snapshot_mutex_);
   identify_files();
-  const bool was_running = machine_->state() == VmState::running;
-  machine_->pause();
-  const auto write = [&] {
-    const auto sections = machine_->save();
-    const auto candidates = possibly_nonzero_pages();
-    return create_snapshot(path, {
-                                     .sections = sections,
-                                     .memory = machine_->memory().host(),
-                                     .candidates = candidates,
-                                     .vcpus = machine_->shape().vcpus,
-                                     .kernel = kernel_,
-                                     .initramfs = initramfs_,
-                                     .root_image = root_image_,
-                                     .labels = options.labels,
-                                     .working_set = options.working_set,
-                                     .thresholds = options.thresholds,
-                                 });
-  };
-  const auto go_on = [&] {
-    if (was_running) {
-      machine_->resume();
-    }
-  };
-  try {
-    Snapshot written = write();
-    go_on();
-    return written;
-  } catch (...) {
-    go_on();
-    throw;
-  }
+  const PausedScope paused(*machine_);
+  const auto sections = machine_->save();
+  const auto candidates = possibly_nonzero_pages();
+  return create_snapshot(path, {
+                                   .sections = sections,
+                                   .memory = machine_->memory().host(),
+                                   .candidates = candidates,
+                                   .vcpus = machine_->shape().vcpus,
+                                   .kernel = kernel_,
+                                   .initramfs = initramfs_,
+                                   .root_image = root_image_,
+                                   .labels = options.labels,
+                                   .working_set = options.working_set,
+                                   .thresholds = options.thresholds,
+                               });
 }
 
 VmCounters VM::Impl::counters() const {
