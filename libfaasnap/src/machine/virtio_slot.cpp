@@ -4,15 +4,9 @@
 #include <cstring>
 
 #include "boot/layout.h"
+#include "virtio/mmio_registers.h"
 
 namespace faasnap::machine {
-namespace {
-
-// The Status register (virtio 1.2, section 4.2.2); a write of zero resets.
-constexpr std::uint64_t kMmioStatus = 0x70;
-
-}  // namespace
-
 VirtioSlot::VirtioSlot(unsigned index, base::EventLoop& loop, const memory::GuestMemory& memory,
                        std::unique_ptr<virtio::Device> device, const kvm::VmFd& vm, LogSink log)
     : loop_(loop), transport_(loop, memory, std::move(device), interrupt_, std::move(log)) {
@@ -46,7 +40,7 @@ void VirtioSlot::write(std::uint64_t offset, std::span<const std::byte> data) {
 
 void VirtioSlot::reset() {
   constexpr std::array<std::byte, sizeof(std::uint32_t)> kReset{};
-  transport_.write(kMmioStatus, kReset);
+  transport_.write(virtio::kStatus, kReset);
 }
 
 }  // namespace faasnap::machine
