@@ -112,7 +112,7 @@ void add_store_option(CommandLine& line) {
 
 void add_image_options(CommandLine& line, bool boots) {
   line.add()("images",
-             fmt::format("where vmlinuz, initramfs, rootfs.img and inputs/ are (default: "
+             fmt::format("where vmlinux, initramfs, rootfs.img and inputs/ are (default: "
                          "$FAASNAP_IMAGES or {})",
                          kDefaultImages),
              cxxopts::value<std::string>(), "DIR");
@@ -135,7 +135,7 @@ VmOptions vm_options(const CommandLine& line, const Config& config, const std::s
   options.vcpus = vcpu_count(line, config, options.vcpus);
   options.memory = memory_size(line, config, options.memory);
   const fs::path directory = images_directory(line, config);
-  options.kernel = find_image(line, "kernel", config.images.kernel, directory / "vmlinuz");
+  options.kernel = find_image(line, "kernel", config.images.kernel, directory / "vmlinux");
   options.initramfs =
       find_image(line, "initramfs", config.images.initramfs, directory / "initramfs");
   options.root_image =
