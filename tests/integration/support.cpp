@@ -48,8 +48,10 @@ std::filesystem::path fresh_path(const std::string& name) {
 }
 
 void require_kvm() {
-  static const HostReport report = inspect_kvm();
-  if (!report.runs_vms_at_speed) {
+  // In the lab the question has been answered; asked again under load it might get another answer.
+  static const bool usable =
+      std::getenv("FAASNAP_IN_LAB") != nullptr || inspect_kvm().runs_vms_at_speed;
+  if (!usable) {
     SKIP("no KVM at speed on this host");
   }
 }

@@ -12,6 +12,8 @@ _RNDRESEEDCRNG = 0x5207
 _RB_POWER_OFF = 0x4321FEDC
 _MAX_SEED_BYTES = 64
 _CLOCK_TOLERANCE_NS = 1_000_000
+# A request may have been this long under way since the host looked at its clock.
+_LONGEST_WAY_NS = 10_000_000_000
 
 
 class Guest:
@@ -23,9 +25,9 @@ class Guest:
 
     def refresh(self, headers):
         """Makes a clone differ from its siblings and tells it the time, before a request is
-        handled. Debian's cloud kernel 6.1 has no VMGenID driver, so the agent asks the kernel to
-        reseed (from RDSEED and the cycle counter) for every request; a host that sends a seed or
-        the time in the headers is obeyed, since it owns the guest anyway."""
+        handled. Not every kernel has a VMGenID driver, so the agent asks the kernel to reseed
+        (from RDSEED and the cycle counter) for every request; a host that sends a seed or the
+        time in the headers is obeyed, since it owns the guest anyway."""
         seed = headers.get("faasnap-entropy", "")
         if seed:
             self._add_entropy(seed)
@@ -57,7 +59,8 @@ class Guest:
         fcntl.ioctl(self._random, _RNDADDENTROPY, entry)
 
     def _set_clock(self, now):
-        if abs(now - time.clock_gettime_ns(time.CLOCK_REALTIME)) > _CLOCK_TOLERANCE_NS:
+        ahead = time.clock_gettime_ns(time.CLOCK_REALTIME) - now
+        if ahead < -_CLOCK_TOLERANCE_NS or ahead > _LONGEST_WAY_NS:
             time.clock_settime_ns(time.CLOCK_REALTIME, now)
 
 
