@@ -39,8 +39,8 @@ class Config(CliCase):
         self.rejects(2, '[store]\ndir = ""\n', "dir")
 
     def test_paths_are_relative_to_the_file(self):
-        config = self.write("etc/faasnap.toml", '[images]\nkernel = "boot/vmlinuz"\n')
-        self.refused(1, *RECORD, "--config", config, says=self.path("etc", "boot", "vmlinuz"))
+        config = self.write("etc/faasnap.toml", '[images]\nkernel = "boot/vmlinux"\n')
+        self.refused(1, *RECORD, "--config", config, says=self.path("etc", "boot", "vmlinux"))
 
     def test_options_come_before_the_file(self):
         config = self.write("faasnap.toml", '[images]\nkernel = "from-file"\n')
@@ -55,7 +55,7 @@ class Images(CliCase):
         return self.path("images")
 
     def test_each_missing_image_is_named(self):
-        names = ("vmlinuz", "initramfs", "rootfs.img")
+        names = ("vmlinux", "initramfs", "rootfs.img")
         for number, name in enumerate(names):
             with self.subTest(name):
                 images = self.images(*names[:number])
@@ -66,7 +66,7 @@ class Images(CliCase):
         self.refused(1, *RECORD, "--kernel", self.dir, says=("kernel", self.dir))
 
     def test_what_is_not_a_kernel_makes_no_snapshot(self):
-        images = self.images("vmlinuz", "initramfs", "rootfs.img")
+        images = self.images("vmlinux", "initramfs", "rootfs.img")
         before = sorted(os.listdir(self.dir)) + [".local"]
         self.refused(1, *RECORD, "--images", images)
         self.assertEqual(sorted(os.listdir(self.dir)), sorted(before))
@@ -75,7 +75,7 @@ class Images(CliCase):
 class Targets(CliCase):
     def setUp(self):
         super().setUp()
-        for name in ("vmlinuz", "initramfs", "rootfs.img"):
+        for name in ("vmlinux", "initramfs", "rootfs.img"):
             self.write(os.path.join("images", name), "x")
 
     def record(self, snapshot, *more):
@@ -91,7 +91,7 @@ class Targets(CliCase):
 
     def test_a_directory_that_is_not_there(self):
         self.refused(1, *self.record("none/s"), says=("none", "not a directory"))
-        self.refused(1, *self.record("images/vmlinuz/s"), says="not a directory")
+        self.refused(1, *self.record("images/vmlinux/s"), says="not a directory")
 
     @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
     def test_a_directory_that_cannot_be_written_to(self):

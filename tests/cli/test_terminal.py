@@ -12,7 +12,7 @@ import unittest
 from cli_case import FAASNAP, CliCase
 
 IMAGES = os.environ.get("FAASNAP_IMAGES", "")
-READY = os.access("/dev/kvm", os.R_OK | os.W_OK) and os.path.exists(os.path.join(IMAGES, "vmlinuz"))
+READY = os.access("/dev/kvm", os.R_OK | os.W_OK) and os.path.exists(os.path.join(IMAGES, "vmlinux"))
 
 
 @unittest.skipUnless(READY, "needs /dev/kvm and $FAASNAP_IMAGES")
