@@ -6,10 +6,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "boot/acpi.h"
-#include "boot/boot_params.h"
-#include "boot/initial_state.h"
-#include "boot/kernel_image.h"
 #include "boot/layout.h"
 #include "virtio/block/block_device.h"
 
@@ -33,31 +29,6 @@ MachineShape checked(const MachineShape& shape) {
                        UINT32_MAX - 1));
   }
   return shape;
-}
-
-kvm::BootSegment to_kvm(const boot::InitialSegment& segment) {
-  return {segment.selector, segment.descriptor};
-}
-
-kvm::BootRegisters to_kvm(const boot::InitialState& state) {
-  return {
-      .rip = state.rip,
-      .rsp = state.rsp,
-      .rsi = state.rsi,
-      .cr0 = state.cr0,
-      .cr3 = state.cr3,
-      .cr4 = state.cr4,
-      .efer = state.efer,
-      .gdt_base = state.gdt_base,
-      .gdt_limit = state.gdt_limit,
-      .code = to_kvm(state.code),
-      .data = to_kvm(state.data),
-      .task = to_kvm(state.task),
-  };
-}
-
-memory::GuestAddress window_of(unsigned slot) {
-  return {boot::kVirtioMmio.value + slot * boot::kVirtioMmioSize};
 }
 
 std::string describe(std::exception_ptr failure) {
@@ -114,7 +85,7 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
   auto vsock = std::make_unique<virtio::VsockDevice>(loop_, shape_.guest_cid, log_);
   vsock_ = vsock.get();
   socket_ = std::make_unique<VirtioSlot>(kSocketSlot, loop_, memory_, std::move(vsock), vm_, log_);
-  addresses_.add(window_of(kSocketSlot).value, boot::kVirtioMmioSize, *socket_);
+  addresses_.add(VirtioSlot::window(kSocketSlot).value, boot::kVirtioMmioSize, *socket_);
   if (!attachments.vsock_socket.empty()) {
     loop_.run([&] { vsock_->open_socket(attachments.vsock_socket); });
   }
@@ -122,20 +93,8 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
     auto disk = std::make_unique<virtio::BlockDevice>(loop_, std::move(root_disk), root_path,
                                                       "faasnap-root");
     disk_ = std::make_unique<VirtioSlot>(kDiskSlot, loop_, memory_, std::move(disk), vm_, log_);
-    addresses_.add(window_of(kDiskSlot).value, boot::kVirtioMmioSize, *disk_);
+    addresses_.add(VirtioSlot::window(kDiskSlot).value, boot::kVirtioMmioSize, *disk_);
   }
-}
-
-void Machine::load_kernel(const VmOptions& options) {
-  boot::AcpiConfig acpi{.vcpus = shape_.vcpus, .virtio = {}};
-  for (unsigned slot = 0; slot < (shape_.has_root_disk ? 2U : 1U); ++slot) {
-    acpi.virtio.push_back({.base = window_of(slot), .gsi = boot::kVirtioGsi + slot});
-  }
-  const auto kernel = boot::load_kernel(memory_, options.kernel);
-  const auto rsdp = boot::write_acpi_tables(memory_, acpi);
-  boot::write_boot_params(memory_, kernel, options.command_line, options.initramfs, rsdp);
-  generation_.renew();
-  vcpus_.front()->vcpu().set_boot_state(to_kvm(boot::write_initial_state(memory_, kernel.entry)));
 }
 
 void Machine::resume() {

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstring>
 
-#include "boot/layout.h"
 #include "virtio/mmio_registers.h"
 
 namespace faasnap::machine {
@@ -11,8 +10,7 @@ VirtioSlot::VirtioSlot(unsigned index, base::EventLoop& loop, const memory::Gues
                        std::unique_ptr<virtio::Device> device, const kvm::VmFd& vm, LogSink log)
     : loop_(loop), transport_(loop, memory, std::move(device), interrupt_, std::move(log)) {
   vm.attach_irqfd(interrupt_.event(), boot::kVirtioGsi + index);
-  const memory::GuestAddress notify{boot::kVirtioMmio.value + index * boot::kVirtioMmioSize +
-                                    virtio::kMmioQueueNotify};
+  const memory::GuestAddress notify{window(index).value + virtio::kMmioQueueNotify};
   for (std::size_t queue = 0; queue < transport_.queue_count(); ++queue) {
     vm.attach_ioeventfd(transport_.notifier(queue), notify, sizeof(std::uint32_t),
                         static_cast<std::uint32_t>(queue));

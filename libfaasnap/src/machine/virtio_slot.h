@@ -7,6 +7,7 @@
 
 #include "base/event_loop.h"
 #include "base/fd.h"
+#include "boot/layout.h"
 #include "kvm/vm_fd.h"
 #include "machine/bus.h"
 #include "memory/guest_memory.h"
@@ -22,6 +23,11 @@ class VirtioSlot : public BusDevice {
   // `index` selects address and interrupt (boot/layout.h).
   VirtioSlot(unsigned index, base::EventLoop& loop, const memory::GuestMemory& memory,
              std::unique_ptr<virtio::Device> device, const kvm::VmFd& vm, LogSink log);
+
+  // Where the registers of the device in slot `index` are.
+  static constexpr memory::GuestAddress window(unsigned index) {
+    return {boot::kVirtioMmio.value + index * boot::kVirtioMmioSize};
+  }
 
   void read(std::uint64_t offset, std::span<std::byte> data) override;
   void write(std::uint64_t offset, std::span<const std::byte> data) override;
