@@ -19,6 +19,8 @@ template <class... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 // The signal that interrupted KVM_RUN stays pending, since the thread blocks it; left there, it
 // would interrupt every later run.
