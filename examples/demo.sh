@@ -7,7 +7,8 @@ faasnap=${1:?usage: demo.sh FAASNAP}
 first='{"input": "json-13k"}'
 second='{"input": "json-151k"}'
 # In the lab /data is a disk of its own, whose cache can be dropped and whose reads are real.
-base=${TMPDIR:-/tmp}
+base=${FAASNAP_DATA:-${TMPDIR:-/tmp}}
+mkdir -p "$base"
 if [[ -n ${FAASNAP_IN_LAB:-} && -d /data ]]; then
     base=/data
 fi
