@@ -3,7 +3,6 @@
 // setting in turn.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -14,6 +13,7 @@
 
 #include "common/command.h"
 #include "common/conditions.h"
+#include "common/program.h"
 #include "common/statistics.h"
 
 namespace faasnap::bench {
@@ -42,21 +42,9 @@ struct Samples {
   }
 };
 
-std::string default_data_directory() {
-  const char* data = std::getenv("FAASNAP_DATA");
-  return std::string(data != nullptr ? data : "/data") + "/bench";
-}
-
 json declared_inputs() {
   std::ifstream file(FAASNAP_SOURCE_DIR "/rootfs/functions/inputs.json");
   return json::parse(file).at("functions");
-}
-
-// One line on a terminal, nothing in a pipe.
-void show_progress(const std::string& text) {
-  if (::isatty(STDERR_FILENO) != 0) {
-    std::cerr << "\r\033[K" << text << std::flush;
-  }
 }
 
 json invoke(const std::filesystem::path& snapshot, const json& input, const std::string& setting) {
@@ -156,7 +144,8 @@ Options parse(int argc, char** argv) {
       cxxopts::value<std::vector<std::string>>()->default_value("lazy,cached,faasnap"))(
       "repeat", "invocations of each", cxxopts::value<unsigned>()->default_value("3"))(
       "data", "where snapshots go: on a disk, not in memory",
-      cxxopts::value<std::string>()->default_value(default_data_directory()))(
+      cxxopts::value<std::string>()->default_value(from_environment("FAASNAP_DATA", "/data") +
+                                                   "/bench"))(
       "output", "one JSON object per invocation",
       cxxopts::value<std::string>()->default_value("/dev/null"))("help", "this text");
   const auto found = line.parse(argc, argv);
@@ -183,13 +172,6 @@ Options parse(int argc, char** argv) {
 }  // namespace faasnap::bench
 
 int main(int argc, char** argv) {
-  try {
-    return faasnap::bench::run(faasnap::bench::parse(argc, argv));
-  } catch (const cxxopts::exceptions::exception& error) {
-    std::cerr << "bench_e1_quick: " << error.what() << '\n';
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "bench_e1_quick: " << error.what() << '\n';
-    return 1;
-  }
+  using namespace faasnap::bench;
+  return run_program("bench_e1_quick", [&] { return run(parse(argc, argv)); });
 }

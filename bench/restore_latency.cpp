@@ -15,6 +15,7 @@
 #include "common/conditions.h"
 #include "common/own_restore.h"
 #include "common/page_cache.h"
+#include "common/program.h"
 #include "common/qemu_peer.h"
 #include "common/statistics.h"
 
@@ -46,12 +47,6 @@ using Results = std::map<std::string, Samples>;
 template <typename Duration>
 double in_ms(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
-}
-
-void show_progress(const std::string& text) {
-  if (::isatty(STDERR_FILENO) != 0) {
-    std::cerr << "\r\033[K" << text << std::flush;
-  }
 }
 
 // Runs the two restores of one kind, cold first: a warm one follows directly on another of the same
@@ -218,11 +213,6 @@ int run(const Options& options) {
   return 0;
 }
 
-std::filesystem::path from_environment(const char* name, const char* otherwise) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : otherwise;
-}
-
 Options parse(int argc, char** argv) {
   cxxopts::Options line("bench_restore_latency",
                         "Times restores until the first instruction and the first byte on vsock, "
@@ -270,13 +260,6 @@ Options parse(int argc, char** argv) {
 }  // namespace faasnap::bench
 
 int main(int argc, char** argv) {
-  try {
-    return faasnap::bench::run(faasnap::bench::parse(argc, argv));
-  } catch (const cxxopts::exceptions::exception& error) {
-    std::cerr << "bench_restore_latency: " << error.what() << '\n';
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "bench_restore_latency: " << error.what() << '\n';
-    return 1;
-  }
+  using namespace faasnap::bench;
+  return run_program("bench_restore_latency", [&] { return run(parse(argc, argv)); });
 }
