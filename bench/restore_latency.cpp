@@ -2,7 +2,6 @@
 // microvm restoring an equal guest from a file.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
