@@ -1,9 +1,12 @@
 #include "paging/mincore_recorder.h"
 
 #include <sys/mman.h>
-#include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+#include <array>
+#include <catch2/catch_test_macros.hpp>
 #include <chrono>
+#include <random>
 #include <thread>
 
 #include "base/mapping.h"
@@ -34,6 +37,16 @@ std::uint64_t size_of(const WorkingSet::Group& group) {
   std::uint64_t pages = 0;
   for (const PageRange& range : group) {
     pages += range.count;
+  }
+  return pages;
+}
+
+std::uint64_t pages_within(const WorkingSet::Group& group, PageRange bounds) {
+  std::uint64_t pages = 0;
+  for (const PageRange& range : group) {
+    const PageIndex first = std::max(range.first, bounds.first);
+    const PageIndex end = std::min(range.end(), bounds.end());
+    pages += first < end ? end - first : 0;
   }
   return pages;
 }
@@ -85,18 +98,19 @@ TEST_CASE("the recording holds every page that was touched, read or written, and
 TEST_CASE("groups follow the growth of what is resident") {
   const Guest guest;
   MincoreRecorder recorder(guest.file.ref(), kSize, 256);
-  for (const std::uint64_t start : {8000, 2000, 12000, 100}) {
+  const std::array<std::uint64_t, 4> starts = {8000, 2000, 12000, 100};
+  for (const std::uint64_t start : starts) {
     for (std::uint64_t page = 0; page < 256; ++page) {
       guest.touch(PageIndex{start + page});
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(150));
   }
   const auto groups = recorder.finish();
-  REQUIRE(groups.size() == 4);
-  CHECK(groups[0] == WorkingSet::Group{{{8000}, 256}});
-  CHECK(groups[1] == WorkingSet::Group{{{2000}, 256}});
-  CHECK(groups[2] == WorkingSet::Group{{{12000}, 256}});
-  CHECK(groups[3] == WorkingSet::Group{{{100}, 256}});
+  REQUIRE(groups.size() == starts.size());
+  // The host may take back a page before it is seen, and a later one then completes the group.
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    CHECK(pages_within(groups[i], {{starts[i]}, 256}) >= 250);
+  }
 }
 
 TEST_CASE("what has not grown to a group is in the last one") {
