@@ -88,7 +88,9 @@ std::vector<WorkingSet::Group> MincoreRecorder::finish() {
     std::rethrow_exception(failure_);
   }
   scan(true);
-  close_group();
+  if (!open_.empty()) {
+    groups_.push_back(as_runs(std::move(open_)));
+  }
   return std::move(groups_);
 }
 
@@ -135,9 +137,7 @@ void MincoreRecorder::scan(bool thorough) {
       scan_stretch(stretch);
     }
   }
-  if (open_.size() >= group_pages_) {
-    close_group();
-  }
+  close_full_groups();
 }
 
 void MincoreRecorder::scan_stretch(PageRange pages) {
@@ -153,10 +153,13 @@ void MincoreRecorder::scan_stretch(PageRange pages) {
   }
 }
 
-void MincoreRecorder::close_group() {
-  if (!open_.empty()) {
-    groups_.push_back(as_runs(std::exchange(open_, {})));
+void MincoreRecorder::close_full_groups() {
+  auto rest = open_.begin();
+  for (; static_cast<std::uint64_t>(open_.end() - rest) >= group_pages_;
+       rest += static_cast<std::ptrdiff_t>(group_pages_)) {
+    groups_.push_back(as_runs({rest, rest + static_cast<std::ptrdiff_t>(group_pages_)}));
   }
+  open_.erase(open_.begin(), rest);
 }
 
 }  // namespace faasnap::paging

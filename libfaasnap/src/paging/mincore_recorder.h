@@ -14,11 +14,12 @@
 namespace faasnap::paging {
 
 // Host page recording (FaaSnap, section 4.4): a thread watches which pages of the memory file come
-// into the page cache, and closes a group whenever their number has grown by `group_pages`.
+// into the page cache, and closes a group whenever their number has grown by `group_pages`: every
+// group but the last is of that size, however fast the number grows.
 //
-// It polls, several times a millisecond while the number grows: a group is larger than asked for
-// when the guest is faster than that. Pages that are resident from the start belong to the first
-// group. A page that comes in and is dropped again between two looks is missed.
+// It polls, several times a millisecond while the number grows; pages that have come in between two
+// looks are taken in order of address. Pages that are resident from the start come first. A page
+// that comes in and is dropped again between two looks is missed.
 class MincoreRecorder {
  public:
   // The file must outlive the recorder. Throws ErrorKind::unsupported for a file system that keeps
@@ -38,7 +39,7 @@ class MincoreRecorder {
   std::uint64_t resident_pages();
   void scan(bool thorough);
   void scan_stretch(PageRange pages);
-  void close_group();
+  void close_full_groups();
   void stop() noexcept;
 
   FileRef file_;
@@ -50,7 +51,7 @@ class MincoreRecorder {
   std::vector<std::uint64_t> seen_in_stretch_;
   std::uint64_t seen_total_ = 0;
   std::vector<WorkingSet::Group> groups_;
-  // Pages of the group that has not been closed yet.
+  // Pages that have been seen and are in no group yet.
   std::vector<PageIndex> open_;
   std::exception_ptr failure_;
   base::EventFd stop_;

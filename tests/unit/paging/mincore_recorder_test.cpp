@@ -113,6 +113,19 @@ TEST_CASE("groups follow the growth of what is resident") {
   }
 }
 
+TEST_CASE("a growth of several groups at once makes as many groups") {
+  const Guest guest;
+  MincoreRecorder recorder(guest.file.ref(), kSize, 100);
+  for (std::uint64_t page = 0; page < 1000; ++page) {
+    guest.touch(PageIndex{5000 + page});
+  }
+  const auto groups = recorder.finish();
+  REQUIRE(groups.size() >= 9);  // of ten, should the host take back some pages before they are seen
+  for (std::size_t i = 0; i + 1 < groups.size(); ++i) {
+    CHECK(size_of(groups[i]) == 100);
+  }
+}
+
 TEST_CASE("what has not grown to a group is in the last one") {
   const Guest guest;
   MincoreRecorder recorder(guest.file.ref(), kSize, 1024);
