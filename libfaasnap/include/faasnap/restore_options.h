@@ -12,13 +12,17 @@
 
 namespace faasnap {
 
-// How an invocation gets its VM (FaaSnap, section 6.1).
+// How an invocation gets its VM (FaaSnap, section 6.1; docs/paging.md has a picture of each).
 enum class Setting {
-  warm,     // the VM never went away
-  boot,     // a cold boot
-  lazy,     // the memory file mapped whole; every first touch is a page fault
-  cached,   // as lazy, with the whole memory file in the page cache first
-  faasnap,  // layered mappings, and the loading set read in order while the guest runs
+  warm,        // the VM never went away
+  boot,        // a cold boot
+  lazy,        // the memory file mapped whole; every first touch is a page fault
+  cached,      // as lazy, with the whole memory file in the page cache first
+  concurrent,  // as lazy, and the recorded pages of the memory file read while the guest runs
+  per_region,  // as concurrent, with anonymous memory where the image is zero
+  faasnap,     // as per_region, with the recorded pages read in order from the loading-set file
+  reap,        // every recorded page installed before the guest starts, the rest by userfaultfd
+  stream,      // recorded pages, zero ones too, installed in order while the guest runs
 };
 
 FAASNAP_EXPORT const char* to_string(Setting setting) noexcept;
@@ -33,8 +37,9 @@ struct LoadingSetThresholds {
   std::uint64_t minimum_pages = 0;
 };
 
-// What lies behind a range of guest memory.
-enum class Backing { anonymous, memory_file, loading_set };
+// What lies behind a range of guest memory, or a read: nothing but zeros, or a file of the snapshot
+// (docs/snapshot-format.md).
+enum class Backing { anonymous, memory_file, loading_set, reap_set, stream_set };
 
 FAASNAP_EXPORT const char* to_string(Backing backing) noexcept;
 
@@ -45,18 +50,26 @@ struct PlannedMapping {
   Bytes file_offset{};
 };
 
-// One run of bytes that the prefetcher brings into the page cache, and the guest pages that it
-// serves.
+// One run of bytes that the prefetcher reads, and the guest pages that it serves.
 struct PlannedRead {
   Backing file = Backing::loading_set;
   Bytes file_offset{};
   PageRange guest{};
 };
 
-// Who answers a guest's access to a page that is not there yet.
-enum class FaultHandler { kernel };
+// Who answers a guest's access to a page that is not there yet. With userfaultfd it is a thread of
+// this library, from the memory file where the image is not zero (userfaultfd(2)).
+enum class FaultHandler { kernel, userfaultfd };
 
 FAASNAP_EXPORT const char* to_string(FaultHandler handler) noexcept;
+
+// What becomes of the pages that a plan reads.
+enum class Delivery {
+  page_cache,  // read into the page cache and mapped from there: clones share them until they write
+  install,     // read past the page cache and copied into guest memory (UFFDIO_COPY): private
+};
+
+FAASNAP_EXPORT const char* to_string(Delivery delivery) noexcept;
 
 // What a setting means for one snapshot: plain data, made by Snapshot::plan.
 struct RestorePlan {
@@ -64,16 +77,31 @@ struct RestorePlan {
   FaultHandler fault_handler = FaultHandler::kernel;
   // Applied in order; a later one lies over the earlier ones. Together they cover guest memory.
   std::vector<PlannedMapping> mappings{};
+  // Whether a fault on a mapping of the memory file reads its own page only, and not the device's
+  // read-ahead window around it.
+  bool single_page_faults = false;
   // Whether the whole memory file is read into the page cache before the guest starts.
   bool preload_memory_file = false;
-  // Done in order, while the guest runs.
+  // Done in order: while the guest runs, or all of them before with `load_before_start`.
   std::vector<PlannedRead> reads{};
+  Delivery delivery = Delivery::page_cache;
+  bool load_before_start = false;
+  // Pages that are installed as zeros, in this order, beside the reads.
+  std::vector<PageRange> zero_pages{};
+  // For FaultHandler::userfaultfd: the pages that the memory file has data for, sorted; a fault on
+  // any other is answered with zeros.
+  std::vector<PageRange> nonzero{};
+  // Whether the fault handler notes every first touch, for a WorkingSetRecorder.
+  bool record_accesses = false;
 };
 
 // How to restore a VM.
 struct RestoreOptions {
-  // lazy, cached or faasnap.
+  // Any but warm and boot.
   Setting setting = Setting::lazy;
+  // For a WorkingSetRecorder with Recorder::userfaultfd: every first touch of a page goes through a
+  // handler that notes it. With the setting lazy only; slow.
+  bool record_accesses = false;
   // Takes the place of the root image that the snapshot names; empty: that one. Must be the same
   // bytes.
   std::filesystem::path root_image{};

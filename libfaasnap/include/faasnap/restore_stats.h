@@ -23,6 +23,8 @@ struct PrefetchStats {
   std::uint64_t reads = 0;
   std::uint64_t pages = 0;
   Bytes bytes;
+  // Pages that were installed as zeros without a read.
+  std::uint64_t zero_pages = 0;
   // From the first request to the last completion; zero while it is under way.
   Nanoseconds duration{0};
   bool finished = false;
@@ -30,6 +32,9 @@ struct PrefetchStats {
 
 // Where the time of one restore went.
 struct RestoreStats {
+  // Whether the VM was prepared before it was asked for (VM::prepare): `total` and
+  // `first_instruction` then count from PreparedVM::start, and create, map and state lie before it.
+  bool prepared = false;
   // The memory file read into the page cache, for the setting that asks for it: preparation, and
   // not part of `total`.
   Nanoseconds preload{0};
@@ -39,6 +44,8 @@ struct RestoreStats {
   Nanoseconds map{0};
   // The saved state of devices and vCPUs checked and set.
   Nanoseconds state{0};
+  // Loading begun (with the setting reap: done), and the vCPUs let go.
+  Nanoseconds start{0};
   // From the call to the return, without `preload`.
   Nanoseconds total{0};
   // From the call to the first entry into the guest, without `preload`; zero until then.

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,11 +42,28 @@ struct SnapshotInfo {
   std::map<std::string, std::string> labels{};
   // Pages of the image that are not all zero.
   std::uint64_t nonzero_pages = 0;
-  // Of the loading set; all zero when there is none.
+  // Pages recorded by mincore and by userfaultfd; zero when there is no such recording.
   std::uint64_t working_set_pages = 0;
+  std::uint64_t touched_pages = 0;
+  // Of the loading set; all zero when there is none.
   std::uint64_t loading_set_regions = 0;
   std::uint64_t loading_set_pages = 0;
   LoadingSetThresholds thresholds{};
+  // Pages that the stream set installs: with data, and as zeros.
+  std::uint64_t stream_set_pages = 0;
+  std::uint64_t stream_set_zero_pages = 0;
+};
+
+// What is kept with a snapshot beyond its image, and the files made from it.
+struct SnapshotOptions {
+  // May be null. From a recording by mincore comes the loading set, from one by userfaultfd the
+  // REAP set and the stream set; a setting whose file was made from neither is refused at restore.
+  // Must be of a guest with as much memory.
+  const WorkingSet* working_set = nullptr;
+  LoadingSetThresholds thresholds{};
+  // Free-form labels for the manifest, for example {"function", "json"}. Keys are of [a-z0-9_.-],
+  // values have no line breaks.
+  std::map<std::string, std::string> labels{};
 };
 
 // Called now and then by long operations; returning false makes them stop with
@@ -60,6 +79,17 @@ class FAASNAP_EXPORT Snapshot {
   // defect is ErrorKind::corrupt or ErrorKind::version and names file, section and what was
   // expected.
   static Snapshot open(const std::filesystem::path& directory);
+  // Writes a snapshot of `memory` alone as the new directory `path`, whole or not at all: an image
+  // with no machine, which RestoredMemory restores and VM refuses. `memory` is page-aligned and
+  // must not change meanwhile.
+  static Snapshot create(const std::filesystem::path& path, std::span<const std::byte> memory,
+                         const SnapshotOptions& options = {});
+  // Writes this snapshot anew as the directory `path`, with `options.working_set` beside or in the
+  // place of what this one has from the same recorder, and with labels added. The image is the same
+  // and keeps its id; its file is shared by a hard link where the file system allows, else copied.
+  // A userfaultfd recording must be of this very snapshot (ErrorKind::invalid_argument otherwise).
+  Snapshot derive(const std::filesystem::path& path, const SnapshotOptions& options) const;
+
   // Removes the directory, which must hold a snapshot and nothing else.
   static void remove(const std::filesystem::path& directory);
 
@@ -73,8 +103,8 @@ class FAASNAP_EXPORT Snapshot {
   // there is none; ErrorKind::invalid_argument for warm and boot.
   RestorePlan plan(Setting setting) const;
 
-  // The recorded working set; nothing when none was kept.
-  std::optional<WorkingSet> working_set() const;
+  // What was recorded in that way; nothing when none was kept.
+  std::optional<WorkingSet> working_set(Recorder recorder = Recorder::mincore) const;
 
   // Asks the kernel to drop the snapshot's files from the page cache, and returns how many of their
   // pages are still there (mincore): 0 proves a cold start.

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,8 +18,9 @@
 namespace faasnap {
 
 class PagePrefetcher;
+class PreparedVM;
 class Snapshot;
-class WorkingSet;
+struct SnapshotOptions;
 
 // What a VM is doing.
 enum class VmState {
@@ -30,7 +30,8 @@ enum class VmState {
   reset,           // the guest asked for a reset
   panicked,        // the guest's kernel panicked
   triple_fault,    // a vCPU shut down
-  internal_error,  // KVM could not run a vCPU on, or a device failed; VM::failure() says why
+  internal_error,  // KVM could not run a vCPU on, a device failed, or guest memory could not be
+                   // loaded; VM::failure() says why
   stopped,         // VM::stop
 };
 
@@ -40,17 +41,6 @@ FAASNAP_EXPORT const char* to_string(VmState state) noexcept;
 constexpr bool is_final(VmState state) noexcept {
   return state != VmState::running && state != VmState::paused;
 }
-
-// What VM::snapshot adds to the state of the machine.
-struct SnapshotOptions {
-  // Kept with the snapshot, together with the loading set made from it; may be null. It must have
-  // been recorded while this VM ran.
-  const WorkingSet* working_set = nullptr;
-  LoadingSetThresholds thresholds{};
-  // Free-form labels for the manifest, for example {"function", "json"}. Keys are of [a-z0-9_.-],
-  // values have no line breaks.
-  std::map<std::string, std::string> labels{};
-};
 
 // One KVM virtual machine: in process, with a thread per vCPU and one for its devices. Any number
 // of them can live in a process.
@@ -68,6 +58,11 @@ class FAASNAP_EXPORT VM {
   // runs. The snapshot may be restored as often and as concurrently as wanted; the VM keeps what it
   // needs of it.
   static VM restore(const Snapshot& snapshot, const RestoreOptions& options = {});
+
+  // Does everything of a restore that can be done before there is a request: KVM objects, devices,
+  // their saved state, mappings, fault handler and prefetcher are made. The result holds next to
+  // nothing of the guest's data in memory.
+  static PreparedVM prepare(const Snapshot& snapshot, const RestoreOptions& options = {});
 
   VM(VM&& other) noexcept;
   VM& operator=(VM&& other) noexcept;
@@ -96,7 +91,9 @@ class FAASNAP_EXPORT VM {
 
   // Writes a snapshot of this VM as the new directory `path`, whole or not at all. A running VM is
   // paused meanwhile, and goes on afterwards.
-  Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options = {});
+  // A working set in `options` must have been recorded while this VM ran.
+  Snapshot snapshot(const std::filesystem::path& path);
+  Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options);
 
   VmCounters counters() const;
   // Zeros for a booted VM.
@@ -107,9 +104,29 @@ class FAASNAP_EXPORT VM {
   class Impl;
 
  private:
+  friend class PreparedVM;
   friend class WorkingSetRecorder;
   explicit VM(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
+};
+
+// A VM that is restored as far as it can be without running. Owns all of it, as a VM does.
+class FAASNAP_EXPORT PreparedVM {
+ public:
+  PreparedVM(PreparedVM&& other) noexcept;
+  PreparedVM& operator=(PreparedVM&& other) noexcept;
+  ~PreparedVM();
+
+  // The request is here: begins to load and, if RestoreOptions::start says so, lets the guest go.
+  // Call once; what is left may only be destroyed.
+  VM start();
+  // What it holds of the host's memory while it waits: guest memory and buffers.
+  Bytes memory() const;
+
+ private:
+  friend class VM;
+  explicit PreparedVM(std::unique_ptr<VM::Impl> impl) noexcept;
+  std::unique_ptr<VM::Impl> impl_;
 };
 
 }  // namespace faasnap

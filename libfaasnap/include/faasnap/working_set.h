@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,27 @@ namespace faasnap {
 class Snapshot;
 class VM;
 
+// How a working set was recorded.
+enum class Recorder {
+  mincore,      // pages of the memory file that came into the page cache (FaaSnap, section 4.4)
+  userfaultfd,  // first touches of guest memory, each noted by a fault handler
+};
+
+FAASNAP_EXPORT const char* to_string(Recorder recorder) noexcept;
+
+// The first touch of one page.
+struct PageAccess {
+  PageIndex page;
+  // Since the guest was let go.
+  Nanoseconds time{0};
+  // Whether the touch was a write.
+  bool write = false;
+  // Whether the page was all zero then.
+  bool zero = false;
+
+  constexpr auto operator<=>(const PageAccess&) const = default;
+};
+
 // The pages that one invocation used, in the groups in which they were first seen (FaaSnap, section
 // 4.3: working set groups). Plain data; a page is in one group only.
 class FAASNAP_EXPORT WorkingSet {
@@ -22,13 +44,30 @@ class FAASNAP_EXPORT WorkingSet {
   using Group = std::vector<PageRange>;
 
   WorkingSet() = default;
-  // `snapshot_id`: SnapshotInfo::id of the image that was restored for the recording. `memory`: its
-  // size. Throws ErrorKind::invalid_argument for a range beyond memory or a page in two groups.
+  // Of Recorder::mincore. `snapshot_id`: SnapshotInfo::id of the image that was restored for the
+  // recording. `memory`: its size. Throws ErrorKind::invalid_argument for a range beyond memory or
+  // a page in two groups.
   WorkingSet(std::string snapshot_id, Bytes memory, std::vector<Group> groups);
+  // Of Recorder::userfaultfd: `accesses` in the order in which they happened, which makes a group
+  // of every `group_pages` of them. Throws ErrorKind::invalid_argument for a page beyond memory or
+  // touched twice, and for times that go backwards.
+  WorkingSet(std::string snapshot_id, Bytes memory, std::vector<PageAccess> accesses,
+             std::uint64_t group_pages = 1024);
 
+  // The pages of any of `recordings`, which must be of one snapshot (ErrorKind::invalid_argument
+  // otherwise), each in the earliest group that it is in. Has accesses if all of them do: a page's
+  // is then the earliest of its touches, a write if any was one.
+  static WorkingSet merge(std::span<const WorkingSet> recordings);
+  // How well two recordings agree: pages in both over pages in either, 1 for two empty ones
+  // (Jaccard index). ErrorKind::invalid_argument when they are of different snapshots.
+  static double similarity(const WorkingSet& a, const WorkingSet& b);
+
+  Recorder recorder() const noexcept { return recorder_; }
   const std::string& snapshot_id() const noexcept { return snapshot_id_; }
   Bytes memory() const noexcept { return memory_; }
   const std::vector<Group>& groups() const noexcept { return groups_; }
+  // Empty for Recorder::mincore.
+  const std::vector<PageAccess>& accesses() const noexcept { return accesses_; }
   std::uint64_t pages() const noexcept;
 
   // The file format is in docs/snapshot-format.md.
@@ -37,22 +76,35 @@ class FAASNAP_EXPORT WorkingSet {
   void save(const std::filesystem::path& file) const;
 
  private:
+  Recorder recorder_ = Recorder::mincore;
   std::string snapshot_id_;
   Bytes memory_;
   std::vector<Group> groups_;
+  std::vector<PageAccess> accesses_;
 };
 
-// Watches which pages of a snapshot's memory file come into the page cache while a VM restored from
-// it (setting lazy) runs: host page recording, FaaSnap section 4.4. The kernel's read-ahead is thus
-// part of what is recorded. Needs a file system whose pages can be dropped from the page cache;
-// drop them before the restore.
+struct RecorderOptions {
+  Recorder recorder = Recorder::mincore;
+  // A new group starts whenever the VM's resident size has grown by this many pages.
+  std::uint64_t group_pages = 1024;
+};
+
+// Records the working set of a VM that was restored with the setting lazy.
 //
-// Owns a thread from construction to finish() or destruction. Other users of the same snapshot at
-// the same time are recorded too.
+// Recorder::mincore watches which pages of the snapshot's memory file come into the page cache
+// while the VM runs: host page recording, FaaSnap section 4.4. The kernel's read-ahead is thus part
+// of what is recorded, and so are other users of the same snapshot at the same time. Needs a file
+// system whose pages can be dropped from the page cache; drop them before the restore.
+//
+// Recorder::userfaultfd takes what the VM's own fault handler notes: the VM must have been restored
+// with RestoreOptions::record_accesses (ErrorKind::invalid_argument otherwise).
+//
+// Owns a thread from construction to finish() or destruction; the VM must outlive it.
 class FAASNAP_EXPORT WorkingSetRecorder {
  public:
-  // A new group starts whenever the VM's resident size has grown by `group_pages`.
-  explicit WorkingSetRecorder(const Snapshot& snapshot, VM& vm, std::uint64_t group_pages = 1024);
+  // Throws ErrorKind::invalid_argument for a VM that was not restored from `snapshot`.
+  explicit WorkingSetRecorder(const Snapshot& snapshot, VM& vm,
+                              const RecorderOptions& options = {});
   ~WorkingSetRecorder();
   WorkingSetRecorder(const WorkingSetRecorder&) = delete;
   WorkingSetRecorder& operator=(const WorkingSetRecorder&) = delete;

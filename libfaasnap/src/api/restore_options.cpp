@@ -5,8 +5,9 @@
 namespace faasnap {
 namespace {
 
-constexpr std::array kSettings = {Setting::warm, Setting::boot, Setting::lazy, Setting::cached,
-                                  Setting::faasnap};
+constexpr std::array kSettings = {Setting::warm,    Setting::boot,       Setting::lazy,
+                                  Setting::cached,  Setting::concurrent, Setting::per_region,
+                                  Setting::faasnap, Setting::reap,       Setting::stream};
 
 }  // namespace
 
@@ -20,8 +21,16 @@ const char* to_string(Setting setting) noexcept {
       return "lazy";
     case Setting::cached:
       return "cached";
+    case Setting::concurrent:
+      return "concurrent";
+    case Setting::per_region:
+      return "per-region";
     case Setting::faasnap:
       return "faasnap";
+    case Setting::reap:
+      return "reap";
+    case Setting::stream:
+      return "stream";
   }
   return "unknown";
 }
@@ -43,6 +52,10 @@ const char* to_string(Backing backing) noexcept {
       return "memory_file";
     case Backing::loading_set:
       return "loading_set";
+    case Backing::reap_set:
+      return "reap_set";
+    case Backing::stream_set:
+      return "stream_set";
   }
   return "unknown";
 }
@@ -51,6 +64,18 @@ const char* to_string(FaultHandler handler) noexcept {
   switch (handler) {
     case FaultHandler::kernel:
       return "kernel";
+    case FaultHandler::userfaultfd:
+      return "userfaultfd";
+  }
+  return "unknown";
+}
+
+const char* to_string(Delivery delivery) noexcept {
+  switch (delivery) {
+    case Delivery::page_cache:
+      return "page_cache";
+    case Delivery::install:
+      return "install";
   }
   return "unknown";
 }

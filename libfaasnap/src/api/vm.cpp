@@ -35,6 +35,8 @@ void VM::listen(std::uint32_t port, std::function<void(GuestStream)> accept) {
 
 void VM::write_console(std::string_view text) { impl_->machine().type(text); }
 
+Snapshot VM::snapshot(const std::filesystem::path& path) { return snapshot(path, {}); }
+
 Snapshot VM::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {
   return impl_->snapshot(path, options);
 }

@@ -22,12 +22,12 @@ class WorkingSetRecorder::Impl {
 };
 
 WorkingSetRecorder::WorkingSetRecorder(const Snapshot& snapshot, VM& vm,
-                                       std::uint64_t group_pages) {
+                                       const RecorderOptions& options) {
   if (is_final(vm.state())) {
     base::fail(ErrorKind::guest, "record working set", snapshot.directory(),
                "the VM has ended already");
   }
-  impl_ = std::make_unique<Impl>(snapshot, group_pages);
+  impl_ = std::make_unique<Impl>(snapshot, options.group_pages);
 }
 
 WorkingSetRecorder::~WorkingSetRecorder() = default;

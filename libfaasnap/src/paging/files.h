@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include <faasnap/restore_options.h>
+
 #include "base/fd.h"
 
 namespace faasnap::paging {
@@ -13,11 +15,15 @@ struct FileRef {
   std::filesystem::path path;
 };
 
-// The files that a plan's backings stand for. `loading_set` may be left empty for plans that do not
-// use it.
+// The files that a plan's backings stand for. Those that a plan does not use may be left empty.
 struct Files {
-  FileRef memory;
-  FileRef loading_set;
+  FileRef memory{};
+  FileRef loading_set{};
+  FileRef reap_set{};
+  FileRef stream_set{};
+
+  // Null for Backing::anonymous.
+  const FileRef* of(Backing backing) const noexcept;
 };
 
 }  // namespace faasnap::paging

@@ -10,18 +10,6 @@
 namespace faasnap::paging {
 namespace {
 
-const FileRef* file_of(Backing backing, const Files& files) {
-  switch (backing) {
-    case Backing::anonymous:
-      return nullptr;
-    case Backing::memory_file:
-      return &files.memory;
-    case Backing::loading_set:
-      return &files.loading_set;
-  }
-  return nullptr;
-}
-
 void check(const PlannedMapping& mapping, Bytes memory, const Files& files) {
   const std::uint64_t pages = memory.pages();
   const PageRange guest = mapping.guest;
@@ -30,7 +18,7 @@ void check(const PlannedMapping& mapping, Bytes memory, const Files& files) {
                fmt::format("{} pages from page {} do not fit a guest of {} pages", guest.count,
                            guest.first.value, pages));
   }
-  const FileRef* file = file_of(mapping.backing, files);
+  const FileRef* file = files.of(mapping.backing);
   if (file != nullptr && (file->fd == nullptr || !*file->fd)) {
     base::fail(ErrorKind::invalid_argument, "map guest memory", file->path,
                "the plan uses a file that is not there");
@@ -39,7 +27,7 @@ void check(const PlannedMapping& mapping, Bytes memory, const Files& files) {
 
 void map_over(const memory::GuestMemory& memory, const PlannedMapping& mapping,
               const Files& files) {
-  const FileRef* file = file_of(mapping.backing, files);
+  const FileRef* file = files.of(mapping.backing);
   std::byte* target = memory.host().data() + mapping.guest.first.offset().value;
   const int flags = MAP_FIXED | MAP_PRIVATE | MAP_NORESERVE | (file == nullptr ? MAP_ANONYMOUS : 0);
   const void* mapped =
@@ -72,7 +60,7 @@ std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory,
   for (const PlannedMapping& mapping : plan.mappings) {
     check(mapping, memory.size(), files);
   }
-  const bool random = plan.setting == Setting::faasnap;
+  const bool random = plan.single_page_faults;
   std::uint64_t made = 0;
   PageRange unhinted{};  // memory-file mappings made since the last hint; empty: none
   const auto flush_hint = [&] {

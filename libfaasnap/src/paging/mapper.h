@@ -13,9 +13,8 @@ namespace faasnap::paging {
 // untouched. Private mappings: the guest's writes never reach the files. Returns how many mappings
 // were made; the anonymous base that guest memory starts as is not one of them.
 //
-// With the setting faasnap the memory-file mappings are marked MADV_RANDOM: a fault outside the
-// loading set reads its page and not the device's read-ahead window, which may be megabytes. With
-// lazy and cached the kernel's read-ahead stays as the host has set it.
+// With `single_page_faults` the memory-file mappings are marked MADV_RANDOM; otherwise the kernel's
+// read-ahead stays as the host has set it.
 //
 // Throws when a mapping or a hint fails, or ErrorKind::invalid_argument for a plan that does not
 // fit `memory` or names a file that `files` lacks; `memory` is then in parts mapped and must be

@@ -108,6 +108,7 @@ RestorePlan plan_faasnap(const PlanInputs& inputs) {
   check_ranges(loading, inputs.memory, "the loading set");
   RestorePlan plan;
   plan.setting = Setting::faasnap;
+  plan.single_page_faults = true;
   plan.mappings.push_back({whole(inputs.memory), Backing::anonymous, {}});
   map_memory_file(plan, inputs.nonzero, loading);
   map_loading_set(plan, inputs.loading_set);
@@ -130,8 +131,7 @@ RestorePlan plan_restore(Setting setting, const PlanInputs& inputs) {
       return plan_memory_file(setting, inputs);
     case Setting::faasnap:
       return plan_faasnap(inputs);
-    case Setting::warm:
-    case Setting::boot:
+    default:
       break;
   }
   reject("the settings warm and boot restore nothing");

@@ -89,7 +89,7 @@ bool PrefetchEngine::cancelled() const {
 }
 
 const FileRef& PrefetchEngine::file_of(const ReadPiece& piece) const {
-  return piece.file == Backing::memory_file ? files_.memory : files_.loading_set;
+  return *files_.of(piece.file);
 }
 
 void PrefetchEngine::run() noexcept {

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <faasnap/restore_options.h>
+#include <faasnap/restore_stats.h>
+#include <faasnap/working_set.h>
+
+#include "memory/guest_memory.h"
+#include "paging/files.h"
+
+namespace faasnap::paging {
+
+// Whom a pager tells what. Each may be empty.
+struct PagerCallbacks {
+  // Loading or fault handling has failed for good, and why. Called once, on a thread of the pager,
+  // before any access that waits is let go: the callee must see to it that no vCPU runs on.
+  std::function<void(const std::string& reason)> failed;
+  // These pages have just come into the page tables of guest memory; on the loading threads.
+  std::function<void(PageRange pages)> present;
+};
+
+// Makes guest memory what a plan says it is: maps the files, registers the fault handler, loads
+// what is to be loaded. The one entry to this floor for whoever restores.
+//
+// Made, it has done everything but load: it holds no guest data. Guest memory and files must
+// outlive it; memory that is registered with a fault handler must not be touched by the threads
+// that handle its faults. Every member function but start is safe from any thread; the destructor
+// cancels what is under way.
+class Pager {
+ public:
+  // `memory` is as its constructor left it. Throws as `apply` does, and ErrorKind::unsupported or
+  // ErrorKind::permission where userfaultfd or io_uring cannot be had.
+  Pager(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
+        PagerCallbacks callbacks = {});
+  ~Pager();
+  Pager(const Pager&) = delete;
+  Pager& operator=(const Pager&) = delete;
+
+  // Begins to load; with `load_before_start`, returns when all is loaded, and throws what kept it
+  // from that. Call once.
+  void start();
+  // Waits until loading has ended; throws the first error of loading or fault handling.
+  void wait() const;
+  bool failed() const noexcept;
+
+  PrefetchStats prefetch_stats() const;
+  // Faults that the handler has answered.
+  std::uint64_t faults() const noexcept;
+  // Mappings made over guest memory.
+  std::uint64_t mappings() const noexcept;
+  // Buffers of its own.
+  Bytes buffers() const noexcept;
+  // What was noted since `start`; for plans with `record_accesses`.
+  std::vector<PageAccess> accesses() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace faasnap::paging
