@@ -48,11 +48,12 @@ class FAASNAP_EXPORT WorkingSet {
   // recording. `memory`: its size. Throws ErrorKind::invalid_argument for a range beyond memory or
   // a page in two groups.
   WorkingSet(std::string snapshot_id, Bytes memory, std::vector<Group> groups);
-  // Of Recorder::userfaultfd: `accesses` in the order in which they happened, which makes a group
-  // of every `group_pages` of them. Throws ErrorKind::invalid_argument for a page beyond memory or
+  // Of Recorder::userfaultfd: `accesses` in the order in which they happened, which makes a group of
+  // every `group_pages` of them. Throws ErrorKind::invalid_argument for a page beyond memory or
   // touched twice, and for times that go backwards.
-  WorkingSet(std::string snapshot_id, Bytes memory, std::vector<PageAccess> accesses,
-             std::uint64_t group_pages = 1024);
+  static WorkingSet from_accesses(std::string snapshot_id, Bytes memory,
+                                  std::vector<PageAccess> accesses,
+                                  std::uint64_t group_pages = 1024);
 
   // The pages of any of `recordings`, which must be of one snapshot (ErrorKind::invalid_argument
   // otherwise), each in the earliest group that it is in. Has accesses if all of them do: a page's
