@@ -50,12 +50,10 @@ Machine::Machine(const MachineShape& shape, base::UniqueFd root_disk,
       system_(kvm::System::open()),
       memory_(shape.memory),
       vm_(system_),
-      loop_([this](std::exception_ptr failure) {
-        handle_end(VmState::internal_error, describe(std::move(failure)));
-      }),
+      loop_([this](std::exception_ptr failure) { fail(describe(std::move(failure))); }),
       serial_(attachments.console),
-      power_([this](VmState state) { handle_end(state, {}); }),
-      keyboard_([this](VmState state) { handle_end(state, {}); }),
+      power_([this](VmState state) { end(state, {}); }),
+      keyboard_([this](VmState state) { end(state, {}); }),
       generation_(memory_, boot::kVmGenId) {
   vm_.map_memory(memory_);
   for (unsigned id = 0; id < shape_.vcpus; ++id) {
@@ -65,14 +63,7 @@ Machine::Machine(const MachineShape& shape, base::UniqueFd root_disk,
   wire_devices(std::move(root_disk), root_path, attachments);
 }
 
-Machine::~Machine() {
-  stop();
-  for (const auto& vcpu : vcpus_) {
-    vcpu->stop();
-  }
-  // From here on the devices are this thread's.
-  loop_.stop();
-}
+Machine::~Machine() { shut_down(); }
 
 void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path& root_path,
                            const VmAttachments& attachments) {
@@ -97,52 +88,6 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
   }
 }
 
-void Machine::resume() {
-  const std::lock_guard lock(lifecycle_);
-  require_live("resume virtual machine");
-  {
-    const std::lock_guard state_lock(state_mutex_);
-    if (state_ == VmState::running) {
-      return;
-    }
-    state_ = VmState::running;
-  }
-  resume_devices();
-  for (const auto& vcpu : vcpus_) {
-    vcpu->vcpu().notify_guest_paused();
-    vcpu->resume();
-  }
-  // A vCPU may have met its end while its siblings were still being started.
-  if (is_final(state())) {
-    for (const auto& vcpu : vcpus_) {
-      vcpu->request_pause();
-    }
-  }
-}
-
-void Machine::pause() {
-  const std::lock_guard lock(lifecycle_);
-  require_live("pause virtual machine");
-  for (const auto& vcpu : vcpus_) {
-    vcpu->request_pause();
-  }
-  for (const auto& vcpu : vcpus_) {
-    vcpu->wait_parked();
-  }
-  drain_devices();
-  require_live("pause virtual machine");
-  const std::lock_guard state_lock(state_mutex_);
-  state_ = VmState::paused;
-}
-
-void Machine::stop() {
-  handle_end(VmState::stopped, {});
-  const std::lock_guard lock(lifecycle_);
-  for (const auto& vcpu : vcpus_) {
-    vcpu->wait_parked();
-  }
-}
-
 void Machine::for_each_transport(const std::function<void(virtio::MmioTransport&)>& action) {
   loop_.run([&] {
     for (const auto& slot : {socket_.get(), disk_.get()}) {
@@ -161,36 +106,6 @@ void Machine::resume_devices() {
   for_each_transport([](virtio::MmioTransport& transport) { transport.resume(); });
 }
 
-void Machine::require_live(const char* operation) const {
-  const std::lock_guard lock(state_mutex_);
-  if (is_final(state_)) {
-    base::fail(ErrorKind::guest, operation, {},
-               fmt::format("the guest has ended: {}{}{}", to_string(state_),
-                           failure_.empty() ? "" : ": ", failure_));
-  }
-}
-
-VmState Machine::state() const {
-  const std::lock_guard lock(state_mutex_);
-  return state_;
-}
-
-std::string Machine::failure() const {
-  const std::lock_guard lock(state_mutex_);
-  return failure_;
-}
-
-std::optional<VmState> Machine::wait(Nanoseconds timeout) {
-  std::unique_lock lock(state_mutex_);
-  const auto ended = [&] { return is_final(state_); };
-  if (timeout == Nanoseconds(0)) {
-    ended_.wait(lock, ended);
-  } else if (!ended_.wait_for(lock, timeout, ended)) {
-    return std::nullopt;
-  }
-  return state_;
-}
-
 base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
   require_live("connect to guest");
   auto [ours, theirs] = base::make_stream_pair();
@@ -199,7 +114,9 @@ base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
   loop_.run([&, stream = &theirs] {
     vsock_->connect(port, std::move(*stream), [answer](bool ok) { answer->set_value(ok); });
   });
-  if (accepted.wait_for(timeout) != std::future_status::ready) {
+  const bool answered = accepted.wait_for(timeout) == std::future_status::ready;
+  require_live("connect to guest");
+  if (!answered) {
     // Closing our end makes the device give the attempt up.
     base::fail(ErrorKind::timeout, "connect to guest", {},
                fmt::format("vsock port {} did not answer in time", port));
@@ -213,27 +130,6 @@ base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
 
 void Machine::listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept) {
   loop_.run([&] { vsock_->listen(port, std::move(accept)); });
-}
-
-std::vector<pid_t> Machine::vcpu_thread_ids() const {
-  std::vector<pid_t> ids;
-  for (const auto& vcpu : vcpus_) {
-    if (const pid_t id = vcpu->thread_id(); id != 0) {
-      ids.push_back(id);
-    }
-  }
-  return ids;
-}
-
-Nanoseconds Machine::first_entry() const noexcept {
-  Nanoseconds first{0};
-  for (const auto& vcpu : vcpus_) {
-    const Nanoseconds entry = vcpu->first_entry();
-    if (entry != Nanoseconds(0) && (first == Nanoseconds(0) || entry < first)) {
-      first = entry;
-    }
-  }
-  return first;
 }
 
 void Machine::handle_io(const kvm::IoExit& exit) {
@@ -256,27 +152,6 @@ void Machine::handle_mmio(const kvm::MmioExit& exit) {
   }
 }
 
-void Machine::handle_end(VmState state, std::string reason) {
-  {
-    const std::lock_guard lock(state_mutex_);
-    if (is_final(state_)) {
-      return;
-    }
-    state_ = state;
-    failure_ = std::move(reason);
-  }
-  for (const auto& vcpu : vcpus_) {
-    vcpu->request_pause();
-  }
-  // The host's ends of the guest's streams must see that nobody is left to answer.
-  loop_.post([this] {
-    for (VirtioSlot* slot : {socket_.get(), disk_.get()}) {
-      if (slot != nullptr) {
-        slot->reset();
-      }
-    }
-  });
-  ended_.notify_all();
-}
+void Machine::handle_end(VmState state, std::string reason) { end(state, std::move(reason)); }
 
 }  // namespace faasnap::machine

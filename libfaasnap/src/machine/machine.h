@@ -75,6 +75,12 @@ class Machine : private ExitHandler {
   void pause();
   // Ends the guest; idempotent.
   void stop();
+  // Ends the guest because the host cannot go on with it: VmState::internal_error, for `reason`.
+  // Once this returns no vCPU enters the guest again; those inside are on their way out. From any
+  // thread, those of the machine included; waits for nothing.
+  void fail(const std::string& reason);
+  // Ends the guest and the machine's threads: nothing of it touches guest memory afterwards.
+  void shut_down();
 
   VmState state() const;
   std::string failure() const;
@@ -95,7 +101,11 @@ class Machine : private ExitHandler {
   void for_each_transport(const std::function<void(virtio::MmioTransport&)>& action);
   void drain_devices();
   void resume_devices();
+  void end(VmState state, std::string reason);
   void require_live(const char* operation) const;
+  void require_live_locked(const char* operation) const;
+  // Returns the state before; throws when that is final.
+  VmState enter_state(VmState next, const char* operation);
 
   void handle_io(const kvm::IoExit& exit) override;
   void handle_mmio(const kvm::MmioExit& exit) override;

@@ -59,7 +59,11 @@ VcpuThread::~VcpuThread() { stop(); }
 
 void VcpuThread::command(Command next) noexcept {
   const std::lock_guard lock(mutex_);
-  if (command_ == Command::end) {
+  command_locked(next);
+}
+
+void VcpuThread::command_locked(Command next) noexcept {
+  if (command_ == Command::end || (halted_ && next == Command::run)) {
     return;
   }
   command_ = next;
@@ -75,6 +79,12 @@ void VcpuThread::command(Command next) noexcept {
 void VcpuThread::resume() { command(Command::run); }
 
 void VcpuThread::request_pause() noexcept { command(Command::park); }
+
+void VcpuThread::halt() noexcept {
+  const std::lock_guard lock(mutex_);
+  halted_ = true;
+  command_locked(Command::park);
+}
 
 void VcpuThread::wait_parked() {
   std::unique_lock lock(mutex_);

@@ -34,9 +34,12 @@ class VcpuThread {
   VcpuThread(const VcpuThread&) = delete;
   VcpuThread& operator=(const VcpuThread&) = delete;
 
+  // No effect once halted.
   void resume();
   // Makes the vCPU leave the guest; safe from any thread, vCPU threads included.
   void request_pause() noexcept;
+  // The same, for good: once this returns the vCPU enters the guest no more.
+  void halt() noexcept;
   // Returns once the thread is parked and no exit is half-handled. Not from a vCPU thread.
   void wait_parked();
   // Ends the thread. Not from a vCPU thread.
@@ -55,6 +58,7 @@ class VcpuThread {
   void run_guest();
   bool handle(const kvm::Exit& exit);
   void command(Command next) noexcept;
+  void command_locked(Command next) noexcept;
 
   kvm::VcpuFd vcpu_;
   ExitHandler& handler_;
@@ -62,6 +66,7 @@ class VcpuThread {
   std::condition_variable changed_;
   std::atomic<Command> command_ = Command::park;
   bool parked_ = false;
+  bool halted_ = false;
   std::atomic<pid_t> thread_id_ = 0;
   std::atomic<Nanoseconds::rep> first_entry_ = 0;
   std::thread thread_;
