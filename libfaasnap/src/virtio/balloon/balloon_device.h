@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <faasnap/units.h>
+
+#include "base/event_loop.h"
+#include "base/fd.h"
+#include "memory/guest_memory.h"
+#include "virtio/device.h"
+
+namespace faasnap::virtio {
+
+// Takes memory that the guest does without.
+class PageReleaser {
+ public:
+  virtual ~PageReleaser() = default;
+  // The guest has given up the content of `pages`, which lie in guest memory. It may use them again
+  // at any time after the call, and then expects nothing of what they hold. On the loop's thread.
+  virtual void release(PageRange pages) noexcept = 0;
+};
+
+// A memory balloon (virtio 1.2, section 5.5) that is there for free page reporting
+// (VIRTIO_BALLOON_F_REPORTING): the guest's kernel hands in free pages, range by range, and takes
+// each range back as soon as it is acknowledged. The balloon proper is never asked to grow; a
+// driver that inflates it all the same loses the content of the pages that it hands in.
+//
+// Everything is for the thread of `loop`, the constructor excepted. Loop, memory and releaser must
+// outlive the device.
+class BalloonDevice final : public Device {
+ public:
+  BalloonDevice(base::EventLoop& loop, const memory::GuestMemory& memory, PageReleaser& releaser);
+  // On the loop's thread, or after it has stopped.
+  ~BalloonDevice() override;
+
+  std::string_view name() const noexcept override { return "virtio-balloon"; }
+  std::uint32_t type() const noexcept override { return 5; }
+  std::uint64_t features() const noexcept override;
+  std::span<const std::uint16_t> queue_sizes() const noexcept override;
+  std::span<const std::byte> config() const noexcept override { return config_; }
+  void activate(std::span<Queue> queues, std::uint64_t features, Activation activation) override;
+  void notify(std::size_t index) override;
+  void drain() override;
+  void resume() override;
+  void reset() noexcept override;
+  void save(base::ByteWriter& state) const override;
+  void restore(base::ByteReader& state) override;
+
+ private:
+  void work();
+  // Takes one chain of queue `index`; false when there is none.
+  bool take(std::size_t index);
+  // Each adds what the chain names to pages_, and returns what is wrong with it; empty: nothing.
+  std::string read_page_numbers(const DescriptorChain& chain);
+  std::string read_report(const DescriptorChain& chain);
+  void release_pages();
+
+  base::EventLoop& loop_;
+  const memory::GuestMemory& memory_;
+  PageReleaser& releaser_;
+  std::array<std::byte, 8> config_{};
+  std::span<Queue> queues_;
+  bool reporting_ = false;
+  bool drained_ = false;
+  base::EventFd again_;  // signalled when a batch ended with work left
+
+  // Scratch.
+  DescriptorChain chain_;
+  std::vector<PageRange> pages_;
+};
+
+}  // namespace faasnap::virtio
