@@ -105,6 +105,10 @@ struct RestoreOptions {
   // Takes the place of the root image that the snapshot names; empty: that one. Must be the same
   // bytes.
   std::filesystem::path root_image{};
+  // Whether free memory that the guest reports (VmOptions::report_free_memory) goes back to the
+  // host and is holes in the next snapshot. Reports of a VM that serves requests are answered and
+  // otherwise ignored by default: a page that is given back costs a fault when it is used again.
+  bool release_free_memory = false;
   // False: the VM stays paused until VM::resume.
   bool start = true;
   VmAttachments attachments{};

@@ -16,6 +16,10 @@ struct VmCounters {
   // Guest memory that is resident, and the share of it that counts once between clones.
   Bytes resident;
   Bytes proportional;
+  // Memory that the guest has reported free, and that was given back to the host; counted again
+  // whenever the guest has used it and freed it.
+  Bytes reported;
+  Bytes released;
 };
 
 // What a PagePrefetcher has done up to now.

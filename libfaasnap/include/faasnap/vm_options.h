@@ -42,6 +42,10 @@ struct VmOptions {
   Bytes memory = 2_GiB;
   // The guest's vsock address; 3 or more.
   std::uint32_t guest_cid = 3;
+  // Whether the VM has a balloon device, through which the guest's kernel reports memory that it
+  // has free (virtio 1.2, section 5.5.6.7). That memory goes back to the host, and is holes in the
+  // next snapshot. A kernel without the driver leaves the device alone.
+  bool report_free_memory = true;
   VmAttachments attachments{};
 };
 

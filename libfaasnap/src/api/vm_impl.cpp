@@ -86,8 +86,10 @@ VM::Impl::Impl(const VmOptions& options) {
       machine::MachineShape{.vcpus = options.vcpus,
                             .memory = options.memory,
                             .guest_cid = options.guest_cid,
-                            .has_root_disk = !options.root_image.empty()},
+                            .has_root_disk = !options.root_image.empty(),
+                            .has_balloon = options.report_free_memory},
       open_root_image(options.root_image), options.root_image, options.attachments);
+  machine_->give_back_free_memory(true);
   machine_->load_kernel(options);
   machine_->resume();
 }
@@ -129,6 +131,7 @@ VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options)
   if (!plan.reads.empty()) {
     prefetcher_ = PagePrefetcher::Impl::make(snapshot, plan, machine_->memory().host().data());
   }
+  machine_->give_back_free_memory(options.release_free_memory);
   machine_->restore(source.sections(), state_file);
   timer.lap(stats_.state);
   if (options.start) {
@@ -149,11 +152,15 @@ void VM::Impl::identify_files() {
 }
 
 std::vector<PageRange> VM::Impl::possibly_nonzero_pages() const {
-  auto pages = format::touched_pages(machine_->memory().host());
-  if (source_) {
-    pages = format::union_of(pages, source_->impl().image_table().nonzero);
+  const auto touched = format::touched_pages(machine_->memory().host());
+  if (!source_) {
+    return touched;
   }
-  return pages;
+  // What the guest has given up and not touched since is nobody's: its place may show the file of
+  // the earlier snapshot, but a hole is as good.
+  const auto kept =
+      format::difference_of(source_->impl().image_table().nonzero, machine_->released_pages());
+  return format::union_of(touched, kept);
 }
 
 Snapshot VM::Impl::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {
@@ -186,6 +193,8 @@ VmCounters VM::Impl::counters() const {
   const auto usage = paging::read_memory_usage(machine_->memory().host());
   counters.resident = usage.resident;
   counters.proportional = usage.proportional;
+  counters.reported = machine_->reported_memory();
+  counters.released = machine_->released_memory();
   return counters;
 }
 

@@ -80,4 +80,27 @@ std::vector<PageRange> union_of(std::span<const PageRange> left, std::span<const
   return merged;
 }
 
+std::vector<PageRange> difference_of(std::span<const PageRange> from,
+                                     std::span<const PageRange> without) {
+  std::vector<PageRange> left;
+  auto hole = without.begin();
+  for (const PageRange& range : from) {
+    PageIndex next = range.first;
+    while (hole != without.end() && hole->end() <= next) {
+      ++hole;
+    }
+    // A hole may reach into the range after this one, too.
+    for (auto cut = hole; cut != without.end() && cut->first < range.end(); ++cut) {
+      if (cut->first > next) {
+        left.push_back({next, cut->first - next});
+      }
+      next = std::min(cut->end(), range.end());
+    }
+    if (next < range.end()) {
+      left.push_back({next, range.end() - next});
+    }
+  }
+  return left;
+}
+
 }  // namespace faasnap::format

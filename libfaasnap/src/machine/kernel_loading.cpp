@@ -33,8 +33,9 @@ kvm::BootRegisters to_kvm(const boot::InitialState& state) {
 
 void Machine::load_kernel(const VmOptions& options) {
   boot::AcpiConfig acpi{.vcpus = shape_.vcpus, .virtio = {}};
-  for (unsigned slot = 0; slot < (shape_.has_root_disk ? 2U : 1U); ++slot) {
-    acpi.virtio.push_back({.base = VirtioSlot::window(slot), .gsi = boot::kVirtioGsi + slot});
+  for (const VirtioSlot* slot : slots()) {
+    acpi.virtio.push_back(
+        {.base = VirtioSlot::window(slot->index()), .gsi = boot::kVirtioGsi + slot->index()});
   }
   const auto kernel = boot::load_kernel(memory_, options.kernel);
   const auto rsdp = boot::write_acpi_tables(memory_, acpi);

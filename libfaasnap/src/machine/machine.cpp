@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "boot/layout.h"
+#include "virtio/balloon/balloon_device.h"
 #include "virtio/block/block_device.h"
 
 namespace faasnap::machine {
@@ -16,6 +17,7 @@ constexpr unsigned kMaximumVcpus = 8;
 constexpr std::uint32_t kMinimumCid = 3;  // lower ones are the hypervisor's and the host's
 constexpr unsigned kSocketSlot = 0;
 constexpr unsigned kDiskSlot = 1;
+constexpr unsigned kBalloonSlot = 2;
 
 MachineShape checked(const MachineShape& shape) {
   const auto reject = [](const std::string& reason) {
@@ -54,7 +56,8 @@ Machine::Machine(const MachineShape& shape, base::UniqueFd root_disk,
       serial_(attachments.console),
       power_([this](VmState state) { end(state, {}); }),
       keyboard_([this](VmState state) { end(state, {}); }),
-      generation_(memory_, boot::kVmGenId) {
+      generation_(memory_, boot::kVmGenId),
+      free_memory_(memory_) {
   vm_.map_memory(memory_);
   for (unsigned id = 0; id < shape_.vcpus; ++id) {
     vcpus_.push_back(std::make_unique<VcpuThread>(kvm::VcpuFd(system_, vm_, id, shape_.vcpus), id,
@@ -86,14 +89,28 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
     disk_ = std::make_unique<VirtioSlot>(kDiskSlot, loop_, memory_, std::move(disk), vm_, log_);
     addresses_.add(VirtioSlot::window(kDiskSlot).value, boot::kVirtioMmioSize, *disk_);
   }
+  if (shape_.has_balloon) {
+    auto balloon = std::make_unique<virtio::BalloonDevice>(loop_, memory_, free_memory_);
+    balloon_ =
+        std::make_unique<VirtioSlot>(kBalloonSlot, loop_, memory_, std::move(balloon), vm_, log_);
+    addresses_.add(VirtioSlot::window(kBalloonSlot).value, boot::kVirtioMmioSize, *balloon_);
+  }
+}
+
+std::vector<VirtioSlot*> Machine::slots() const {
+  std::vector<VirtioSlot*> present;
+  for (const auto* slot : {&socket_, &disk_, &balloon_}) {
+    if (*slot) {
+      present.push_back(slot->get());
+    }
+  }
+  return present;
 }
 
 void Machine::for_each_transport(const std::function<void(virtio::MmioTransport&)>& action) {
   loop_.run([&] {
-    for (const auto& slot : {socket_.get(), disk_.get()}) {
-      if (slot != nullptr) {
-        action(slot->transport());
-      }
+    for (VirtioSlot* slot : slots()) {
+      action(slot->transport());
     }
   });
 }
@@ -130,6 +147,12 @@ base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
 
 void Machine::listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept) {
   loop_.run([&] { vsock_->listen(port, std::move(accept)); });
+}
+
+std::vector<PageRange> Machine::released_pages() {
+  std::vector<PageRange> pages;
+  loop_.run([&] { pages = free_memory_.released_pages(); });
+  return pages;
 }
 
 void Machine::handle_io(const kvm::IoExit& exit) {

@@ -21,6 +21,7 @@
 #include "kvm/system.h"
 #include "kvm/vm_fd.h"
 #include "machine/bus.h"
+#include "machine/free_memory.h"
 #include "machine/generation_id.h"
 #include "machine/power_control.h"
 #include "machine/serial.h"
@@ -38,6 +39,7 @@ struct MachineShape {
   Bytes memory;
   std::uint32_t guest_cid = 3;
   bool has_root_disk = false;
+  bool has_balloon = false;
 };
 
 // The shape that a state file, named `file` for messages, was saved with; its values are the file's
@@ -90,6 +92,15 @@ class Machine : private ExitHandler {
   void listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept);
   void type(std::string_view text) { serial_.type(text); }
 
+  // Whether free memory that the guest reports from now on is given back to the host.
+  void give_back_free_memory(bool given_back) noexcept { free_memory_.set_given_back(given_back); }
+  // What was given back, sorted and merged: the guest has lost its content, but may have used it
+  // again since.
+  std::vector<PageRange> released_pages();
+  // In all, reported by the guest and given back.
+  Bytes reported_memory() const noexcept { return free_memory_.reported(); }
+  Bytes released_memory() const noexcept { return free_memory_.released(); }
+
   // Of the vCPU threads that have begun.
   std::vector<pid_t> vcpu_thread_ids() const;
   // CLOCK_MONOTONIC when a vCPU first entered the guest; zero before.
@@ -98,6 +109,8 @@ class Machine : private ExitHandler {
  private:
   void wire_devices(base::UniqueFd root_disk, const std::filesystem::path& root_path,
                     const VmAttachments& attachments);
+  // Those that the shape has, in the order of their windows.
+  std::vector<VirtioSlot*> slots() const;
   void for_each_transport(const std::function<void(virtio::MmioTransport&)>& action);
   void drain_devices();
   void resume_devices();
@@ -123,6 +136,8 @@ class Machine : private ExitHandler {
   PowerControl power_;
   KeyboardReset keyboard_;
   GenerationId generation_;
+  FreeMemory free_memory_;
+  std::unique_ptr<VirtioSlot> balloon_;
   std::unique_ptr<VirtioSlot> disk_;
   std::unique_ptr<VirtioSlot> socket_;
   virtio::VsockDevice* vsock_ = nullptr;

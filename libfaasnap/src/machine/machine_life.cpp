@@ -68,10 +68,8 @@ void Machine::end(VmState state, std::string reason) {
   }
   // The host's ends of the guest's streams must see that nobody is left to answer.
   loop_.post([this] {
-    for (VirtioSlot* slot : {socket_.get(), disk_.get()}) {
-      if (slot != nullptr) {
-        slot->reset();
-      }
+    for (VirtioSlot* slot : slots()) {
+      slot->reset();
     }
   });
   ended_.notify_all();

@@ -9,16 +9,20 @@ namespace faasnap::machine {
 namespace {
 
 constexpr std::uint32_t kVersion = 1;
+// 2: with a flag for the balloon.
+constexpr std::uint32_t kShapeVersion = 2;
 constexpr const char* kShapeSection = "machine";
 constexpr const char* kKvmSection = "kvm";
 constexpr const char* kSerialSection = "serial";
 constexpr const char* kSocketSection = "virtio-vsock";
 constexpr const char* kDiskSection = "virtio-blk";
+constexpr const char* kBalloonSection = "virtio-balloon";
 
 std::string vcpu_section(std::size_t index) { return fmt::format("vcpu{}", index); }
 
-format::Section section(std::string name, std::vector<std::byte> bytes) {
-  return {.name = std::move(name), .version = kVersion, .bytes = std::move(bytes)};
+format::Section section(std::string name, std::vector<std::byte> bytes,
+                        std::uint32_t version = kVersion) {
+  return {.name = std::move(name), .version = version, .bytes = std::move(bytes)};
 }
 
 // The sections of one state file.
@@ -27,8 +31,8 @@ class SavedState {
   SavedState(std::span<const format::Section> sections, const std::filesystem::path& file)
       : sections_(sections), file_(file) {}
 
-  base::ByteReader reader(const std::string& name) const {
-    const auto& found = format::require_section(sections_, name, kVersion, file_);
+  base::ByteReader reader(const std::string& name, std::uint32_t version = kVersion) const {
+    const auto& found = format::require_section(sections_, name, version, file_);
     return {found.bytes, file_, name};
   }
 
@@ -41,12 +45,13 @@ class SavedState {
 
 MachineShape read_shape(std::span<const format::Section> sections,
                         const std::filesystem::path& file) {
-  auto reader = SavedState(sections, file).reader(kShapeSection);
+  auto reader = SavedState(sections, file).reader(kShapeSection, kShapeVersion);
   MachineShape shape;
   shape.vcpus = reader.get<std::uint32_t>();
   shape.memory = {reader.get<std::uint64_t>()};
   shape.guest_cid = reader.get<std::uint32_t>();
   shape.has_root_disk = reader.get<std::uint8_t>() != 0;
+  shape.has_balloon = reader.get<std::uint8_t>() != 0;
   reader.finish();
   return shape;
 }
@@ -57,9 +62,10 @@ std::vector<format::Section> Machine::save() {
   shape.put(shape_.memory.value);
   shape.put(shape_.guest_cid);
   shape.put(std::uint8_t{shape_.has_root_disk});
+  shape.put(std::uint8_t{shape_.has_balloon});
 
   std::vector<format::Section> sections;
-  sections.push_back(section(kShapeSection, shape.take()));
+  sections.push_back(section(kShapeSection, shape.take(), kShapeVersion));
   for (std::size_t i = 0; i < vcpus_.size(); ++i) {
     sections.push_back(section(vcpu_section(i), vcpus_[i]->vcpu().save()));
   }
@@ -69,6 +75,9 @@ std::vector<format::Section> Machine::save() {
     sections.push_back(section(kSocketSection, socket_->transport().save()));
     if (disk_) {
       sections.push_back(section(kDiskSection, disk_->transport().save()));
+    }
+    if (balloon_) {
+      sections.push_back(section(kBalloonSection, balloon_->transport().save()));
     }
   });
   return sections;
@@ -86,6 +95,9 @@ void Machine::restore(std::span<const format::Section> sections,
     apply(kSocketSection, [&](auto& in) { socket_->transport().restore(in); });
     if (disk_) {
       apply(kDiskSection, [&](auto& in) { disk_->transport().restore(in); });
+    }
+    if (balloon_) {
+      apply(kBalloonSection, [&](auto& in) { balloon_->transport().restore(in); });
     }
   });
   apply(kSerialSection, [&](auto& in) { serial_.restore(in); });

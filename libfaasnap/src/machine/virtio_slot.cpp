@@ -8,7 +8,9 @@
 namespace faasnap::machine {
 VirtioSlot::VirtioSlot(unsigned index, base::EventLoop& loop, const memory::GuestMemory& memory,
                        std::unique_ptr<virtio::Device> device, const kvm::VmFd& vm, LogSink log)
-    : loop_(loop), transport_(loop, memory, std::move(device), interrupt_, std::move(log)) {
+    : index_(index),
+      loop_(loop),
+      transport_(loop, memory, std::move(device), interrupt_, std::move(log)) {
   vm.attach_irqfd(interrupt_.event(), boot::kVirtioGsi + index);
   const memory::GuestAddress notify{window(index).value + virtio::kMmioQueueNotify};
   for (std::size_t queue = 0; queue < transport_.queue_count(); ++queue) {

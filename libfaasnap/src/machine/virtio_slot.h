@@ -29,6 +29,8 @@ class VirtioSlot : public BusDevice {
     return {boot::kVirtioMmio.value + index * boot::kVirtioMmioSize};
   }
 
+  unsigned index() const noexcept { return index_; }
+
   void read(std::uint64_t offset, std::span<std::byte> data) override;
   void write(std::uint64_t offset, std::span<const std::byte> data) override;
 
@@ -48,6 +50,7 @@ class VirtioSlot : public BusDevice {
     base::EventFd event_;
   };
 
+  unsigned index_;
   base::EventLoop& loop_;
   Irqfd interrupt_;
   virtio::MmioTransport transport_;
