@@ -29,6 +29,8 @@ struct PrefetchStats {
   Bytes bytes;
   // Pages that were installed as zeros without a read.
   std::uint64_t zero_pages = 0;
+  // Whether the reads went past the page cache (O_DIRECT), as Delivery::install asks for.
+  bool direct = false;
   // From the first request to the last completion; zero while it is under way.
   Nanoseconds duration{0};
   bool finished = false;

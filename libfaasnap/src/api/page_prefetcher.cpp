@@ -7,13 +7,32 @@ namespace faasnap {
 
 PagePrefetcher::Impl::Impl(const Snapshot& snapshot, const RestorePlan& plan,
                            std::byte* guest_memory)
-    : snapshot_(snapshot), engine_(plan, files_of(snapshot_.impl()), guest_memory) {}
+    : snapshot_(snapshot) {
+  engine_.emplace(plan, files_of(snapshot.impl()), guest_memory);
+  engine_->start();
+}
 
 std::unique_ptr<PagePrefetcher> PagePrefetcher::Impl::make(const Snapshot& snapshot,
                                                            const RestorePlan& plan,
                                                            std::byte* guest_memory) {
   return std::unique_ptr<PagePrefetcher>(
       new PagePrefetcher(std::make_unique<Impl>(snapshot, plan, guest_memory)));
+}
+
+std::unique_ptr<PagePrefetcher> PagePrefetcher::Impl::of(const paging::Pager& pager) {
+  return std::unique_ptr<PagePrefetcher>(new PagePrefetcher(std::make_unique<Impl>(pager)));
+}
+
+void PagePrefetcher::Impl::wait() const {
+  if (engine_) {
+    engine_->wait();
+  } else {
+    pager_->wait();
+  }
+}
+
+PrefetchStats PagePrefetcher::Impl::stats() const {
+  return engine_ ? engine_->stats() : pager_->prefetch_stats();
 }
 
 PagePrefetcher::PagePrefetcher(const Snapshot& snapshot, const RestorePlan& plan)
@@ -23,8 +42,8 @@ PagePrefetcher::PagePrefetcher(std::unique_ptr<Impl> impl) noexcept : impl_(std:
 
 PagePrefetcher::~PagePrefetcher() = default;
 
-void PagePrefetcher::wait() { impl_->engine().wait(); }
+void PagePrefetcher::wait() { impl_->wait(); }
 
-PrefetchStats PagePrefetcher::stats() const { return impl_->engine().stats(); }
+PrefetchStats PagePrefetcher::stats() const { return impl_->stats(); }
 
 }  // namespace faasnap

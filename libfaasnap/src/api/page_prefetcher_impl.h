@@ -2,31 +2,39 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include <faasnap/page_prefetcher.h>
 #include <faasnap/snapshot.h>
 
+#include "paging/pager.h"
 #include "paging/prefetch_engine.h"
 
 namespace faasnap {
 
-// A prefetch engine, and the snapshot whose files it reads.
+// Either a prefetch engine of its own, with the snapshot whose files it reads, or the loading that
+// a VM's pager does.
 class PagePrefetcher::Impl {
  public:
   // As the public constructor. `guest_memory`: where guest memory is mapped according to `plan`, so
   // that what is loaded is entered into its page tables too; it must outlive the prefetcher. Null:
   // none.
   Impl(const Snapshot& snapshot, const RestorePlan& plan, std::byte* guest_memory);
+  // Shows what `pager` loads; it must outlive this.
+  explicit Impl(const paging::Pager& pager) : pager_(&pager) {}
 
   // The same as a PagePrefetcher.
   static std::unique_ptr<PagePrefetcher> make(const Snapshot& snapshot, const RestorePlan& plan,
                                               std::byte* guest_memory);
+  static std::unique_ptr<PagePrefetcher> of(const paging::Pager& pager);
 
-  const paging::PrefetchEngine& engine() const noexcept { return engine_; }
+  void wait() const;
+  PrefetchStats stats() const;
 
  private:
-  Snapshot snapshot_;  // keeps the files open
-  paging::PrefetchEngine engine_;
+  std::optional<Snapshot> snapshot_;  // keeps the files open
+  std::optional<paging::PrefetchEngine> engine_;
+  const paging::Pager* pager_ = nullptr;
 };
 
 }  // namespace faasnap

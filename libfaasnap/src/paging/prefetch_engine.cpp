@@ -4,13 +4,12 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/thread.h"
+#include "paging/direct_file.h"
 
 namespace faasnap::paging {
 namespace {
@@ -39,10 +38,11 @@ const PrefetchTuning& checked(const PrefetchTuning& tuning) {
 }  // namespace
 
 PrefetchEngine::PrefetchEngine(const RestorePlan& plan, const Files& files, std::byte* guest_memory,
-                               const PrefetchTuning& tuning)
+                               const PrefetchTuning& tuning, Events events)
     : files_(files),
       guest_memory_(guest_memory),
       tuning_(checked(tuning)),
+      events_(std::move(events)),
       pieces_(cut_reads(plan.reads, tuning.piece)),
       scratch_(base::Mapping::anonymous(kScratchSize)),
       requests_(tuning.depth),
@@ -65,9 +65,20 @@ PrefetchEngine::~PrefetchEngine() {
   thread_.join();
 }
 
+void PrefetchEngine::start() {
+  const std::lock_guard lock(mutex_);
+  started_ = true;
+  changed_.notify_all();
+}
+
+void PrefetchEngine::wait_for_start() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return started_ || cancelled_; });
+}
+
 void PrefetchEngine::wait() const {
   std::unique_lock lock(mutex_);
-  ended_.wait(lock, [this] { return stats_.finished; });
+  changed_.wait(lock, [this] { return stats_.finished; });
   if (failure_) {
     std::rethrow_exception(failure_);
   }
@@ -76,6 +87,7 @@ void PrefetchEngine::wait() const {
 void PrefetchEngine::cancel() noexcept {
   const std::lock_guard lock(mutex_);
   cancelled_ = true;
+  changed_.notify_all();
 }
 
 PrefetchStats PrefetchEngine::stats() const {
@@ -93,6 +105,7 @@ const FileRef& PrefetchEngine::file_of(const ReadPiece& piece) const {
 }
 
 void PrefetchEngine::run() noexcept {
+  wait_for_start();
   const Nanoseconds begun = base::monotonic_now();
   std::exception_ptr failure;
   try {
@@ -101,11 +114,14 @@ void PrefetchEngine::run() noexcept {
     failure = std::current_exception();
   }
   ring_.reset();  // waits for what a failure has left under way
+  if (failure && !cancelled() && events_.failed) {
+    events_.failed(failure);
+  }
   const std::lock_guard lock(mutex_);
   failure_ = failure;
   stats_.duration = base::monotonic_now() - begun;
   stats_.finished = true;
-  ended_.notify_all();
+  changed_.notify_all();
 }
 
 void PrefetchEngine::load() {
@@ -153,20 +169,7 @@ void PrefetchEngine::complete(const uring::Completion& completion) {
   const auto slot = static_cast<unsigned>(completion.user_data);
   Request& request = requests_[slot];
   const ReadPiece& piece = pieces_[request.piece];
-  const FileRef& file = file_of(piece);
-  const bool again = completion.result == -EINTR || completion.result == -EAGAIN;
-  if (completion.result < 0 && !again) {
-    base::fail_errno("read", file.path, -completion.result);
-  }
-  if (completion.result == 0) {
-    base::fail(ErrorKind::corrupt, "read", file.path,
-               fmt::format("file has {} bytes, expected at least {}",
-                           base::file_size(*file.fd, file.path).value,
-                           (piece.offset + piece.length).value));
-  }
-  if (!again) {
-    request.done += Bytes{static_cast<std::uint64_t>(completion.result)};
-  }
+  request.done += check_read(completion.result, file_of(piece), piece.offset + piece.length);
   if (request.done < piece.length) {
     queue(slot);
     return;
@@ -197,6 +200,9 @@ void PrefetchEngine::populate(PageRange pages) const {
       base::retry_eintr([&] { return ::madvise(target, pages.size().value, MADV_POPULATE_READ); });
   if (result != 0) {
     base::fail_errno("madvise(MADV_POPULATE_READ) guest memory");
+  }
+  if (events_.present) {
+    events_.present(pages);
   }
 }
 

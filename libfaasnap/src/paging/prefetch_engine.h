@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -33,19 +34,29 @@ struct PrefetchTuning {
 // paging). These are buffered io_uring reads, made for what they leave in the page cache: all of
 // them land in one small scratch buffer, over and over.
 //
-// The files, and the guest memory if given, must outlive it. wait, stats and cancel are for any
-// thread; the destructor cancels and waits for what is under way.
+// Made, it has its ring and its thread, and waits for `start`. The files, and the guest memory if
+// given, must outlive it. Every member function is safe from any thread; the destructor cancels and
+// waits for what is under way.
 class PrefetchEngine {
  public:
-  // Starts at once. `guest_memory`: where page 0 of guest memory is mapped, as the plan says; or
-  // null. Throws ErrorKind::unsupported without io_uring, and ErrorKind::invalid_argument for a
-  // plan that names a file that `files` lacks.
+  // Whom it tells what, on its own thread. Each may be empty.
+  struct Events {
+    // Loading has failed, and was not cancelled.
+    std::function<void(std::exception_ptr)> failed;
+    // These pages have been entered into the page tables of guest memory.
+    std::function<void(PageRange pages)> present;
+  };
+
+  // `guest_memory`: where page 0 of guest memory is mapped, as the plan says; or null. Throws
+  // ErrorKind::unsupported without io_uring, and ErrorKind::invalid_argument for a plan that names
+  // a file that `files` lacks.
   PrefetchEngine(const RestorePlan& plan, const Files& files, std::byte* guest_memory = nullptr,
-                 const PrefetchTuning& tuning = {});
+                 const PrefetchTuning& tuning = {}, Events events = {});
   ~PrefetchEngine();
   PrefetchEngine(const PrefetchEngine&) = delete;
   PrefetchEngine& operator=(const PrefetchEngine&) = delete;
 
+  void start();
   // Waits until every read has ended, and throws the first error of any: a file that ends before
   // its plan does is ErrorKind::corrupt, a cancelled run ErrorKind::cancelled.
   void wait() const;
@@ -68,12 +79,14 @@ class PrefetchEngine {
   void complete(const uring::Completion& completion);
   void populate_finished();
   void populate(PageRange pages) const;
+  void wait_for_start();
   bool cancelled() const;
   const FileRef& file_of(const ReadPiece& piece) const;
 
   const Files files_;
   std::byte* const guest_memory_;
   const PrefetchTuning tuning_;
+  const Events events_;
   const std::vector<ReadPiece> pieces_;
 
   // Of the thread alone. The ring comes last: its requests use the others.
@@ -86,7 +99,8 @@ class PrefetchEngine {
   std::unique_ptr<uring::Ring> ring_;
 
   mutable std::mutex mutex_;
-  mutable std::condition_variable ended_;
+  mutable std::condition_variable changed_;
+  bool started_ = false;
   bool cancelled_ = false;
   std::exception_ptr failure_;
   PrefetchStats stats_;

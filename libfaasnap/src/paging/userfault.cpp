@@ -137,6 +137,13 @@ void Userfault::wake(PageRange pages) const {
   }
 }
 
+void Userfault::release() const {
+  uffdio_range range{address_of({0}), memory_.size()};
+  if (::ioctl(fd_.get(), UFFDIO_UNREGISTER, &range) != 0) {
+    base::fail_errno("unregister guest memory from userfaultfd");
+  }
+}
+
 std::size_t Userfault::take(std::span<PageFault> out) const {
   std::array<uffd_msg, 16> messages;
   const std::size_t room = std::min(out.size(), messages.size());

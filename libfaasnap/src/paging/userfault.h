@@ -46,6 +46,9 @@ class Userfault {
   // Lets everybody go who waits for one of the pages.
   void wake(PageRange pages) const;
 
+  // Ends watching: everybody who waits goes on, and finds anonymous memory, as later accesses do.
+  void release() const;
+
   // Takes up to `out.size()` faults that have not been taken yet, and returns how many. Does not
   // wait: poll the descriptor for POLLIN.
   std::size_t take(std::span<PageFault> out) const;

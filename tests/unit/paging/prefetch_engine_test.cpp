@@ -55,6 +55,7 @@ struct LoadingSet {
 TEST_CASE("a cold loading set is in the page cache when the prefetcher has ended") {
   const LoadingSet set;
   PrefetchEngine engine(set.plan(), set.files());
+  engine.start();
   engine.wait();
   CHECK(test::nearly_all(set.loading.resident(), set.pages()));
   const PrefetchStats stats = engine.stats();
@@ -69,6 +70,7 @@ TEST_CASE("the first pages of the file come in before the last ones") {
   const LoadingSet set;
   PrefetchEngine engine(set.plan(), set.files(), nullptr,
                         {.piece = 64_KiB, .depth = 2, .populate = false});
+  engine.start();
   FileResidency residency(set.loading.ref(), set.loading.size());
   const std::uint64_t half = residency.pages() / 2;
   // Where the second half has begun to come in, all of the first has.
@@ -90,6 +92,7 @@ TEST_CASE("populated guest memory shows the loading set without another fault") 
   const memory::GuestMemory guest(kMemory);
   apply(set.plan(), guest, set.files());
   PrefetchEngine engine(set.plan(), set.files(), guest.host().data());
+  engine.start();
   engine.wait();
   for (const auto& region : set.regions) {
     const std::byte* target = guest.host().data() + region.guest.first.offset().value;
@@ -113,6 +116,7 @@ TEST_CASE("populating leaves alone what the guest has written meanwhile") {
   apply(set.plan(), guest, set.files());
   PrefetchEngine engine(set.plan(), set.files(), guest.host().data(),
                         {.piece = 64_KiB, .depth = 4});
+  engine.start();
   for (const auto& region : set.regions) {
     guest.host()[region.guest.first.offset().value] = std::byte{0x55};
   }
@@ -127,6 +131,7 @@ TEST_CASE("a file that ends before its plan is an error that names it and the pl
   const Bytes cut{4096 + 1000 * kPageSize + 100};
   REQUIRE(::ftruncate(set.loading.fd().get(), static_cast<off_t>(cut.value)) == 0);
   PrefetchEngine engine(set.plan(), set.files());
+  engine.start();
   const Error error = test::error_of([&] { engine.wait(); });
   CHECK(error.kind() == ErrorKind::corrupt);
   CHECK(error.path() == (set.directory.path() / "loading-set").string());
@@ -139,6 +144,7 @@ TEST_CASE("a read that fails is reported with its errno") {
   const LoadingSet set;
   const base::UniqueFd unreadable = base::open_file(set.directory.path() / "loading-set", O_WRONLY);
   PrefetchEngine engine(set.plan(), {set.memory.ref(), {&unreadable, "loading-set"}});
+  engine.start();
   const Error error = test::error_of([&] { engine.wait(); });
   CHECK(error.error_number() == EBADF);
   CHECK(error.path() == "loading-set");
@@ -147,6 +153,7 @@ TEST_CASE("a read that fails is reported with its errno") {
 TEST_CASE("a plan without reads ends at once") {
   require_io_uring();
   PrefetchEngine engine(RestorePlan{}, Files{});
+  engine.start();
   engine.wait();
   CHECK(engine.stats().reads == 0);
 }
@@ -167,6 +174,7 @@ TEST_CASE("a plan of a missing file, and tuning out of range, are refused") {
 TEST_CASE("a cancelled prefetcher ends, says so, and begins nothing more") {
   const LoadingSet set;
   PrefetchEngine engine(set.plan(), set.files(), nullptr, {.piece = {kPageSize}, .depth = 1});
+  engine.start();
   engine.cancel();
   const Error error = test::error_of([&] { engine.wait(); });
   CHECK(error.kind() == ErrorKind::cancelled);
@@ -180,8 +188,11 @@ TEST_CASE("a prefetcher can be destroyed at any moment") {
   std::mt19937 random(2);
   for (int round = 0; round < 40; ++round) {
     ::posix_fadvise(set.loading.fd().get(), 0, 0, POSIX_FADV_DONTNEED);
-    const PrefetchEngine engine(set.plan(), set.files(), guest.host().data(),
+    PrefetchEngine engine(set.plan(), set.files(), guest.host().data(),
                                 {.piece = {kPageSize << (random() % 8)}, .depth = 8});
+    if (round % 8 != 0) {
+      engine.start();
+    }
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 6000));
   }
   SUCCEED();
@@ -190,6 +201,7 @@ TEST_CASE("a prefetcher can be destroyed at any moment") {
 TEST_CASE("several threads can wait and look at once") {
   const LoadingSet set;
   PrefetchEngine engine(set.plan(), set.files(), nullptr, {.piece = 64_KiB});
+  engine.start();
   std::atomic<bool> shrank = false;
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {

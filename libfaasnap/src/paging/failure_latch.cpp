@@ -1,0 +1,61 @@
+#include "paging/failure_latch.h"
+
+#include <utility>
+
+namespace faasnap::paging {
+namespace {
+
+std::string reason_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "paging: unknown exception";
+  }
+}
+
+template <typename Action>
+void attempt(Action action) noexcept {
+  try {
+    action();
+  } catch (...) {
+    // What was to be reported is kept already.
+  }
+}
+
+}  // namespace
+
+FailureLatch::FailureLatch(std::function<void(const std::string& reason)> failed,
+                           std::function<void()> release)
+    : tell_(std::move(failed)), release_(std::move(release)) {}
+
+void FailureLatch::report(std::exception_ptr failure) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (first_) {
+      return;
+    }
+    first_ = failure;
+  }
+  failed_ = true;
+  attempt([&] {
+    if (tell_) {
+      tell_(reason_of(failure));
+    }
+  });
+  attempt([&] {
+    if (release_) {
+      release_();
+    }
+  });
+}
+
+void FailureLatch::rethrow() const {
+  const std::lock_guard lock(mutex_);
+  if (first_) {
+    std::rethrow_exception(first_);
+  }
+}
+
+}  // namespace faasnap::paging

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+
+#include <faasnap/units.h>
+
+namespace faasnap::paging {
+
+// How installing works; none of it changes what memory holds in the end.
+struct InstallTuning {
+  // Bytes of one read, a multiple of the page size.
+  Bytes piece{512ULL << 10};
+  // Reads under way at once, each with a buffer of its own.
+  unsigned depth = 8;
+  // Zero pages that are installed at a time.
+  std::uint64_t zero_pages = 64;
+  // Pages of the memory file that a miss reads at most, the missed one among them.
+  std::uint64_t miss_pages = 4;
+  // Misses that are read at once.
+  unsigned misses = 16;
+  // Called by the loading and handling threads before each of their steps, where given: a place to
+  // disturb their timing.
+  std::function<void()> before_step{};
+};
+
+// Throws ErrorKind::invalid_argument for a value out of range.
+const InstallTuning& checked(const InstallTuning& tuning);
+
+}  // namespace faasnap::paging

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <faasnap/restore_options.h>
+#include <faasnap/units.h>
+
+#include "paging/read_pieces.h"
+
+namespace faasnap::paging {
+
+// Finds the part of a plan's loading that brings a page: the piece of its reads, or the stretch of
+// its zero pages. Immutable, safe from any thread.
+class PageLookup {
+ public:
+  PageLookup() = default;
+  // Parts are numbered: first the pieces, then the stretches. Throws ErrorKind::invalid_argument
+  // for a page that is in two of them, or beyond `memory`.
+  PageLookup(std::span<const ReadPiece> pieces, std::span<const PageRange> zeros, Bytes memory);
+
+  std::optional<std::size_t> part_of(PageIndex page) const;
+  // The longest run around `page`, inside `within`, of pages that no part brings; `page` itself
+  // must be such a page.
+  PageRange uncovered_around(PageIndex page, PageRange within) const;
+
+ private:
+  struct Entry {
+    PageRange pages;
+    std::size_t part;
+  };
+  // The first entry that ends after `page`.
+  std::vector<Entry>::const_iterator first_ending_after(PageIndex page) const;
+
+  std::vector<Entry> entries_;  // sorted by page
+};
+
+// The run of `runs`, which are sorted and disjoint, that holds `page`.
+std::optional<PageRange> run_with(std::span<const PageRange> runs, PageIndex page);
+
+// Throws ErrorKind::invalid_argument unless every stretch of `zeros` lies outside `nonzero`, which
+// must be sorted and disjoint: a page that has data must never be made zero.
+void check_zero_pages(std::span<const PageRange> zeros, std::span<const PageRange> nonzero);
+
+}  // namespace faasnap::paging

@@ -1,0 +1,232 @@
+#include "paging/pager.h"
+
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "paging/access_log.h"
+#include "paging/failure_latch.h"
+#include "paging/fault_server.h"
+#include "paging/install_engine.h"
+#include "paging/install_set.h"
+#include "paging/mapper.h"
+#include "paging/prefetch_engine.h"
+#include "paging/userfault.h"
+
+namespace faasnap::paging {
+namespace {
+
+// Refuses plans that no setting makes and that could not work.
+const RestorePlan& checked(const RestorePlan& plan) {
+  const bool handled = plan.fault_handler == FaultHandler::userfaultfd;
+  const bool installs = plan.delivery == Delivery::install;
+  const char* reason = nullptr;
+  if (installs && !handled) {
+    reason = "pages can only be installed where userfaultfd handles the faults";
+  } else if (plan.record_accesses && !handled) {
+    reason = "accesses can only be noted where userfaultfd handles the faults";
+  } else if (handled && !installs && !plan.reads.empty()) {
+    reason = "a userfaultfd handler takes nothing from the page cache";
+  } else if (!installs && !plan.zero_pages.empty()) {
+    reason = "zero pages are installed, and come with no other delivery";
+  }
+  if (reason != nullptr) {
+    base::fail(ErrorKind::invalid_argument, "restore guest memory", {}, reason);
+  }
+  return plan;
+}
+
+}  // namespace
+
+class Pager::Impl {
+ public:
+  Impl(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
+       PagerCallbacks callbacks);
+
+  void start();
+  void wait() const;
+  bool failed() const noexcept { return failure_.failed(); }
+  PrefetchStats prefetch_stats() const;
+  std::uint64_t faults() const noexcept { return server_ ? server_->faults() : 0; }
+  std::uint64_t mappings() const noexcept { return mappings_; }
+  Bytes buffers() const noexcept;
+  std::vector<PageAccess> accesses() const;
+
+ private:
+  void handle_faults();
+  void prefetch();
+  void load_before_start();
+  void wait_for_loader() const;
+  void give_up() noexcept;
+
+  const RestorePlan plan_;
+  const Files files_;
+  const PagerCallbacks callbacks_;
+  const memory::GuestMemory& memory_;
+  const std::uint64_t mappings_;
+  FailureLatch failure_;
+  std::atomic<bool> loaded_{false};  // whether `before_start_` is set
+  PrefetchStats before_start_;
+  // Closed when all threads have ended, which lets go whoever still waits for a page.
+  std::unique_ptr<Userfault> faults_;
+  std::unique_ptr<AccessLog> log_;
+  base::EventFd wake_server_;
+  // The server helps the installer, and so ends before it.
+  std::unique_ptr<PrefetchEngine> prefetcher_;
+  std::unique_ptr<InstallEngine> installer_;
+  std::unique_ptr<FaultServer> server_;
+};
+
+Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
+                  PagerCallbacks callbacks)
+    : plan_(checked(plan)),
+      files_(files),
+      callbacks_(std::move(callbacks)),
+      memory_(memory),
+      mappings_(apply(plan, memory, files)),
+      failure_(callbacks_.failed, [this] { give_up(); }) {
+  if (plan_.fault_handler == FaultHandler::userfaultfd) {
+    handle_faults();
+  } else if (!plan_.reads.empty()) {
+    prefetch();
+  }
+}
+
+void Pager::Impl::handle_faults() {
+  faults_ = std::make_unique<Userfault>(memory_.host());
+  faults_->watch({{0}, memory_.size().pages()});
+  if (plan_.record_accesses) {
+    log_ = std::make_unique<AccessLog>(memory_.size());
+  }
+  const bool loads = !plan_.reads.empty() || !plan_.zero_pages.empty();
+  if (loads && !plan_.load_before_start) {
+    installer_ = std::make_unique<InstallEngine>(
+        plan_, memory_.size(), files_, *faults_, failure_,
+        InstallEngine::Events{callbacks_.present, [this] { wake_server_.signal(); }});
+  }
+  server_ = std::make_unique<FaultServer>(plan_, files_, *faults_, wake_server_, installer_.get(),
+                                          log_.get(), failure_);
+}
+
+void Pager::Impl::prefetch() {
+  prefetcher_ = std::make_unique<PrefetchEngine>(
+      plan_, files_, memory_.host().data(), PrefetchTuning{},
+      PrefetchEngine::Events{
+          [this](const std::exception_ptr& failure) { failure_.report(failure); },
+          callbacks_.present});
+}
+
+// After the first failure: nothing more is loaded, and nobody waits for it.
+void Pager::Impl::give_up() noexcept {
+  if (prefetcher_) {
+    prefetcher_->cancel();
+  }
+  if (installer_) {
+    installer_->cancel();
+  }
+  if (faults_) {
+    faults_->release();
+  }
+  wake_server_.signal();
+}
+
+void Pager::Impl::start() {
+  if (log_) {
+    log_->start(base::monotonic_now());
+  }
+  if (prefetcher_) {
+    prefetcher_->start();
+  }
+  if (installer_) {
+    installer_->start();
+    wake_server_.signal();
+  }
+  if (plan_.load_before_start) {
+    load_before_start();
+  }
+}
+
+void Pager::Impl::load_before_start() {
+  if (!faults_) {
+    wait();
+    return;
+  }
+  try {
+    before_start_ = install_set(plan_, files_, *faults_, callbacks_.present);
+    loaded_ = true;
+  } catch (...) {
+    failure_.report(std::current_exception());
+    throw;
+  }
+}
+
+void Pager::Impl::wait_for_loader() const {
+  if (prefetcher_) {
+    prefetcher_->wait();
+  }
+  if (installer_) {
+    installer_->wait();
+  }
+}
+
+void Pager::Impl::wait() const {
+  try {
+    wait_for_loader();
+  } catch (...) {
+    failure_.rethrow();  // what made the loader stop, if it was not its own
+    throw;
+  }
+  failure_.rethrow();
+}
+
+PrefetchStats Pager::Impl::prefetch_stats() const {
+  if (prefetcher_) {
+    return prefetcher_->stats();
+  }
+  if (installer_) {
+    return installer_->stats();
+  }
+  return loaded_ ? before_start_ : PrefetchStats{};
+}
+
+Bytes Pager::Impl::buffers() const noexcept {
+  Bytes total;
+  if (installer_) {
+    total += installer_->buffers();
+  }
+  if (server_) {
+    total += server_->buffers();
+  }
+  return total;
+}
+
+std::vector<PageAccess> Pager::Impl::accesses() const {
+  return log_ ? log_->accesses() : std::vector<PageAccess>{};
+}
+
+Pager::Pager(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
+             PagerCallbacks callbacks)
+    : impl_(std::make_unique<Impl>(plan, memory, files, std::move(callbacks))) {}
+
+Pager::~Pager() = default;
+
+void Pager::start() { impl_->start(); }
+
+void Pager::wait() const { impl_->wait(); }
+
+bool Pager::failed() const noexcept { return impl_->failed(); }
+
+PrefetchStats Pager::prefetch_stats() const { return impl_->prefetch_stats(); }
+
+std::uint64_t Pager::faults() const noexcept { return impl_->faults(); }
+
+std::uint64_t Pager::mappings() const noexcept { return impl_->mappings(); }
+
+Bytes Pager::buffers() const noexcept { return impl_->buffers(); }
+
+std::vector<PageAccess> Pager::accesses() const { return impl_->accesses(); }
+
+}  // namespace faasnap::paging

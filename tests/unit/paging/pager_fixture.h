@@ -1,0 +1,170 @@
+#pragma once
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "memory/guest_memory.h"
+#include "paging/pager.h"
+#include "paging/support.h"
+#include "paging/userfault.h"
+#include "uring/ring.h"
+
+namespace faasnap::test {
+
+inline void require_paging() {
+  if (const auto availability = uring::available(); !availability) {
+    SKIP("io_uring is not available: " << availability.reason);
+  }
+  try {
+    const memory::GuestMemory memory(memory::kMinimumSize);
+    paging::Userfault(memory.host()).watch({{0}, 1});
+  } catch (const Error& error) {
+    SKIP(error.what());
+  }
+}
+
+// A snapshot's files as the paging floor sees them: a memory image with runs of data between runs
+// of zeros, and a set file with some of the data, in a scrambled order.
+class PagedImage {
+ public:
+  static constexpr Bytes kMemory = memory::kMinimumSize;
+  static constexpr Bytes kHeader = 8_KiB;
+
+  explicit PagedImage(std::uint32_t seed = 1) {
+    require_paging();
+    std::mt19937 random(seed);
+    nonzero_ = random_runs(random, kMemory.pages(), 0.15, 24);
+    if (::ftruncate(memory_.fd().get(), static_cast<off_t>(kMemory.value)) != 0) {
+      base::fail_errno("truncate", memory_.ref().path);
+    }
+    for (const PageRange& run : nonzero_) {
+      memory_.write(run);
+    }
+    Bytes offset = kHeader;
+    for (const PageRange& run : nonzero_) {
+      if (random() % 2 == 0) {
+        set_.push_back(random() % 3 == 0 ? PageRange{run.first, (run.count + 1) / 2} : run);
+      }
+    }
+    std::shuffle(set_.begin(), set_.end(), random);
+    for (const PageRange& pages : set_) {
+      reads_.push_back({Backing::stream_set, offset, pages});
+      set_file_.write(pages, offset);
+      offset += pages.size();
+    }
+    for (std::size_t i = 0; i + 1 < nonzero_.size(); ++i) {
+      const PageIndex gap = nonzero_[i].end();
+      if (random() % 2 == 0) {
+        zeros_.push_back({gap, (nonzero_[i + 1].first - gap + 1) / 2});
+      }
+    }
+    std::shuffle(zeros_.begin(), zeros_.end(), random);
+  }
+
+  // As the planner makes them.
+  RestorePlan stream() const {
+    RestorePlan plan = handled(Setting::stream);
+    plan.delivery = Delivery::install;
+    plan.reads = reads_;
+    plan.zero_pages = zeros_;
+    return plan;
+  }
+  RestorePlan reap() const {
+    RestorePlan plan = handled(Setting::reap);
+    plan.delivery = Delivery::install;
+    plan.load_before_start = true;
+    plan.reads = reads_;
+    return plan;
+  }
+  RestorePlan recording() const {
+    RestorePlan plan = handled(Setting::lazy);
+    plan.record_accesses = true;
+    return plan;
+  }
+  RestorePlan lazy() const {
+    RestorePlan plan;
+    plan.mappings.push_back({{{0}, kMemory.pages()}, Backing::memory_file, {}});
+    return plan;
+  }
+  RestorePlan concurrent() const {
+    RestorePlan plan = lazy();
+    plan.setting = Setting::concurrent;
+    for (const PageRange& pages : set_) {
+      plan.reads.push_back({Backing::memory_file, pages.first.offset(), pages});
+    }
+    return plan;
+  }
+
+  paging::Files files() const {
+    paging::Files files;
+    files.memory = memory_.ref();
+    files.stream_set = set_file_.ref();
+    return files;
+  }
+  const PageFile& memory_file() const { return memory_; }
+  const PageFile& set_file() const { return set_file_; }
+  const std::vector<PageRange>& nonzero() const { return nonzero_; }
+  const std::vector<PageRange>& set() const { return set_; }
+  const std::vector<PageRange>& zeros() const { return zeros_; }
+  static std::uint64_t count(std::span<const PageRange> ranges) {
+    std::uint64_t pages = 0;
+    for (const PageRange& range : ranges) {
+      pages += range.count;
+    }
+    return pages;
+  }
+
+  // The first page of `memory` that differs from the image, if any. Touches every page, in an order
+  // of its own for each `seed`.
+  std::optional<PageIndex> first_difference(const memory::GuestMemory& memory,
+                                            std::uint32_t seed) const {
+    std::vector<std::uint64_t> order(kMemory.pages());
+    for (std::uint64_t i = 0; i < order.size(); ++i) {
+      order[i] = i;
+    }
+    std::shuffle(order.begin(), order.end(), std::mt19937(seed));
+    for (const std::uint64_t page : order) {
+      const std::byte* seen = memory.host().data() + page * kPageSize;
+      if (std::memcmp(seen, image().data() + page * kPageSize, kPageSize) != 0) {
+        return PageIndex{page};
+      }
+    }
+    return std::nullopt;
+  }
+  // The whole memory file, mapped.
+  std::span<const std::byte> image() const {
+    if (!image_) {
+      image_ = base::Mapping::file(memory_.fd(), 0, kMemory, PROT_READ, MAP_SHARED);
+    }
+    return image_.bytes();
+  }
+
+ private:
+  RestorePlan handled(Setting setting) const {
+    RestorePlan plan;
+    plan.setting = setting;
+    plan.fault_handler = FaultHandler::userfaultfd;
+    plan.mappings.push_back({{{0}, kMemory.pages()}, Backing::anonymous, {}});
+    plan.nonzero = nonzero_;
+    return plan;
+  }
+
+  ScratchDirectory directory_;
+  PageFile memory_{directory_.path() / "memory", kMemory, 0};
+  PageFile set_file_{directory_.path() / "stream-set", kHeader, 0};
+  std::vector<PageRange> nonzero_;
+  std::vector<PageRange> set_;
+  std::vector<PageRange> zeros_;
+  std::vector<PlannedRead> reads_;
+  mutable base::Mapping image_;
+};
+
+}  // namespace faasnap::test
