@@ -1,6 +1,7 @@
 #include <faasnap/vm.h>
 
 #include "api/vm_impl.h"
+#include "base/error.h"
 #include "base/fd.h"
 
 namespace faasnap {
@@ -13,7 +14,13 @@ VM::~VM() = default;
 VM VM::boot(const VmOptions& options) { return VM(std::make_unique<Impl>(options)); }
 
 VM VM::restore(const Snapshot& snapshot, const RestoreOptions& options) {
-  return VM(std::make_unique<Impl>(snapshot, options));
+  auto impl = std::make_unique<Impl>(snapshot, options);
+  impl->start(Impl::Prepared::just_now);
+  return VM(std::move(impl));
+}
+
+PreparedVM VM::prepare(const Snapshot& snapshot, const RestoreOptions& options) {
+  return PreparedVM(std::make_unique<Impl>(snapshot, options));
 }
 
 VmState VM::state() const { return impl_->machine().state(); }
@@ -44,5 +51,22 @@ Snapshot VM::snapshot(const std::filesystem::path& path, const SnapshotOptions& 
 VmCounters VM::counters() const { return impl_->counters(); }
 RestoreStats VM::restore_stats() const { return impl_->restore_stats(); }
 const PagePrefetcher* VM::prefetcher() const noexcept { return impl_->prefetcher(); }
+
+PreparedVM::PreparedVM(std::unique_ptr<VM::Impl> impl) noexcept : impl_(std::move(impl)) {}
+PreparedVM::PreparedVM(PreparedVM&& other) noexcept = default;
+PreparedVM& PreparedVM::operator=(PreparedVM&& other) noexcept = default;
+PreparedVM::~PreparedVM() = default;
+
+VM PreparedVM::start() {
+  if (!impl_) {
+    base::fail(ErrorKind::invalid_argument, "start prepared virtual machine", {},
+               "it has been started already");
+  }
+  auto impl = std::move(impl_);
+  impl->start(VM::Impl::Prepared::ahead);
+  return VM(std::move(impl));
+}
+
+Bytes PreparedVM::memory() const { return impl_ ? impl_->memory() : Bytes{}; }
 
 }  // namespace faasnap

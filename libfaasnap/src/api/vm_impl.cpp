@@ -11,13 +11,14 @@
 #include "base/file.h"
 #include "format/page_scan.h"
 #include "format/snapshot_directory.h"
-#include "paging/mapper.h"
 #include "paging/memory_usage.h"
 #include "paging/preload.h"
 #include "paging/thread_faults.h"
 
 namespace faasnap {
 namespace {
+
+constexpr const char* kRestore = "restore virtual machine";
 
 // Adds the time since construction, or since the last lap, to a duration.
 class LapTimer {
@@ -94,26 +95,44 @@ VM::Impl::Impl(const VmOptions& options) {
   machine_->resume();
 }
 
-VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options)
-    : kernel_(snapshot.info().kernel),
-      initramfs_(snapshot.info().initramfs),
-      root_image_(snapshot.info().root_image),
-      identified_(true),
-      source_(snapshot) {
-  const Snapshot::Impl& source = snapshot.impl();
+// Delegates, so that the destructor tidies up after a constructor that throws.
+VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options) : Impl() {
+  kernel_ = snapshot.info().kernel;
+  initramfs_ = snapshot.info().initramfs;
+  root_image_ = snapshot.info().root_image;
+  identified_ = true;
+  source_ = snapshot;
+  files_ = files_of(snapshot.impl());
+  run_ = options.start;
   const RestorePlan plan = snapshot.plan(options.setting);
-  const paging::Files files = files_of(source);
   LapTimer timer;
   if (plan.preload_memory_file) {
-    paging::preload(files.memory, snapshot.info().memory);
+    paging::preload(files_.memory, snapshot.info().memory);
     timer.lap(stats_.preload);
   }
-  restore_call_ = base::monotonic_now();
+  asked_ = base::monotonic_now();
+  make_machine(options);
+  timer.lap(stats_.create);
+  make_pager(plan);
+  timer.lap(stats_.map);
+  machine_->give_back_free_memory(options.release_free_memory);
+  restore_state();
+  timer.lap(stats_.state);
+}
 
+VM::Impl::~Impl() {
+  // vCPUs and devices may be waiting for pages that only the pager can bring.
+  if (machine_) {
+    machine_->shut_down();
+  }
+}
+
+void VM::Impl::make_machine(const RestoreOptions& options) {
+  const Snapshot::Impl& source = source_->impl();
   const auto state_file = source.path_of(format::kStateFile);
   const machine::MachineShape shape = machine::read_shape(source.sections(), state_file);
-  if (shape.memory != snapshot.info().memory || shape.vcpus != snapshot.info().vcpus) {
-    base::fail(ErrorKind::corrupt, "restore virtual machine", state_file,
+  if (shape.memory != source.info().memory || shape.vcpus != source.info().vcpus) {
+    base::fail(ErrorKind::corrupt, kRestore, state_file,
                "section 'machine': memory and vCPUs differ from what the manifest says");
   }
   if (shape.has_root_disk && !options.root_image.empty()) {
@@ -121,23 +140,60 @@ VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options)
   }
   machine_ = std::make_unique<machine::Machine>(
       shape,
-      shape.has_root_disk ? open_same_root_image(snapshot.info().root_image, root_image_.path)
+      shape.has_root_disk ? open_same_root_image(source.info().root_image, root_image_.path)
                           : base::UniqueFd(),
       root_image_.path, options.attachments);
-  timer.lap(stats_.create);
+}
 
-  stats_.mappings = paging::apply(plan, machine_->memory(), files);
-  timer.lap(stats_.map);
-  if (!plan.reads.empty()) {
-    prefetcher_ = PagePrefetcher::Impl::make(snapshot, plan, machine_->memory().host().data());
+void VM::Impl::make_pager(const RestorePlan& plan) {
+  backing_ = std::make_unique<paging::BackingCheck>(plan, files_);
+  machine_->guard_memory({.intact = [this] { return backing_->intact(); },
+                          .diagnose = [this] { return backing_->diagnose(); }});
+  pager_ = std::make_unique<paging::Pager>(
+      plan, machine_->memory(), files_,
+      paging::PagerCallbacks{
+          .failed = [this](const std::string& reason) { machine_->fail(reason); }, .present = {}});
+  if (!plan.reads.empty() || !plan.zero_pages.empty()) {
+    prefetcher_ = PagePrefetcher::Impl::of(*pager_);
   }
-  machine_->give_back_free_memory(options.release_free_memory);
-  machine_->restore(source.sections(), state_file);
-  timer.lap(stats_.state);
-  if (options.start) {
+}
+
+void VM::Impl::restore_state() {
+  const Snapshot::Impl& source = source_->impl();
+  try {
+    machine_->restore(source.sections(), source.path_of(format::kStateFile));
+  } catch (const Error&) {
+    check_machine();  // knows better why its memory could not be touched
+    throw;
+  }
+  check_machine();
+}
+
+void VM::Impl::check_machine() const {
+  if (machine_->state() == VmState::internal_error) {
+    base::fail(ErrorKind::io, kRestore, source_->directory(), machine_->failure());
+  }
+}
+
+void VM::Impl::start(Prepared when) {
+  const Nanoseconds begun = base::monotonic_now();
+  if (when == Prepared::ahead) {
+    stats_.prepared = true;
+    asked_ = begun;
+  }
+  pager_->start();
+  if (run_) {
     machine_->resume();
   }
-  stats_.total = base::monotonic_now() - restore_call_;
+  check_machine();
+  const Nanoseconds now = base::monotonic_now();
+  stats_.start = now - begun;
+  stats_.total = now - asked_;
+  stats_.mappings = pager_->mappings();
+}
+
+Bytes VM::Impl::memory() const {
+  return paging::read_memory_usage(machine_->memory().host()).resident + pager_->buffers();
 }
 
 void VM::Impl::identify_files() {
@@ -191,10 +247,11 @@ VmCounters VM::Impl::counters() const {
     counters.vcpu_major_faults += faults.major;
   }
   const auto usage = paging::read_memory_usage(machine_->memory().host());
-  counters.resident = usage.resident;
-  counters.proportional = usage.proportional;
+  counters.uffd_faults = pager_ ? pager_->faults() : 0;
   counters.reported = machine_->reported_memory();
   counters.released = machine_->released_memory();
+  counters.resident = usage.resident;
+  counters.proportional = usage.proportional;
   return counters;
 }
 
@@ -202,7 +259,7 @@ RestoreStats VM::Impl::restore_stats() const {
   RestoreStats stats = stats_;
   const Nanoseconds entry = machine_->first_entry();
   if (source_ && entry != Nanoseconds(0)) {
-    stats.first_instruction = entry - restore_call_;
+    stats.first_instruction = entry - asked_;
   }
   return stats;
 }

@@ -53,4 +53,13 @@ struct PreFaultMemory {
 inline constexpr int kCapPreFaultMemory = 236;
 inline constexpr unsigned long kPreFaultMemory = _IOWR(KVMIO, 0xd5, PreFaultMemory);
 
+// Linux 6.8: KVM_RUN has failed with EFAULT or EHWPOISON, and this is what kvm_run holds in the
+// place of the data of other exits (Documentation/virt/kvm/api.rst, 5).
+struct MemoryFaultData {
+  std::uint64_t flags = 0;
+  std::uint64_t address = 0;
+  std::uint64_t size = 0;
+};
+inline constexpr std::uint32_t kExitMemoryFault = 39;
+
 }  // namespace faasnap::kvm

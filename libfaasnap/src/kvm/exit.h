@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -49,7 +50,13 @@ struct InternalError {
   std::string reason;
 };
 
-using Exit =
-    std::variant<IoExit, MmioExit, Interrupted, Halted, Shutdown, SystemEvent, InternalError>;
+// The host could not get a page of guest memory: the file that it maps has been cut short, or its
+// disk failed. `address` where the kernel says (KVM_EXIT_MEMORY_FAULT).
+struct MemoryFault {
+  std::optional<memory::GuestAddress> address;
+};
+
+using Exit = std::variant<IoExit, MmioExit, Interrupted, Halted, Shutdown, SystemEvent,
+                          InternalError, MemoryFault>;
 
 }  // namespace faasnap::kvm

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
+#include "kvm/abi.h"
 #include "kvm/vcpu_fd.h"
 
 namespace faasnap::kvm {
@@ -43,6 +45,17 @@ IoExit VcpuFd::io_exit() const {
   exit.count = io.count;
   exit.data = shared_.data() + io.data_offset;
   return exit;
+}
+
+// Older kernels never set this exit reason, so that what an earlier exit left is not taken for it.
+MemoryFault VcpuFd::memory_fault() const noexcept {
+  if (run_->exit_reason != kExitMemoryFault) {
+    return {};
+  }
+  MemoryFaultData data;
+  static_assert(sizeof(data) <= sizeof(run_->padding));
+  std::memcpy(&data, run_->padding, sizeof(data));
+  return {memory::GuestAddress{data.address}};
 }
 
 Exit VcpuFd::decode_exit() {

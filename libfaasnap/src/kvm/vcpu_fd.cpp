@@ -96,6 +96,9 @@ Exit VcpuFd::run() {
   if (errno == EINTR || errno == EAGAIN) {
     return Interrupted{};
   }
+  if (errno == EFAULT || errno == EHWPOISON) {
+    return memory_fault();
+  }
   return InternalError{std::string("KVM_RUN: ") + std::strerror(errno)};
 }
 

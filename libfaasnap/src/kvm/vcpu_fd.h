@@ -67,6 +67,7 @@ class VcpuFd {
   void set_cpuid(std::span<const kvm_cpuid_entry2> entries);
   Exit decode_exit();
   IoExit io_exit() const;
+  MemoryFault memory_fault() const noexcept;
 
   base::UniqueFd fd_;
   base::Mapping shared_;  // struct kvm_run and what follows it

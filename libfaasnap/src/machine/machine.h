@@ -47,6 +47,15 @@ struct MachineShape {
 MachineShape read_shape(std::span<const format::Section> sections,
                         const std::filesystem::path& file);
 
+// What a machine asks of whoever maps guest memory. Called on threads of the machine; neither may
+// throw, nor touch guest memory.
+struct MemoryBacking {
+  // As PageGuard::Callbacks::intact.
+  std::function<bool()> intact{};
+  // Why a page cannot be had, naming the file.
+  std::function<std::string()> diagnose{};
+};
+
 // One virtual machine: memory, KVM objects, devices, vCPU threads, and its life from building to
 // the end. Built parked; boot or restore it, then resume.
 //
@@ -65,6 +74,10 @@ class Machine : private ExitHandler {
   const MachineShape& shape() const noexcept { return shape_; }
   const memory::GuestMemory& memory() const noexcept { return memory_; }
 
+  // Says that guest memory is mapped, or about to be: devices touch no page that cannot be had, and
+  // a page that cannot be had ends the guest, with the reason that `backing` gives. Once, before
+  // restore.
+  void guard_memory(MemoryBacking backing);
   // Fills memory and the vCPUs' registers for the kernel of `options`.
   void load_kernel(const VmOptions& options);
   // Takes over the state that `save` made. Guest memory must hold its content already. Throws
@@ -115,6 +128,11 @@ class Machine : private ExitHandler {
   void drain_devices();
   void resume_devices();
   void end(VmState state, std::string reason);
+  // Ends the guest because its memory cannot be had. `place` follows "guest memory" in the message,
+  // `reason` is what was seen here, for when nothing is found to be wrong with the files.
+  void fail_memory(const std::string& place, const std::string& reason);
+  // Once this returns no vCPU enters the guest.
+  void halt() noexcept;
   void require_live(const char* operation) const;
   void require_live_locked(const char* operation) const;
   // Returns the state before; throws when that is final.
@@ -122,12 +140,14 @@ class Machine : private ExitHandler {
 
   void handle_io(const kvm::IoExit& exit) override;
   void handle_mmio(const kvm::MmioExit& exit) override;
+  void handle_memory_fault(const kvm::MemoryFault& fault) override;
   void handle_end(VmState state, std::string reason) override;
 
   MachineShape shape_;
   LogSink log_;
   kvm::System system_;
   memory::GuestMemory memory_;
+  MemoryBacking backing_;
   kvm::VmFd vm_;
   base::EventLoop loop_;
   Bus ports_;

@@ -54,7 +54,36 @@ void Machine::shut_down() {
 
 void Machine::fail(const std::string& reason) { end(VmState::internal_error, reason); }
 
+void Machine::guard_memory(MemoryBacking backing) {
+  backing_ = std::move(backing);
+  memory_.guard(
+      {.intact = backing_.intact, .refused = [this](PageRange pages, const std::string& reason) {
+         fail_memory(
+             pages.count == 0 ? std::string() : fmt::format(" at page {}", pages.first.value),
+             reason);
+       }});
+}
+
+void Machine::fail_memory(const std::string& place, const std::string& reason) {
+  // Finding out why may take its time, in which nobody should work on with half of a memory.
+  memory_.close_guard();
+  halt();
+  const std::string cause = backing_.diagnose ? backing_.diagnose() : std::string();
+  fail(fmt::format("guest memory cannot be had{}: {}", place, cause.empty() ? reason : cause));
+}
+
+void Machine::halt() noexcept {
+  for (const auto& vcpu : vcpus_) {
+    vcpu->halt();
+  }
+}
+
 void Machine::end(VmState state, std::string reason) {
+  // First, and even if somebody else is about to do it: whoever calls fail() relies on it.
+  if (state == VmState::internal_error) {
+    memory_.close_guard();
+  }
+  halt();
   {
     const std::lock_guard lock(state_mutex_);
     if (is_final(state_)) {
@@ -62,9 +91,6 @@ void Machine::end(VmState state, std::string reason) {
     }
     state_ = state;
     failure_ = std::move(reason);
-  }
-  for (const auto& vcpu : vcpus_) {
-    vcpu->halt();
   }
   // The host's ends of the guest's streams must see that nobody is left to answer.
   loop_.post([this] {

@@ -138,18 +138,20 @@ bool VcpuThread::handle(const kvm::Exit& exit) {
     handler_.handle_end(state, std::move(reason));
     return false;
   };
-  return std::visit(Overloaded{
-                        [&](const kvm::IoExit& io) { return handler_.handle_io(io), true; },
-                        [&](const kvm::MmioExit& mmio) { return handler_.handle_mmio(mmio), true; },
-                        [](const kvm::Interrupted&) { return discard_pending_signal(), true; },
-                        [](const kvm::Halted&) { return true; },
-                        [&](const kvm::Shutdown&) { return end(VmState::triple_fault); },
-                        [&](const kvm::SystemEvent& event) { return end(final_state(event)); },
-                        [&](const kvm::InternalError& error) {
-                          return end(VmState::internal_error, error.reason);
-                        },
-                    },
-                    exit);
+  return std::visit(
+      Overloaded{
+          [&](const kvm::IoExit& io) { return handler_.handle_io(io), true; },
+          [&](const kvm::MmioExit& mmio) { return handler_.handle_mmio(mmio), true; },
+          [](const kvm::Interrupted&) { return discard_pending_signal(), true; },
+          [](const kvm::Halted&) { return true; },
+          [&](const kvm::Shutdown&) { return end(VmState::triple_fault); },
+          [&](const kvm::SystemEvent& event) { return end(final_state(event)); },
+          [&](const kvm::InternalError& error) {
+            return end(VmState::internal_error, error.reason);
+          },
+          [&](const kvm::MemoryFault& fault) { return handler_.handle_memory_fault(fault), false; },
+      },
+      exit);
 }
 
 }  // namespace faasnap::machine

@@ -21,6 +21,7 @@ class ExitHandler {
   virtual ~ExitHandler() = default;
   virtual void handle_io(const kvm::IoExit& exit) = 0;
   virtual void handle_mmio(const kvm::MmioExit& exit) = 0;
+  virtual void handle_memory_fault(const kvm::MemoryFault& fault) = 0;
   // The guest cannot go on; `state` is final.
   virtual void handle_end(VmState state, std::string reason) = 0;
 };

@@ -19,6 +19,12 @@ Bytes checked_size(Bytes size) {
   return size;
 }
 
+// The pages that hold the `length` bytes from `offset` on; none for no bytes.
+PageRange pages_of(std::uint64_t offset, std::uint64_t length) {
+  const PageIndex first{offset / kPageSize};
+  return {first, length == 0 ? 0 : Bytes{offset % kPageSize + length}.pages()};
+}
+
 }  // namespace
 
 GuestMemory::GuestMemory(Bytes size) : mapping_(base::Mapping::anonymous(checked_size(size))) {
@@ -26,6 +32,22 @@ GuestMemory::GuestMemory(Bytes size) : mapping_(base::Mapping::anonymous(checked
   regions_[region_count_++] = {GuestAddress{0}, low, Bytes{0}};
   if (size > low) {
     regions_[region_count_++] = {kHoleEnd, size - low, low};
+  }
+}
+
+void GuestMemory::guard(PageGuard::Callbacks callbacks) {
+  guard_ = std::make_unique<PageGuard>(host(), std::move(callbacks));
+}
+
+void GuestMemory::close_guard() noexcept {
+  if (guard_) {
+    guard_->close();
+  }
+}
+
+void GuestMemory::forget(PageRange pages) const noexcept {
+  if (guard_) {
+    guard_->forget(pages);
   }
 }
 
@@ -37,7 +59,11 @@ std::optional<std::span<std::byte>> GuestMemory::view(GuestAddress address,
     }
     const std::uint64_t offset = address.value - region.base.value;
     if (offset < region.size.value && length <= region.size.value - offset) {
-      return mapping_.bytes().subspan(region.image_offset.value + offset, length);
+      const std::uint64_t start = region.image_offset.value + offset;
+      if (guard_ && !guard_->admit(pages_of(start, length))) {
+        return std::nullopt;
+      }
+      return mapping_.bytes().subspan(start, length);
     }
   }
   return std::nullopt;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <span>
 #include <type_traits>
@@ -11,6 +12,7 @@
 
 #include "base/mapping.h"
 #include "memory/guest_address.h"
+#include "memory/page_guard.h"
 
 namespace faasnap::memory {
 
@@ -44,13 +46,24 @@ class GuestMemory {
   // All of it, in the order of the image.
   std::span<std::byte> host() const noexcept { return mapping_.bytes(); }
 
-  // Host view of the `length` bytes at `address`; nothing unless all of them lie in one region. The
-  // one converter from guest addresses to host pointers.
+  // From now on view, read and write bring pages in before they let the host touch them, and yield
+  // nothing for those that cannot be had. For memory that a restore maps; before any other thread
+  // uses it. Throws as PageGuard does.
+  void guard(PageGuard::Callbacks callbacks);
+  // As PageGuard's; no effect on memory without a guard.
+  void close_guard() noexcept;
+  void forget(PageRange pages) const noexcept;
+
+  // Whether views that were given may still be used; see PageGuard.
+  bool holds() const noexcept { return !guard_ || guard_->holds(); }
+
+  // Host view of the `length` bytes at `address`; nothing unless all of them lie in one region and
+  // can be had. The one converter from guest addresses to host pointers.
   std::optional<std::span<std::byte>> view(GuestAddress address,
                                            std::uint64_t length) const noexcept;
 
-  // Copies between the guest and the host; false, with nothing copied, when the range is not
-  // guest memory.
+  // Copies between the guest and the host; false, with nothing copied, when there is no view of the
+  // range.
   bool read(GuestAddress address, std::span<std::byte> out) const noexcept;
   bool write(GuestAddress address, std::span<const std::byte> data) const noexcept;
 
@@ -73,6 +86,7 @@ class GuestMemory {
   base::Mapping mapping_;
   std::array<Region, 2> regions_;
   std::size_t region_count_ = 0;
+  std::unique_ptr<PageGuard> guard_;
 };
 
 }  // namespace faasnap::memory

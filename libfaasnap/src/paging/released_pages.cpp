@@ -13,6 +13,7 @@ bool ReleasedPages::release(PageRange pages) noexcept {
   } catch (const std::bad_alloc&) {
     return false;
   }
+  memory_.forget(pages);
   std::byte* start = memory_.host().data() + pages.first.offset().value;
   if (::madvise(start, pages.size().value, MADV_DONTNEED) != 0) {
     return false;

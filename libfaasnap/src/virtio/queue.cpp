@@ -91,8 +91,12 @@ Queue::Queue(const memory::GuestMemory& memory, const QueueLayout& layout, bool 
       next_used_(position),
       signalled_used_(position) {}
 
+bool Queue::reachable() noexcept {
+  return memory_->holds() || reject("the memory of its rings cannot be had");
+}
+
 std::uint16_t Queue::available() noexcept {
-  if (!in_use() || faulted_) {
+  if (!in_use() || faulted_ || !reachable()) {
     return 0;
   }
   // Sequentially consistent, for the sake of enable_notifications; also the acquire that makes the
@@ -193,8 +197,11 @@ void Queue::undo_pop() noexcept { --next_available_; }
 void Queue::push_used(std::uint16_t head, std::uint32_t length) noexcept {
   const std::array<std::uint32_t, 2> entry{head, length};
   static_assert(sizeof(entry) == kUsedEntrySize);
-  std::memcpy(used_ + kRingOffset + kUsedEntrySize * (next_used_ % size_), &entry, sizeof(entry));
-  ++next_used_;
+  const std::size_t place = next_used_++ % size_;
+  if (!reachable()) {
+    return;
+  }
+  std::memcpy(used_ + kRingOffset + kUsedEntrySize * place, &entry, sizeof(entry));
   // Publishes the entry and the buffers. Sequentially consistent, as signal_used must not read the
   // driver's wish before the driver can see this.
   shared(used_ + kIndexOffset).store(next_used_);
@@ -202,7 +209,7 @@ void Queue::push_used(std::uint16_t head, std::uint32_t length) noexcept {
 
 void Queue::signal_used() noexcept {
   const std::uint16_t before = std::exchange(signalled_used_, next_used_);
-  if (before == next_used_) {
+  if (before == next_used_ || !reachable()) {
     return;
   }
   bool wanted = false;
@@ -221,7 +228,7 @@ void Queue::signal_used() noexcept {
 }
 
 bool Queue::enable_notifications(std::uint16_t known) noexcept {
-  if (!in_use() || faulted_) {
+  if (!in_use() || faulted_ || !reachable()) {
     return false;
   }
   if (event_index_) {

@@ -85,6 +85,8 @@ class Queue {
   struct Descriptor;
   enum class Table { main, indirect };
 
+  // Whether the rings can be touched.
+  bool reachable() noexcept;
   // Each returns false after reporting a fault.
   bool collect(std::span<const std::byte> table, std::uint16_t first, Table kind,
                DescriptorChain& chain);

@@ -1,0 +1,119 @@
+#include "paging/backing_check.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace faasnap::paging {
+namespace {
+
+constexpr Bytes kProbe{1ULL << 20};
+constexpr Nanoseconds kPatience = std::chrono::seconds(1);
+
+// -1 when even that cannot be found out.
+off_t size_of(const FileRef& file) noexcept {
+  struct stat status {};
+  return ::fstat(file.fd->get(), &status) == 0 ? status.st_size : -1;
+}
+
+// Reads the data of [offset, end) piece by piece until a read fails; what is wrong, or nothing.
+std::optional<std::string> probe(const FileRef& file, Bytes offset, Bytes end,
+                                 Nanoseconds deadline) {
+  std::vector<std::byte> buffer(kProbe.value);
+  while (offset < end && base::monotonic_now() < deadline) {
+    const off_t data = ::lseek(file.fd->get(), static_cast<off_t>(offset.value), SEEK_DATA);
+    if (data < 0 || Bytes{static_cast<std::uint64_t>(data)} >= end) {
+      return std::nullopt;  // a hole up to the end
+    }
+    offset = Bytes{static_cast<std::uint64_t>(data)};
+    const std::size_t length = std::min(kProbe.value, (end - offset).value);
+    const ssize_t got = base::retry_eintr([&] {
+      return ::pread(file.fd->get(), buffer.data(), length, static_cast<off_t>(offset.value));
+    });
+    if (got < 0) {
+      return fmt::format("read {} at byte {}: {}", file.path.string(), offset.value,
+                         std::strerror(errno));
+    }
+    offset += Bytes{got == 0 ? length : static_cast<std::uint64_t>(got)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+BackingCheck::BackingCheck(const RestorePlan& plan, const Files& files) {
+  for (const PlannedRead& read : plan.reads) {
+    need(files, read.file, read.file_offset, read.guest.size(), false);
+  }
+  for (const PlannedMapping& mapping : plan.mappings) {
+    need(files, mapping.backing, mapping.file_offset, mapping.guest.size(), true);
+  }
+  for (const PageRange& pages : plan.nonzero) {
+    need(files, Backing::memory_file, pages.first.offset(), pages.size(), false);
+  }
+  for (const Needed& needed : needed_) {
+    if (const auto reason = shortage(needed)) {
+      base::fail(ErrorKind::corrupt, "map guest memory", needed.file.path, *reason);
+    }
+  }
+}
+
+void BackingCheck::need(const Files& files, Backing backing, Bytes offset, Bytes length,
+                        bool mapped) {
+  const FileRef* file = files.of(backing);
+  if (file == nullptr || file->fd == nullptr || !*file->fd) {
+    return;  // one that the plan cannot use is found by whoever maps or reads it
+  }
+  auto found = std::ranges::find_if(
+      needed_, [&](const Needed& needed) { return needed.file.fd == file->fd; });
+  if (found == needed_.end()) {
+    needed_.push_back({.file = *file, .size = {}, .mapped = false, .extents = {}});
+    found = needed_.end() - 1;
+  }
+  found->size = std::max(found->size, offset + length);
+  found->mapped = found->mapped || mapped;
+  found->extents.push_back({offset, length});
+}
+
+std::optional<std::string> BackingCheck::shortage(const Needed& needed) {
+  const off_t size = size_of(needed.file);
+  if (size >= 0 && Bytes{static_cast<std::uint64_t>(size)} >= needed.size) {
+    return std::nullopt;
+  }
+  return fmt::format("file has {} bytes, expected {} at least", size, needed.size.value);
+}
+
+bool BackingCheck::intact() const noexcept {
+  return std::ranges::all_of(needed_, [](const Needed& needed) {
+    return !needed.mapped || size_of(needed.file) >= static_cast<off_t>(needed.size.value);
+  });
+}
+
+std::string BackingCheck::diagnose() const {
+  for (const Needed& needed : needed_) {
+    if (const auto reason = shortage(needed)) {
+      return fmt::format("{}: {}", needed.file.path.string(), *reason);
+    }
+  }
+  const Nanoseconds deadline = base::monotonic_now() + kPatience;
+  for (const Needed& needed : needed_) {
+    for (const auto& extent : needed.extents) {
+      if (const auto reason =
+              probe(needed.file, extent.offset, extent.offset + extent.length, deadline)) {
+        return *reason;
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace faasnap::paging
