@@ -51,7 +51,7 @@ std::vector<std::byte> state() {
 }
 
 std::vector<std::byte> loading_set_table() {
-  format::LoadingSetTable table{"id", kMemory, {}, {}, {kPageSize}, {4 * kPageSize}, 0};
+  format::LoadingSetTable table{"id", kMemory, {}, {}, {{{30}, 4}}, {kPageSize}, {4 * kPageSize}, 0};
   table.regions = {{{{8}, 1}, {kPageSize}, 0, 1}, {{{2}, 2}, {2 * kPageSize}, 1, 2}};
   return format::encode_loading_set_table(table);
 }
@@ -64,7 +64,7 @@ void write_all(const std::filesystem::path& directory) {
               format::encode_working_set({"id", kMemory, {{{{1}, 2}}, {{{5}, 1}, {{9}, 3}}}}));
   // Without the padding: the table is what the target takes.
   const auto head = loading_set_table();
-  constexpr std::size_t kTableSize = 24 + (4 + 2) + 5 * 8 + 4 + 2 * 32;
+  constexpr std::size_t kTableSize = 24 + (4 + 2) + 5 * 8 + 2 * 4 + 2 * 16 + 8;
   write_frame(directory / "loading_set", std::span(head).first(kTableSize));
 }
 

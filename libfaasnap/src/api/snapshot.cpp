@@ -24,7 +24,7 @@ void Snapshot::verify(const Progress& progress) const { impl_->verify(progress);
 RestorePlan Snapshot::plan(Setting setting) const { return impl_->plan(setting); }
 
 std::optional<WorkingSet> Snapshot::working_set(Recorder recorder) const {
-  return recorder == Recorder::mincore ? impl_->working_set() : std::nullopt;
+  return impl_->working_set(recorder);
 }
 
 std::uint64_t Snapshot::drop_caches() const { return impl_->drop_caches(); }

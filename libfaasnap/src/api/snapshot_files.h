@@ -6,10 +6,16 @@
 
 namespace faasnap {
 
-// The files of a snapshot that plans name; valid as long as the snapshot.
+// The files of a snapshot that plans name; valid as long as the snapshot. Those that it lacks are
+// closed.
 inline paging::Files files_of(const Snapshot::Impl& snapshot) {
-  return {.memory = {&snapshot.memory_fd(), snapshot.path_of(format::kMemoryFile)},
-          .loading_set = {&snapshot.loading_set_fd(), snapshot.path_of(format::kLoadingSetFile)}};
+  const auto file = [&](std::string_view name) {
+    return paging::FileRef{&snapshot.fd_of(name), snapshot.path_of(name)};
+  };
+  return {.memory = file(format::kMemoryFile),
+          .loading_set = file(format::kLoadingSetFile),
+          .reap_set = file(format::kReapSetFile),
+          .stream_set = file(format::kStreamSetFile)};
 }
 
 }  // namespace faasnap

@@ -4,12 +4,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "api/snapshot_writer.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "format/snapshot_directory.h"
-#include "format/working_set_file.h"
-#include "paging/planner.h"
 #include "paging/residency.h"
 
 namespace faasnap {
@@ -62,47 +63,61 @@ const format::Section& Snapshot::Impl::section(std::string_view name, std::uint3
   return format::require_section(sections_, name, version, path_of(format::kStateFile));
 }
 
-std::optional<WorkingSet> Snapshot::Impl::working_set() const {
-  if (!working_set_file_) {
-    return std::nullopt;
-  }
-  auto content = format::decode_working_set(read_working_set(), path_of(format::kWorkingSetFile));
-  return WorkingSet(std::move(content.snapshot_id), content.memory, std::move(content.groups));
+const base::UniqueFd& Snapshot::Impl::fd_of(std::string_view file) const noexcept {
+  const auto at = std::ranges::find(format::kSnapshotFiles, file);
+  return files_[static_cast<std::size_t>(at - format::kSnapshotFiles.begin())];
 }
 
-RestorePlan Snapshot::Impl::plan(Setting setting) const {
-  if (setting == Setting::faasnap && !loading_set_) {
-    base::fail(ErrorKind::not_found, "plan restore", directory_,
-               fmt::format("snapshot has no loading set, which the setting '{}' needs",
-                           to_string(setting)));
+std::optional<WorkingSet> Snapshot::Impl::working_set(Recorder recorder) const {
+  const bool touched = recorder == Recorder::userfaultfd;
+  const auto& record = touched ? manifest_.touched_set : manifest_.working_set;
+  if (!record) {
+    return std::nullopt;
   }
-  paging::PlanInputs inputs{.memory = info().memory, .nonzero = image_.nonzero, .loading_set = {}};
-  if (loading_set_) {
-    inputs.loading_set = loading_set_->regions;
+  const auto name = touched ? format::kTouchedSetFile : format::kWorkingSetFile;
+  auto set = WorkingSet::decode(read_working_set(name, *record), path_of(name));
+  const auto reject = [&](const std::string& reason) {
+    base::fail(ErrorKind::corrupt, "read", path_of(name), reason);
+  };
+  if (set.recorder() != recorder) {
+    reject(fmt::format("was recorded by {}, expected {}", to_string(set.recorder()),
+                       to_string(recorder)));
   }
-  return paging::plan_restore(setting, inputs);
+  if (set.memory() != info().memory) {
+    reject(fmt::format("memory size is {}, expected {}", set.memory().value, info().memory.value));
+  }
+  const std::uint64_t pages = touched ? info().touched_pages : info().working_set_pages;
+  if (set.pages() != pages) {
+    reject(fmt::format("number of pages is {}, expected {}", set.pages(), pages));
+  }
+  return set;
 }
 
 void Snapshot::Impl::verify(const Progress& progress) const {
   read_manifest();
   read_state();
   read_image_table();
-  working_set();
+  working_set(Recorder::mincore);
+  working_set(Recorder::userfaultfd);
+  const std::pair<std::string_view, std::optional<format::LoadingSetTable>> sets[] = {
+      {format::kLoadingSetFile, read_loading_set()},
+      {format::kReapSetFile, read_reap_set()},
+      {format::kStreamSetFile, read_stream_set()}};
   Bytes total = info().memory;
-  std::optional<format::LoadingSetTable> loading_set;
-  if (loading_set_file_) {
-    loading_set = read_loading_set();
-    total += Bytes{loading_set->pages() * kPageSize};
+  for (const auto& [name, table] : sets) {
+    total += Bytes{table ? table->pages() * kPageSize : 0};
   }
   for (const FileIdentity* file : {&info().kernel, &info().initramfs, &info().root_image}) {
     total += file->size;
   }
   Steps steps(progress, total);
-  format::verify_memory_image(memory_file_, path_of(format::kMemoryFile), image_,
+  format::verify_memory_image(fd_of(format::kMemoryFile), path_of(format::kMemoryFile), image_,
                               steps.next(info().memory));
-  if (loading_set) {
-    format::verify_loading_set(loading_set_file_, path_of(format::kLoadingSetFile), *loading_set,
-                               steps.next({loading_set->pages() * kPageSize}));
+  for (const auto& [name, table] : sets) {
+    if (table) {
+      format::verify_loading_set(fd_of(name), path_of(name), *table,
+                                 steps.next({table->pages() * kPageSize}));
+    }
   }
   for (const FileIdentity* file : {&info().kernel, &info().initramfs, &info().root_image}) {
     if (!file->path.empty()) {
@@ -113,14 +128,10 @@ void Snapshot::Impl::verify(const Progress& progress) const {
 
 template <typename Use>
 void Snapshot::Impl::for_each_file(Use use) const {
-  use(path_of(format::kManifestFile), manifest_file_);
-  use(path_of(format::kStateFile), state_file_);
-  use(path_of(format::kMemoryFile), memory_file_);
-  if (working_set_file_) {
-    use(path_of(format::kWorkingSetFile), working_set_file_);
-  }
-  if (loading_set_file_) {
-    use(path_of(format::kLoadingSetFile), loading_set_file_);
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (files_[i]) {
+      use(path_of(format::kSnapshotFiles[i]), files_[i]);
+    }
   }
 }
 

@@ -2,11 +2,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "api/snapshot_impl.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "format/frame.h"
+#include "format/page_ranges.h"
 #include "format/snapshot_directory.h"
 #include "format/working_set_file.h"
 
@@ -33,24 +35,39 @@ void expect_equal(const std::filesystem::path& path, const char* what, const Val
 Snapshot::Impl::Impl(const std::filesystem::path& directory)
     : directory_(std::filesystem::absolute(directory).lexically_normal()) {
   format::check_snapshot_directory(directory_);
-  // All of them first: a disk reads their beginnings together faster than one after the other.
-  manifest_file_ = open_ahead(format::kManifestFile);
-  state_file_ = open_ahead(format::kStateFile);
-  memory_file_ = open_ahead(format::kMemoryFile);
-  working_set_file_ = open_if_there(format::kWorkingSetFile);
-  loading_set_file_ = open_if_there(format::kLoadingSetFile);
+  open_files();
   manifest_ = read_manifest();
-  expect_file(format::kWorkingSetFile, static_cast<bool>(working_set_file_),
-              manifest_.working_set.has_value());
-  expect_file(format::kLoadingSetFile, static_cast<bool>(loading_set_file_),
-              manifest_.loading_set.has_value());
+  for (const auto& [name, record] : format::kOptionalFiles) {
+    const bool expected = (manifest_.*record).has_value();
+    if (static_cast<bool>(fd_of(name)) != expected) {
+      fail_corrupt(path_of(name), expected ? "is missing, expected one by the manifest"
+                                           : "is there, expected none by the manifest");
+    }
+  }
   sections_ = read_state();
   image_ = read_image_table();
-  if (working_set_file_) {
-    read_working_set();
+  for (const auto& [name, record] : {std::pair(format::kWorkingSetFile, manifest_.working_set),
+                                     std::pair(format::kTouchedSetFile, manifest_.touched_set)}) {
+    if (record) {
+      read_working_set(name, *record);
+    }
   }
-  if (loading_set_file_) {
-    loading_set_ = read_loading_set();
+  loading_set_ = read_loading_set();
+  reap_set_ = read_reap_set();
+  stream_set_ = read_stream_set();
+}
+
+// All of them first: a disk reads their beginnings together faster than one after the other.
+void Snapshot::Impl::open_files() {
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const std::string_view name = format::kSnapshotFiles[i];
+    struct stat status {};
+    const bool optional =
+        std::ranges::find(format::kOptionalFiles, name, &format::OptionalFile::name) !=
+        format::kOptionalFiles.end();
+    if (!optional || ::lstat(path_of(name).c_str(), &status) == 0) {
+      files_[i] = open_ahead(name);
+    }
   }
 }
 
@@ -64,19 +81,6 @@ base::UniqueFd Snapshot::Impl::open_ahead(std::string_view file) const {
     base::read_ahead(fd, file == format::kMemoryFile ? size - length : 0, {length}, path);
   }
   return fd;
-}
-
-base::UniqueFd Snapshot::Impl::open_if_there(std::string_view file) const {
-  struct stat status {};
-  const bool there = ::lstat(path_of(file).c_str(), &status) == 0;
-  return there ? open_ahead(file) : base::UniqueFd();
-}
-
-void Snapshot::Impl::expect_file(std::string_view file, bool found, bool expected) const {
-  if (found != expected) {
-    fail_corrupt(path_of(file), found ? "is there, expected none by the manifest"
-                                      : "is missing, expected one by the manifest");
-  }
 }
 
 void Snapshot::Impl::check_record(std::string_view file, const format::FileRecord& expected,
@@ -95,13 +99,13 @@ void Snapshot::Impl::check_record(std::string_view file, const format::FileRecor
 
 format::Manifest Snapshot::Impl::read_manifest() const {
   const auto path = path_of(format::kManifestFile);
-  const auto text = base::read_file(manifest_file_, path, format::kMaximumManifest);
+  const auto text = base::read_file(fd_of(format::kManifestFile), path, format::kMaximumManifest);
   return format::decode_manifest({reinterpret_cast<const char*>(text.data()), text.size()}, path);
 }
 
 std::vector<format::Section> Snapshot::Impl::read_state() const {
   const auto path = path_of(format::kStateFile);
-  const auto bytes = base::read_file(state_file_, path, format::kMaximumState);
+  const auto bytes = base::read_file(fd_of(format::kStateFile), path, format::kMaximumState);
   auto sections = format::decode_state(bytes, path);
   check_record(format::kStateFile, manifest_.state, {bytes.size()}, format::frame_checksum(bytes));
   return sections;
@@ -110,9 +114,10 @@ std::vector<format::Section> Snapshot::Impl::read_state() const {
 format::ImageTable Snapshot::Impl::read_image_table() const {
   const auto path = path_of(format::kMemoryFile);
   const SnapshotInfo& info = manifest_.info;
-  const auto checksum = format::check_image_trailer(memory_file_, path, info.id, info.memory);
-  check_record(format::kMemoryFile, manifest_.memory, base::file_size(memory_file_, path),
-               checksum);
+  const auto checksum =
+      format::check_image_trailer(fd_of(format::kMemoryFile), path, info.id, info.memory);
+  check_record(format::kMemoryFile, manifest_.memory,
+               base::file_size(fd_of(format::kMemoryFile), path), checksum);
   const auto state = path_of(format::kStateFile);
   auto table =
       format::load_image_table(format::require_section(sections_, format::kMemorySection,
@@ -123,24 +128,61 @@ format::ImageTable Snapshot::Impl::read_image_table() const {
   return table;
 }
 
-std::vector<std::byte> Snapshot::Impl::read_working_set() const {
-  const auto path = path_of(format::kWorkingSetFile);
-  auto bytes = base::read_file(working_set_file_, path, format::kMaximumWorkingSet);
+std::vector<std::byte> Snapshot::Impl::read_working_set(std::string_view file,
+                                                        const format::FileRecord& expected) const {
+  const auto path = path_of(file);
+  auto bytes = base::read_file(fd_of(file), path, format::kMaximumWorkingSet);
   const auto checksum = format::check_working_set(bytes, path);
-  check_record(format::kWorkingSetFile, *manifest_.working_set, {bytes.size()}, checksum);
+  check_record(file, expected, {bytes.size()}, checksum);
   return bytes;
 }
 
-format::LoadingSetTable Snapshot::Impl::read_loading_set() const {
-  const auto path = path_of(format::kLoadingSetFile);
+std::optional<format::LoadingSetTable> Snapshot::Impl::read_table(
+    std::string_view file, const std::optional<format::FileRecord>& expected) const {
+  if (!expected) {
+    return std::nullopt;
+  }
+  const auto path = path_of(file);
   const SnapshotInfo& info = manifest_.info;
-  auto table = format::read_loading_set_table(loading_set_file_, path);
-  check_record(format::kLoadingSetFile, *manifest_.loading_set, table.file_size, table.checksum);
+  auto table = format::read_loading_set_table(fd_of(file), path);
+  check_record(file, *expected, table.file_size, table.checksum);
   expect_equal(path, "snapshot id", table.snapshot_id, info.id);
   expect_equal(path, "memory size", table.memory.value, info.memory.value);
-  expect_equal(path, "number of regions", std::uint64_t{table.regions.size()},
-               info.loading_set_regions);
-  expect_equal(path, "number of pages", table.pages(), info.loading_set_pages);
+  const auto zeros = format::set_of(table.zero_runs);
+  if (const auto lost = format::intersection_of(zeros, image_.nonzero); !lost.empty()) {
+    fail_corrupt(path, fmt::format("has page {} as zero, where the image has data",
+                                   lost.front().first.value));
+  }
+  return table;
+}
+
+std::optional<format::LoadingSetTable> Snapshot::Impl::read_loading_set() const {
+  auto table = read_table(format::kLoadingSetFile, manifest_.loading_set);
+  if (table) {
+    const auto path = path_of(format::kLoadingSetFile);
+    expect_equal(path, "number of regions", std::uint64_t{table->regions.size()},
+                 info().loading_set_regions);
+    expect_equal(path, "number of pages", table->pages(), info().loading_set_pages);
+  }
+  return table;
+}
+
+std::optional<format::LoadingSetTable> Snapshot::Impl::read_reap_set() const {
+  auto table = read_table(format::kReapSetFile, manifest_.reap_set);
+  if (table) {
+    expect_equal(path_of(format::kReapSetFile), "number of pages", table->pages(),
+                 info().touched_pages);
+  }
+  return table;
+}
+
+std::optional<format::LoadingSetTable> Snapshot::Impl::read_stream_set() const {
+  auto table = read_table(format::kStreamSetFile, manifest_.stream_set);
+  if (table) {
+    const auto path = path_of(format::kStreamSetFile);
+    expect_equal(path, "number of pages", table->pages(), info().stream_set_pages);
+    expect_equal(path, "number of zero pages", table->zero_pages(), info().stream_set_zero_pages);
+  }
   return table;
 }
 

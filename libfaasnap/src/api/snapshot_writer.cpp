@@ -8,18 +8,16 @@
 
 #include <faasnap/working_set.h>
 
+#include "api/snapshot_sets.h"
 #include "base/checksum.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "format/frame.h"
-#include "format/loading_set_file.h"
 #include "format/manifest.h"
 #include "format/memory_image.h"
 #include "format/progress.h"
 #include "format/snapshot_directory.h"
-#include "format/working_set_file.h"
-#include "paging/loading_set_planner.h"
 
 namespace faasnap {
 namespace {
@@ -41,10 +39,8 @@ void check(const std::filesystem::path& path, const SnapshotContents& contents) 
         ErrorKind::invalid_argument, kCreating, path,
         fmt::format("memory size is {}, expected a multiple of {}", memory.value, kPageSize));
   }
-  if (contents.working_set != nullptr && contents.working_set->memory() != memory) {
-    base::fail(ErrorKind::invalid_argument, kCreating, path,
-               fmt::format("the working set is of a guest with {} bytes of memory, expected {}",
-                           contents.working_set->memory().value, memory.value));
+  if (contents.working_set != nullptr) {
+    check_recording(*contents.working_set, memory, path);
   }
 }
 
@@ -69,9 +65,15 @@ class Writer {
 
   void write() {
     write_memory();
-    if (contents_.working_set != nullptr) {
-      write_working_set();
-      write_loading_set();
+    if (const WorkingSet* set = contents_.working_set) {
+      const bool touched = set->recorder() == Recorder::userfaultfd;
+      write_sets(directory_,
+                 {.image = image_file_,
+                  .image_path = directory_.path_of(format::kMemoryFile),
+                  .table = image_,
+                  .recorded = touched ? nullptr : set,
+                  .touched = touched ? set : nullptr},
+                 manifest_, progress_);
     }
     write_state();
     const std::string text = format::encode_manifest(manifest_);
@@ -88,28 +90,6 @@ class Writer {
     const auto checksum = format::write_image_trailer(image_file_, path, info.id, info.memory);
     manifest_.memory = {format::image_file_size(info.memory), checksum};
     manifest_.info.nonzero_pages = image_.nonzero_pages();
-  }
-
-  void write_working_set() {
-    const WorkingSet& set = *contents_.working_set;
-    const auto bytes = format::encode_working_set({set.snapshot_id(), set.memory(), set.groups()});
-    base::write_new_file(directory_.path_of(format::kWorkingSetFile), bytes);
-    manifest_.working_set = {{bytes.size()}, format::frame_checksum(bytes)};
-    manifest_.info.working_set_pages = set.pages();
-  }
-
-  void write_loading_set() {
-    const auto regions = paging::plan_loading_set(contents_.working_set->groups(), image_.nonzero,
-                                                  contents_.thresholds);
-    const base::UniqueFd file = directory_.create(format::kLoadingSetFile);
-    const auto& info = manifest_.info;
-    const auto table =
-        format::write_loading_set(file, directory_.path_of(format::kLoadingSetFile),
-                                  {info.id, info.memory, contents_.thresholds, regions},
-                                  image_file_, directory_.path_of(format::kMemoryFile), progress_);
-    manifest_.loading_set = {table.file_size, table.checksum};
-    manifest_.info.loading_set_regions = table.regions.size();
-    manifest_.info.loading_set_pages = table.pages();
   }
 
   void write_state() {

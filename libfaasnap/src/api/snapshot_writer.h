@@ -17,7 +17,7 @@ namespace faasnap {
 
 // What a new snapshot is made of. Views only: everything stays the caller's.
 struct SnapshotContents {
-  // The machine's; names other than format::kMemorySection.
+  // The machine's; names other than format::kMemorySection. None: an image alone.
   std::span<const format::Section> sections;
   // Guest memory, in the order of the image, unchanging for the duration of the call.
   std::span<const std::byte> memory;
@@ -28,7 +28,7 @@ struct SnapshotContents {
   FileIdentity initramfs;
   FileIdentity root_image;
   std::map<std::string, std::string> labels;
-  // Null: the snapshot gets neither working set nor loading set. Its memory size must be this
+  // Null: the snapshot gets no recording, nor what is made from one. Its memory size must be this
   // guest's; its snapshot id need not be the new one, since it was recorded from an earlier image.
   const WorkingSet* working_set = nullptr;
   LoadingSetThresholds thresholds;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "format/page_ranges.h"
 #include "format/page_scan.h"
 #include "format/snapshot_directory.h"
 #include "paging/memory_usage.h"

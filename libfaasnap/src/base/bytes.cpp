@@ -6,6 +6,13 @@
 
 namespace faasnap::base {
 
+void ByteWriter::put_varint(std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) {
+    put(static_cast<std::uint8_t>(value | 0x80));
+  }
+  put(static_cast<std::uint8_t>(value));
+}
+
 void ByteWriter::put_blob(std::span<const std::byte> data) {
   put(static_cast<std::uint32_t>(data.size()));
   put_bytes(data);
@@ -14,6 +21,24 @@ void ByteWriter::put_blob(std::span<const std::byte> data) {
 ByteReader::ByteReader(std::span<const std::byte> data, std::filesystem::path file,
                        std::string section)
     : data_(data), file_(std::move(file)), section_(std::move(section)) {}
+
+std::uint64_t ByteReader::get_varint() {
+  std::uint64_t value = 0;
+  for (unsigned shift = 0;; shift += 7) {
+    const auto byte = get<std::uint8_t>();
+    const std::uint64_t bits = byte & 0x7f;
+    if (shift > 63 || (shift == 63 && bits > 1)) {
+      reject("a number has more than 64 bits");
+    }
+    value |= bits << shift;
+    if ((byte & 0x80) == 0) {
+      if (byte == 0 && shift != 0) {
+        reject("a number has bytes that it need not have");
+      }
+      return value;
+    }
+  }
+}
 
 std::span<const std::byte> ByteReader::take(std::size_t length) {
   if (length > data_.size()) {

@@ -22,6 +22,8 @@ class ByteWriter {
       bytes_.push_back(static_cast<std::byte>(value >> (8 * i)));
     }
   }
+  // Seven bits in a byte, the low ones first, each byte but the last with its top bit set (LEB128).
+  void put_varint(std::uint64_t value);
   void put_bytes(std::span<const std::byte> data) {
     bytes_.insert(bytes_.end(), data.begin(), data.end());
   }
@@ -56,6 +58,8 @@ class ByteReader {
     }
     return value;
   }
+  // Rejects a number that is longer than it need be, or over 64 bits.
+  std::uint64_t get_varint();
   std::span<const std::byte> take(std::size_t length);
   // A 32-bit length of at most `limit`, then the bytes.
   std::span<const std::byte> get_blob(std::size_t limit);

@@ -41,6 +41,11 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, Bytes limit)
 std::vector<std::byte> read_file(const UniqueFd& fd, const std::filesystem::path& path,
                                  Bytes limit);
 
+// Copies all of `source` into the empty file `target`, holes as holes; the two share their blocks
+// where the file system can do that. The paths are for messages.
+void copy_sparse(const UniqueFd& source, const std::filesystem::path& source_path,
+                 const UniqueFd& target, const std::filesystem::path& target_path);
+
 // Creates the file (it must not exist), writes it and fsyncs it. Nothing is left when that fails.
 void write_new_file(const std::filesystem::path& path, std::span<const std::byte> data);
 

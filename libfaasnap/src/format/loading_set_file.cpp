@@ -14,8 +14,8 @@
 namespace faasnap::format {
 namespace {
 
-constexpr const char* kWriting = "write loading set";
-constexpr const char* kVerifying = "verify loading set";
+constexpr const char* kWriting = "write";
+constexpr const char* kVerifying = "verify";
 constexpr std::uint64_t kBufferSize = 1 << 20;
 
 // Calls `use(piece, offset in the region)` for all of `region`'s bytes, read from `offset` of `fd`.
@@ -30,9 +30,14 @@ void read_pieces(const base::UniqueFd& fd, const std::filesystem::path& path, By
   }
 }
 
-LoadingSetTable lay_out(const LoadingSetInputs& inputs) {
-  LoadingSetTable table{inputs.snapshot_id, inputs.memory, inputs.thresholds, {}, {}, {}, 0};
-  table.data_offset = loading_set_data_offset(inputs.snapshot_id, inputs.regions.size());
+LoadingSetTable lay_out(const LoadingSetInputs& inputs, const std::filesystem::path& path) {
+  LoadingSetTable table;
+  table.snapshot_id = inputs.snapshot_id;
+  table.memory = inputs.memory;
+  table.thresholds = inputs.thresholds;
+  table.zero_runs.assign(inputs.zero_runs.begin(), inputs.zero_runs.end());
+  table.data_offset =
+      loading_set_data_offset(inputs.snapshot_id, inputs.regions.size(), inputs.zero_runs.size());
   Bytes offset = table.data_offset;
   for (const LoadingRegion& region : inputs.regions) {
     table.regions.push_back({region.guest, offset, region.lowest_group, 0});
@@ -40,7 +45,7 @@ LoadingSetTable lay_out(const LoadingSetInputs& inputs) {
   }
   table.file_size = offset;
   if (const auto defect = defect_of(table)) {
-    base::fail(ErrorKind::invalid_argument, kWriting, {}, *defect);
+    base::fail(ErrorKind::invalid_argument, kWriting, path, *defect);
   }
   return table;
 }
@@ -51,7 +56,7 @@ LoadingSetTable write_loading_set(const base::UniqueFd& fd, const std::filesyste
                                   const LoadingSetInputs& inputs, const base::UniqueFd& image,
                                   const std::filesystem::path& image_path,
                                   const Progress& progress) {
-  LoadingSetTable table = lay_out(inputs);
+  LoadingSetTable table = lay_out(inputs, path);
   std::vector<std::byte> buffer(kBufferSize);
   const Bytes total = table.file_size - table.data_offset;
   Bytes written;

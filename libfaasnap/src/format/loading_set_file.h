@@ -15,10 +15,14 @@
 
 namespace faasnap::format {
 
-// A run of guest pages that goes into the loading set, as planned (FaaSnap, section 4.6).
+// The format of `loading-set`, `reap-set` and `stream-set`: a table, and the content of the pages
+// that it lists, in the order in which they are to be loaded. Offsets and length are multiples of
+// the page size, so that all of it can be read with O_DIRECT and mapped.
+
+// A run of guest pages that goes into such a file, as planned (FaaSnap, section 4.6).
 struct LoadingRegion {
   PageRange guest;
-  // The lowest working-set group that a recorded page of the region is in.
+  // The lowest group of pages that were recorded together that a page of the region is in.
   std::uint32_t lowest_group = 0;
 };
 
@@ -32,14 +36,16 @@ struct LoadingSetRegion {
   std::uint32_t checksum = 0;
 };
 
-// The table that `loading-set` begins with. The regions' data follows it in the same order without
-// a gap, from `data_offset` (a multiple of the page size) to the end of the file.
+// The table that the file begins with. The regions' data follows it in the same order without a
+// gap, from `data_offset` (a multiple of the page size) to the end of the file.
 struct LoadingSetTable {
   std::string snapshot_id;
   // Of the guest.
   Bytes memory;
   LoadingSetThresholds thresholds;
   std::vector<LoadingSetRegion> regions;
+  // Pages to be loaded that are zero in the image, and have no data in the file.
+  std::vector<PageRange> zero_runs;
   Bytes data_offset;
   Bytes file_size;
   // Of the table itself.
@@ -47,28 +53,30 @@ struct LoadingSetTable {
 
   // Pages of data.
   std::uint64_t pages() const noexcept;
+  std::uint64_t zero_pages() const noexcept;
 };
 
-// What a loading set is made of.
+// What such a file is made of.
 struct LoadingSetInputs {
   std::string snapshot_id;
   Bytes memory;
   LoadingSetThresholds thresholds;
   // In the order in which they are to be loaded.
   std::span<const LoadingRegion> regions;
+  std::span<const PageRange> zero_runs{};
 };
 
 inline constexpr Bytes kMaximumLoadingSetTable{64ULL << 20};
 
 // Writes table and data into the empty file `fd`; the data comes from the memory image. Does not
-// fsync. ErrorKind::invalid_argument for regions that overlap or lie beyond memory.
+// fsync. ErrorKind::invalid_argument for regions and runs that overlap or lie beyond memory.
 LoadingSetTable write_loading_set(const base::UniqueFd& fd, const std::filesystem::path& path,
                                   const LoadingSetInputs& inputs, const base::UniqueFd& image,
                                   const std::filesystem::path& image_path,
                                   const Progress& progress = {});
 
-// Reads and checks the table: regions inside guest memory, none overlapping another, contiguous in
-// the file, which is exactly as long as they demand. Reads no data.
+// Reads and checks the table: regions and zero runs inside guest memory, none overlapping another,
+// and a file that is exactly as long as they demand. Reads no data.
 LoadingSetTable read_loading_set_table(const base::UniqueFd& fd, const std::filesystem::path& path);
 
 // Reads all data; ErrorKind::corrupt names the damaged region.

@@ -8,33 +8,49 @@
 #include "base/error.h"
 #include "format/frame.h"
 #include "format/limits.h"
+#include "format/page_ranges.h"
 
 namespace faasnap::format {
 namespace {
 
 constexpr FrameKind kLoadingSet{
-    {'F', 'A', 'A', 'S', 'N', 'A', 'P', 'L'}, 1, kMaximumLoadingSetTable};
+    {'F', 'A', 'A', 'S', 'N', 'A', 'P', 'L'}, 2, kMaximumLoadingSetTable};
 
-// The fixed fields of the payload, the id's length among them; and one region.
-constexpr std::size_t kFixedSize = 4 + 5 * 8 + 4;
-constexpr std::size_t kRegionSize = 3 * 8 + 2 * 4;
+// The fixed fields of the payload, the id's length among them; one region; one zero run.
+constexpr std::size_t kFixedSize = 4 + 5 * 8 + 2 * 4;
+constexpr std::size_t kRegionSize = 4 * 4;
+constexpr std::size_t kZeroRunSize = 2 * 4;
 
 Bytes page_aligned(Bytes size) { return {size.pages() * kPageSize}; }
+
+bool fits(PageRange range, std::uint64_t pages) {
+  return range.count != 0 && range.first.value < pages && range.count <= pages - range.first.value;
+}
+
+std::string misfit(std::string_view what, std::size_t number, PageRange range,
+                   std::uint64_t pages) {
+  return fmt::format("{} {} (page {}, {} pages) is empty or beyond the {} pages of memory", what,
+                     number, range.first.value, range.count, pages);
+}
 
 std::optional<std::string> defect_of_layout(const LoadingSetTable& table) {
   const std::uint64_t pages = table.memory.pages();
   Bytes offset = table.data_offset;
   for (std::size_t i = 0; i < table.regions.size(); ++i) {
-    const auto& [guest, file_offset, group, checksum] = table.regions[i];
-    if (guest.count == 0 || guest.first.value >= pages || guest.count > pages - guest.first.value) {
-      return fmt::format("region {} (page {}, {} pages) is empty or beyond the {} pages of memory",
-                         i, guest.first.value, guest.count, pages);
+    const LoadingSetRegion& region = table.regions[i];
+    if (!fits(region.guest, pages)) {
+      return misfit("region", i, region.guest, pages);
     }
-    if (file_offset != offset) {
-      return fmt::format("region {} is at byte {}, expected {}", i, file_offset.value,
+    if (region.file_offset != offset) {
+      return fmt::format("region {} is at byte {}, expected {}", i, region.file_offset.value,
                          offset.value);
     }
-    offset += guest.size();
+    offset += region.guest.size();
+  }
+  for (std::size_t i = 0; i < table.zero_runs.size(); ++i) {
+    if (!fits(table.zero_runs[i], pages)) {
+      return misfit("zero run", i, table.zero_runs[i], pages);
+    }
   }
   if (table.file_size != offset) {
     return fmt::format("file has {} bytes, expected {}", table.file_size.value, offset.value);
@@ -43,8 +59,8 @@ std::optional<std::string> defect_of_layout(const LoadingSetTable& table) {
 }
 
 std::optional<std::string> defect_of_guest_pages(const LoadingSetTable& table) {
-  std::vector<PageRange> guest;
-  guest.reserve(table.regions.size());
+  std::vector<PageRange> guest(table.zero_runs);
+  guest.reserve(guest.size() + table.regions.size());
   for (const LoadingSetRegion& region : table.regions) {
     guest.push_back(region.guest);
   }
@@ -58,6 +74,16 @@ std::optional<std::string> defect_of_guest_pages(const LoadingSetTable& table) {
   return std::nullopt;
 }
 
+PageRange read_range(base::ByteReader& reader) {
+  const PageIndex first{reader.get<std::uint32_t>()};
+  return {first, reader.get<std::uint32_t>()};
+}
+
+void put_range(base::ByteWriter& payload, PageRange range) {
+  payload.put(static_cast<std::uint32_t>(range.first.value));
+  payload.put(static_cast<std::uint32_t>(range.count));
+}
+
 LoadingSetTable read_fields(base::ByteReader& reader) {
   LoadingSetTable table;
   table.snapshot_id = reader.get_string(kMaximumSnapshotId);
@@ -66,19 +92,24 @@ LoadingSetTable read_fields(base::ByteReader& reader) {
   table.thresholds.minimum_pages = reader.get<std::uint64_t>();
   table.data_offset = {reader.get<std::uint64_t>()};
   table.file_size = {reader.get<std::uint64_t>()};
-  const auto count = reader.get<std::uint32_t>();
-  if (reader.remaining() != std::uint64_t{count} * kRegionSize) {
-    reader.reject(fmt::format("{} bytes of regions, expected {} for {} regions", reader.remaining(),
-                              std::uint64_t{count} * kRegionSize, count));
+  const auto regions = reader.get<std::uint32_t>();
+  const auto zero_runs = reader.get<std::uint32_t>();
+  const std::uint64_t expected = std::uint64_t{regions} * kRegionSize + zero_runs * kZeroRunSize;
+  if (reader.remaining() != expected) {
+    reader.reject(fmt::format("{} bytes of regions, expected {} for {} regions and {} zero runs",
+                              reader.remaining(), expected, regions, zero_runs));
   }
-  table.regions.resize(count);
+  table.regions.resize(regions);
+  Bytes offset = table.data_offset;
   for (LoadingSetRegion& region : table.regions) {
-    region.guest.first = {reader.get<std::uint64_t>()};
-    region.guest.count = reader.get<std::uint64_t>();
-    region.file_offset = {reader.get<std::uint64_t>()};
+    region.guest = read_range(reader);
     region.lowest_group = reader.get<std::uint32_t>();
     region.checksum = reader.get<std::uint32_t>();
+    region.file_offset = offset;
+    offset += region.guest.size();
   }
+  table.zero_runs.resize(zero_runs);
+  std::ranges::generate(table.zero_runs, [&] { return read_range(reader); });
   return table;
 }
 
@@ -86,8 +117,12 @@ LoadingSetTable read_fields(base::ByteReader& reader) {
 
 std::uint64_t LoadingSetTable::pages() const noexcept { return (file_size - data_offset).pages(); }
 
-Bytes loading_set_data_offset(std::string_view snapshot_id, std::size_t regions) noexcept {
-  return page_aligned({kFrameHeaderSize + kFixedSize + snapshot_id.size() + regions * kRegionSize});
+std::uint64_t LoadingSetTable::zero_pages() const noexcept { return count_pages(zero_runs); }
+
+Bytes loading_set_data_offset(std::string_view snapshot_id, std::size_t regions,
+                              std::size_t zero_runs) noexcept {
+  return page_aligned({kFrameHeaderSize + kFixedSize + snapshot_id.size() + regions * kRegionSize +
+                       zero_runs * kZeroRunSize});
 }
 
 Bytes loading_set_head_size(std::span<const std::byte> bytes, const std::filesystem::path& path) {
@@ -98,7 +133,8 @@ std::optional<std::string> defect_of(const LoadingSetTable& table) {
   if (auto defect = defect_of(table.snapshot_id, table.memory)) {
     return defect;
   }
-  const Bytes data_offset = loading_set_data_offset(table.snapshot_id, table.regions.size());
+  const Bytes data_offset =
+      loading_set_data_offset(table.snapshot_id, table.regions.size(), table.zero_runs.size());
   if (table.data_offset != data_offset) {
     return fmt::format("data begins at byte {}, expected {}", table.data_offset.value,
                        data_offset.value);
@@ -118,12 +154,14 @@ std::vector<std::byte> encode_loading_set_table(const LoadingSetTable& table) {
   payload.put(table.data_offset.value);
   payload.put(table.file_size.value);
   payload.put(static_cast<std::uint32_t>(table.regions.size()));
+  payload.put(static_cast<std::uint32_t>(table.zero_runs.size()));
   for (const LoadingSetRegion& region : table.regions) {
-    payload.put(region.guest.first.value);
-    payload.put(region.guest.count);
-    payload.put(region.file_offset.value);
+    put_range(payload, region.guest);
     payload.put(region.lowest_group);
     payload.put(region.checksum);
+  }
+  for (const PageRange& run : table.zero_runs) {
+    put_range(payload, run);
   }
   std::vector<std::byte> head = encode_frame(kLoadingSet, payload.bytes());
   head.resize(table.data_offset.value);

@@ -16,8 +16,9 @@ namespace faasnap::format {
 
 // The head of a loading-set file as bytes: the table, padded with zeros to `data_offset`.
 
-// Where the data begins behind a table of so many regions.
-Bytes loading_set_data_offset(std::string_view snapshot_id, std::size_t regions) noexcept;
+// Where the data begins behind a table of so many regions and zero runs.
+Bytes loading_set_data_offset(std::string_view snapshot_id, std::size_t regions,
+                              std::size_t zero_runs) noexcept;
 
 // How many bytes to read for the whole head; `bytes` is the first page of the file, or all of a
 // shorter one.

@@ -3,21 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
-#include <map>
 
 #include "base/checksum.h"
 #include "base/error.h"
 #include "format/limits.h"
+#include "format/manifest_lines.h"
 
 namespace faasnap::format {
 namespace {
 
 constexpr std::string_view kFirstLine = "faasnap snapshot ";
 constexpr std::string_view kChecksumKey = "crc32c = ";
-constexpr std::string_view kLabelPrefix = "label.";
-constexpr std::string_view kSeparator = " = ";
 
 std::uint32_t checksum_of(std::string_view text) {
   return base::crc32c(std::as_bytes(std::span(text)));
@@ -27,140 +24,6 @@ std::uint32_t checksum_of(std::string_view text) {
   base::fail(ErrorKind::invalid_argument, "encode manifest", {}, reason);
 }
 
-bool is_label_key(std::string_view key) {
-  return !key.empty() && std::ranges::all_of(key, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
-  });
-}
-
-bool is_printable(std::string_view value) {
-  return std::ranges::none_of(
-      value, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
-}
-
-class Encoder {
- public:
-  void number(std::string_view key, std::uint64_t value) { text(key, fmt::format("{}", value)); }
-  void checksum(std::string_view key, std::uint32_t value) {
-    text(key, fmt::format("{:08x}", value));
-  }
-  void text(std::string_view key, std::string_view value) {
-    if (!is_printable(value)) {
-      refuse(fmt::format("the value of '{}' holds control characters", key));
-    }
-    text_ += fmt::format("{}{}{}\n", key, kSeparator, value);
-  }
-  void identity(std::string_view key, const FileIdentity& file) {
-    if (!file.path.empty()) {
-      text(fmt::format("{}.path", key), file.path.string());
-      record(key, {file.size, file.checksum});
-    }
-  }
-  void record(std::string_view key, const FileRecord& file) {
-    number(fmt::format("{}.bytes", key), file.size.value);
-    checksum(fmt::format("{}.crc32c", key), file.checksum);
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_ = fmt::format("{}{}\n", kFirstLine, kSnapshotVersion);
-};
-
-// The lines between the first and the last, by key. Each must be taken once.
-class Decoder {
- public:
-  explicit Decoder(const std::filesystem::path& file) : file_(file) {}
-
-  [[noreturn]] void reject(const std::string& reason) const {
-    base::fail(ErrorKind::corrupt, "read", file_, reason);
-  }
-
-  void add_line(std::string_view line) {
-    const auto separator = line.find(kSeparator);
-    if (separator == std::string_view::npos) {
-      reject(fmt::format("line '{}' is not of the form 'key = value'", line));
-    }
-    const auto key = line.substr(0, separator);
-    const auto value = line.substr(separator + kSeparator.size());
-    if (!is_label_key(key) || !is_printable(value)) {
-      reject(fmt::format("the line of key '{}' holds characters that it cannot", key));
-    }
-    if (!values_.emplace(key, value).second) {
-      reject(fmt::format("key '{}' appears twice", key));
-    }
-  }
-
-  bool has(std::string_view key) const { return values_.find(key) != values_.end(); }
-
-  std::string text(const std::string& key) {
-    const auto found = values_.find(key);
-    if (found == values_.end()) {
-      reject(fmt::format("key '{}' is missing", key));
-    }
-    std::string value = std::move(found->second);
-    values_.erase(found);
-    return value;
-  }
-
-  std::uint64_t number(const std::string& key,
-                       std::uint64_t limit = std::numeric_limits<std::int64_t>::max()) {
-    return parse(key, 10, limit);
-  }
-
-  std::uint32_t checksum(const std::string& key) {
-    return static_cast<std::uint32_t>(parse(key, 16, std::numeric_limits<std::uint32_t>::max()));
-  }
-
-  FileRecord record(const std::string& key) {
-    return {{number(key + ".bytes")}, checksum(key + ".crc32c")};
-  }
-
-  std::optional<FileRecord> optional_record(const std::string& key) {
-    return has(key + ".bytes") ? std::optional(record(key)) : std::nullopt;
-  }
-
-  FileIdentity optional_identity(const std::string& key) {
-    if (!has(key + ".path")) {
-      return {};
-    }
-    const std::string path = text(key + ".path");
-    const auto [size, sum] = record(key);
-    return {path, size, sum};
-  }
-
-  std::map<std::string, std::string> labels() {
-    std::map<std::string, std::string> labels;
-    for (auto at = values_.lower_bound(kLabelPrefix);
-         at != values_.end() && at->first.starts_with(kLabelPrefix); at = values_.erase(at)) {
-      labels.emplace(at->first.substr(kLabelPrefix.size()), at->second);
-    }
-    return labels;
-  }
-
-  void finish() const {
-    if (!values_.empty()) {
-      reject(fmt::format("key '{}' is unknown", values_.begin()->first));
-    }
-  }
-
- private:
-  // A number has one spelling only: the one that encode_manifest writes.
-  std::uint64_t parse(const std::string& key, int base, std::uint64_t limit) {
-    const std::string value = text(key);
-    std::uint64_t number = 0;
-    std::from_chars(value.data(), value.data() + value.size(), number, base);
-    const auto spelling = base == 10 ? fmt::format("{}", number) : fmt::format("{:08x}", number);
-    if (value != spelling || number > limit) {
-      reject(fmt::format("the value of '{}' is '{}', expected {} up to {}", key, value,
-                         base == 10 ? "a number" : "eight hexadecimal digits", limit));
-    }
-    return number;
-  }
-
-  const std::filesystem::path& file_;
-  std::map<std::string, std::string, std::less<>> values_;
-};
-
 // Takes the line up to the next '\n' off `text`.
 std::string_view take_line(std::string_view& text) {
   const auto line = text.substr(0, text.find('\n'));
@@ -168,7 +31,7 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
-void check_first_line(std::string_view line, const Decoder& decoder,
+void check_first_line(std::string_view line, const ManifestReader& decoder,
                       const std::filesystem::path& file) {
   if (!line.starts_with(kFirstLine)) {
     decoder.reject(fmt::format("does not begin with '{}{}'", kFirstLine, kSnapshotVersion));
@@ -181,7 +44,7 @@ void check_first_line(std::string_view line, const Decoder& decoder,
 }
 
 // Checks the last line, and returns what is before it.
-std::string_view checked_body(std::string_view text, const Decoder& decoder) {
+std::string_view checked_body(std::string_view text, const ManifestReader& decoder) {
   const auto last = text.substr(0, text.empty() ? 0 : text.size() - 1).rfind('\n');
   if (!text.ends_with('\n') || last == std::string_view::npos ||
       !text.substr(last + 1).starts_with(kChecksumKey)) {
@@ -196,12 +59,9 @@ std::string_view checked_body(std::string_view text, const Decoder& decoder) {
   return body;
 }
 
-void check_sizes(const SnapshotInfo& info, const Decoder& decoder) {
+void check_sizes(const SnapshotInfo& info, const ManifestReader& decoder) {
   if (const auto defect = defect_of(info.id, info.memory)) {
     decoder.reject(*defect);
-  }
-  if (info.vcpus == 0) {
-    decoder.reject("the value of 'vcpus' is 0, expected at least 1");
   }
 }
 
@@ -209,7 +69,7 @@ void check_sizes(const SnapshotInfo& info, const Decoder& decoder) {
 
 std::string encode_manifest(const Manifest& manifest) {
   const SnapshotInfo& info = manifest.info;
-  Encoder out;
+  ManifestWriter out;
   out.text("id", info.id);
   out.number("created_ns", static_cast<std::uint64_t>(info.created.count()));
   out.number("memory_bytes", info.memory.value);
@@ -219,25 +79,22 @@ std::string encode_manifest(const Manifest& manifest) {
   out.identity("root_image", info.root_image);
   out.number("nonzero_pages", info.nonzero_pages);
   out.number("working_set_pages", info.working_set_pages);
+  out.number("touched_pages", info.touched_pages);
   out.number("loading_set_regions", info.loading_set_regions);
   out.number("loading_set_pages", info.loading_set_pages);
+  out.number("stream_set_pages", info.stream_set_pages);
+  out.number("stream_set_zero_pages", info.stream_set_zero_pages);
   out.number("merge_gap_pages", info.thresholds.merge_gap_pages);
   out.number("minimum_pages", info.thresholds.minimum_pages);
-  for (const auto& [key, value] : info.labels) {
-    if (!is_label_key(key)) {
-      refuse(fmt::format("label '{}' is not of [a-z0-9_.-]", key));
+  out.labels(info.labels);
+  out.record(kStateFile, manifest.state);
+  out.record(kMemoryFile, manifest.memory);
+  for (const auto& [name, record] : kOptionalFiles) {
+    if (manifest.*record) {
+      out.record(name, *(manifest.*record));
     }
-    out.text(fmt::format("{}{}", kLabelPrefix, key), value);
   }
-  out.record("state", manifest.state);
-  out.record("memory", manifest.memory);
-  if (manifest.working_set) {
-    out.record("working-set", *manifest.working_set);
-  }
-  if (manifest.loading_set) {
-    out.record("loading-set", *manifest.loading_set);
-  }
-  std::string text = out.take();
+  std::string text = fmt::format("{}{}\n", kFirstLine, kSnapshotVersion) + out.take();
   text += fmt::format("{}{:08x}\n", kChecksumKey, checksum_of(text));
   if (text.size() > kMaximumManifest.value) {
     refuse(fmt::format("manifest has {} bytes, expected at most {}", text.size(),
@@ -247,7 +104,7 @@ std::string encode_manifest(const Manifest& manifest) {
 }
 
 Manifest decode_manifest(std::string_view text, const std::filesystem::path& file) {
-  Decoder in(file);
+  ManifestReader in(file);
   if (text.size() > kMaximumManifest.value) {
     in.reject(
         fmt::format("file has {} bytes, expected at most {}", text.size(), kMaximumManifest.value));
@@ -271,15 +128,19 @@ Manifest decode_manifest(std::string_view text, const std::filesystem::path& fil
   info.root_image = in.optional_identity("root_image");
   info.nonzero_pages = in.number("nonzero_pages");
   info.working_set_pages = in.number("working_set_pages");
+  info.touched_pages = in.number("touched_pages");
   info.loading_set_regions = in.number("loading_set_regions");
   info.loading_set_pages = in.number("loading_set_pages");
+  info.stream_set_pages = in.number("stream_set_pages");
+  info.stream_set_zero_pages = in.number("stream_set_zero_pages");
   info.thresholds.merge_gap_pages = in.number("merge_gap_pages");
   info.thresholds.minimum_pages = in.number("minimum_pages");
   info.labels = in.labels();
-  manifest.state = in.record("state");
-  manifest.memory = in.record("memory");
-  manifest.working_set = in.optional_record("working-set");
-  manifest.loading_set = in.optional_record("loading-set");
+  manifest.state = in.record(std::string(kStateFile));
+  manifest.memory = in.record(std::string(kMemoryFile));
+  for (const auto& [name, record] : kOptionalFiles) {
+    manifest.*record = in.optional_record(std::string(name));
+  }
   in.finish();
   check_sizes(info, in);
   return manifest;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -9,10 +10,12 @@
 #include <faasnap/snapshot.h>
 #include <faasnap/units.h>
 
+#include "format/snapshot_directory.h"
+
 namespace faasnap::format {
 
 // The version of a snapshot as a whole.
-inline constexpr std::uint32_t kSnapshotVersion = 1;
+inline constexpr std::uint32_t kSnapshotVersion = 2;
 inline constexpr Bytes kMaximumManifest{64ULL << 10};
 
 // What the manifest says of another file of the snapshot, so that one swapped for another
@@ -31,8 +34,24 @@ struct Manifest {
   FileRecord state;
   FileRecord memory;
   std::optional<FileRecord> working_set;
+  std::optional<FileRecord> touched_set;
   std::optional<FileRecord> loading_set;
+  std::optional<FileRecord> reap_set;
+  std::optional<FileRecord> stream_set;
 };
+
+// The files that a snapshot need not have, and where the manifest speaks of them.
+struct OptionalFile {
+  std::string_view name;
+  std::optional<FileRecord> Manifest::*record;
+};
+inline constexpr std::array<OptionalFile, 5> kOptionalFiles = {{
+    {kWorkingSetFile, &Manifest::working_set},
+    {kTouchedSetFile, &Manifest::touched_set},
+    {kLoadingSetFile, &Manifest::loading_set},
+    {kReapSetFile, &Manifest::reap_set},
+    {kStreamSetFile, &Manifest::stream_set},
+}};
 
 // The manifest as text: `key = value` lines (docs/snapshot-format.md). Throws
 // ErrorKind::invalid_argument for what the text cannot hold: control characters in a path or

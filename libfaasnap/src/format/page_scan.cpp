@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "format/page_ranges.h"
 
 namespace faasnap::format {
 namespace {
@@ -18,15 +19,6 @@ constexpr std::uint64_t kSwapped = 1ULL << 62;
 constexpr std::uint64_t kPresent = 1ULL << 63;
 constexpr const char* kPagemap = "/proc/self/pagemap";
 constexpr std::uint64_t kEntriesPerRead = 16384;
-
-void append(std::vector<PageRange>& ranges, PageRange range) {
-  if (!ranges.empty() && ranges.back().end() >= range.first) {
-    PageRange& last = ranges.back();
-    last.count = std::max(last.end(), range.end()) - last.first;
-  } else {
-    ranges.push_back(range);
-  }
-}
 
 }  // namespace
 
@@ -61,46 +53,11 @@ std::vector<PageRange> touched_pages(std::span<const std::byte> host) {
                      kPagemap);
     for (std::uint64_t i = 0; i < count; ++i) {
       if ((now[i] & (kPresent | kSwapped)) != 0) {
-        append(touched, {PageIndex{page + i}, 1});
+        append_range(touched, {PageIndex{page + i}, 1});
       }
     }
   }
   return touched;
-}
-
-std::vector<PageRange> union_of(std::span<const PageRange> left, std::span<const PageRange> right) {
-  std::vector<PageRange> all(left.size() + right.size());
-  std::ranges::merge(left, right, all.begin());
-  std::vector<PageRange> merged;
-  for (const PageRange& range : all) {
-    if (range.count != 0) {
-      append(merged, range);
-    }
-  }
-  return merged;
-}
-
-std::vector<PageRange> difference_of(std::span<const PageRange> from,
-                                     std::span<const PageRange> without) {
-  std::vector<PageRange> left;
-  auto hole = without.begin();
-  for (const PageRange& range : from) {
-    PageIndex next = range.first;
-    while (hole != without.end() && hole->end() <= next) {
-      ++hole;
-    }
-    // A hole may reach into the range after this one, too.
-    for (auto cut = hole; cut != without.end() && cut->first < range.end(); ++cut) {
-      if (cut->first > next) {
-        left.push_back({next, cut->first - next});
-      }
-      next = std::min(cut->end(), range.end());
-    }
-    if (next < range.end()) {
-      left.push_back({next, range.end() - next});
-    }
-  }
-  return left;
 }
 
 }  // namespace faasnap::format

@@ -17,11 +17,4 @@ bool is_zero(std::span<const std::byte> page) noexcept;
 // /proc/self/pagemap; touches nothing.
 std::vector<PageRange> touched_pages(std::span<const std::byte> host);
 
-// Both sorted and without overlap; so is the result, with adjacent ranges merged.
-std::vector<PageRange> union_of(std::span<const PageRange> left, std::span<const PageRange> right);
-
-// What is in `from` and not in `without`, both sorted and without overlap; so is the result.
-std::vector<PageRange> difference_of(std::span<const PageRange> from,
-                                     std::span<const PageRange> without);
-
 }  // namespace faasnap::format

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,6 +68,13 @@ std::vector<std::filesystem::directory_entry> entries_of(const std::filesystem::
   return entries;
 }
 
+// Whether link(2) says that this file cannot be linked there: another file system, one that has no
+// links, no more links to this file, not ours to link, no name left, no /proc.
+bool is_no_link(int error) {
+  return error == EXDEV || error == EPERM || error == EMLINK || error == ENOENT ||
+         error == EOPNOTSUPP || error == EACCES;
+}
+
 bool is_snapshot_file(const std::filesystem::directory_entry& entry) {
   const auto status = entry.symlink_status();
   return std::filesystem::is_regular_file(status) &&
@@ -96,6 +104,20 @@ base::UniqueFd NewSnapshotDirectory::create(std::string_view name) const {
   return base::open_file(path_of(name), O_RDWR | O_CREAT | O_EXCL);
 }
 
+void NewSnapshotDirectory::share(std::string_view name, const base::UniqueFd& source,
+                                 const std::filesystem::path& source_path) const {
+  const auto target = path_of(name);
+  // By the descriptor: whatever has that name now may be another file.
+  const auto open_file = fmt::format("/proc/self/fd/{}", source.get());
+  if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, target.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+    return;
+  }
+  if (!is_no_link(errno)) {
+    base::fail_errno("link", target);
+  }
+  base::copy_sparse(source, source_path, create(name), target);
+}
+
 void NewSnapshotDirectory::commit() {
   for (const auto& entry : entries_of(partial_, kCreating)) {
     const base::UniqueFd fd = base::open_file(entry.path(), O_RDONLY);
@@ -119,8 +141,8 @@ void check_snapshot_directory(const std::filesystem::path& directory) {
   for (const auto& entry : entries) {
     if (!is_snapshot_file(entry)) {
       base::fail(ErrorKind::corrupt, kOpening, entry.path(),
-                 "is no file of a snapshot, expected manifest, state, memory, working-set and "
-                 "loading-set only");
+                 fmt::format("is no file of a snapshot, expected {} only",
+                             fmt::join(kSnapshotFiles, ", ")));
     }
   }
   for (const std::string_view required : {kManifestFile, kStateFile, kMemoryFile}) {

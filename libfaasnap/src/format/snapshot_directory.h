@@ -8,14 +8,19 @@
 
 namespace faasnap::format {
 
-// The files of a snapshot. The last two are there when a working set was kept.
+// The files of a snapshot. Those from the fourth on are there when a working set was kept: the
+// recordings by mincore and by userfaultfd, and what was made from them.
 inline constexpr std::string_view kManifestFile = "manifest";
 inline constexpr std::string_view kStateFile = "state";
 inline constexpr std::string_view kMemoryFile = "memory";
 inline constexpr std::string_view kWorkingSetFile = "working-set";
+inline constexpr std::string_view kTouchedSetFile = "touched-set";
 inline constexpr std::string_view kLoadingSetFile = "loading-set";
-inline constexpr std::array kSnapshotFiles = {kManifestFile, kStateFile, kMemoryFile,
-                                              kWorkingSetFile, kLoadingSetFile};
+inline constexpr std::string_view kReapSetFile = "reap-set";
+inline constexpr std::string_view kStreamSetFile = "stream-set";
+inline constexpr std::array kSnapshotFiles = {kManifestFile,   kStateFile,      kMemoryFile,
+                                              kWorkingSetFile, kTouchedSetFile, kLoadingSetFile,
+                                              kReapSetFile,    kStreamSetFile};
 
 // A snapshot directory being made: a temporary directory `<target>.partial-XXXXXX` beside its
 // target, renamed onto it by commit(). The destructor removes it when it was not committed, so that
@@ -33,6 +38,11 @@ class NewSnapshotDirectory {
   std::filesystem::path path_of(std::string_view name) const { return partial_ / name; }
   // Creates the file `name`, for reading and writing.
   base::UniqueFd create(std::string_view name) const;
+  // Takes the content of `source`, which is open for reading, as the file `name`: the file itself
+  // by a hard link where the file system allows that, else a sparse copy. `source_path` is for
+  // messages.
+  void share(std::string_view name, const base::UniqueFd& source,
+             const std::filesystem::path& source_path) const;
   // fsyncs every file and the directory, and gives it its name. ErrorKind::already_exists when
   // somebody else was faster.
   void commit();

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/bytes.h"
 #include "base/error.h"
 #include "format/frame.h"
@@ -12,25 +10,37 @@
 namespace faasnap::format {
 namespace {
 
-constexpr FrameKind kWorkingSet{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'W'}, 1, kMaximumWorkingSet};
+constexpr FrameKind kWorkingSet{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'W'}, 2, kMaximumWorkingSet};
 
-std::optional<std::string> defect_of_group(const std::vector<PageRange>& group, std::size_t number,
-                                           std::uint64_t pages) {
-  PageIndex previous_end;
-  for (const PageRange& range : group) {
-    const bool inside = range.first.value < pages && range.count <= pages - range.first.value;
-    if (range.count == 0 || !inside) {
-      return fmt::format(
-          "group {}: range (page {}, {} pages) is empty or beyond the {} pages of "
-          "memory",
-          number, range.first.value, range.count, pages);
-    }
-    if (range.first < previous_end) {
-      return fmt::format("group {}: range at page {} is out of order", number, range.first.value);
-    }
-    previous_end = range.end();
+constexpr std::uint32_t kRecorders = 2;
+// An access takes at least a byte for its page and one for its time.
+constexpr std::size_t kSmallestAccess = 2;
+constexpr std::uint64_t kWriteFlag = 1;
+constexpr std::uint64_t kZeroFlag = 2;
+constexpr unsigned kFlagBits = 2;
+
+// Signed numbers near zero as unsigned ones near zero: 0, -1, 1, -2, 2 ...
+constexpr std::uint64_t zigzag(std::int64_t value) {
+  return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+}
+
+constexpr std::int64_t unzigzag(std::uint64_t value) {
+  return static_cast<std::int64_t>((value >> 1) ^ (~(value & 1) + 1));
+}
+
+// Each access as its distance from the one before: most are to the next page, soon.
+void put_accesses(base::ByteWriter& payload, std::span<const PageAccess> accesses) {
+  payload.put(static_cast<std::uint32_t>(accesses.size()));
+  PageIndex expected;
+  Nanoseconds before{0};
+  for (const PageAccess& access : accesses) {
+    payload.put_varint(zigzag(static_cast<std::int64_t>(access.page - expected)));
+    const auto passed = static_cast<std::uint64_t>((access.time - before).count());
+    payload.put_varint(passed << kFlagBits | (access.write ? kWriteFlag : 0) |
+                       (access.zero ? kZeroFlag : 0));
+    expected = access.page + 1;
+    before = access.time;
   }
-  return std::nullopt;
 }
 
 std::vector<PageRange> read_group(base::ByteReader& reader) {
@@ -46,27 +56,44 @@ std::vector<PageRange> read_group(base::ByteReader& reader) {
   return group;
 }
 
-}  // namespace
-
-std::optional<std::string> defect_of(const WorkingSetContent& content) {
-  if (auto defect = defect_of(content.snapshot_id, content.memory)) {
-    return defect;
+std::vector<std::vector<PageRange>> read_groups(base::ByteReader& reader) {
+  const auto count = reader.get<std::uint32_t>();
+  if (count > reader.remaining() / sizeof(std::uint32_t)) {
+    reader.reject(fmt::format("{} groups declared in {} bytes", count, reader.remaining()));
   }
-  std::vector<PageRange> all;
-  for (std::size_t i = 0; i < content.groups.size(); ++i) {
-    if (auto defect = defect_of_group(content.groups[i], i, content.memory.pages())) {
-      return defect;
-    }
-    all.insert(all.end(), content.groups[i].begin(), content.groups[i].end());
+  std::vector<std::vector<PageRange>> groups(count);
+  for (auto& group : groups) {
+    group = read_group(reader);
   }
-  std::ranges::sort(all);
-  const auto twice = std::ranges::adjacent_find(
-      all, [](const PageRange& left, const PageRange& right) { return left.end() > right.first; });
-  if (twice != all.end()) {
-    return fmt::format("page {} is in two groups", std::next(twice)->first.value);
-  }
-  return std::nullopt;
+  return groups;
 }
+
+std::vector<PageAccess> read_accesses(base::ByteReader& reader) {
+  const auto count = reader.get<std::uint32_t>();
+  if (count > reader.remaining() / kSmallestAccess) {
+    reader.reject(fmt::format("{} accesses declared in {} bytes", count, reader.remaining()));
+  }
+  std::vector<PageAccess> accesses(count);
+  std::uint64_t expected = 0;
+  std::uint64_t time = 0;
+  for (PageAccess& access : accesses) {
+    // Unsigned, so that a page below zero is one beyond every memory.
+    access.page = {expected + static_cast<std::uint64_t>(unzigzag(reader.get_varint()))};
+    const std::uint64_t passed = reader.get_varint();
+    time += passed >> kFlagBits;
+    if (time > static_cast<std::uint64_t>(kMaximumAccessTime.count())) {
+      reader.reject(fmt::format("the time of an access is {} ns, expected at most {}", time,
+                                kMaximumAccessTime.count()));
+    }
+    access.time = Nanoseconds(static_cast<std::int64_t>(time));
+    access.write = (passed & kWriteFlag) != 0;
+    access.zero = (passed & kZeroFlag) != 0;
+    expected = access.page.value + 1;
+  }
+  return accesses;
+}
+
+}  // namespace
 
 std::vector<std::byte> encode_working_set(const WorkingSetContent& content) {
   if (const auto defect = defect_of(content)) {
@@ -75,6 +102,7 @@ std::vector<std::byte> encode_working_set(const WorkingSetContent& content) {
   base::ByteWriter payload;
   payload.put_string(content.snapshot_id);
   payload.put(content.memory.value);
+  payload.put(static_cast<std::uint32_t>(content.recorder));
   payload.put(static_cast<std::uint32_t>(content.groups.size()));
   for (const auto& group : content.groups) {
     payload.put(static_cast<std::uint32_t>(group.size()));
@@ -83,6 +111,7 @@ std::vector<std::byte> encode_working_set(const WorkingSetContent& content) {
       payload.put(static_cast<std::uint32_t>(range.count));
     }
   }
+  put_accesses(payload, content.accesses);
   return encode_frame(kWorkingSet, payload.bytes());
 }
 
@@ -98,14 +127,13 @@ WorkingSetContent decode_working_set(std::span<const std::byte> bytes,
   WorkingSetContent content;
   content.snapshot_id = reader.get_string(kMaximumSnapshotId);
   content.memory = {reader.get<std::uint64_t>()};
-  const auto groups = reader.get<std::uint32_t>();
-  if (groups > reader.remaining() / sizeof(std::uint32_t)) {
-    reader.reject(fmt::format("{} groups declared in {} bytes", groups, reader.remaining()));
+  const auto recorder = reader.get<std::uint32_t>();
+  if (recorder >= kRecorders) {
+    reader.reject(fmt::format("recorder is {}, expected less than {}", recorder, kRecorders));
   }
-  content.groups.resize(groups);
-  for (auto& group : content.groups) {
-    group = read_group(reader);
-  }
+  content.recorder = static_cast<Recorder>(recorder);
+  content.groups = read_groups(reader);
+  content.accesses = read_accesses(reader);
   reader.finish();
   if (const auto defect = defect_of(content)) {
     reader.reject(*defect);

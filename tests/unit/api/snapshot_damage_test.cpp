@@ -160,19 +160,21 @@ TEST_CASE("a file of another version is told from a damaged one") {
   constexpr std::uint64_t kVersionOffset = 8;
   const std::uint64_t frame = name == "memory" ? victim.guest.memory().size() : 0;
   auto bytes = read_all(victim.file(name));
-  bytes.at(frame + kVersionOffset) = std::byte{2};
+  bytes.at(frame + kVersionOffset) = std::byte{99};
   replace_content(victim.file(name), bytes);
   const Error error = victim.open_error();
   CHECK(error.kind() == ErrorKind::version);
-  CHECK(names(error, "expected 1"));
+  CHECK(names(error, "version 99, expected"));
 }
 
 TEST_CASE("a snapshot of another version is told from a damaged one") {
   const Victim victim;
   auto text = test::text_of(read_all(victim.file("manifest")));
-  text.replace(text.find("snapshot 1"), 10, "snapshot 2");
+  text.replace(text.find("snapshot 2"), 10, "snapshot 1");
   replace_content(victim.file("manifest"), test::bytes_of(text));
-  CHECK(victim.open_error().kind() == ErrorKind::version);
+  const Error error = victim.open_error();
+  CHECK(error.kind() == ErrorKind::version);
+  CHECK(names(error, "snapshot is of version '1', expected 2"));
 }
 
 TEST_CASE("a file swapped with another snapshot's is named") {

@@ -27,7 +27,7 @@ TEST_CASE("a snapshot says after opening what it was made of") {
   guest.save(scratch.path() / "s");
   const Snapshot snapshot = Snapshot::open(scratch.path() / "s");
   const SnapshotInfo& info = snapshot.info();
-  CHECK(info.format_version == 1);
+  CHECK(info.format_version == 2);
   CHECK(info.id.size() == 32);
   CHECK(info.created > Nanoseconds(0));
   CHECK(info.memory == Bytes{SyntheticGuest::kPages * kPageSize});
@@ -49,12 +49,13 @@ TEST_CASE("an opened snapshot hands out its sections, image and loading set") {
   CHECK(error_of([&] { impl.section("vcpu1", 3); }).kind() == ErrorKind::corrupt);
   CHECK(std::ranges::equal(impl.image_table().nonzero, SyntheticGuest::kData));
   std::vector<std::byte> image(guest.memory().size());
-  base::read_exact(impl.memory_fd(), image, 0, "memory");
+  base::read_exact(impl.fd_of(format::kMemoryFile), image, 0, "memory");
   CHECK(std::ranges::equal(image, guest.memory()));
   REQUIRE(impl.loading_set() != nullptr);
   for (const format::LoadingSetRegion& region : impl.loading_set()->regions) {
     std::vector<std::byte> data(region.guest.size().value);
-    base::read_exact(impl.loading_set_fd(), data, region.file_offset.value, "loading-set");
+    base::read_exact(impl.fd_of(format::kLoadingSetFile), data, region.file_offset.value,
+                     "loading-set");
     CHECK(std::ranges::equal(
         data, guest.memory().subspan(region.guest.first.offset().value, data.size())));
   }
@@ -108,7 +109,7 @@ TEST_CASE("dropping the caches leaves no page of the snapshot in memory") {
   CHECK(snapshot.drop_caches() == 0);
   CHECK(snapshot.cached_pages() == 0);
   std::vector<std::byte> page(kPageSize);
-  base::read_exact(snapshot.impl().memory_fd(), page, 3 * kPageSize, "memory");
+  base::read_exact(snapshot.impl().fd_of(format::kMemoryFile), page, 3 * kPageSize, "memory");
   CHECK(snapshot.cached_pages() > 0);
 }
 

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <cstring>
 
 #include "api/support.h"
+#include "base/checksum.h"
 #include "base/file.h"
+#include "format/frame.h"
 #include "format/loading_set_table.h"
 
 namespace faasnap::format {
@@ -33,15 +36,17 @@ struct Files {
     base::write_new_file(image_path, content);
     image = base::open_file(image_path, O_RDONLY);
   }
-  LoadingSetTable write(const std::vector<LoadingRegion>& regions) const {
-    return write_loading_set(fd, path, {"id", kMemory, {32, 0}, regions}, image, image_path);
+  LoadingSetTable write(const std::vector<LoadingRegion>& regions,
+                        const std::vector<PageRange>& zero_runs = {}) const {
+    return write_loading_set(fd, path, {"id", kMemory, {32, 0}, regions, zero_runs}, image,
+                             image_path);
   }
 };
 
 const std::vector<LoadingRegion> kRegions = {{{{700}, 300}, 0}, {{{3}, 2}, 1}, {{{5}, 1}, 4}};
 
 LoadingSetTable example_table() {
-  LoadingSetTable table{"id", kMemory, {32, 0}, {}, {kPageSize}, {}, 0};
+  LoadingSetTable table{"id", kMemory, {32, 0}, {}, {{{30}, 5}, {{20}, 1}}, {kPageSize}, {}, 0};
   table.regions = {{{{10}, 2}, {kPageSize}, 0, 1}, {{{4}, 3}, {3 * kPageSize}, 2, 2}};
   table.file_size = {6 * kPageSize};
   return table;
@@ -87,7 +92,7 @@ TEST_CASE("a table of many regions takes several pages, and comes back") {
   for (std::uint32_t i = 0; i < 500; ++i) {
     regions.push_back({{{2 * i}, 1}, i});
   }
-  CHECK(files.write(regions).data_offset == Bytes{4 * kPageSize});
+  CHECK(files.write(regions).data_offset == Bytes{2 * kPageSize});
   CHECK(read_loading_set_table(files.fd, files.path).regions.size() == 500);
 }
 
@@ -128,24 +133,59 @@ TEST_CASE("a table with regions that overlap in the guest is corrupt") {
   CHECK(std::string(rejected(table).what()).find("page 10 is in two regions") != std::string::npos);
 }
 
-TEST_CASE("a table with a region beyond memory is corrupt") {
-  for (const PageRange guest :
-       {PageRange{{998}, 3}, PageRange{{1000}, 3}, PageRange{{~0ULL}, 3}, PageRange{{4}, ~0ULL}}) {
+TEST_CASE("a table with a region or a zero run beyond memory, or an empty one, is corrupt") {
+  constexpr std::uint64_t kMost = 0xffffffff;
+  for (const PageRange guest : {PageRange{{998}, 3}, PageRange{{1000}, 3}, PageRange{{kMost}, 3},
+                                PageRange{{4}, kMost}, PageRange{{kMost}, kMost}}) {
     auto table = example_table();
     table.regions[1].guest = guest;
-    CHECK(rejected(table).kind() == ErrorKind::corrupt);
-  }
-}
-
-TEST_CASE("a table whose regions leave a gap in the file, overlap or are empty is corrupt") {
-  for (const std::uint64_t offset : {0ULL, 2 * 4096ULL, 3 * 4096ULL + 1, 4 * 4096ULL, ~0ULL}) {
-    auto table = example_table();
-    table.regions[1].file_offset = {offset};
-    CHECK(rejected(table).kind() == ErrorKind::corrupt);
+    table.file_size = {table.data_offset.value + (2 + guest.count) * kPageSize};
+    CHECK(std::string(rejected(table).what()).find("region 1 (page") != std::string::npos);
+    table = example_table();
+    table.zero_runs[1] = guest;
+    CHECK(std::string(rejected(table).what()).find("zero run 1 (page") != std::string::npos);
   }
   auto table = example_table();
   table.regions[0].guest.count = 0;
   CHECK(rejected(table).kind() == ErrorKind::corrupt);
+  table = example_table();
+  table.zero_runs[0].count = 0;
+  CHECK(rejected(table).kind() == ErrorKind::corrupt);
+}
+
+TEST_CASE("a zero run that shares a page with a region or another zero run is corrupt") {
+  for (const PageRange run : {PageRange{{11}, 1}, PageRange{{0}, 5}, PageRange{{34}, 1}}) {
+    auto table = example_table();
+    table.zero_runs[1] = run;
+    CHECK(std::string(rejected(table).what()).find("is in two regions") != std::string::npos);
+  }
+}
+
+TEST_CASE("zero runs come back in their order and take no room among the data") {
+  const Files files;
+  const std::vector<PageRange> zero_runs = {{{500}, 20}, {{10}, 1}, {{12}, 3}};
+  files.write(kRegions, zero_runs);
+  const auto table = read_loading_set_table(files.fd, files.path);
+  CHECK(table.zero_runs == zero_runs);
+  CHECK(table.zero_pages() == 24);
+  CHECK(table.pages() == 303);
+  CHECK_NOTHROW(verify_loading_set(files.fd, files.path, table));
+}
+
+TEST_CASE("data that does not begin on the page behind the table is corrupt") {
+  for (const std::uint64_t offset : {0ULL, 4095ULL, 2 * 4096ULL, ~0ULL}) {
+    auto table = example_table();
+    auto bytes = encode_loading_set_table(table);
+    // Behind frame, id, memory and thresholds.
+    const std::size_t at = kFrameHeaderSize + 4 + 2 + 3 * 8;
+    std::memcpy(&bytes[at], &offset, sizeof(offset));
+    const std::size_t length = kFrameHeaderSize + 6 + 5 * 8 + 2 * 4 + 2 * 16 + 2 * 8;
+    const std::uint32_t checksum = base::crc32c(std::span(bytes).subspan(16, length - 16));
+    std::memcpy(&bytes[12], &checksum, sizeof(checksum));
+    const Error error =
+        error_of([&] { decode_loading_set_table(bytes, table.file_size, "dir/loading-set"); });
+    CHECK(std::string(error.what()).find("data begins at byte") != std::string::npos);
+  }
 }
 
 TEST_CASE("a file that is not as long as its table says is corrupt") {

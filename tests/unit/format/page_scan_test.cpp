@@ -50,25 +50,5 @@ TEST_CASE("pages written in a private mapping of a file are listed") {
   CHECK(found);
 }
 
-TEST_CASE("a union merges what overlaps or touches") {
-  const std::vector<PageRange> left = {{{1}, 2}, {{10}, 5}, {{40}, 1}};
-  const std::vector<PageRange> right = {{{0}, 1}, {{3}, 2}, {{12}, 10}, {{30}, 0}};
-  const std::vector<PageRange> expected = {{{0}, 5}, {{10}, 12}, {{40}, 1}};
-  CHECK(union_of(left, right) == expected);
-  CHECK(union_of(right, left) == expected);
-  CHECK(union_of({}, {}).empty());
-}
-
-TEST_CASE("a difference keeps what no range of the other covers") {
-  const std::vector<PageRange> from = {{{1}, 4}, {{10}, 10}, {{30}, 2}, {{40}, 5}, {{50}, 1}};
-  const std::vector<PageRange> without = {{{0}, 2}, {{12}, 1}, {{15}, 3}, {{19}, 12}, {{39}, 9}};
-  const std::vector<PageRange> expected = {{{2}, 3},  {{10}, 2}, {{13}, 2},
-                                           {{18}, 1}, {{31}, 1}, {{50}, 1}};
-  CHECK(difference_of(from, without) == expected);
-  CHECK(difference_of(from, {}) == from);
-  CHECK(difference_of(from, from).empty());
-  CHECK(difference_of({}, from).empty());
-}
-
 }  // namespace
 }  // namespace faasnap::format

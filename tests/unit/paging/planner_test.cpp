@@ -183,14 +183,16 @@ TEST_CASE("inputs that cannot be planned are refused") {
   const std::vector<PageRange> overflowing = {{{2}, UINT64_MAX}};
   const std::vector<PageRange> empty = {{{2}, 0}};
   for (const auto& nonzero : {unsorted, overlapping, beyond, overflowing, empty}) {
-    CHECK(kind_of_failure(Setting::faasnap, {memory, nonzero, {}}) == ErrorKind::invalid_argument);
+    CHECK(kind_of_failure(Setting::faasnap, {.memory = memory, .nonzero = nonzero}) ==
+          ErrorKind::invalid_argument);
   }
   const std::vector<format::LoadingSetRegion> twice = {{{{2}, 2}, {}, 0, 0}, {{{3}, 1}, {}, 0, 0}};
-  CHECK(kind_of_failure(Setting::faasnap, {memory, {}, twice}) == ErrorKind::invalid_argument);
-  CHECK(kind_of_failure(Setting::lazy, {{100}, {}, {}}) == ErrorKind::invalid_argument);
-  CHECK(kind_of_failure(Setting::lazy, {{0}, {}, {}}) == ErrorKind::invalid_argument);
-  CHECK(kind_of_failure(Setting::warm, {memory, {}, {}}) == ErrorKind::invalid_argument);
-  CHECK(kind_of_failure(Setting::boot, {memory, {}, {}}) == ErrorKind::invalid_argument);
+  CHECK(kind_of_failure(Setting::faasnap, {.memory = memory, .loading_set = twice}) ==
+        ErrorKind::invalid_argument);
+  CHECK(kind_of_failure(Setting::lazy, {.memory = {100}}) == ErrorKind::invalid_argument);
+  CHECK(kind_of_failure(Setting::lazy, {.memory = {0}}) == ErrorKind::invalid_argument);
+  CHECK(kind_of_failure(Setting::warm, {.memory = memory}) == ErrorKind::invalid_argument);
+  CHECK(kind_of_failure(Setting::boot, {.memory = memory}) == ErrorKind::invalid_argument);
 }
 
 }  // namespace

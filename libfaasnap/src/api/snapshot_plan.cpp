@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+
+#include "api/snapshot_impl.h"
+#include "base/error.h"
+#include "paging/planner.h"
+
+namespace faasnap {
+namespace {
+
+[[noreturn]] void fail_lacking(const std::filesystem::path& directory, Setting setting,
+                               const std::string& file, const char* recording) {
+  base::fail(ErrorKind::not_found, "plan restore", directory,
+             fmt::format("the setting '{}' needs {}, which this snapshot lacks: 'faasnap record' "
+                         "makes it, from {}",
+                         to_string(setting), file, recording));
+}
+
+constexpr const char* kTouches = "a recording by userfaultfd";
+
+std::string file_named(std::string_view name) { return fmt::format("the file '{}'", name); }
+
+}  // namespace
+
+RestorePlan Snapshot::Impl::plan(Setting setting) const {
+  paging::PlanInputs inputs{.memory = info().memory, .nonzero = image_.nonzero};
+  std::optional<WorkingSet> recorded;
+  switch (setting) {
+    case Setting::concurrent:
+    case Setting::per_region:
+      recorded = working_set(Recorder::mincore);
+      if (!recorded) {
+        recorded = working_set(Recorder::userfaultfd);
+      }
+      if (!recorded) {
+        fail_lacking(
+            directory_, setting,
+            fmt::format("the file '{}' or '{}'", format::kWorkingSetFile, format::kTouchedSetFile),
+            "an invocation");
+      }
+      inputs.recorded = recorded->groups();
+      break;
+    case Setting::faasnap:
+      if (!loading_set_) {
+        fail_lacking(directory_, setting, file_named(format::kLoadingSetFile),
+                     "any recording of an invocation");
+      }
+      inputs.loading_set = loading_set_->regions;
+      break;
+    case Setting::reap:
+      if (!reap_set_) {
+        fail_lacking(directory_, setting, file_named(format::kReapSetFile), kTouches);
+      }
+      inputs.reap_set = reap_set_->regions;
+      break;
+    case Setting::stream:
+      if (!stream_set_) {
+        fail_lacking(directory_, setting, file_named(format::kStreamSetFile), kTouches);
+      }
+      inputs.stream_set = stream_set_->regions;
+      inputs.stream_zero_runs = stream_set_->zero_runs;
+      break;
+    case Setting::warm:
+    case Setting::boot:
+    case Setting::lazy:
+    case Setting::cached:
+      break;
+  }
+  return paging::plan_restore(setting, inputs);
+}
+
+RestorePlan Snapshot::Impl::recording_plan() const {
+  return paging::plan_recording({.memory = info().memory, .nonzero = image_.nonzero});
+}
+
+}  // namespace faasnap

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <faasnap/units.h>
+#include <faasnap/working_set.h>
+
+#include "format/loading_set_file.h"
+
+namespace faasnap::paging {
+
+// The sets whose pages are copied into guest memory, and not mapped from a file: exact, since every
+// page costs its copy, and without gaps between them. Pure.
+
+// One group's recorded pages, told apart by what the image has for them; both sorted.
+struct SplitGroup {
+  std::vector<PageRange> data;
+  std::vector<PageRange> zero;
+};
+
+// `recorded` and `nonzero` (of the image) are sorted and disjoint.
+SplitGroup split_group(std::span<const PageRange> recorded, std::span<const PageRange> nonzero);
+
+// What REAP keeps: every page that was touched, whatever is in it, in the order of first touches. A
+// page that follows the one before in guest memory goes into its region.
+std::vector<format::LoadingRegion> plan_reap_set(std::span<const PageAccess> accesses);
+
+// Touches that make a group of the stream set. Within a group the order of addresses counts, since
+// runs of pages are cheaper to install than single ones; the order of the groups is that of use.
+inline constexpr std::uint64_t kStreamGroupPages = 1024;
+
+// The pages that were touched, by (group, address): regions of those that are not zero in the
+// image, and runs of those that are. Neighbours of one group join; nothing else is added.
+struct StreamSet {
+  std::vector<format::LoadingRegion> regions;
+  std::vector<PageRange> zero_runs;
+};
+StreamSet plan_stream_set(std::span<const PageAccess> accesses, std::span<const PageRange> nonzero,
+                          std::uint64_t group_pages = kStreamGroupPages);
+
+}  // namespace faasnap::paging
