@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "replay/replica.h"
+
+namespace faasnap::bench {
+
+// What is replayed, and how often.
+struct Experiment {
+  Trace trace{};
+  Recording recording{};
+  LoadingSetThresholds thresholds{};
+  std::vector<Case> ways{};
+  unsigned repeat = 7;
+  // Memories that are restored and replayed at once; from one snapshot, or each from a copy.
+  unsigned parallel = 1;
+  bool distinct = false;
+  // A new directory on a disk, removed at the end.
+  std::filesystem::path directory{};
+};
+
+// The samples of each way, in the order of the rounds.
+using Samples = std::map<Case, std::vector<Sample>>;
+
+// Called after each replay.
+using Observer = std::function<void(const Case& way, unsigned round, const Sample& sample)>;
+
+// The images of one experiment, on which it is run with any amount of compute.
+class ReplayRig {
+ public:
+  // Writes the images.
+  explicit ReplayRig(const Experiment& experiment);
+
+  // Runs every way once in each round, each time with the page cache in the state that the setting
+  // starts from, which is proven. Compares all of guest memory in the first round, what was touched
+  // in the others. Throws std::runtime_error for a byte that is other than it must be, and what
+  // restoring throws.
+  Samples run(const Compute& compute, const Observer& observer);
+
+ private:
+  Sample replay(const Case& way, std::span<const Step> steps, Check check);
+  void bring_cache_into_state(Setting setting) const;
+
+  const Experiment& experiment_;
+  ExpectedMemory expected_;
+  std::vector<std::unique_ptr<ReplayImage>> images_;
+};
+
+}  // namespace faasnap::bench

@@ -1,0 +1,122 @@
+#include "replay/replica.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace faasnap::bench {
+namespace {
+
+double ms(Replica::Clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+std::unique_ptr<ScratchMemory> make_warm(const Trace& trace) {
+  auto memory = std::make_unique<ScratchMemory>(trace.memory);
+  fill_image(memory->bytes(), trace.nonzero);
+  for (const PageAccess& access : trace.accesses) {
+    if (access.zero) {
+      memory->bytes()[access.page.offset().value] = std::byte{0};
+    }
+  }
+  return memory;
+}
+
+}  // namespace
+
+std::string Case::name() const {
+  return std::string(to_string(setting)) + (prepared ? ", prepared" : "");
+}
+
+nlohmann::json to_json(const Sample& sample) {
+  return {{"prepare_ms", sample.prepare},
+          {"start_ms", sample.start},
+          {"total_ms", sample.total},
+          {"minor_faults", sample.minor_faults},
+          {"major_faults", sample.major_faults},
+          {"uffd_faults", sample.uffd_faults},
+          {"mappings", sample.mappings},
+          {"prefetched_pages", sample.prefetched_pages},
+          {"zero_pages", sample.zero_pages},
+          {"read_bytes", sample.read.value},
+          {"resident_bytes", sample.resident.value},
+          {"proportional_bytes", sample.proportional.value}};
+}
+
+Replica::Replica(const ReplayImage& image, const Case& way) : image_(image), way_(way) {
+  if (way.setting == Setting::warm) {
+    warm_ = make_warm(image.trace());
+  } else if (way.prepared) {
+    prepare();
+  }
+}
+
+void Replica::prepare() {
+  const auto begin = Clock::now();
+  RestorePlan plan = image_.snapshot().plan(way_.setting);
+  // What `cached` reads before it starts is in the page cache already, and not to be timed.
+  plan.preload_memory_file = false;
+  memory_ = std::make_unique<RestoredMemory>(image_.snapshot(), plan);
+  prepare_ = Clock::now() - begin;
+}
+
+std::span<std::byte> Replica::bytes() const {
+  return warm_ != nullptr ? warm_->bytes() : memory_->bytes();
+}
+
+void Replica::serve(std::span<const Step> steps) noexcept {
+  try {
+    requested_ = Clock::now();
+    if (memory_ == nullptr && warm_ == nullptr) {
+      prepare();
+    }
+    const auto starting = Clock::now();
+    if (memory_ != nullptr) {
+      memory_->start();
+    }
+    start_ = Clock::now() - starting;
+    played_ = play(steps, bytes());
+    ended_ = Clock::now();
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+}
+
+void Replica::finish() {
+  if (failure_ != nullptr) {
+    std::rethrow_exception(failure_);
+  }
+  if (memory_ != nullptr) {
+    memory_->wait_loaded();
+  }
+  if (played_.wrong != 0) {
+    throw std::runtime_error(fmt::format("{}: {} touches found other data than the image has",
+                                         way_.name(), played_.wrong));
+  }
+}
+
+void Replica::check(const ExpectedMemory& expected, Check check) const {
+  if (const auto page = expected.first_difference(bytes(), check == Check::touched_pages)) {
+    throw std::runtime_error(fmt::format("{}: page {} of guest memory is not what it must be",
+                                         way_.name(), page->value));
+  }
+}
+
+void Replica::add_to(Sample& sample) const {
+  sample.prepare += ms(prepare_);
+  sample.start += ms(start_);
+  sample.minor_faults += played_.minor_faults;
+  sample.major_faults += played_.major_faults;
+  if (memory_ != nullptr) {
+    const VmCounters counters = memory_->counters();
+    const PrefetchStats prefetched = memory_->prefetch_stats();
+    sample.uffd_faults += counters.uffd_faults;
+    sample.mappings += memory_->mappings();
+    sample.prefetched_pages += prefetched.pages;
+    sample.zero_pages += prefetched.zero_pages;
+    sample.resident += counters.resident;
+    sample.proportional += counters.proportional;
+  }
+}
+
+}  // namespace faasnap::bench

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <faasnap/restored_memory.h>
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+
+#include "replay/content.h"
+#include "replay/player.h"
+#include "replay/replay_image.h"
+#include "replay/scratch_memory.h"
+
+namespace faasnap::bench {
+
+// One way to restore. `warm` stands for a guest that never went away: all that it touches is
+// present, and nothing is loaded.
+struct Case {
+  Setting setting = Setting::lazy;
+  // Whether mappings, registration and threads were made before the request: not timed.
+  bool prepared = false;
+
+  std::string name() const;
+  auto operator<=>(const Case&) const = default;
+};
+
+// What one replay took. Times in ms; sums over all memories where several are replayed at once.
+struct Sample {
+  double prepare = 0;
+  double start = 0;
+  // From the request (prepared: start; else the making of the memory) to the last touch.
+  double total = 0;
+  std::uint64_t minor_faults = 0;  // of the playing threads
+  std::uint64_t major_faults = 0;
+  std::uint64_t uffd_faults = 0;
+  std::uint64_t mappings = 0;
+  std::uint64_t prefetched_pages = 0;
+  std::uint64_t zero_pages = 0;
+  // What the process had read from its disks when all that the plan lists was loaded.
+  Bytes read{};
+  // Of guest memory, then.
+  Bytes resident{};
+  Bytes proportional{};
+};
+
+nlohmann::json to_json(const Sample& sample);
+
+// How much of guest memory is compared with what it must be, after the time is taken.
+enum class Check { touched_pages, all_pages };
+
+// One restored memory and the times of the thread that plays in it. The image must outlive it.
+class Replica {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // Prepares the memory where `way` says so.
+  Replica(const ReplayImage& image, const Case& way);
+
+  // The request, on the playing thread.
+  void serve(std::span<const Step> steps) noexcept;
+  // Once it has ended: waits until all is loaded. Throws what kept it from playing, and for a touch
+  // that found other data than the image has.
+  void finish();
+  // Throws std::runtime_error for a page that is not what it must be.
+  void check(const ExpectedMemory& expected, Check check) const;
+  // Everything but `total` and `read`.
+  void add_to(Sample& sample) const;
+
+  Clock::time_point requested() const noexcept { return requested_; }
+  Clock::time_point ended() const noexcept { return ended_; }
+
+ private:
+  void prepare();
+  std::span<std::byte> bytes() const;
+
+  const ReplayImage& image_;
+  Case way_;
+  std::unique_ptr<RestoredMemory> memory_;
+  // In the place of `memory_` for Setting::warm.
+  std::unique_ptr<ScratchMemory> warm_;
+  Clock::duration prepare_{0};
+  Clock::duration start_{0};
+  Clock::time_point requested_;
+  Clock::time_point ended_;
+  Played played_;
+  std::exception_ptr failure_;
+};
+
+}  // namespace faasnap::bench
