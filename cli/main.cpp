@@ -28,6 +28,7 @@ constexpr Command kCommands[] = {
     {"record", "run a function once and leave a snapshot to serve it from", run_record},
     {"invoke", "restore a snapshot and run its function", run_invoke},
     {"inspect", "show a snapshot, or how a setting would restore it", run_inspect},
+    {"report", "make a page of the results of benches", run_report},
     {"verify", "check a snapshot's checksums", run_verify},
     {"boot", "boot a microVM with a console", run_boot},
     {"lab", "run a command where microVMs work", run_lab},

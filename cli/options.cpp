@@ -43,6 +43,12 @@ void CommandLine::positional(std::vector<std::string> names) {
   options_.parse_positional(names);
 }
 
+void CommandLine::positional_list(const std::string& name) {
+  add("positional")(name, "", cxxopts::value<std::vector<std::string>>());
+  positional_ = {name};
+  options_.parse_positional(name);
+}
+
 bool CommandLine::parse(const Arguments& arguments) {
   std::vector<const char*> words{command_.c_str()};
   for (const std::string& argument : arguments) {

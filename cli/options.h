@@ -24,6 +24,8 @@ class CommandLine {
   cxxopts::OptionAdder add(const std::string& group = "") { return options_.add_options(group); }
   // Names the positional arguments, each of which must be given exactly once.
   void positional(std::vector<std::string> names);
+  // Names one positional argument that is given at least once; texts() has its values.
+  void positional_list(const std::string& name);
 
   // False when help was asked for, and has been printed. Throws UsageError.
   bool parse(const Arguments& arguments);

@@ -6,7 +6,7 @@ import unittest
 
 from cli_case import FAASNAP, CliCase
 
-COMMANDS = ("doctor", "record", "invoke", "inspect", "verify", "boot", "lab")
+COMMANDS = ("doctor", "record", "invoke", "inspect", "verify", "boot", "lab", "report")
 INPUT = ("--input", '{"a": 1}')
 
 

@@ -1,0 +1,86 @@
+#include <algorithm>
+#include <numeric>
+
+#include "report/charts.h"
+#include "report/figures.h"
+#include "report/svg.h"
+
+namespace faasnap::cli::report {
+namespace {
+
+constexpr double kRow = 21;
+constexpr double kGap = 6;
+constexpr double kMostLabel = 118;
+
+double letters(const std::string& text) { return static_cast<double>(text.size()) * kLetter; }
+
+struct Layout {
+  double bars_begin = 0;
+  double bars_width = 0;
+  double longest = 0;
+
+  explicit Layout(const std::vector<Bar>& bars) {
+    double labels = 0;
+    double notes = 0;
+    for (const Bar& bar : bars) {
+      labels = std::max(labels, letters(bar.label));
+      notes = std::max(notes, letters(bar.note));
+      longest = std::max(longest, std::accumulate(bar.parts.begin(), bar.parts.end(), 0.0));
+    }
+    bars_begin = std::min(labels, kMostLabel) + kGap;
+    bars_width = kPictureWidth - bars_begin - notes - 2 * kGap;
+  }
+  double length(double value) const { return longest == 0 ? 0 : value / longest * bars_width; }
+};
+
+Html draw(const Bar& bar, const Layout& layout, double y) {
+  Html row = svg_text(layout.bars_begin - kGap, y + kRow - 7,
+                      fit(bar.label, layout.bars_begin - kGap), Anchor::end);
+  double x = layout.bars_begin;
+  for (std::size_t i = 0; i < bar.parts.size(); ++i) {
+    const double width = layout.length(bar.parts[i]);
+    // Of three parts the last is solid; of one, that.
+    const std::string shade = " shade" + std::to_string(bar.parts.size() - 1 - i);
+    row += svg_box(x, y + 3, width, kRow - 6, bar.colour + shade, bar.tip);
+    x += width;
+  }
+  row += svg_text(x + kGap, y + kRow - 7, bar.note, Anchor::start, "note");
+  return row;
+}
+
+Html draw_axis(const Layout& layout, const Quantity& quantity, double bottom) {
+  Html axis;
+  for (const auto& [value, label] : ticks(layout.longest, 3, quantity)) {
+    const double x = layout.bars_begin + layout.length(value);
+    axis += svg_line(x, 0, x, bottom, "grid");
+    axis += svg_text(x, bottom + kLine, label, Anchor::middle, "tick");
+  }
+  return axis;
+}
+
+}  // namespace
+
+std::string colour_class(const std::string& setting_label) {
+  std::string name = "s-" + setting_label.substr(0, setting_label.find(' '));
+  for (const char* known : {"s-warm", "s-boot", "s-lazy", "s-cached", "s-reap", "s-concurrent",
+                            "s-per-region", "s-faasnap", "s-stream"}) {
+    if (name == known) {
+      return name;
+    }
+  }
+  return "s-other";
+}
+
+Html bar_chart(const std::string& title, const std::vector<Bar>& bars, const Quantity& quantity) {
+  const Layout layout(bars);
+  const double bottom = static_cast<double>(bars.size()) * kRow;
+  Html content = draw_axis(layout, quantity, bottom);
+  double y = 0;
+  for (const Bar& bar : bars) {
+    content += draw(bar, layout, y);
+    y += kRow;
+  }
+  return svg_picture(title, bottom + kLine + 4, content);
+}
+
+}  // namespace faasnap::cli::report

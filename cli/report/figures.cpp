@@ -1,0 +1,76 @@
+#include "report/figures.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace faasnap::cli::report {
+namespace {
+
+std::string three_digits(double value) {
+  const int decimals = value == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return fmt::format("{:.{}f}", value, decimals);
+}
+
+// A round number (1, 2 or 5 times a power of ten) that divides `range` into at most `parts`.
+double round_step(double range, int parts) {
+  const double least = range / parts;
+  const double power = std::pow(10, std::floor(std::log10(least)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (factor * power >= least * (1 - 1e-9)) {
+      return factor * power;
+    }
+  }
+  return 10 * power;
+}
+
+// "20 ms" for "20.0 ms": the steps of an axis are round.
+std::string without_zeros(std::string text) {
+  const auto point = text.find('.');
+  if (point != std::string::npos) {
+    const auto end = text.find_first_not_of("0123456789", point + 1);
+    const auto last =
+        text.find_last_not_of('0', (end == std::string::npos ? text.size() : end) - 1);
+    const auto from = last == point ? point : last + 1;
+    text.erase(from, (end == std::string::npos ? text.size() : end) - from);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string format_time(double nanoseconds) {
+  if (nanoseconds >= 10e9) {
+    return three_digits(nanoseconds / 1e9) + " s";
+  }
+  return three_digits(nanoseconds / 1e6) + " ms";
+}
+
+std::string format_size(double bytes) {
+  const double mebibytes = bytes / (1 << 20);
+  return mebibytes >= 1024 ? three_digits(mebibytes / 1024) + " GiB"
+                           : three_digits(mebibytes) + " MiB";
+}
+
+std::string format_count(double count) {
+  if (count >= 1e6) {
+    return three_digits(count / 1e6) + "M";
+  }
+  return count >= 1e4 ? three_digits(count / 1e3) + "k" : fmt::format("{:.0f}", count);
+}
+
+std::string format_ratio(double ratio) { return fmt::format("\u00d7{}", three_digits(ratio)); }
+
+std::vector<std::pair<double, std::string>> ticks(double most, int parts,
+                                                  const Quantity& quantity) {
+  std::vector<std::pair<double, std::string>> result{{0, "0"}};
+  if (most > 0) {
+    const double step = round_step(most / quantity.unit, parts) * quantity.unit;
+    for (int i = 1; i * step <= most * (1 + 1e-9); ++i) {
+      result.emplace_back(i * step, without_zeros(quantity.format(i * step)));
+    }
+  }
+  return result;
+}
+
+}  // namespace faasnap::cli::report

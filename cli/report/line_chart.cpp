@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/charts.h"
+#include "report/figures.h"
+#include "report/svg.h"
+
+namespace faasnap::cli::report {
+namespace {
+
+constexpr double kLeft = 52;
+constexpr double kRight = 12;
+constexpr double kTop = 8;
+constexpr double kBottom = 190;
+constexpr double kWidth = kPictureWidth - kLeft - kRight;
+constexpr int kMarkers = 4;
+
+struct Layout {
+  std::size_t places;
+  double most = 0;
+
+  double x(std::size_t place) const {
+    return places < 2
+               ? kLeft + kWidth / 2
+               : kLeft + kWidth * static_cast<double>(place) / static_cast<double>(places - 1);
+  }
+  double y(double value) const {
+    return most == 0 ? kBottom : kBottom - (kBottom - kTop) * value / most;
+  }
+};
+
+// Lines differ by colour and by what marks their points: a circle, a square, a diamond, a triangle.
+Html marker(double x, double y, std::size_t kind, const std::string& colour,
+            const std::string& tip) {
+  constexpr double kR = 4;
+  const Html title = element("title", {}, tip);
+  switch (kind % kMarkers) {
+    case 0:
+      return element("circle", {{"cx", x}, {"cy", y}, {"r", kR}, {"class", colour}}, title);
+    case 1:
+      return svg_box(x - kR, y - kR, 2 * kR, 2 * kR, colour, tip);
+    case 2:
+      return element(
+          "path",
+          {{"d", fmt::format("M{:.1f} {:.1f}l5 5l-5 5l-5 -5z", x, y - 5)}, {"class", colour}},
+          title);
+    default:
+      return element("path",
+                     {{"d", fmt::format("M{:.1f} {:.1f}l5 9h-10z", x, y - 5)}, {"class", colour}},
+                     title);
+  }
+}
+
+Html draw(const Line& line, std::size_t kind, const Layout& layout,
+          const std::vector<std::string>& places, const Quantity& quantity) {
+  std::string path;
+  for (const auto& [place, value] : line.points) {
+    path +=
+        fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", layout.x(place), layout.y(value));
+  }
+  Html drawn = element("path", {{"d", path}, {"class", "line " + line.colour}});
+  for (const auto& [place, value] : line.points) {
+    drawn += marker(layout.x(place), layout.y(value), kind, line.colour,
+                    fmt::format("{}, {}: {}", line.label, places[place], quantity.format(value)));
+  }
+  return drawn;
+}
+
+Html draw_axes(const Layout& layout, const std::vector<std::string>& places,
+               const std::string& x_label, const Quantity& quantity) {
+  Html axes;
+  for (const auto& [value, label] : ticks(layout.most, 5, quantity)) {
+    const double y = layout.y(value);
+    axes += svg_line(kLeft, y, kLeft + kWidth, y, "grid");
+    axes += svg_text(kLeft - 4, y + 4, label, Anchor::end, "tick");
+  }
+  const double room = kWidth / static_cast<double>(std::max<std::size_t>(1, places.size()));
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    axes += svg_text(layout.x(i), kBottom + kLine, fit(places[i], room), Anchor::middle, "tick");
+  }
+  axes += svg_text(kLeft + kWidth / 2, kBottom + 2 * kLine, x_label, Anchor::middle, "tick");
+  return axes;
+}
+
+// Names beneath the picture, each beside its marker; as many on a line as there is room for.
+Html draw_names(const std::vector<Line>& lines, double& y) {
+  Html names;
+  double x = 4;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const double width = 22 + static_cast<double>(lines[i].label.size()) * kLetter;
+    if (x + width > kPictureWidth && x > 4) {
+      x = 4;
+      y += kLine + 3;
+    }
+    names += marker(x + 6, y - 4, i, lines[i].colour, lines[i].label);
+    names += svg_text(x + 15, y, lines[i].label, Anchor::start, "tick");
+    x += width;
+  }
+  return names;
+}
+
+}  // namespace
+
+Html line_chart(const std::string& title, const std::vector<std::string>& places,
+                const std::string& x_label, const std::vector<Line>& lines,
+                const Quantity& quantity) {
+  Layout layout{places.size(), 0};
+  for (const Line& line : lines) {
+    for (const auto& point : line.points) {
+      layout.most = std::max(layout.most, point.second);
+    }
+  }
+  Html content = draw_axes(layout, places, x_label, quantity);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    content += draw(lines[i], i, layout, places, quantity);
+  }
+  double y = kBottom + 3.5 * kLine;
+  content += draw_names(lines, y);
+  return svg_picture(title, y + 6, content);
+}
+
+}  // namespace faasnap::cli::report

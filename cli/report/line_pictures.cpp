@@ -1,0 +1,132 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "report/charts.h"
+#include "report/experiment.h"
+#include "report/figures.h"
+#include "report/pictures.h"
+
+namespace faasnap::cli::report {
+namespace {
+
+Html side_by_side(const Html& pictures) {
+  return pictures.empty() ? Html() : element("div", {{"class", "pictures"}}, pictures);
+}
+
+// The x axis: the label of each place, and which place a measurement has.
+struct Axis {
+  std::vector<std::string> labels;
+  std::string title;
+  std::function<std::string(const Measurement&)> label_of;
+
+  std::size_t place(const std::string& label) const {
+    return static_cast<std::size_t>(std::find(labels.begin(), labels.end(), label) -
+                                    labels.begin());
+  }
+};
+
+using Value = std::function<double(const Measurements&)>;
+
+// A line for each setting, through the value of its measurements at each place of the axis.
+std::vector<Line> make_lines(const Measurements& all, const Axis& axis, const Value& value) {
+  std::vector<Line> lines;
+  for (const Part& setting : split_by_setting(all)) {
+    std::map<std::size_t, double> points;
+    for (const Part& part : split(setting.measurements, axis.label_of)) {
+      points[axis.place(part.label)] = value(part.measurements);
+    }
+    lines.push_back({setting.label, colour_class(setting.label), {points.begin(), points.end()}});
+  }
+  return lines;
+}
+
+Axis input_axis(const Measurements& all) {
+  // Inputs without a size keep the order in which they come, after the others.
+  std::vector<std::pair<double, std::string>> inputs;
+  for (const Measurement* one : all) {
+    const auto known = std::find_if(inputs.begin(), inputs.end(),
+                                    [&](const auto& i) { return i.second == one->input_name; });
+    if (known == inputs.end()) {
+      inputs.emplace_back(one->input_size.value_or(std::numeric_limits<double>::max()),
+                          one->input_name);
+    }
+  }
+  std::stable_sort(inputs.begin(), inputs.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  Axis axis{{}, "input", [](const Measurement& m) { return m.input_name; }};
+  for (const auto& input : inputs) {
+    axis.labels.push_back(input.second);
+  }
+  return axis;
+}
+
+Axis parallelism_axis(const Measurements& all) {
+  std::set<std::uint64_t> values;
+  for (const Measurement* one : all) {
+    values.insert(one->parallelism);
+  }
+  Axis axis{{}, "VMs at once", [](const Measurement& m) { return std::to_string(m.parallelism); }};
+  for (const std::uint64_t value : values) {
+    axis.labels.push_back(std::to_string(value));
+  }
+  return axis;
+}
+
+std::string burst_subject(const Measurement& measurement) {
+  return subject(measurement) + (measurement.same ? ", one snapshot" : ", a copy each");
+}
+
+double median_total(const Measurements& measurements) {
+  return summarize(Part{"", measurements}).total;
+}
+
+// All VMs of a burst together, the median over its repetitions.
+double median_memory(const Measurements& measurements) {
+  std::map<std::uint64_t, double> sums;
+  for (const Measurement* one : measurements) {
+    sums[one->repeat.value_or(0)] += one->proportional;
+  }
+  std::vector<double> values;
+  for (const auto& sum : sums) {
+    values.push_back(sum.second);
+  }
+  return median(values);
+}
+
+}  // namespace
+
+Html time_over_input(const Measurements& all) {
+  Html pictures;
+  for (const Part& part : split(all, subject)) {
+    const Axis axis = input_axis(part.measurements);
+    pictures += line_chart(part.label, axis.labels, axis.title,
+                           make_lines(part.measurements, axis, median_total), kTime);
+  }
+  return side_by_side(pictures);
+}
+
+Html time_over_parallelism(const Measurements& all) {
+  Html pictures;
+  for (const Part& part : split(all, burst_subject)) {
+    const Axis axis = parallelism_axis(part.measurements);
+    pictures += line_chart(part.label, axis.labels, axis.title,
+                           make_lines(part.measurements, axis, median_total), kTime);
+  }
+  return side_by_side(pictures);
+}
+
+Html memory_over_parallelism(const Measurements& all) {
+  Html pictures;
+  for (const Part& part : split(all, burst_subject)) {
+    const Axis axis = parallelism_axis(part.measurements);
+    pictures += line_chart(part.label + ": memory", axis.labels, axis.title,
+                           make_lines(part.measurements, axis, median_memory), kSize);
+  }
+  return side_by_side(pictures);
+}
+
+}  // namespace faasnap::cli::report

@@ -1,0 +1,150 @@
+#include "report/measurement.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <stdexcept>
+
+namespace faasnap::cli::report {
+namespace {
+
+[[noreturn]] void reject(const char* field, const char* expected) {
+  throw std::invalid_argument(fmt::format("'{}': {} is expected", field, expected));
+}
+
+const Json* find(const Json& line, const char* field) {
+  const auto found = line.find(field);
+  return found == line.end() || found->is_null() ? nullptr : &*found;
+}
+
+double as_number(const Json& value, const char* field) {
+  if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() < 0) {
+    reject(field, "a number that is not negative");
+  }
+  return value.get<double>();
+}
+
+std::optional<double> optional_number(const Json& line, const char* field) {
+  const Json* value = find(line, field);
+  return value != nullptr ? std::optional(as_number(*value, field)) : std::nullopt;
+}
+
+double number(const Json& line, const char* field) {
+  const auto value = optional_number(line, field);
+  if (!value) {
+    reject(field, "a number");
+  }
+  return *value;
+}
+
+std::optional<std::uint64_t> optional_count(const Json& line, const char* field) {
+  const Json* value = find(line, field);
+  if (value == nullptr) {
+    return std::nullopt;
+  }
+  if (!value->is_number_unsigned()) {
+    reject(field, "a whole number");
+  }
+  return value->get<std::uint64_t>();
+}
+
+std::string text(const Json& line, const char* field, const char* otherwise = "") {
+  const Json* value = find(line, field);
+  if (value != nullptr && !value->is_string()) {
+    reject(field, "text");
+  }
+  return value != nullptr ? value->get<std::string>() : otherwise;
+}
+
+bool boolean(const Json& line, const char* field, bool otherwise) {
+  const Json* value = find(line, field);
+  if (value != nullptr && !value->is_boolean()) {
+    reject(field, "true or false");
+  }
+  return value != nullptr ? value->get<bool>() : otherwise;
+}
+
+const Json& array(const Json& line, const char* field) {
+  static const Json kNone = Json::array();
+  const Json* value = find(line, field);
+  if (value != nullptr && !value->is_array()) {
+    reject(field, "an array");
+  }
+  return value != nullptr ? *value : kNone;
+}
+
+SpanOfTime parse_span(const Json& value) {
+  const Json* start = value.is_object() ? find(value, "start_ns") : nullptr;
+  if (start == nullptr || !start->is_number() || !std::isfinite(start->get<double>())) {
+    reject("spans", "an array of spans with name, start_ns and duration_ns");
+  }
+  SpanOfTime span{text(value, "name"), start->get<double>(), number(value, "duration_ns"), {}};
+  if (const Json* tags = find(value, "tags"); tags != nullptr && tags->is_object()) {
+    for (const auto& [key, tag] : tags->items()) {
+      span.tags[key] = tag.is_string() ? tag.get<std::string>() : to_text(tag);
+    }
+  }
+  return span;
+}
+
+FaultBucket parse_bucket(const Json& value) {
+  constexpr const char* kField = "fault_buckets";
+  if (!value.is_array() || value.size() != 3) {
+    reject(kField, "an array of [from_ns, to_ns, count]");
+  }
+  return {as_number(value[0], kField), as_number(value[1], kField), as_number(value[2], kField)};
+}
+
+void parse_place(const Json& line, Measurement& into) {
+  into.experiment = text(line, "experiment", "invocations");
+  into.function = text(line, "function", "unnamed");
+  into.setting = text(line, "setting", "unnamed");
+  into.prepared = boolean(line, "prepared", false);
+  into.input_name = text(line, "input_name");
+  into.input_size = optional_number(line, "input_size");
+  into.disk = text(line, "disk");
+  into.compute_ms = optional_number(line, "compute_ms");
+  into.parallelism = optional_count(line, "parallelism").value_or(1);
+  into.same = boolean(line, "same", true);
+  into.instance = optional_count(line, "instance").value_or(0);
+  into.repeat = optional_count(line, "repeat");
+}
+
+void parse_figures(const Json& line, Measurement& into) {
+  into.total = number(line, "total_ns");
+  into.setup = optional_number(line, "setup_ns").value_or(0);
+  into.invoke = optional_number(line, "invoke_ns").value_or(into.total - into.setup);
+  into.major_faults = optional_number(line, "vcpu_major_faults").value_or(0);
+  into.minor_faults = optional_number(line, "vcpu_minor_faults").value_or(0);
+  into.uffd_faults = optional_number(line, "uffd_faults").value_or(0);
+  into.read_bytes = optional_number(line, "prefetched_bytes").value_or(0);
+  into.resident = optional_number(line, "rss_bytes").value_or(0);
+  into.proportional = optional_number(line, "pss_bytes").value_or(0);
+  into.accelerator = text(line, "accelerator");
+  for (const Json& span : array(line, "spans")) {
+    into.spans.push_back(parse_span(span));
+  }
+  for (const Json& bucket : array(line, "fault_buckets")) {
+    into.fault_buckets.push_back(parse_bucket(bucket));
+  }
+}
+
+}  // namespace
+
+std::string setting_label(const Measurement& measurement) {
+  return measurement.prepared ? measurement.setting + " prepared" : measurement.setting;
+}
+
+Measurement parse_measurement(const Json& line) {
+  Measurement measurement;
+  parse_place(line, measurement);
+  measurement.failed = boolean(line, "failed", false);
+  if (measurement.failed) {
+    measurement.error = text(line, "error", "no reason given");
+  } else {
+    parse_figures(line, measurement);
+  }
+  return measurement;
+}
+
+}  // namespace faasnap::cli::report

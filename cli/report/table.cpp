@@ -1,0 +1,81 @@
+#include "report/table.h"
+
+#include <fmt/format.h>
+
+#include <initializer_list>
+
+#include "report/charts.h"
+#include "report/experiment.h"
+#include "report/figures.h"
+
+namespace faasnap::cli::report {
+namespace {
+
+Html head(std::initializer_list<const char*> names) {
+  Html row;
+  for (const char* name : names) {
+    row += element("th", {{"scope", "col"}}, name);
+  }
+  return element("thead", {}, element("tr", {}, row));
+}
+
+Html scrolling(const Html& table) {
+  return element("div", {{"class", "table"}, {"tabindex", "0"}}, element("table", {}, table));
+}
+
+std::string ratio_to(const std::vector<Summary>& summaries, const std::string& baseline,
+                     const Summary& summary) {
+  for (const Summary& base : summaries) {
+    if (base.label == baseline && base.total > 0) {
+      return format_ratio(summary.total / base.total);
+    }
+  }
+  return "";
+}
+
+Html summary_row(const std::string& subject, const Summary& s, const std::string& ratio) {
+  Html row = element("th", {{"scope", "row"}}, subject);
+  row += element("td", {{"class", "name " + colour_class(s.label)}}, s.label);
+  for (const std::string& cell :
+       {std::to_string(s.count), format_time(s.setup), format_time(s.invoke), format_time(s.total),
+        fmt::format("{} \u2013 {}", format_time(s.least), format_time(s.most)), ratio,
+        format_count(s.major_faults), format_count(s.minor_faults), format_count(s.uffd_faults),
+        format_size(s.read_bytes), format_size(s.resident), format_size(s.proportional)}) {
+    row += element("td", {}, cell);
+  }
+  return element("tr", {}, row);
+}
+
+}  // namespace
+
+Html summary_table(const Measurements& all, const std::string& baseline) {
+  Html rows;
+  for (const Part& part : split(all, full_subject)) {
+    const auto summaries = summarize(split_by_setting(part.measurements));
+    for (const Summary& summary : summaries) {
+      rows += summary_row(part.label, summary, ratio_to(summaries, baseline, summary));
+    }
+  }
+  const std::string ratio = "to " + baseline;
+  Html table = head({"function", "setting", "n", "set-up", "invocation", "total",
+                     "least \u2013 most", ratio.c_str(), "major faults", "minor faults",
+                     "in user space", "read", "resident", "proportional"});
+  table += element("tbody", {}, rows);
+  return scrolling(table);
+}
+
+Html failure_table(const std::vector<Measurement>& failures) {
+  Html rows;
+  for (const Measurement& one : failures) {
+    Html row = element("th", {{"scope", "row"}}, full_subject(one));
+    row += element("td", {{"class", "name"}}, one.experiment);
+    row += element("td", {{"class", "name"}}, setting_label(one));
+    row += element("td", {{"class", "error"}}, one.error);
+    rows += element("tr", {}, row);
+  }
+  Html table = head({"function", "experiment", "setting", "error"});
+  table += element("tbody", {}, rows);
+  return scrolling(table);
+}
+
+}  // namespace faasnap::cli::report
