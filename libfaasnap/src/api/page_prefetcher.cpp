@@ -5,18 +5,10 @@
 
 namespace faasnap {
 
-PagePrefetcher::Impl::Impl(const Snapshot& snapshot, const RestorePlan& plan,
-                           std::byte* guest_memory)
+PagePrefetcher::Impl::Impl(const Snapshot& snapshot, const RestorePlan& plan)
     : snapshot_(snapshot) {
-  engine_.emplace(plan, files_of(snapshot.impl()), guest_memory);
+  engine_.emplace(plan, files_of(snapshot.impl()));
   engine_->start();
-}
-
-std::unique_ptr<PagePrefetcher> PagePrefetcher::Impl::make(const Snapshot& snapshot,
-                                                           const RestorePlan& plan,
-                                                           std::byte* guest_memory) {
-  return std::unique_ptr<PagePrefetcher>(
-      new PagePrefetcher(std::make_unique<Impl>(snapshot, plan, guest_memory)));
 }
 
 std::unique_ptr<PagePrefetcher> PagePrefetcher::Impl::of(const paging::Pager& pager) {
@@ -36,7 +28,7 @@ PrefetchStats PagePrefetcher::Impl::stats() const {
 }
 
 PagePrefetcher::PagePrefetcher(const Snapshot& snapshot, const RestorePlan& plan)
-    : impl_(std::make_unique<Impl>(snapshot, plan, nullptr)) {}
+    : impl_(std::make_unique<Impl>(snapshot, plan)) {}
 
 PagePrefetcher::PagePrefetcher(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <optional>
 
@@ -16,16 +15,11 @@ namespace faasnap {
 // a VM's pager does.
 class PagePrefetcher::Impl {
  public:
-  // As the public constructor. `guest_memory`: where guest memory is mapped according to `plan`, so
-  // that what is loaded is entered into its page tables too; it must outlive the prefetcher. Null:
-  // none.
-  Impl(const Snapshot& snapshot, const RestorePlan& plan, std::byte* guest_memory);
+  // As the public constructor.
+  Impl(const Snapshot& snapshot, const RestorePlan& plan);
   // Shows what `pager` loads; it must outlive this.
   explicit Impl(const paging::Pager& pager) : pager_(&pager) {}
 
-  // The same as a PagePrefetcher.
-  static std::unique_ptr<PagePrefetcher> make(const Snapshot& snapshot, const RestorePlan& plan,
-                                              std::byte* guest_memory);
   static std::unique_ptr<PagePrefetcher> of(const paging::Pager& pager);
 
   void wait() const;

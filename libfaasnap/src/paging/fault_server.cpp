@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -22,10 +23,13 @@ PageRange block_around(PageIndex page, std::uint64_t block, PageRange run) {
 
 }  // namespace
 
-FaultServer::FaultServer(const RestorePlan& plan, const Files& files, const Userfault& faults,
-                         const base::EventFd& wake, InstallEngine* loader, AccessLog* log,
-                         FailureLatch& failure, const InstallTuning& tuning)
+FaultServer::FaultServer(const RestorePlan& plan, std::vector<PageRange> watched,
+                         const Files& files, const Userfault& faults, const base::EventFd& wake,
+                         InstallEngine* loader, AccessLog* log, FailureLatch& failure,
+                         const InstallTuning& tuning)
     : nonzero_(plan.nonzero),
+      watched_(std::move(watched)),
+      singly_(answers_singly(plan)),
       faults_(faults),
       wake_(wake),
       loader_(loader),
@@ -102,17 +106,20 @@ void FaultServer::answer(const PageFault& fault) {
   if (state == PartState::installed) {
     // The guest had it and has given it back since: it is empty. If it is there after all, the
     // fault is one that was answered while its message was on the way.
-    install_zeros(fault);
+    install_zero(fault);
   } else if (state && *state != PartState::waiting) {
     // The loader installs it next, and that wakes whoever waits.
   } else if (!stored) {
-    install_zeros(fault);
+    install_zero(fault);
+    if (!state && !singly_) {
+      share_zeros_around(fault.page);
+    }
   } else if (!under_way(fault.page)) {
     backlog_.push_back(fault.page);
   }
 }
 
-void FaultServer::install_zeros(const PageFault& fault) {
+void FaultServer::install_zero(const PageFault& fault) const {
   const PageRange page{fault.page, 1};
   // What is written soon is better copied now than shared first.
   const std::uint64_t installed =
@@ -120,6 +127,12 @@ void FaultServer::install_zeros(const PageFault& fault) {
   if (installed == 0) {
     faults_.wake(page);
   }
+}
+
+void FaultServer::share_zeros_around(PageIndex page) const {
+  const PageRange watched = *run_with(watched_, page);
+  const PageRange gap = gap_with(nonzero_, page, watched.end());
+  faults_.share_zeros(unforeseen_around(page, block_around(page, tuning_.miss_zero_pages, gap)));
 }
 
 bool FaultServer::under_way(PageIndex page) const {
@@ -145,12 +158,14 @@ void FaultServer::start_reads() {
 }
 
 PageRange FaultServer::to_read_for(PageIndex page) const {
-  const auto run = run_with(nonzero_, page);
-  if (log_ != nullptr || (loader_ != nullptr && loader_->state_of(page))) {
+  if (singly_ || (loader_ != nullptr && loader_->state_of(page))) {
     return {page, 1};
   }
-  const PageRange near = block_around(page, tuning_.miss_pages, *run);
-  return loader_ != nullptr ? loader_->lookup().uncovered_around(page, near) : near;
+  return unforeseen_around(page, block_around(page, tuning_.miss_pages, *run_with(nonzero_, page)));
+}
+
+PageRange FaultServer::unforeseen_around(PageIndex page, PageRange within) const {
+  return loader_ != nullptr ? loader_->lookup().uncovered_around(page, within) : within;
 }
 
 void FaultServer::queue_read(unsigned buffer) {

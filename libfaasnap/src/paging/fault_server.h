@@ -27,16 +27,19 @@ namespace faasnap::paging {
 // Answers the faults of watched guest memory on a thread of its own: pages that the memory file has
 // data for with that data, all others with zeros. Several reads are under way at once. A page that
 // the loader is about to install is left to it, and between faults the thread helps the loader.
+// Around a miss that the plan did not foresee, neighbours come along: for what a round trip costs,
+// a few pages more cost next to nothing.
 //
 // Made, it serves. What it was given must outlive it. Every member function is safe from any
 // thread.
 class FaultServer {
  public:
-  // `wake`, signalled, makes the thread look whether the loader wants help. `loader` and `log` may
-  // be null. With a log every access is noted and answered singly.
-  FaultServer(const RestorePlan& plan, const Files& files, const Userfault& faults,
-              const base::EventFd& wake, InstallEngine* loader, AccessLog* log,
-              FailureLatch& failure, const InstallTuning& tuning = {});
+  // `watched`: what `faults` watches. `wake`, signalled, makes the thread look whether the loader
+  // wants help. `loader` and `log` may be null. With a log every access is noted and answered
+  // singly.
+  FaultServer(const RestorePlan& plan, std::vector<PageRange> watched, const Files& files,
+              const Userfault& faults, const base::EventFd& wake, InstallEngine* loader,
+              AccessLog* log, FailureLatch& failure, const InstallTuning& tuning = {});
   ~FaultServer();
   FaultServer(const FaultServer&) = delete;
   FaultServer& operator=(const FaultServer&) = delete;
@@ -57,14 +60,18 @@ class FaultServer {
   void wait_for_events() const;
   bool answer_faults();
   void answer(const PageFault& fault);
-  void install_zeros(const PageFault& fault);
+  void install_zero(const PageFault& fault) const;
+  void share_zeros_around(PageIndex page) const;
   bool under_way(PageIndex page) const;
   void start_reads();
   PageRange to_read_for(PageIndex page) const;
+  PageRange unforeseen_around(PageIndex page, PageRange within) const;
   void queue_read(unsigned buffer);
   void complete(const uring::Completion& completion);
 
   const std::vector<PageRange> nonzero_;
+  const std::vector<PageRange> watched_;
+  const bool singly_;
   const Userfault& faults_;
   const base::EventFd& wake_;
   InstallEngine* const loader_;

@@ -13,18 +13,6 @@
 namespace faasnap::paging {
 namespace {
 
-std::vector<PageRange> cut(std::span<const PageRange> ranges, std::uint64_t pages) {
-  std::vector<PageRange> stretches;
-  for (PageRange rest : ranges) {
-    while (rest.count != 0) {
-      const std::uint64_t count = std::min(rest.count, pages);
-      stretches.push_back({rest.first, count});
-      rest = {rest.first + count, rest.count - count};
-    }
-  }
-  return stretches;
-}
-
 // Memory that reads as zeros, all of it the kernel's one page of zeros: to copy from it stays in
 // the processor's first cache.
 base::Mapping make_zero_source(Bytes size) {
@@ -45,12 +33,14 @@ unsigned buffers_for(const InstallTuning& tuning, std::size_t pieces) {
 
 }  // namespace
 
-InstallEngine::InstallEngine(const RestorePlan& plan, Bytes memory, const Files& files,
+InstallEngine::InstallEngine(const RestorePlan& plan, std::span<std::byte> guest_memory,
+                             std::span<const PageRange> watched, const Files& files,
                              const Userfault& faults, FailureLatch& failure, Events events,
                              const InstallTuning& tuning)
-    : pieces_(cut_reads(plan.reads, checked(tuning).piece)),
-      zeros_(cut(plan.zero_pages, tuning.zero_pages)),
-      lookup_(pieces_, zeros_, memory),
+    : guest_memory_(guest_memory),
+      pieces_(cut_reads(plan.reads, checked(tuning).piece)),
+      zeros_(cut_zeros(plan.zero_pages, watched, tuning.zero_pages)),
+      lookup_(pieces_, zeros_, {guest_memory.size()}),
       faults_(faults),
       failure_(failure),
       events_(std::move(events)),
@@ -203,12 +193,25 @@ void InstallEngine::install_piece(InstallWork work) {
 
 void InstallEngine::install_zeros(InstallWork work) {
   step();
-  const PageRange pages = zeros_[work.part - pieces_.size()];
-  faults_.copy(pages, zero_source_.data());
+  const auto [pages, watched] = zeros_[work.part - pieces_.size()];
+  if (watched) {
+    faults_.copy(pages, zero_source_.data());
+  } else {
+    populate_zeros(pages);
+  }
   if (events_.present) {
     events_.present(pages);
   }
   queue_.finish(work, pages.count);
+}
+
+void InstallEngine::populate_zeros(PageRange pages) const {
+  std::byte* target = guest_memory_.data() + pages.first.offset().value;
+  const int result =
+      base::retry_eintr([&] { return ::madvise(target, pages.size().value, MADV_POPULATE_WRITE); });
+  if (result != 0) {
+    base::fail_errno("madvise(MADV_POPULATE_WRITE) guest memory");
+  }
 }
 
 }  // namespace faasnap::paging

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -20,13 +21,15 @@
 #include "paging/page_lookup.h"
 #include "paging/read_pieces.h"
 #include "paging/userfault.h"
+#include "paging/watched_pages.h"
 #include "uring/ring.h"
 
 namespace faasnap::paging {
 
 // Loads what a plan lists into watched guest memory while the guest runs: reads with O_DIRECT into
 // huge-page buffers on a thread of its own and copies from there (UFFDIO_COPY), page runs in the
-// plan's order; zero pages in theirs. Installing is shared with any thread that calls `help`.
+// plan's order; zero pages in theirs, also where nothing is watched. Installing is shared with any
+// thread that calls `help`.
 //
 // Made, it has its buffers, its ring and its thread, and waits for `start`. `faults`, `failure` and
 // the functions must outlive it. Every member function is safe from any thread.
@@ -39,9 +42,11 @@ class InstallEngine {
     std::function<void()> help_wanted;
   };
 
-  // Throws ErrorKind::unsupported without io_uring, ErrorKind::invalid_argument for a plan that
-  // loads a page twice, makes one zero that has data, or names a file that `files` lacks.
-  InstallEngine(const RestorePlan& plan, Bytes memory, const Files& files, const Userfault& faults,
+  // `watched`: what `faults` watches of the `guest_memory`. Throws ErrorKind::unsupported without
+  // io_uring, ErrorKind::invalid_argument for a plan that loads a page twice, makes one zero that
+  // has data, or names a file that `files` lacks.
+  InstallEngine(const RestorePlan& plan, std::span<std::byte> guest_memory,
+                std::span<const PageRange> watched, const Files& files, const Userfault& faults,
                 FailureLatch& failure, Events events, const InstallTuning& tuning = {});
   ~InstallEngine();
   InstallEngine(const InstallEngine&) = delete;
@@ -75,11 +80,13 @@ class InstallEngine {
   void complete(const uring::Completion& completion);
   void install_piece(InstallWork work);
   void install_zeros(InstallWork work);
+  void populate_zeros(PageRange pages) const;
   void step() const;
   const DirectFile& file_of(const ReadPiece& piece) const;
 
+  const std::span<std::byte> guest_memory_;
   const std::vector<ReadPiece> pieces_;
-  const std::vector<PageRange> zeros_;
+  const std::vector<ZeroStretch> zeros_;
   const PageLookup lookup_;
   const Userfault& faults_;
   FailureLatch& failure_;

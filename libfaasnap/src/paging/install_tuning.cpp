@@ -26,6 +26,7 @@ const InstallTuning& checked(const InstallTuning& tuning) {
   check_range("reads at once", tuning.depth, 256);
   check_range("zero pages at a time", tuning.zero_pages, 4096);
   check_range("pages of a miss", tuning.miss_pages, 64);
+  check_range("zero pages of a miss", tuning.miss_zero_pages, 4096);
   check_range("misses at once", tuning.misses, 256);
   return tuning;
 }

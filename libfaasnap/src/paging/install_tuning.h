@@ -16,6 +16,8 @@ struct InstallTuning {
   std::uint64_t zero_pages = 64;
   // Pages of the memory file that a miss reads at most, the missed one among them.
   std::uint64_t miss_pages = 4;
+  // Zero pages that are answered together with one that is missed.
+  std::uint64_t miss_zero_pages = 64;
   // Misses that are read at once.
   unsigned misses = 16;
   // Called by the loading and handling threads before each of their steps, where given: a place to

@@ -20,7 +20,7 @@ auto first_run_ending_after(std::span<const PageRange> runs, PageIndex page) {
 
 }  // namespace
 
-PageLookup::PageLookup(std::span<const ReadPiece> pieces, std::span<const PageRange> zeros,
+PageLookup::PageLookup(std::span<const ReadPiece> pieces, std::span<const ZeroStretch> zeros,
                        Bytes memory) {
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     for (const PageRange& pages : pieces[i].guest) {
@@ -28,7 +28,7 @@ PageLookup::PageLookup(std::span<const ReadPiece> pieces, std::span<const PageRa
     }
   }
   for (std::size_t i = 0; i < zeros.size(); ++i) {
-    entries_.push_back({zeros[i], pieces.size() + i});
+    entries_.push_back({zeros[i].pages, pieces.size() + i});
   }
   std::sort(entries_.begin(), entries_.end(),
             [](const Entry& a, const Entry& b) { return a.pages < b.pages; });
@@ -79,6 +79,12 @@ std::optional<PageRange> run_with(std::span<const PageRange> runs, PageIndex pag
     return std::nullopt;
   }
   return *run;
+}
+
+PageRange gap_with(std::span<const PageRange> runs, PageIndex page, PageIndex end) {
+  const auto after = first_run_ending_after(runs, page);
+  const PageIndex first = after == runs.begin() ? PageIndex{0} : std::prev(after)->end();
+  return {first, (after == runs.end() ? end : after->first) - first};
 }
 
 void check_zero_pages(std::span<const PageRange> zeros, std::span<const PageRange> nonzero) {

@@ -9,6 +9,7 @@
 #include <faasnap/units.h>
 
 #include "paging/read_pieces.h"
+#include "paging/watched_pages.h"
 
 namespace faasnap::paging {
 
@@ -19,7 +20,7 @@ class PageLookup {
   PageLookup() = default;
   // Parts are numbered: first the pieces, then the stretches. Throws ErrorKind::invalid_argument
   // for a page that is in two of them, or beyond `memory`.
-  PageLookup(std::span<const ReadPiece> pieces, std::span<const PageRange> zeros, Bytes memory);
+  PageLookup(std::span<const ReadPiece> pieces, std::span<const ZeroStretch> zeros, Bytes memory);
 
   std::optional<std::size_t> part_of(PageIndex page) const;
   // The longest run around `page`, inside `within`, of pages that no part brings; `page` itself
@@ -39,6 +40,9 @@ class PageLookup {
 
 // The run of `runs`, which are sorted and disjoint, that holds `page`.
 std::optional<PageRange> run_with(std::span<const PageRange> runs, PageIndex page);
+// The gap between two of them that holds `page`; beyond the last one, as far as `end`. The page
+// must be in none.
+PageRange gap_with(std::span<const PageRange> runs, PageIndex page, PageIndex end);
 
 // Throws ErrorKind::invalid_argument unless every stretch of `zeros` lies outside `nonzero`, which
 // must be sorted and disjoint: a page that has data must never be made zero.

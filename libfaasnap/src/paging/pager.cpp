@@ -15,6 +15,7 @@
 #include "paging/mapper.h"
 #include "paging/prefetch_engine.h"
 #include "paging/userfault.h"
+#include "paging/watched_pages.h"
 
 namespace faasnap::paging {
 namespace {
@@ -32,6 +33,8 @@ const RestorePlan& checked(const RestorePlan& plan) {
     reason = "a userfaultfd handler takes nothing from the page cache";
   } else if (!installs && !plan.zero_pages.empty()) {
     reason = "zero pages are installed, and come with no other delivery";
+  } else if (plan.load_before_start && !plan.zero_pages.empty()) {
+    reason = "zero pages are installed while the guest runs, not before";
   }
   if (reason != nullptr) {
     base::fail(ErrorKind::invalid_argument, "restore guest memory", {}, reason);
@@ -44,7 +47,7 @@ const RestorePlan& checked(const RestorePlan& plan) {
 class Pager::Impl {
  public:
   Impl(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
-       PagerCallbacks callbacks);
+       PagerCallbacks callbacks, const InstallTuning& tuning);
 
   void start();
   void wait() const;
@@ -65,6 +68,7 @@ class Pager::Impl {
   const RestorePlan plan_;
   const Files files_;
   const PagerCallbacks callbacks_;
+  const InstallTuning tuning_;
   const memory::GuestMemory& memory_;
   const std::uint64_t mappings_;
   FailureLatch failure_;
@@ -81,10 +85,11 @@ class Pager::Impl {
 };
 
 Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
-                  PagerCallbacks callbacks)
+                  PagerCallbacks callbacks, const InstallTuning& tuning)
     : plan_(checked(plan)),
       files_(files),
       callbacks_(std::move(callbacks)),
+      tuning_(tuning),
       memory_(memory),
       mappings_(apply(plan, memory, files)),
       failure_(callbacks_.failed, [this] { give_up(); }) {
@@ -97,18 +102,21 @@ Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory, co
 
 void Pager::Impl::handle_faults() {
   faults_ = std::make_unique<Userfault>(memory_.host());
-  faults_->watch({{0}, memory_.size().pages()});
+  const std::vector<PageRange> watched = watched_pages(plan_, memory_.size());
+  for (const PageRange& pages : watched) {
+    faults_->watch(pages);
+  }
   if (plan_.record_accesses) {
     log_ = std::make_unique<AccessLog>(memory_.size());
   }
   const bool loads = !plan_.reads.empty() || !plan_.zero_pages.empty();
   if (loads && !plan_.load_before_start) {
     installer_ = std::make_unique<InstallEngine>(
-        plan_, memory_.size(), files_, *faults_, failure_,
-        InstallEngine::Events{callbacks_.present, [this] { wake_server_.signal(); }});
+        plan_, memory_.host(), watched, files_, *faults_, failure_,
+        InstallEngine::Events{callbacks_.present, [this] { wake_server_.signal(); }}, tuning_);
   }
-  server_ = std::make_unique<FaultServer>(plan_, files_, *faults_, wake_server_, installer_.get(),
-                                          log_.get(), failure_);
+  server_ = std::make_unique<FaultServer>(plan_, watched, files_, *faults_, wake_server_,
+                                          installer_.get(), log_.get(), failure_, tuning_);
 }
 
 void Pager::Impl::prefetch() {
@@ -208,8 +216,8 @@ std::vector<PageAccess> Pager::Impl::accesses() const {
 }
 
 Pager::Pager(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
-             PagerCallbacks callbacks)
-    : impl_(std::make_unique<Impl>(plan, memory, files, std::move(callbacks))) {}
+             PagerCallbacks callbacks, const InstallTuning& tuning)
+    : impl_(std::make_unique<Impl>(plan, memory, files, std::move(callbacks), tuning)) {}
 
 Pager::~Pager() = default;
 

@@ -12,6 +12,7 @@
 
 #include "memory/guest_memory.h"
 #include "paging/files.h"
+#include "paging/install_tuning.h"
 
 namespace faasnap::paging {
 
@@ -33,10 +34,11 @@ struct PagerCallbacks {
 // cancels what is under way.
 class Pager {
  public:
-  // `memory` is as its constructor left it. Throws as `apply` does, and ErrorKind::unsupported or
+  // `memory` is as its constructor left it. `tuning` matters to Delivery::install and to
+  // FaultHandler::userfaultfd. Throws as `apply` does, and ErrorKind::unsupported or
   // ErrorKind::permission where userfaultfd or io_uring cannot be had.
   Pager(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
-        PagerCallbacks callbacks = {});
+        PagerCallbacks callbacks = {}, const InstallTuning& tuning = {});
   ~Pager();
   Pager(const Pager&) = delete;
   Pager& operator=(const Pager&) = delete;
