@@ -127,6 +127,10 @@ class Reader {
         {"memory",
          [this](const auto& key, const auto& value) {
            config_.vm.memory = parsed(key, value, parse_size);
+         }},
+        {"free_memory",
+         [this](const auto& key, const auto& value) {
+           config_.vm.free_memory = parsed(key, value, parse_free_memory);
          }}}},
       {"restore",
        {{"setting",

@@ -7,6 +7,8 @@
 #include <faasnap/restore_options.h>
 #include <faasnap/units.h>
 
+#include "free_memory.h"
+
 namespace faasnap::cli {
 
 // What a settings file (TOML, docs/cli.md) says; what it does not say is empty. Paths in it are
@@ -24,6 +26,7 @@ struct Config {
   struct {
     std::optional<unsigned> vcpus;
     std::optional<Bytes> memory;
+    std::optional<FreeMemory> free_memory;
   } vm;
   struct {
     std::optional<Setting> setting;

@@ -11,6 +11,7 @@
 #include "commands/commands.h"
 #include "config.h"
 #include "failure.h"
+#include "free_memory.h"
 #include "function_host.h"
 #include "interruption.h"
 #include "progress.h"
@@ -33,7 +34,11 @@ CommandLine make_command_line() {
              cxxopts::value<std::string>(), "JSON")(
       "snapshot", "the snapshot to make; must not exist", cxxopts::value<std::string>(), "DIR")(
       "label", "a label for the snapshot, KEY=VALUE; repeatable",
-      cxxopts::value<std::vector<std::string>>(), "LABEL")("json", "print a JSON record");
+      cxxopts::value<std::vector<std::string>>(), "LABEL")(
+      "free-memory",
+      "what becomes of memory that the guest has freed: report (dropped), zero (zeroed by the\n"
+      "guest at a cost to every invocation) or keep (stays in the snapshot); default: report",
+      cxxopts::value<std::string>(), "MODE")("json", "print a JSON record");
   add_image_options(line, true);
   add_store_option(line);
   add_config_option(line);
@@ -62,6 +67,12 @@ std::map<std::string, std::string> labels_of(const CommandLine& line) {
   return labels;
 }
 
+FreeMemory free_memory_mode(const CommandLine& line, const Config& config) {
+  const auto given = line.optional_text("free-memory");
+  return given ? parse_free_memory(*given, "--free-memory")
+               : config.vm.free_memory.value_or(FreeMemory::report);
+}
+
 // Where to put the snapshot: absent as yet, in a directory that is there.
 fs::path snapshot_target(const CommandLine& line) {
   const fs::path target = fs::absolute(line.text("snapshot")).lexically_normal();
@@ -80,12 +91,22 @@ struct Plan {
   std::string function;
   Json input;
   fs::path target;
+  FreeMemory free_memory;
   SnapshotOptions options;
 };
 
+// Lets the guest give up what it has freed. Before the recording, too: what the guest's kernel does
+// for it would otherwise be recorded.
+void settle(const VM& vm, const Plan& plan, Steps& steps) {
+  if (plan.free_memory == FreeMemory::report) {
+    steps.begin("wait for the guest to report its free memory");
+    wait_for_reports(vm);
+  }
+}
+
 // A snapshot of a guest that is ready for its first invocation.
-Snapshot make_base(const VmOptions& boot, FunctionHost& host, const fs::path& path,
-                   Interruption& interruption, Steps& steps) {
+Snapshot make_base(const VmOptions& boot, const Plan& plan, FunctionHost& host,
+                   const fs::path& path, Interruption& interruption, Steps& steps) {
   const ConsoleTail console;
   VmOptions options = boot;
   options.attachments.console = console.sink();
@@ -95,6 +116,7 @@ Snapshot make_base(const VmOptions& boot, FunctionHost& host, const fs::path& pa
   host.attach(vm);
   steps.begin("wait for the agent");
   wait_for_agent(vm, console);
+  settle(vm, plan, steps);
   steps.begin("snapshot the guest before its first invocation");
   return vm.snapshot(path);
 }
@@ -130,6 +152,7 @@ Snapshot record(const Snapshot& base, Plan& plan, FunctionHost& host, Interrupti
   RestoreOptions options;
   options.setting = Setting::lazy;
   options.start = false;
+  options.release_free_memory = plan.free_memory == FreeMemory::report;
   VM vm = VM::restore(base, options);
   const Interruption::Guard guard(interruption, [&] { vm.stop(); });
   host.attach(vm);
@@ -138,6 +161,7 @@ Snapshot record(const Snapshot& base, Plan& plan, FunctionHost& host, Interrupti
   vm.resume();
   result = invoke_function(vm, plan.function, plan.input);
   const WorkingSet working_set = recorder.finish();
+  settle(vm, plan, steps);
   steps.begin("snapshot the guest with its loading set");
   plan.options.working_set = &working_set;
   return write_target(vm, plan);
@@ -153,6 +177,7 @@ void print(const Snapshot& snapshot, const Plan& plan, const Json& result, doubl
     record["function"] = plan.function;
     record["input"] = plan.input;
     record["result"] = result;
+    record["free_memory"] = to_string(plan.free_memory);
     record["memory_bytes"] = info.memory.value;
     record["nonzero_pages"] = info.nonzero_pages;
     record["working_set_pages"] = info.working_set_pages;
@@ -182,19 +207,22 @@ int run_record(const Arguments& arguments) {
   const auto begun = std::chrono::steady_clock::now();
   Interruption interruption;
   const Config config = load_config(line.optional_text("config"));
-  Plan plan{function_name(line), parse_input(line.text("input")), {}, {}};
+  Plan plan{
+      function_name(line), parse_input(line.text("input")), {}, free_memory_mode(line, config), {}};
   plan.options.labels = labels_of(line);
   plan.options.labels["function"] = plan.function;
   plan.options.labels["input"] = to_text(plan.input);
   plan.options.thresholds = config.restore.thresholds;
   plan.target = snapshot_target(line);
-  const VmOptions boot = vm_options(line, config, "faasnap.function=" + plan.function);
+  VmOptions boot = vm_options(line, config,
+                              "faasnap.function=" + plan.function + kernel_words(plan.free_memory));
+  boot.report_free_memory = plan.free_memory == FreeMemory::report;
   FunctionHost host(prepare_store(line, config));
 
   const ScratchDirectory scratch(plan.target.parent_path());
   Steps steps;
   Json result;
-  const Snapshot base = make_base(boot, host, scratch.path() / "base", interruption, steps);
+  const Snapshot base = make_base(boot, plan, host, scratch.path() / "base", interruption, steps);
   const Snapshot snapshot = record(base, plan, host, interruption, steps, result);
   steps.done();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;

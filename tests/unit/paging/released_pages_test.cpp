@@ -18,10 +18,18 @@ std::byte* page(const memory::GuestMemory& memory, std::uint64_t index) {
   return memory.host().data() + index * kPageSize;
 }
 
+// Guest memory of which a page comes when it is touched, and no huge page around it.
+class SmallPages : public memory::GuestMemory {
+ public:
+  SmallPages() : GuestMemory(128_MiB) {
+    REQUIRE(::madvise(host().data(), host().size(), MADV_NOHUGEPAGE) == 0);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a released page of anonymous memory is zero and not in memory") {
-  const memory::GuestMemory memory(128_MiB);
+  const SmallPages memory;
   std::memset(page(memory, 99), 1, 6 * kPageSize);
   ReleasedPages released(memory);
   REQUIRE(released.release(kRange));
@@ -33,7 +41,7 @@ TEST_CASE("a released page of anonymous memory is zero and not in memory") {
 }
 
 TEST_CASE("a released page of a private file mapping is what the file says, and not in memory") {
-  const memory::GuestMemory memory(128_MiB);
+  const SmallPages memory;
   const base::UniqueFd file(::memfd_create("memory", MFD_CLOEXEC));
   const std::vector<std::byte> content(8 * kPageSize, std::byte{7});
   REQUIRE(::write(file.get(), content.data(), content.size()) ==
@@ -48,7 +56,7 @@ TEST_CASE("a released page of a private file mapping is what the file says, and 
 }
 
 TEST_CASE("what was released is remembered, sorted and merged") {
-  const memory::GuestMemory memory(128_MiB);
+  const SmallPages memory;
   ReleasedPages released(memory);
   CHECK(released.pages().empty());
   REQUIRE(released.release({PageIndex{200}, 10}));
@@ -60,7 +68,7 @@ TEST_CASE("what was released is remembered, sorted and merged") {
 }
 
 TEST_CASE("memory that the kernel keeps is not taken for released") {
-  const memory::GuestMemory memory(128_MiB);
+  const SmallPages memory;
   if (::mlock(page(memory, 100), 4 * kPageSize) != 0) {
     SKIP("memory cannot be locked here");
   }

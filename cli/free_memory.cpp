@@ -1,0 +1,71 @@
+#include "free_memory.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <thread>
+
+#include "failure.h"
+#include "interruption.h"
+
+namespace faasnap::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The kernel's two seconds between passes (PAGE_REPORTING_DELAY), and time for the pass itself.
+constexpr auto kQuiet = std::chrono::milliseconds(3000);
+// A guest that frees memory all the time is never quiet.
+constexpr auto kLongest = std::chrono::seconds(45);
+constexpr auto kPoll = std::chrono::milliseconds(100);
+
+}  // namespace
+
+const char* to_string(FreeMemory mode) noexcept {
+  switch (mode) {
+    case FreeMemory::report:
+      return "report";
+    case FreeMemory::zero:
+      return "zero";
+    case FreeMemory::keep:
+      return "keep";
+  }
+  return "unknown";
+}
+
+FreeMemory parse_free_memory(const std::string& text, const std::string& what) {
+  for (const FreeMemory mode : {FreeMemory::report, FreeMemory::zero, FreeMemory::keep}) {
+    if (text == to_string(mode)) {
+      return mode;
+    }
+  }
+  throw UsageError(fmt::format("{} {}: report, zero or keep is expected", what, text));
+}
+
+const char* kernel_words(FreeMemory mode) noexcept {
+  switch (mode) {
+    case FreeMemory::report:
+      return " page_reporting.page_reporting_order=0";
+    case FreeMemory::zero:
+      return " init_on_free=1";
+    case FreeMemory::keep:
+      break;
+  }
+  return "";
+}
+
+void wait_for_reports(const VM& vm) {
+  const auto deadline = Clock::now() + kLongest;
+  Bytes reported = vm.counters().reported;
+  auto changed = Clock::now();
+  while (Clock::now() < deadline && Clock::now() - changed < kQuiet) {
+    std::this_thread::sleep_for(kPoll);
+    Interruption::check();
+    if (const Bytes now = vm.counters().reported; now != reported) {
+      reported = now;
+      changed = Clock::now();
+    }
+  }
+}
+
+}  // namespace faasnap::cli

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include <faasnap/vm.h>
+
+namespace faasnap::cli {
+
+// How memory that a recorded guest has freed is kept out of its snapshot (docs/paging.md).
+enum class FreeMemory {
+  report,  // the guest reports it, and the host drops it
+  zero,    // the guest fills it with zeros whenever it frees some
+  keep,    // not at all
+};
+
+const char* to_string(FreeMemory mode) noexcept;
+// Throws UsageError that lists the modes; `what` names the place of `text`.
+FreeMemory parse_free_memory(const std::string& text, const std::string& what);
+
+// Words of the kernel command line that the mode needs.
+const char* kernel_words(FreeMemory mode) noexcept;
+
+// Waits until a guest that reports has nothing more to report: its kernel does so in passes, each
+// two seconds after pages have been freed or after a pass that left some.
+void wait_for_reports(const VM& vm);
+
+}  // namespace faasnap::cli
