@@ -23,6 +23,7 @@ using nlohmann::json;
 struct Options {
   std::vector<std::string> functions;
   std::vector<std::string> modes;
+  std::string memory;
   std::filesystem::path data;
   std::string output;
 };
@@ -40,7 +41,7 @@ json record(const std::string& function, const std::string& mode, const json& in
   std::filesystem::remove_all(snapshot);
   show_progress(fmt::format("{}: record, free memory: {}", function, mode));
   json result = run_faasnap({"record", function, "--input", input.dump(), "--snapshot", snapshot,
-                             "--free-memory", mode, "--json"});
+                             "--free-memory", mode, "--memory", options.memory, "--json"});
   show_progress("");
   std::filesystem::remove_all(snapshot);
   return result;
@@ -79,8 +80,8 @@ int run(const Options& options) {
   std::ofstream records(options.output);
   records << json{{"conditions", conditions_of_run}}.dump() << '\n';
 
-  fmt::print("{}\npages, and as a ratio to {}\n\n", describe(conditions_of_run),
-             options.modes.front());
+  fmt::print("{}\nguests of {}; pages, and as a ratio to {}\n\n", describe(conditions_of_run),
+             options.memory, options.modes.front());
   fmt::print("{:12} {:8} {:>9} {:>5} {:>9} {:>5} {:>9} {:>5} {:>9}\n", "function", "mode",
              "not zero", "", "recorded", "", "loading", "", "record s");
   Ratios ratios;
@@ -115,6 +116,7 @@ Options parse(int argc, char** argv) {
   line.add_options()("functions", "which ones",
                      cxxopts::value<std::vector<std::string>>()->default_value(
                          "hello,read,mmap,json,image,matmul,pyaes,chameleon,compression,pagerank"))(
+      "memory", "of the guests", cxxopts::value<std::string>()->default_value("2G"))(
       "modes", "the first is what the others are compared with",
       cxxopts::value<std::vector<std::string>>()->default_value("keep,report,zero"))(
       "data", "where snapshots go: on a disk, not in memory",
@@ -128,8 +130,8 @@ Options parse(int argc, char** argv) {
     std::exit(0);
   }
   Options options{found["functions"].as<std::vector<std::string>>(),
-                  found["modes"].as<std::vector<std::string>>(), found["data"].as<std::string>(),
-                  found["output"].as<std::string>()};
+                  found["modes"].as<std::vector<std::string>>(), found["memory"].as<std::string>(),
+                  found["data"].as<std::string>(), found["output"].as<std::string>()};
   for (const std::string& function : options.functions) {
     if (!declared_inputs().contains(function)) {
       throw cxxopts::exceptions::specification("there is no function " + function);

@@ -108,6 +108,10 @@ class Usage(CliCase):
         self.refused(2, "inspect", "s", "--plan", "magic", says="magic")
         self.refused(2, "inspect", "s", "--plan", "boot", says="restores nothing")
 
+    def test_an_unknown_way_with_freed_memory(self):
+        self.refused(2, "record", "hello", *INPUT, "--snapshot", "s", "--free-memory", "burn",
+                     says=("burn", "report, zero or keep"))
+
     def test_a_label_without_a_key(self):
         for label in ("=v", "word"):
             self.refused(2, "record", "hello", *INPUT, "--snapshot", "s", "--label", label,
