@@ -27,12 +27,25 @@ class InputsTest(unittest.TestCase):
 
     def test_every_named_object_is_declared_and_every_declared_one_is_used(self):
         named = {
-            params["input"]
+            params[word]
             for inputs in _INPUTS["functions"].values()
             for params in inputs["quick"] + inputs["e1"] + inputs.get("e2", [])
-            if "input" in params
+            for word in ("input", "weights")
+            if word in params
         }
         self.assertEqual(named, set(_INPUTS["objects"]))
+
+    def test_the_base_image_lacks_the_heavy_functions_and_their_objects(self):
+        heavy = {"ffmpeg", "recognition"}
+        base, full = (set(_generator["functions_of"](_INPUTS, image)) for image in ("base", "full"))
+        self.assertEqual(full, set(_INPUTS["functions"]))
+        self.assertEqual(full - base, heavy)
+        base, full = (set(_generator["objects_of"](_INPUTS, image)) for image in ("base", "full"))
+        self.assertEqual(full, set(_INPUTS["objects"]))
+        self.assertEqual(
+            {_INPUTS["objects"][key]["kind"] for key in full - base}, {"mp4", "resnet50"}
+        )
+        self.assertEqual({_INPUTS["objects"][key]["kind"] for key in base}, {"json", "jpeg"})
 
     def test_documents_have_exactly_the_size_asked_for(self):
         for size in (2000, 13000, 13001):

@@ -3,6 +3,7 @@
 #include <faasnap/host.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
@@ -100,7 +101,7 @@ Guest Guest::restore(const Snapshot& snapshot, const RestoreOptions& options) {
 nlohmann::json Guest::health() { return nlohmann::json::parse(channel().wait_ready(kPatience)); }
 
 nlohmann::json Guest::invoke(const std::string& function, const nlohmann::json& input) {
-  const auto reply = channel().invoke(function, input.dump(), kPatience);
+  const auto reply = channel().invoke(function, input.dump(), kInvocationPatience);
   INFO(reply.body);
   REQUIRE(reply.status == 200);
   return nlohmann::json::parse(reply.body).at("result");
@@ -109,6 +110,18 @@ nlohmann::json Guest::invoke(const std::string& function, const nlohmann::json& 
 std::filesystem::path base_directory() { return data_directory() / "base"; }
 
 Snapshot base_snapshot() { return Snapshot::open(base_directory()); }
+
+std::vector<std::string> image_functions() {
+  std::vector<std::string> names;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(images() / "tree/opt/faasnap/functions")) {
+    if (entry.path().extension() == ".py") {
+      names.push_back(entry.path().stem());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 nlohmann::json run_outside(const std::string& function, const nlohmann::json& input) {
   const auto socket = std::filesystem::temp_directory_path() /

@@ -13,10 +13,13 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace faasnap::test {
 
 inline constexpr auto kPatience = std::chrono::seconds(120);
+// An emulated processor takes minutes to import the largest packages of the full image.
+inline constexpr auto kInvocationPatience = std::chrono::seconds(400);
 
 // $FAASNAP_IMAGES: what rootfs/build made.
 std::filesystem::path images();
@@ -68,6 +71,8 @@ class Guest {
 std::filesystem::path base_directory();
 Snapshot base_snapshot();
 
+// The names of the functions that the guest image has.
+std::vector<std::string> image_functions();
 // The same code outside any VM: what rootfs/agent/run_function.py prints.
 nlohmann::json run_outside(const std::string& function, const nlohmann::json& input);
 // The function's parameters from rootfs/functions/inputs.json: "quick" or "e1", first or second.
