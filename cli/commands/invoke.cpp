@@ -23,11 +23,15 @@ CommandLine make_command_line() {
   CommandLine line(
       "invoke", "--snapshot DIR --input JSON [--setting S] [OPTION]...",
       "Restores a microVM from the snapshot and invokes the function in it. Settings:\n"
-      "  warm     the VM has run the function before and never went away\n"
-      "  boot     a cold boot\n"
-      "  lazy     guest memory is mapped; every first touch is a page fault\n"
-      "  cached   as lazy, with the memory file in the page cache\n"
-      "  faasnap  mapped in layers, the loading set read in order while the guest runs",
+      "  warm        the VM has run the function before and never went away\n"
+      "  boot        a cold boot\n"
+      "  lazy        guest memory is mapped; every first touch is a page fault\n"
+      "  cached      as lazy, with the memory file in the page cache\n"
+      "  concurrent  as lazy, with the recorded pages read while the guest runs\n"
+      "  per-region  as concurrent, with the memory file mapped only where it has data\n"
+      "  faasnap     as per-region, with the loading set read in order from its own file\n"
+      "  reap        every touched page installed before the guest starts\n"
+      "  stream      every touched page installed in order while the guest runs",
       "faasnap invoke --snapshot snapshots/json --input '{\"input\": \"json-151k\"}' "
       "--setting faasnap --drop-caches");
   line.add()("snapshot", "the snapshot to restore", cxxopts::value<std::string>(), "DIR")(

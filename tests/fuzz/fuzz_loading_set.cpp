@@ -28,6 +28,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       offset += region.guest.size();
       pages += region.guest.count;
     }
+    for (const PageRange& run : table.zero_runs) {
+      fuzz::require(run.end().value <= table.memory.pages());
+      pages += run.count;
+    }
     fuzz::require(offset == file_size && pages <= table.memory.pages());
     fuzz::require(format::encode_loading_set_table(table) == bytes);
   } catch (const Error& error) {

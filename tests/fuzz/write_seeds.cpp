@@ -11,23 +11,23 @@
 #include "format/state_file.h"
 #include "format/working_set_file.h"
 
-// Writes one good input for each fuzz target of this folder: fuzz_seeds DIRECTORY.
+// Writes good inputs for the fuzz targets of this folder: fuzz_seeds DIRECTORY.
 namespace faasnap {
 namespace {
 
 constexpr Bytes kMemory{64 * kPageSize};
 
-void write(const std::filesystem::path& directory, std::span<const std::byte> bytes) {
-  std::filesystem::create_directories(directory);
-  std::filesystem::remove(directory / "good");
-  base::write_new_file(directory / "good", bytes);
+void write(const std::filesystem::path& file, std::span<const std::byte> bytes) {
+  std::filesystem::create_directories(file.parent_path());
+  std::filesystem::remove(file);
+  base::write_new_file(file, bytes);
 }
 
 // Behind the byte that asks for the frame to be mended.
-void write_frame(const std::filesystem::path& directory, std::span<const std::byte> frame) {
+void write_frame(const std::filesystem::path& file, std::span<const std::byte> frame) {
   std::vector<std::byte> input = {std::byte{1}};
   input.insert(input.end(), frame.begin(), frame.end());
-  write(directory, input);
+  write(file, input);
 }
 
 std::string manifest() {
@@ -38,7 +38,10 @@ std::string manifest() {
   manifest.info.kernel = {"/boot/vmlinuz", {1000}, 1};
   manifest.info.labels = {{"function", "json"}};
   manifest.working_set = {{100}, 2};
-  manifest.loading_set = {{8192}, 3};
+  manifest.touched_set = {{100}, 3};
+  manifest.loading_set = {{8192}, 4};
+  manifest.reap_set = {{8192}, 5};
+  manifest.stream_set = {{8192}, 6};
   const std::string text = format::encode_manifest(manifest);
   return text.substr(0, text.rfind("crc32c = "));
 }
@@ -51,21 +54,31 @@ std::vector<std::byte> state() {
 }
 
 std::vector<std::byte> loading_set_table() {
-  format::LoadingSetTable table{"id", kMemory, {}, {}, {{{30}, 4}}, {kPageSize}, {4 * kPageSize}, 0};
+  format::LoadingSetTable table{"id",        kMemory,         {}, {}, {{{30}, 4}},
+                                {kPageSize}, {4 * kPageSize}, 0};
   table.regions = {{{{8}, 1}, {kPageSize}, 0, 1}, {{{2}, 2}, {2 * kPageSize}, 1, 2}};
   return format::encode_loading_set_table(table);
 }
 
 void write_all(const std::filesystem::path& directory) {
   const std::string text = manifest();
-  write(directory / "manifest", std::as_bytes(std::span(text)));
-  write_frame(directory / "state_file", state());
-  write_frame(directory / "working_set",
-              format::encode_working_set({"id", kMemory, {{{{1}, 2}}, {{{5}, 1}, {{9}, 3}}}}));
+  write(directory / "manifest" / "good", std::as_bytes(std::span(text)));
+  write_frame(directory / "state_file" / "good", state());
+  write_frame(directory / "working_set" / "mincore",
+              format::encode_working_set(
+                  {"id", kMemory, Recorder::mincore, {{{{1}, 2}}, {{{5}, 1}, {{9}, 3}}}}));
+  write_frame(directory / "working_set" / "userfaultfd",
+              format::encode_working_set({"id",
+                                          kMemory,
+                                          Recorder::userfaultfd,
+                                          {{{{1}, 2}}, {{{5}, 1}}},
+                                          {{{2}, Nanoseconds(10), true, false},
+                                           {{1}, Nanoseconds(1000), false, false},
+                                           {{5}, Nanoseconds(70'000), true, true}}}));
   // Without the padding: the table is what the target takes.
   const auto head = loading_set_table();
   constexpr std::size_t kTableSize = 24 + (4 + 2) + 5 * 8 + 2 * 4 + 2 * 16 + 8;
-  write_frame(directory / "loading_set", std::span(head).first(kTableSize));
+  write_frame(directory / "loading_set" / "good", std::span(head).first(kTableSize));
 }
 
 }  // namespace

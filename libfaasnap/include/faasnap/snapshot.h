@@ -29,11 +29,12 @@ struct FileIdentity {
 // What a snapshot says of itself (docs/snapshot-format.md).
 struct SnapshotInfo {
   std::uint32_t format_version = 0;
-  // Random; ties working set and loading set to the memory image they were made for.
+  // Random; ties the files that were made from a recording to the memory image they are of.
   std::string id{};
   // Since the Unix epoch.
   Nanoseconds created{0};
   Bytes memory{};
+  // Zero for an image alone.
   unsigned vcpus = 0;
   FileIdentity kernel{};
   // Empty paths when the VM had none.
@@ -56,9 +57,10 @@ struct SnapshotInfo {
 
 // What is kept with a snapshot beyond its image, and the files made from it.
 struct SnapshotOptions {
-  // May be null. From a recording by mincore comes the loading set, from one by userfaultfd the
-  // REAP set and the stream set; a setting whose file was made from neither is refused at restore.
-  // Must be of a guest with as much memory.
+  // May be null. Must be of a guest with as much memory. From a recording by userfaultfd come the
+  // REAP set and the stream set; the loading set is of the recording by mincore, or of that by
+  // userfaultfd where there is no other. A setting whose file could not be made is refused at
+  // restore.
   const WorkingSet* working_set = nullptr;
   LoadingSetThresholds thresholds{};
   // Free-form labels for the manifest, for example {"function", "json"}. Keys are of [a-z0-9_.-],
@@ -85,9 +87,11 @@ class FAASNAP_EXPORT Snapshot {
   static Snapshot create(const std::filesystem::path& path, std::span<const std::byte> memory,
                          const SnapshotOptions& options = {});
   // Writes this snapshot anew as the directory `path`, with `options.working_set` beside or in the
-  // place of what this one has from the same recorder, and with labels added. The image is the same
-  // and keeps its id; its file is shared by a hard link where the file system allows, else copied.
-  // A userfaultfd recording must be of this very snapshot (ErrorKind::invalid_argument otherwise).
+  // place of what this one has from the same recorder, and with labels added; what is made from
+  // recordings is made anew, with `options.thresholds`. State and image are the same, id and time
+  // of creation too; their files are shared by hard links where the file system allows, else
+  // copied. A userfaultfd recording must be of this very snapshot (ErrorKind::invalid_argument
+  // otherwise).
   Snapshot derive(const std::filesystem::path& path, const SnapshotOptions& options) const;
 
   // Removes the directory, which must hold a snapshot and nothing else.
@@ -99,8 +103,8 @@ class FAASNAP_EXPORT Snapshot {
   // Reads every byte of every file, and the kernel and root image it names, and compares checksums.
   void verify(const Progress& progress = {}) const;
 
-  // What `setting` means for this snapshot. ErrorKind::not_found when it needs a loading set and
-  // there is none; ErrorKind::invalid_argument for warm and boot.
+  // What `setting` means for this snapshot. ErrorKind::not_found when it needs a file that is not
+  // there, naming the file and what makes it; ErrorKind::invalid_argument for warm and boot.
   RestorePlan plan(Setting setting) const;
 
   // What was recorded in that way; nothing when none was kept.

@@ -131,6 +131,10 @@ VM::Impl::~Impl() {
 void VM::Impl::make_machine(const RestoreOptions& options) {
   const Snapshot::Impl& source = source_->impl();
   const auto state_file = source.path_of(format::kStateFile);
+  if (source.info().vcpus == 0) {
+    base::fail(ErrorKind::invalid_argument, kRestore, state_file,
+               "is of an image alone: there is no section 'machine' to make a VM of");
+  }
   const machine::MachineShape shape = machine::read_shape(source.sections(), state_file);
   if (shape.memory != source.info().memory || shape.vcpus != source.info().vcpus) {
     base::fail(ErrorKind::corrupt, kRestore, state_file,

@@ -10,6 +10,7 @@
 #include "api/snapshot_fixture.h"
 #include "api/snapshot_impl.h"
 #include "format/frame.h"
+#include "format/loading_set_table.h"
 #include "format/manifest.h"
 #include "format/snapshot_directory.h"
 
@@ -28,7 +29,7 @@ struct Victim {
   std::filesystem::path directory = scratch.path() / "victim";
   SyntheticGuest guest;
 
-  Victim() { guest.save(directory); }
+  Victim() { guest.save_whole(directory); }
 
   std::filesystem::path file(std::string_view name) const { return directory / name; }
   Error open_error() const {
@@ -65,7 +66,8 @@ bool names(const Error& error, std::string_view word) {
 
 TEST_CASE("a missing file is named") {
   const Victim victim;
-  const std::string name = GENERATE("manifest", "state", "memory", "working-set", "loading-set");
+  const std::string name = GENERATE("manifest", "state", "memory", "working-set", "touched-set",
+                                    "loading-set", "reap-set", "stream-set");
   std::filesystem::remove(victim.file(name));
   const Error error = victim.open_error();
   CHECK(error.kind() == ErrorKind::corrupt);
@@ -74,7 +76,8 @@ TEST_CASE("a missing file is named") {
 
 TEST_CASE("a file that is shorter or longer than it should be is named") {
   const Victim victim;
-  const std::string name = GENERATE("manifest", "state", "memory", "working-set", "loading-set");
+  const std::string name = GENERATE("manifest", "state", "memory", "working-set", "touched-set",
+                                    "loading-set", "reap-set", "stream-set");
   const auto bytes = read_all(victim.file(name));
   const std::size_t length =
       GENERATE_COPY(std::size_t{0}, std::size_t{1}, std::size_t{20}, bytes.size() / 2,
@@ -90,7 +93,7 @@ TEST_CASE("a file that is shorter or longer than it should be is named") {
 
 TEST_CASE("every flipped bit in manifest, state and working set is noticed on opening") {
   const Victim victim;
-  const std::string name = GENERATE("manifest", "state", "working-set");
+  const std::string name = GENERATE("manifest", "state", "working-set", "touched-set");
   const auto bytes = read_all(victim.file(name));
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     INFO(name << ", byte " << i);
@@ -103,18 +106,18 @@ TEST_CASE("every flipped bit in manifest, state and working set is noticed on op
   }
 }
 
-TEST_CASE(
-    "a flipped bit anywhere in the loading set's table or its padding is noticed on opening") {
+TEST_CASE("a flipped bit anywhere in a set's table or its padding is noticed on opening") {
   const Victim victim;
-  const auto bytes = read_all(victim.file("loading-set"));
+  const std::string name = GENERATE("loading-set", "reap-set", "stream-set");
+  const auto bytes = read_all(victim.file(name));
   for (std::size_t i = 0; i < kPageSize; i += i < 300 ? 1 : 97) {
     INFO("byte " << i);
     auto changed = bytes;
     changed[i] ^= std::byte{1};
-    replace_content(victim.file("loading-set"), changed);
+    replace_content(victim.file(name), changed);
     const Error error = victim.open_error();
     REQUIRE((error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::version));
-    REQUIRE(names(error, victim.file("loading-set").string()));
+    REQUIRE(names(error, victim.file(name).string()));
   }
 }
 
@@ -146,17 +149,20 @@ TEST_CASE("data where the image should be zero is found by verification") {
   CHECK(names(error, "page 700 "));
 }
 
-TEST_CASE("a flipped byte in the loading set's data is found by verification") {
+TEST_CASE("a flipped byte in a set's data is found by verification") {
   const Victim victim;
-  victim.flip("loading-set", kPageSize + 5);
+  const std::string name = GENERATE("loading-set", "reap-set", "stream-set");
+  victim.flip(name, kPageSize + 5);
   const Error error = victim.verify_error();
   CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(names(error, victim.file(name).string()));
   CHECK(names(error, "region 0 "));
 }
 
 TEST_CASE("a file of another version is told from a damaged one") {
   const Victim victim;
-  const std::string name = GENERATE("state", "memory", "working-set", "loading-set");
+  const std::string name = GENERATE("state", "memory", "working-set", "touched-set", "loading-set",
+                                    "reap-set", "stream-set");
   constexpr std::uint64_t kVersionOffset = 8;
   const std::uint64_t frame = name == "memory" ? victim.guest.memory().size() : 0;
   auto bytes = read_all(victim.file(name));
@@ -180,8 +186,9 @@ TEST_CASE("a snapshot of another version is told from a damaged one") {
 TEST_CASE("a file swapped with another snapshot's is named") {
   const Victim victim;
   const auto other = victim.scratch.path() / "other";
-  SyntheticGuest(2).save(other);
-  const std::string name = GENERATE("state", "memory", "working-set", "loading-set");
+  SyntheticGuest(2).save_whole(other);
+  const std::string name = GENERATE("state", "memory", "working-set", "touched-set", "loading-set",
+                                    "reap-set", "stream-set");
   replace_content(victim.file(name), read_all(other / name));
   const Error error = victim.open_error();
   CHECK(error.kind() == ErrorKind::corrupt);
@@ -244,6 +251,53 @@ TEST_CASE("the image's table is missed, dated and measured like any section") {
   const Error error = victim.open_error();
   CHECK(error.kind() == expected);
   CHECK(names(error, victim.file("state").string()));
+}
+
+// Puts `bytes` in the place of one file and makes the manifest agree with it.
+void replace_on_record(const Victim& victim, std::string_view name,
+                       std::span<const std::byte> bytes, std::uint32_t checksum) {
+  replace_content(victim.file(name), bytes);
+  const auto text = read_all(victim.file("manifest"));
+  auto manifest = format::decode_manifest(test::text_of(text), "manifest");
+  for (const auto& [file, record] : format::kOptionalFiles) {
+    if (file == name) {
+      manifest.*record = {{bytes.size()}, checksum};
+    }
+  }
+  const std::string changed = format::encode_manifest(manifest);
+  replace_content(victim.file("manifest"), test::bytes_of(changed));
+}
+
+TEST_CASE("a stream set with zeros where the image has data is noticed on opening") {
+  const Victim victim;
+  auto bytes = read_all(victim.file("stream-set"));
+  auto table = format::decode_loading_set_table(bytes, {bytes.size()}, "stream-set");
+  REQUIRE_FALSE(table.zero_runs.empty());
+  table.zero_runs[0] = {{258}, table.zero_runs[0].count};
+  const auto head = format::encode_loading_set_table(table);
+  std::ranges::copy(head, bytes.begin());
+  replace_on_record(victim, "stream-set", bytes, format::frame_checksum(head));
+  const Error error = victim.open_error();
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(names(error, "page 258 as zero, where the image has data"));
+}
+
+TEST_CASE("a recording in the place of one by the other recorder is named when it is read") {
+  const Victim victim;
+  const auto bytes = read_all(victim.file("working-set"));
+  replace_on_record(victim, "touched-set", bytes, format::frame_checksum(bytes));
+  const Error error = victim.verify_error();
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(names(error, "was recorded by mincore, expected userfaultfd"));
+}
+
+TEST_CASE("a recording with another number of pages than the manifest says is named") {
+  const Victim victim;
+  const auto bytes = WorkingSet("id", {SyntheticGuest::kPages * kPageSize}, {{{{1}, 1}}}).encode();
+  replace_on_record(victim, "working-set", bytes, format::frame_checksum(bytes));
+  const Error error = victim.verify_error();
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(names(error, "number of pages is 1, expected 14"));
 }
 
 }  // namespace

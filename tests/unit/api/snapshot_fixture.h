@@ -51,6 +51,31 @@ class SyntheticGuest {
             {{{{250}, 5}, {{500}, 3}}, {{{3}, 2}, {{255}, 2}}, {{{900}, 2}}}};
   }
 
+  // As a fault handler notes them: data, and two pages of zeros (501, 502).
+  static std::vector<PageAccess> accesses() {
+    std::vector<PageAccess> accesses;
+    for (const std::uint64_t page : {901, 250, 251, 501, 4, 400, 502, 3}) {
+      const bool zero = page == 501 || page == 502;
+      accesses.push_back(
+          {{page}, Nanoseconds(1000 * (1 + accesses.size())), zero || page == 4, zero});
+    }
+    return accesses;
+  }
+  static WorkingSet touched_set(const std::string& id) {
+    return WorkingSet::from_accesses(id, {kPages * kPageSize}, accesses());
+  }
+
+  // A snapshot that holds every file there can be.
+  Snapshot save_whole(const std::filesystem::path& path) const {
+    auto base = path;
+    base += ".base";
+    const Snapshot recorded = save(base);
+    const WorkingSet touched = touched_set(recorded.info().id);
+    Snapshot whole = recorded.derive(path, {.working_set = &touched});
+    Snapshot::remove(base);
+    return whole;
+  }
+
   Snapshot save(const std::filesystem::path& path, bool with_working_set = true,
                 const Progress& progress = {}) const {
     const auto candidates = format::touched_pages(memory());

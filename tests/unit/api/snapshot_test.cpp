@@ -69,6 +69,8 @@ TEST_CASE("the working set comes back as it was recorded") {
   REQUIRE(working_set.has_value());
   CHECK(working_set->groups() == guest.working_set().groups());
   CHECK(working_set->snapshot_id() == "recorded-from-1");
+  CHECK(working_set->recorder() == Recorder::mincore);
+  CHECK_FALSE(snapshot.working_set(Recorder::userfaultfd).has_value());
 }
 
 TEST_CASE("without a working set there is no loading set to plan with") {

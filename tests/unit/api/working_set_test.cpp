@@ -60,5 +60,53 @@ TEST_CASE("loading what is no working set is corrupt, what is missing not_found"
   CHECK(error_of([&] { WorkingSet::load(scratch.path() / "ws"); }).kind() == ErrorKind::not_found);
 }
 
+std::vector<PageAccess> touches(std::initializer_list<std::uint64_t> pages) {
+  std::vector<PageAccess> accesses;
+  for (const std::uint64_t page : pages) {
+    accesses.push_back({{page}, Nanoseconds(10 * accesses.size()), page % 2 == 0, page % 3 == 0});
+  }
+  return accesses;
+}
+
+TEST_CASE("accesses make a group of every so many pages, and are kept") {
+  const auto accesses = touches({9, 3, 8, 4, 5, 90});
+  const auto set = WorkingSet::from_accesses("id", kMemory, accesses, 4);
+  CHECK(set.recorder() == Recorder::userfaultfd);
+  CHECK(set.groups() ==
+        std::vector<WorkingSet::Group>{{{{3}, 2}, {{8}, 2}}, {{{5}, 1}, {{90}, 1}}});
+  CHECK(set.accesses() == accesses);
+  CHECK(set.pages() == 6);
+  CHECK(WorkingSet::from_accesses("id", kMemory, {}).groups().empty());
+}
+
+TEST_CASE("accesses come back from a file with the groups that they made") {
+  const ScratchDirectory scratch;
+  const auto saved = WorkingSet::from_accesses("id", kMemory, touches({9, 3, 8, 4, 5, 90}), 4);
+  saved.save(scratch.path() / "ws");
+  const auto loaded = WorkingSet::load(scratch.path() / "ws");
+  CHECK(loaded.recorder() == Recorder::userfaultfd);
+  CHECK(loaded.groups() == saved.groups());
+  CHECK(loaded.accesses() == saved.accesses());
+}
+
+TEST_CASE("accesses that no guest can make are refused") {
+  const auto kind_of = [](std::vector<PageAccess> accesses, std::uint64_t group_pages) {
+    return error_of(
+               [&] { WorkingSet::from_accesses("id", kMemory, std::move(accesses), group_pages); })
+        .kind();
+  };
+  CHECK(kind_of(touches({100}), 4) == ErrorKind::invalid_argument);
+  CHECK(kind_of(touches({5, 6, 5}), 4) == ErrorKind::invalid_argument);
+  CHECK(kind_of(touches({5, 6, 5}), 1) == ErrorKind::invalid_argument);
+  CHECK(kind_of({{{5}, Nanoseconds(2)}, {{6}, Nanoseconds(1)}}, 4) == ErrorKind::invalid_argument);
+  CHECK(kind_of({{{5}, Nanoseconds(-2)}}, 4) == ErrorKind::invalid_argument);
+  CHECK(kind_of(touches({5}), 0) == ErrorKind::invalid_argument);
+}
+
+TEST_CASE("a recorder has a name") {
+  CHECK(std::string(to_string(Recorder::mincore)) == "mincore");
+  CHECK(std::string(to_string(Recorder::userfaultfd)) == "userfaultfd");
+}
+
 }  // namespace
 }  // namespace faasnap

@@ -71,5 +71,37 @@ TEST_CASE("lengths and counts are held against their limit and against what is t
         }).kind() == ErrorKind::corrupt);
 }
 
+TEST_CASE("a number of varying length takes seven bits a byte, and comes back") {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  const std::pair<std::uint64_t, std::size_t> cases[] = {
+      {0, 1}, {1, 1}, {127, 1}, {128, 2}, {16383, 2}, {16384, 3}, {kMost >> 1, 9}, {kMost, 10}};
+  for (const auto& [number, length] : cases) {
+    ByteWriter writer;
+    writer.put_varint(number);
+    CHECK(writer.bytes().size() == length);
+    ByteReader reader(writer.bytes(), "f", "");
+    CHECK(reader.get_varint() == number);
+    CHECK_NOTHROW(reader.finish());
+  }
+}
+
+TEST_CASE("a number of varying length that is cut short, padded or too large is corrupt") {
+  const auto rejected = [](std::initializer_list<int> values) {
+    std::vector<std::byte> bytes;
+    for (const int value : values) {
+      bytes.push_back(static_cast<std::byte>(value));
+    }
+    ByteReader reader(bytes, "f", "");
+    return error_of([&] { reader.get_varint(); }).kind();
+  };
+  CHECK(rejected({}) == ErrorKind::corrupt);
+  CHECK(rejected({0x80}) == ErrorKind::corrupt);
+  CHECK(rejected({0x80, 0x00}) == ErrorKind::corrupt);
+  CHECK(rejected({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02}) ==
+        ErrorKind::corrupt);
+  CHECK(rejected({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x81, 0x00}) ==
+        ErrorKind::corrupt);
+}
+
 }  // namespace
 }  // namespace faasnap::base

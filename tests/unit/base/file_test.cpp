@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
@@ -85,6 +86,37 @@ TEST_CASE("a directory can be synced, a missing one not") {
   const ScratchDirectory scratch;
   CHECK_NOTHROW(sync_directory(scratch.path()));
   CHECK(error_of([&] { sync_directory(scratch.path() / "none"); }).kind() == ErrorKind::not_found);
+}
+
+TEST_CASE("a sparse copy has the same bytes, length and holes") {
+  const ScratchDirectory scratch;
+  const auto from = scratch.path() / "from";
+  const auto to = scratch.path() / "to";
+  constexpr std::uint64_t kSize = (8 << 20) + 100;
+  const std::vector<std::byte> run(3 << 20, std::byte{7});
+  const UniqueFd source = open_file(from, O_RDWR | O_CREAT);
+  write_exact(source, run, 1 << 20, from);
+  write_exact(source, std::span(run).first(5000), 6 << 20, from);
+  REQUIRE(::ftruncate(source.get(), kSize) == 0);
+  const UniqueFd target = open_file(to, O_RDWR | O_CREAT);
+  copy_sparse(source, from, target, to);
+  CHECK(read_file(to, {kSize}) == read_file(from, {kSize}));
+  struct stat status {};
+  REQUIRE(::fstat(target.get(), &status) == 0);
+  CHECK(status.st_size == kSize);
+  CHECK(status.st_blocks * 512 < 5 << 20);
+}
+
+TEST_CASE("a file that is all hole, or empty, is copied as such") {
+  const ScratchDirectory scratch;
+  for (const off_t size : {0, 1 << 20}) {
+    const auto from = scratch.path() / ("from" + std::to_string(size));
+    const auto to = scratch.path() / ("to" + std::to_string(size));
+    const UniqueFd source = open_file(from, O_RDWR | O_CREAT);
+    REQUIRE(::ftruncate(source.get(), size) == 0);
+    copy_sparse(source, from, open_file(to, O_RDWR | O_CREAT), to);
+    CHECK(std::filesystem::file_size(to) == static_cast<std::uintmax_t>(size));
+  }
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 #include "format/snapshot_directory.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 
 #include "api/support.h"
+#include "base/file.h"
 
 namespace faasnap::format {
 namespace {
@@ -113,6 +115,43 @@ TEST_CASE("an empty directory, a link and a file are no snapshot to remove") {
   CHECK(error_of([&] { remove_snapshot_directory(scratch.path() / "none"); }).kind() ==
         ErrorKind::not_found);
   CHECK_NOTHROW(check_snapshot_directory(scratch.path() / "s"));
+}
+
+TEST_CASE("a file is shared by a link where that can be had") {
+  const ScratchDirectory scratch;
+  const auto source = scratch.path() / "memory";
+  base::write_new_file(source, test::bytes_of("image"));
+  const auto fd = base::open_regular(source);
+  const auto target = scratch.path() / "s";
+  {
+    NewSnapshotDirectory directory(target);
+    directory.share(kMemoryFile, fd, source);
+    directory.commit();
+  }
+  CHECK(std::filesystem::hard_link_count(source) == 2);
+  CHECK(std::filesystem::equivalent(source, target / kMemoryFile));
+}
+
+TEST_CASE("a file that has lost its last name is copied") {
+  const ScratchDirectory scratch;
+  const auto source = scratch.path() / "memory";
+  base::write_new_file(source, test::bytes_of("image"));
+  const auto fd = base::open_regular(source);
+  std::filesystem::remove(source);
+  NewSnapshotDirectory directory(scratch.path() / "s");
+  directory.share(kMemoryFile, fd, source);
+  directory.commit();
+  CHECK(test::text_of(base::read_file(scratch.path() / "s" / kMemoryFile, 1_KiB)) == "image");
+}
+
+TEST_CASE("a file of another file system is copied") {
+  const ScratchDirectory scratch;
+  const auto fd = base::open_file("/dev/shm", O_RDWR | O_TMPFILE);
+  base::write_exact(fd, test::bytes_of("image"), 0, "/dev/shm");
+  NewSnapshotDirectory directory(scratch.path() / "s");
+  directory.share(kMemoryFile, fd, "/dev/shm");
+  directory.commit();
+  CHECK(test::text_of(base::read_file(scratch.path() / "s" / kMemoryFile, 1_KiB)) == "image");
 }
 
 }  // namespace

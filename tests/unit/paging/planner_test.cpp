@@ -5,29 +5,11 @@
 #include <faasnap/error.h>
 
 #include "paging/loading_set_planner.h"
+#include "paging/plan_simulation.h"
 #include "paging/support.h"
 
 namespace faasnap::paging {
 namespace {
-
-// What each page of guest memory shows once every mapping is applied.
-struct Shown {
-  Backing backing = Backing::anonymous;
-  std::uint64_t file_page = 0;
-  bool mapped = false;
-};
-
-std::vector<Shown> simulate(const RestorePlan& plan, std::uint64_t pages) {
-  std::vector<Shown> memory(pages);
-  for (const PlannedMapping& mapping : plan.mappings) {
-    REQUIRE(mapping.file_offset.value % kPageSize == 0);
-    for (std::uint64_t i = 0; i < mapping.guest.count; ++i) {
-      memory.at(mapping.guest.first.value + i) = {mapping.backing, mapping.file_offset.pages() + i,
-                                                  true};
-    }
-  }
-  return memory;
-}
 
 std::size_t count(const RestorePlan& plan, Backing backing) {
   return static_cast<std::size_t>(
@@ -61,7 +43,7 @@ TEST_CASE("faasnap layers anonymous memory, the memory file and the loading set"
                                                          {{{12}, 3}, {16384}, 1, 0}};
   const auto plan = plan_restore(
       Setting::faasnap, {.memory = {100 * kPageSize}, .nonzero = nonzero, .loading_set = loading});
-  const auto memory = simulate(plan, 100);
+  const auto memory = test::apply_mappings(plan, 100);
   CHECK(memory[9].backing == Backing::anonymous);
   CHECK(memory[11].backing == Backing::memory_file);
   CHECK(memory[11].file_page == 11);
@@ -91,14 +73,14 @@ TEST_CASE("the memory file is not mapped where the loading set covers it whole")
   const auto plan = plan_restore(
       Setting::faasnap, {.memory = {100 * kPageSize}, .nonzero = nonzero, .loading_set = loading});
   CHECK(count(plan, Backing::memory_file) == 1);
-  CHECK(simulate(plan, 100)[50].backing == Backing::memory_file);
+  CHECK(test::apply_mappings(plan, 100)[50].backing == Backing::memory_file);
 }
 
 TEST_CASE("a zero page between two regions is never backed by a file") {
   const std::vector<PageRange> nonzero = {{{10}, 5}, {{16}, 5}};
   const auto plan = plan_restore(
       Setting::faasnap, {.memory = {100 * kPageSize}, .nonzero = nonzero, .loading_set = {}});
-  CHECK(simulate(plan, 100)[15].backing == Backing::anonymous);
+  CHECK(test::apply_mappings(plan, 100)[15].backing == Backing::anonymous);
 }
 
 TEST_CASE("neighbours in guest memory and in the file are one mapping") {
@@ -112,10 +94,10 @@ TEST_CASE("neighbours in guest memory and in the file are one mapping") {
 
 // The fewest file mappings that can show `memory`: each loading-set region needs its own, and
 // without them each stretch of memory-file pages that anonymous pages part from the next needs one.
-std::size_t fewest_memory_file_mappings(const std::vector<Shown>& memory) {
+std::size_t fewest_memory_file_mappings(const std::vector<test::Behind>& memory) {
   std::size_t stretches = 0;
   Backing before = Backing::anonymous;
-  for (const Shown& page : memory) {
+  for (const test::Behind& page : memory) {
     if (page.backing == Backing::loading_set) {
       continue;
     }
@@ -140,7 +122,7 @@ TEST_CASE("a faasnap plan of any image shows every page with its own content") {
         plan_restore(Setting::faasnap,
                      {.memory = {pages * kPageSize}, .nonzero = nonzero, .loading_set = loading});
 
-    const auto memory = simulate(plan, pages);
+    const auto memory = test::apply_mappings(plan, pages);
     const auto data = test::as_bits(nonzero, pages);
     std::vector<std::uint64_t> loading_page(pages, UINT64_MAX);
     for (const auto& region : loading) {
@@ -171,6 +153,94 @@ TEST_CASE("a faasnap plan of any image shows every page with its own content") {
   }
 }
 
+TEST_CASE("concurrent is lazy with the recorded pages read in group order, zero ones too") {
+  const std::vector<PageRange> nonzero = {{{40}, 5}};
+  const std::vector<WorkingSet::Group> recorded = {{{{40}, 2}, {{70}, 3}}, {{{10}, 1}}};
+  const auto plan = plan_restore(
+      Setting::concurrent, {.memory = {100 * kPageSize}, .nonzero = nonzero, .recorded = recorded});
+  REQUIRE(plan.mappings.size() == 1);
+  CHECK(plan.mappings[0].backing == Backing::memory_file);
+  CHECK(plan.fault_handler == FaultHandler::kernel);
+  CHECK(plan.delivery == Delivery::page_cache);
+  CHECK(plan.single_page_faults);
+  REQUIRE(plan.reads.size() == 3);
+  CHECK(plan.reads[0].guest == PageRange{{40}, 2});
+  CHECK(plan.reads[1].guest == PageRange{{70}, 3});
+  CHECK(plan.reads[2].guest == PageRange{{10}, 1});
+  for (const PlannedRead& read : plan.reads) {
+    CHECK(read.file == Backing::memory_file);
+    CHECK(read.file_offset == read.guest.first.offset());
+  }
+}
+
+TEST_CASE("per-region maps the memory file over its data only, and reads what of it is recorded") {
+  const std::vector<PageRange> nonzero = {{{10}, 2}, {{40}, 5}};
+  const std::vector<WorkingSet::Group> recorded = {{{{38}, 4}, {{70}, 3}}, {{{9}, 2}}};
+  const auto plan = plan_restore(
+      Setting::per_region, {.memory = {100 * kPageSize}, .nonzero = nonzero, .recorded = recorded});
+  REQUIRE(plan.mappings.size() == 3);
+  CHECK(plan.mappings[0].backing == Backing::anonymous);
+  CHECK(plan.mappings[1].guest == PageRange{{10}, 2});
+  CHECK(plan.mappings[2].guest == PageRange{{40}, 5});
+  CHECK(plan.single_page_faults);
+  REQUIRE(plan.reads.size() == 2);
+  CHECK(plan.reads[0].guest == PageRange{{40}, 2});
+  CHECK(plan.reads[1].guest == PageRange{{10}, 1});
+}
+
+TEST_CASE("reap installs its set before the start, and answers the rest in user space") {
+  const std::vector<PageRange> nonzero = {{{10}, 2}, {{40}, 5}};
+  const std::vector<format::LoadingSetRegion> set = {{{{41}, 2}, {4096}, 0, 0},
+                                                     {{{7}, 1}, {12288}, 0, 0}};
+  const auto plan = plan_restore(
+      Setting::reap, {.memory = {100 * kPageSize}, .nonzero = nonzero, .reap_set = set});
+  REQUIRE(plan.mappings.size() == 1);
+  CHECK(plan.mappings[0].backing == Backing::anonymous);
+  CHECK(plan.fault_handler == FaultHandler::userfaultfd);
+  CHECK(plan.delivery == Delivery::install);
+  CHECK(plan.load_before_start);
+  CHECK(plan.nonzero == nonzero);
+  CHECK(plan.zero_pages.empty());
+  REQUIRE(plan.reads.size() == 2);
+  CHECK(plan.reads[0].file == Backing::reap_set);
+  CHECK(plan.reads[1].file_offset == Bytes{12288});
+}
+
+TEST_CASE("stream installs data and zeros while the guest runs") {
+  const std::vector<PageRange> nonzero = {{{40}, 5}};
+  const std::vector<format::LoadingSetRegion> set = {{{{41}, 2}, {4096}, 0, 0}};
+  const std::vector<PageRange> zeros = {{{90}, 2}, {{3}, 1}};
+  const auto plan = plan_restore(Setting::stream, {.memory = {100 * kPageSize},
+                                                   .nonzero = nonzero,
+                                                   .stream_set = set,
+                                                   .stream_zero_runs = zeros});
+  REQUIRE(plan.mappings.size() == 1);
+  CHECK(plan.mappings[0].backing == Backing::anonymous);
+  CHECK(plan.fault_handler == FaultHandler::userfaultfd);
+  CHECK(plan.delivery == Delivery::install);
+  CHECK_FALSE(plan.load_before_start);
+  CHECK_FALSE(plan.record_accesses);
+  CHECK(plan.zero_pages == zeros);
+  REQUIRE(plan.reads.size() == 1);
+  CHECK(plan.reads[0].file == Backing::stream_set);
+}
+
+TEST_CASE("to record touches, nothing is loaded and every touch is noted") {
+  const std::vector<PageRange> nonzero = {{{40}, 5}};
+  const auto plan = plan_recording({.memory = {100 * kPageSize}, .nonzero = nonzero});
+  CHECK(plan.setting == Setting::lazy);
+  CHECK(plan.fault_handler == FaultHandler::userfaultfd);
+  CHECK(plan.record_accesses);
+  CHECK(plan.nonzero == nonzero);
+  CHECK(plan.reads.empty());
+  CHECK(plan.zero_pages.empty());
+}
+
+TEST_CASE("lazy and cached leave the kernel its read-ahead") {
+  CHECK_FALSE(plan_restore(Setting::lazy, {.memory = 1_MiB}).single_page_faults);
+  CHECK_FALSE(plan_restore(Setting::cached, {.memory = 1_MiB}).single_page_faults);
+}
+
 ErrorKind kind_of_failure(Setting setting, const PlanInputs& inputs) {
   return test::error_of([&] { plan_restore(setting, inputs); }).kind();
 }
@@ -189,10 +259,41 @@ TEST_CASE("inputs that cannot be planned are refused") {
   const std::vector<format::LoadingSetRegion> twice = {{{{2}, 2}, {}, 0, 0}, {{{3}, 1}, {}, 0, 0}};
   CHECK(kind_of_failure(Setting::faasnap, {.memory = memory, .loading_set = twice}) ==
         ErrorKind::invalid_argument);
+  for (const Setting setting : {Setting::reap, Setting::stream, Setting::per_region}) {
+    for (const auto& nonzero : {unsorted, overlapping, beyond, overflowing, empty}) {
+      CHECK(kind_of_failure(setting, {.memory = memory, .nonzero = nonzero}) ==
+            ErrorKind::invalid_argument);
+    }
+  }
+  CHECK(kind_of_failure(Setting::reap, {.memory = memory, .reap_set = twice}) ==
+        ErrorKind::invalid_argument);
+  CHECK(kind_of_failure(Setting::stream, {.memory = memory, .stream_set = twice}) ==
+        ErrorKind::invalid_argument);
+  for (const Setting setting : {Setting::concurrent, Setting::per_region}) {
+    for (const auto& group : {unsorted, overlapping, beyond, overflowing, empty}) {
+      const std::vector<WorkingSet::Group> recorded = {group};
+      CHECK(kind_of_failure(setting, {.memory = memory, .recorded = recorded}) ==
+            ErrorKind::invalid_argument);
+    }
+    const std::vector<WorkingSet::Group> in_two = {{{{2}, 2}}, {{{3}, 1}}};
+    CHECK(kind_of_failure(setting, {.memory = memory, .recorded = in_two}) ==
+          ErrorKind::invalid_argument);
+  }
   CHECK(kind_of_failure(Setting::lazy, {.memory = {100}}) == ErrorKind::invalid_argument);
   CHECK(kind_of_failure(Setting::lazy, {.memory = {0}}) == ErrorKind::invalid_argument);
   CHECK(kind_of_failure(Setting::warm, {.memory = memory}) == ErrorKind::invalid_argument);
   CHECK(kind_of_failure(Setting::boot, {.memory = memory}) == ErrorKind::invalid_argument);
+}
+
+TEST_CASE("a stream set that has zeros where the image has data is refused, and the page named") {
+  const std::vector<PageRange> nonzero = {{{4}, 2}};
+  const std::vector<PageRange> zeros = {{{8}, 1}, {{3}, 2}};
+  const Error error = test::error_of([&] {
+    plan_restore(Setting::stream,
+                 {.memory = {10 * kPageSize}, .nonzero = nonzero, .stream_zero_runs = zeros});
+  });
+  CHECK(error.kind() == ErrorKind::invalid_argument);
+  CHECK(std::string(error.what()).find("page 4 as zero") != std::string::npos);
 }
 
 }  // namespace

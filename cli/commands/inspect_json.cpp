@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "commands/inspection.h"
+
+namespace faasnap::cli {
+namespace {
+
+Json to_json(const FileIdentity& file) {
+  if (file.path.empty()) {
+    return nullptr;
+  }
+  Json json;
+  json["path"] = file.path.string();
+  json["bytes"] = file.size.value;
+  json["crc32c"] = fmt::format("{:08x}", file.checksum);
+  return json;
+}
+
+Json to_json(const WorkingSet& recording) {
+  Json json;
+  json["recorder"] = to_string(recording.recorder());
+  json["snapshot_id"] = recording.snapshot_id();
+  json["pages"] = recording.pages();
+  json["groups"] = recording.groups().size();
+  const auto& accesses = recording.accesses();
+  if (!accesses.empty()) {
+    json["zero_pages"] = std::ranges::count(accesses, true, &PageAccess::zero);
+    json["written_pages"] = std::ranges::count(accesses, true, &PageAccess::write);
+    json["last_touch_ns"] = accesses.back().time.count();
+  }
+  return json;
+}
+
+Json to_json(PageRange pages) {
+  Json json;
+  json["first_page"] = pages.first.value;
+  json["pages"] = pages.count;
+  return json;
+}
+
+Json to_json(const std::vector<PageRange>& ranges) {
+  Json json = Json::array();
+  for (const PageRange& range : ranges) {
+    json.push_back(to_json(range));
+  }
+  return json;
+}
+
+}  // namespace
+
+Json to_json(const Inspection& inspection) {
+  const Snapshot& snapshot = inspection.snapshot;
+  const SnapshotInfo& info = snapshot.info();
+  Json json;
+  json["directory"] = snapshot.directory().string();
+  json["format_version"] = info.format_version;
+  json["id"] = info.id;
+  json["created_ns"] = info.created.count();
+  json["memory_bytes"] = info.memory.value;
+  json["vcpus"] = info.vcpus;
+  json["kernel"] = to_json(info.kernel);
+  json["initramfs"] = to_json(info.initramfs);
+  json["root_image"] = to_json(info.root_image);
+  json["labels"] = info.labels;
+  json["nonzero_pages"] = info.nonzero_pages;
+  json["working_set_pages"] = info.working_set_pages;
+  json["touched_pages"] = info.touched_pages;
+  json["loading_set_regions"] = info.loading_set_regions;
+  json["loading_set_pages"] = info.loading_set_pages;
+  json["merge_gap_pages"] = info.thresholds.merge_gap_pages;
+  json["minimum_pages"] = info.thresholds.minimum_pages;
+  json["stream_set_pages"] = info.stream_set_pages;
+  json["stream_set_zero_pages"] = info.stream_set_zero_pages;
+  json["recordings"] = Json::array();
+  for (const auto* recording : {&inspection.by_mincore, &inspection.by_userfaultfd}) {
+    if (*recording) {
+      json["recordings"].push_back(to_json(**recording));
+    }
+  }
+  json["recordings_similarity"] = inspection.similarity ? Json(*inspection.similarity) : Json();
+  json["cached_pages"] = snapshot.cached_pages();
+  return json;
+}
+
+Json to_json(const RestorePlan& plan) {
+  Json mappings = Json::array();
+  for (const PlannedMapping& mapping : plan.mappings) {
+    Json entry = to_json(mapping.guest);
+    entry["backing"] = to_string(mapping.backing);
+    entry["file_offset"] = mapping.file_offset.value;
+    mappings.push_back(entry);
+  }
+  Json reads = Json::array();
+  for (const PlannedRead& read : plan.reads) {
+    Json entry = to_json(read.guest);
+    entry["file"] = to_string(read.file);
+    entry["file_offset"] = read.file_offset.value;
+    reads.push_back(entry);
+  }
+  Json json;
+  json["setting"] = to_string(plan.setting);
+  json["fault_handler"] = to_string(plan.fault_handler);
+  json["single_page_faults"] = plan.single_page_faults;
+  json["preload_memory_file"] = plan.preload_memory_file;
+  json["delivery"] = to_string(plan.delivery);
+  json["load_before_start"] = plan.load_before_start;
+  json["mappings"] = mappings;
+  json["reads"] = reads;
+  json["zero_pages"] = to_json(plan.zero_pages);
+  json["nonzero"] = to_json(plan.nonzero);
+  return json;
+}
+
+}  // namespace faasnap::cli

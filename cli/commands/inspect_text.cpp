@@ -1,0 +1,130 @@
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "commands/inspection.h"
+
+namespace faasnap::cli {
+namespace {
+
+std::string file_line(const FileIdentity& file) {
+  return file.path.empty() ? "none"
+                           : fmt::format("{} ({} bytes, crc32c {:08x})", file.path.string(),
+                                         file.size.value, file.checksum);
+}
+
+std::string machine_line(const SnapshotInfo& info) {
+  return info.vcpus == 0 ? fmt::format("none: an image of {} MiB alone", info.memory.value >> 20)
+                         : fmt::format("{} vCPUs, {} MiB", info.vcpus, info.memory.value >> 20);
+}
+
+std::uint64_t count_pages(const std::vector<PageRange>& ranges) {
+  std::uint64_t pages = 0;
+  for (const PageRange& range : ranges) {
+    pages += range.count;
+  }
+  return pages;
+}
+
+void print_recordings(const Inspection& inspection) {
+  if (const auto& set = inspection.by_mincore) {
+    fmt::print("working set   {} pages in {} groups, recorded by mincore\n", set->pages(),
+               set->groups().size());
+  }
+  if (const auto& set = inspection.by_userfaultfd) {
+    const auto& accesses = set->accesses();
+    fmt::print(
+        "touched set   {} pages in {} groups, recorded by userfaultfd: {} zero, {} written\n",
+        set->pages(), set->groups().size(), std::ranges::count(accesses, true, &PageAccess::zero),
+        std::ranges::count(accesses, true, &PageAccess::write));
+  }
+  if (inspection.similarity) {
+    fmt::print("agreement     {:.3f} of the pages in either recording are in both\n",
+               *inspection.similarity);
+  }
+}
+
+void print_sets(const Inspection& inspection) {
+  const SnapshotInfo& info = inspection.snapshot.info();
+  if (inspection.by_mincore || inspection.by_userfaultfd) {
+    fmt::print("loading set   {} pages in {} regions (merge gap {}, minimum {})\n",
+               info.loading_set_pages, info.loading_set_regions, info.thresholds.merge_gap_pages,
+               info.thresholds.minimum_pages);
+  } else {
+    fmt::print("recordings    none\n");
+  }
+  if (inspection.by_userfaultfd) {
+    fmt::print("REAP set      {} pages\n", info.touched_pages);
+    fmt::print("stream set    {} pages with data, {} of zeros\n", info.stream_set_pages,
+               info.stream_set_zero_pages);
+  }
+}
+
+std::string delivery_line(const RestorePlan& plan) {
+  if (plan.reads.empty() && plan.zero_pages.empty()) {
+    return plan.preload_memory_file ? "the whole memory file into the page cache, before the start"
+                                    : "nothing is loaded";
+  }
+  const auto how = plan.delivery == Delivery::install ? "installed past the page cache"
+                                                      : "read into the page cache";
+  return fmt::format("{}, {}", how,
+                     plan.load_before_start ? "before the start" : "while the guest runs");
+}
+
+std::string fault_line(const RestorePlan& plan) {
+  if (plan.fault_handler == FaultHandler::kernel) {
+    return plan.single_page_faults ? "kernel, of the memory file one page at a time"
+                                   : "kernel, with the device's read-ahead";
+  }
+  return fmt::format("userfaultfd, {} pages in {} runs from the memory file, any other with zeros",
+                     count_pages(plan.nonzero), plan.nonzero.size());
+}
+
+void print_row(const char* what, PageRange guest, const char* from, const std::string& offset) {
+  fmt::print("{:<9} {:>12} {:>10}  {:<12} {:>14}\n", what, guest.first.value, guest.count, from,
+             offset);
+}
+
+}  // namespace
+
+void print(const Inspection& inspection) {
+  const SnapshotInfo& info = inspection.snapshot.info();
+  const auto created = std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(info.created));
+  fmt::print("snapshot      {}\n", info.id);
+  fmt::print("created       {:%Y-%m-%d %H:%M:%S} UTC\n", fmt::gmtime(created));
+  fmt::print("format        version {}\n", info.format_version);
+  fmt::print("machine       {}\n", machine_line(info));
+  fmt::print("kernel        {}\n", file_line(info.kernel));
+  fmt::print("initramfs     {}\n", file_line(info.initramfs));
+  fmt::print("root image    {}\n", file_line(info.root_image));
+  for (const auto& [key, value] : info.labels) {
+    fmt::print("label         {}={}\n", key, value);
+  }
+  fmt::print("pages         {} of {} are not zero, {} of its files' are in the page cache\n",
+             info.nonzero_pages, info.memory.pages(), inspection.snapshot.cached_pages());
+  print_recordings(inspection);
+  print_sets(inspection);
+}
+
+void print(const RestorePlan& plan) {
+  fmt::print("setting {}: {} mappings, {} reads, {} zero pages\n", to_string(plan.setting),
+             plan.mappings.size(), plan.reads.size(), count_pages(plan.zero_pages));
+  fmt::print("loading       {}\n", delivery_line(plan));
+  fmt::print("faults        {}\n\n", fault_line(plan));
+  fmt::print("{:<9} {:>12} {:>10}  {:<12} {:>14}\n", "", "guest page", "pages", "from",
+             "at offset");
+  for (const PlannedMapping& mapping : plan.mappings) {
+    print_row("map", mapping.guest, to_string(mapping.backing),
+              fmt::format("{}", mapping.file_offset.value));
+  }
+  for (const PlannedRead& read : plan.reads) {
+    print_row("read", read.guest, to_string(read.file), fmt::format("{}", read.file_offset.value));
+  }
+  for (const PageRange& run : plan.zero_pages) {
+    print_row("zero", run, "-", "-");
+  }
+}
+
+}  // namespace faasnap::cli

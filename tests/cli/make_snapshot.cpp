@@ -1,0 +1,58 @@
+#include <cstddef>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <faasnap/snapshot.h>
+#include <faasnap/working_set.h>
+
+// Writes two snapshots of made-up memory for the command's tests: make_snapshot BARE WHOLE. Of 64
+// pages 8 to 15 and 40 have data; WHOLE has both recordings, BARE none.
+namespace {
+
+using namespace faasnap;
+
+constexpr std::uint64_t kPages = 64;
+
+void fill(std::span<std::byte> memory, PageRange pages) {
+  for (std::uint64_t at = pages.first.offset().value; at < pages.end().offset().value; ++at) {
+    memory[at] = static_cast<std::byte>(1 + at / kPageSize);
+  }
+}
+
+void make(const std::filesystem::path& bare, const std::filesystem::path& whole) {
+  std::vector<std::byte> memory(kPages * kPageSize);
+  fill(memory, {{8}, 8});
+  fill(memory, {{40}, 1});
+  const Snapshot snapshot = Snapshot::create(bare, memory, {.labels = {{"function", "none"}}});
+  const Bytes size = snapshot.info().memory;
+  const WorkingSet recorded("earlier", size, {{{{8}, 4}}, {{{38}, 4}}});
+  auto middle = whole;
+  middle += ".middle";
+  const Snapshot first = snapshot.derive(middle, {.working_set = &recorded});
+  const WorkingSet touched = WorkingSet::from_accesses(snapshot.info().id, size,
+                                                       {{{40}, Nanoseconds(5), true, false},
+                                                        {{9}, Nanoseconds(7)},
+                                                        {{20}, Nanoseconds(9), true, true}});
+  first.derive(whole, {.working_set = &touched});
+  Snapshot::remove(middle);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::cerr << "usage: make_snapshot BARE WHOLE\n";
+    return 2;
+  }
+  try {
+    make(argv[1], argv[2]);
+  } catch (const std::exception& error) {
+    std::cerr << "make_snapshot: " << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}
