@@ -36,9 +36,9 @@ class ReplayRig {
   explicit ReplayRig(const Experiment& experiment);
 
   // Runs every way once in each round, each time with the page cache in the state that the setting
-  // starts from, which is proven. Compares all of guest memory in the first round, what was touched
-  // in the others. Throws std::runtime_error for a byte that is other than it must be, and what
-  // restoring throws.
+  // starts from, which is proven. Compares all of guest memory in the first round of a single
+  // one, else what was touched. Throws std::runtime_error for a byte that is other than it must be,
+  // and what restoring throws.
   Samples run(const Compute& compute, const Observer& observer);
 
  private:
