@@ -64,11 +64,14 @@ void FaultServer::run() noexcept {
 }
 
 void FaultServer::serve() {
-  while (!stopping_ && !failure_.failed()) {
+  for (;;) {
     if (tuning_.before_step) {
       tuning_.before_step();
     }
-    wake_.drain();
+    wake_.drain();  // before looking at what may have been signalled
+    if (stopping_ || failure_.failed()) {
+      return;
+    }
     bool worked = answer_faults();
     worked |=
         ring_->for_each_completion([this](const uring::Completion& done) { complete(done); }) != 0;

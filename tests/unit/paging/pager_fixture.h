@@ -1,14 +1,13 @@
 #pragma once
 
+#include <sys/mman.h>
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
 #include <cstring>
-#include <map>
-#include <memory>
 #include <optional>
 #include <random>
-#include <thread>
+#include <stdexcept>
 #include <vector>
 
 #include "memory/guest_memory.h"
@@ -37,11 +36,17 @@ class PagedImage {
  public:
   static constexpr Bytes kMemory = memory::kMinimumSize;
   static constexpr Bytes kHeader = 8_KiB;
+  // Long enough to be left to the kernel.
+  static constexpr PageRange kLongGap{{10000}, 3000};
 
   explicit PagedImage(std::uint32_t seed = 1) {
     require_paging();
     std::mt19937 random(seed);
-    nonzero_ = random_runs(random, kMemory.pages(), 0.15, 24);
+    for (const PageRange& run : random_runs(random, kMemory.pages(), 0.15, 24)) {
+      if (run.end() <= kLongGap.first || kLongGap.end() <= run.first) {
+        nonzero_.push_back(run);
+      }
+    }
     if (::ftruncate(memory_.fd().get(), static_cast<off_t>(kMemory.value)) != 0) {
       base::fail_errno("truncate", memory_.ref().path);
     }
@@ -62,11 +67,13 @@ class PagedImage {
     }
     for (std::size_t i = 0; i + 1 < nonzero_.size(); ++i) {
       const PageIndex gap = nonzero_[i].end();
-      if (random() % 2 == 0) {
+      if (nonzero_[i + 1].first <= kLongGap.first && random() % 2 == 0) {
         zeros_.push_back({gap, (nonzero_[i + 1].first - gap + 1) / 2});
       }
     }
+    zeros_.push_back({kLongGap.first + 1000, 200});
     std::shuffle(zeros_.begin(), zeros_.end(), random);
+    image_ = base::Mapping::file(memory_.fd(), 0, kMemory, PROT_READ, MAP_SHARED);
   }
 
   // As the planner makes them.
@@ -114,6 +121,16 @@ class PagedImage {
   const std::vector<PageRange>& nonzero() const { return nonzero_; }
   const std::vector<PageRange>& set() const { return set_; }
   const std::vector<PageRange>& zeros() const { return zeros_; }
+  // The first page of a run of data that is not in the set, with at least `pages` pages.
+  PageIndex unforeseen_data(std::uint64_t pages) const {
+    for (const PageRange& run : nonzero_) {
+      const auto in_set = [&](const PageRange& other) { return other.first == run.first; };
+      if (run.count >= pages && std::none_of(set_.begin(), set_.end(), in_set)) {
+        return run.first;
+      }
+    }
+    throw std::logic_error("no such run");
+  }
   static std::uint64_t count(std::span<const PageRange> ranges) {
     std::uint64_t pages = 0;
     for (const PageRange& range : ranges) {
@@ -140,12 +157,7 @@ class PagedImage {
     return std::nullopt;
   }
   // The whole memory file, mapped.
-  std::span<const std::byte> image() const {
-    if (!image_) {
-      image_ = base::Mapping::file(memory_.fd(), 0, kMemory, PROT_READ, MAP_SHARED);
-    }
-    return image_.bytes();
-  }
+  std::span<const std::byte> image() const { return image_.bytes(); }
 
  private:
   RestorePlan handled(Setting setting) const {
@@ -164,7 +176,7 @@ class PagedImage {
   std::vector<PageRange> set_;
   std::vector<PageRange> zeros_;
   std::vector<PlannedRead> reads_;
-  mutable base::Mapping image_;
+  base::Mapping image_;
 };
 
 }  // namespace faasnap::test

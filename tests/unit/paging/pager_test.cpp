@@ -3,10 +3,13 @@
 #include <sys/mman.h>
 #include <catch2/catch_test_macros.hpp>
 
+#include <array>
 #include <atomic>
+#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "paging/memory_usage.h"
 #include "paging/pager_fixture.h"
 
 namespace faasnap::paging {
@@ -14,13 +17,8 @@ namespace {
 
 using test::PagedImage;
 
-// Restores with `plan`, and compares every byte from several threads, each in its own order, while
-// it is loaded.
-void check_restored(const PagedImage& image, const RestorePlan& plan) {
-  (void)image.image();
-  const memory::GuestMemory guest(PagedImage::kMemory);
-  Pager pager(plan, guest, image.files());
-  pager.start();
+// Compares every byte from several threads, each in its own order, while the pager loads.
+void check_content(const PagedImage& image, const memory::GuestMemory& guest) {
   std::atomic<std::uint64_t> different{0};
   std::vector<std::thread> threads;
   for (std::uint32_t i = 0; i < 3; ++i) {
@@ -33,10 +31,24 @@ void check_restored(const PagedImage& image, const RestorePlan& plan) {
   for (auto& thread : threads) {
     thread.join();
   }
-  pager.wait();
   CHECK(different == 0);
+}
+
+void check_restored(const PagedImage& image, const RestorePlan& plan,
+                    const InstallTuning& tuning = {}) {
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(plan, guest, image.files(), {}, tuning);
+  pager.start();
+  check_content(image, guest);
+  pager.wait();
   CHECK_FALSE(pager.failed());
 }
+
+// What a thread that plays the guest does to the first byte of a page.
+volatile std::byte& at(const memory::GuestMemory& guest, PageIndex page) {
+  return guest.host()[page.offset().value];
+}
+std::byte touch(const memory::GuestMemory& guest, PageIndex page) { return at(guest, page); }
 
 TEST_CASE("every plan restores the same bytes, whoever touches them in what order meanwhile") {
   const PagedImage image;
@@ -48,10 +60,34 @@ TEST_CASE("every plan restores the same bytes, whoever touches them in what orde
   check_restored(image, image.concurrent());
 }
 
+TEST_CASE("how pages are installed makes no difference to what is installed") {
+  const PagedImage image;
+  check_restored(image, image.stream(), {.piece = 16_KiB, .depth = 1, .zero_pages = 1});
+  check_restored(image, image.stream(), {.piece = 64_KiB, .depth = 32, .zero_pages = 4096});
+  check_restored(image, image.stream(), {.miss_pages = 64, .miss_zero_pages = 1, .misses = 1});
+}
+
+TEST_CASE("nothing is in memory before the start") {
+  const PagedImage image;
+  for (const RestorePlan& plan : {image.stream(), image.reap(), image.concurrent()}) {
+    const memory::GuestMemory guest(PagedImage::kMemory);
+    const Pager pager(plan, guest, image.files());
+    CHECK(read_memory_usage(guest.host()).resident == Bytes{});
+    CHECK_FALSE(pager.prefetch_stats().finished);
+  }
+}
+
 TEST_CASE("a streamed set is installed whole, and no access to it is a fault afterwards") {
   const PagedImage image;
   const memory::GuestMemory guest(PagedImage::kMemory);
-  Pager pager(image.stream(), guest, image.files());
+  std::mutex mutex;
+  std::vector<bool> present(PagedImage::kMemory.pages());
+  Pager pager(image.stream(), guest, image.files(),
+              {.failed = {}, .present = [&](PageRange pages) {
+                 const std::lock_guard lock(mutex);
+                 std::fill_n(present.begin() + static_cast<std::ptrdiff_t>(pages.first.value),
+                             pages.count, true);
+               }});
   CHECK(pager.buffers() > Bytes{});
   pager.start();
   pager.wait();
@@ -60,16 +96,199 @@ TEST_CASE("a streamed set is installed whole, and no access to it is a fault aft
   CHECK(stats.pages == PagedImage::count(image.set()));
   CHECK(stats.zero_pages == PagedImage::count(image.zeros()));
   CHECK(stats.bytes == Bytes{stats.pages * kPageSize});
-  for (const auto& ranges : {image.set(), image.zeros()}) {
-    for (const PageRange& range : ranges) {
-      for (PageIndex page = range.first; page < range.end(); page = page + 1) {
-        const auto offset = page.offset().value;
-        REQUIRE(std::memcmp(guest.host().data() + offset, image.image().data() + offset,
-                            kPageSize) == 0);
-      }
-    }
+  CHECK(stats.duration > Nanoseconds(0));
+  std::vector<PageRange> loaded = image.set();
+  loaded.insert(loaded.end(), image.zeros().begin(), image.zeros().end());
+  CHECK(present == test::as_bits(loaded, PagedImage::kMemory.pages()));
+  CHECK(read_memory_usage(guest.host()).resident == Bytes{PagedImage::count(loaded) * kPageSize});
+  for (const PageRange& range : loaded) {
+    const auto offset = range.first.offset().value;
+    REQUIRE(std::memcmp(guest.host().data() + offset, image.image().data() + offset,
+                        range.size().value) == 0);
   }
   CHECK(pager.faults() == 0);
+}
+
+TEST_CASE("a REAP set is installed when the start returns") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(image.reap(), guest, image.files());
+  pager.start();
+  CHECK(pager.prefetch_stats().finished);
+  CHECK(pager.prefetch_stats().pages == PagedImage::count(image.set()));
+  CHECK(read_memory_usage(guest.host()).resident ==
+        Bytes{PagedImage::count(image.set()) * kPageSize});
+  for (const PageRange& range : image.set()) {
+    const auto offset = range.first.offset().value;
+    REQUIRE(std::memcmp(guest.host().data() + offset, image.image().data() + offset,
+                        range.size().value) == 0);
+  }
+  CHECK(pager.faults() == 0);
+  pager.wait();
+}
+
+TEST_CASE("what the guest writes while its pages are on the way is kept") {
+  const PagedImage image;
+  image.set_file().make_cold();
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(image.stream(), guest, image.files());
+  pager.start();
+  for (const auto* ranges : {&image.set(), &image.zeros(), &image.nonzero()}) {
+    for (const PageRange& range : *ranges) {
+      guest.host()[range.first.offset().value] = std::byte{0x55};
+    }
+  }
+  pager.wait();
+  for (const auto* ranges : {&image.set(), &image.zeros(), &image.nonzero()}) {
+    for (const PageRange& range : *ranges) {
+      const auto offset = range.first.offset().value;
+      REQUIRE(guest.host()[offset] == std::byte{0x55});
+      REQUIRE(std::memcmp(guest.host().data() + offset + 1, image.image().data() + offset + 1,
+                          range.size().value - 1) == 0);
+    }
+  }
+}
+
+TEST_CASE("a miss brings its neighbours of the same kind along, and nothing that is not missed") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(image.stream(), guest, image.files(), {}, {.miss_pages = 64, .miss_zero_pages = 64});
+  pager.start();
+  pager.wait();
+  const PageIndex data = image.unforeseen_data(8);
+  // Two neighbours in a block of 64 pages.
+  const PageIndex missed = data + (data.value % 64 == 63 ? 1 : 0);
+  CHECK(touch(guest, missed) == image.image()[missed.offset().value]);
+  CHECK(pager.faults() == 1);
+  CHECK(touch(guest, missed + 1) == image.image()[(missed + 1).offset().value]);
+  CHECK(pager.faults() == 1);
+  CHECK(read_memory_usage(guest.host()).resident.pages() <=
+        PagedImage::count(image.set()) + PagedImage::count(image.zeros()) + 64);
+}
+
+TEST_CASE("long gaps of zeros are the kernel's: no fault there reaches the handler") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(image.stream(), guest, image.files());
+  pager.start();
+  pager.wait();
+  for (std::uint64_t i = 0; i < PagedImage::kLongGap.count; ++i) {
+    REQUIRE(touch(guest, PagedImage::kLongGap.first + i) == std::byte{0});
+  }
+  CHECK(pager.faults() == 0);
+}
+
+TEST_CASE("a page that was given back after it was installed is empty") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(image.stream(), guest, image.files());
+  pager.start();
+  pager.wait();
+  for (const PageRange& pages : {image.set().front(), image.zeros().front()}) {
+    std::byte* start = guest.host().data() + pages.first.offset().value;
+    REQUIRE(touch(guest, pages.first) == image.image()[pages.first.offset().value]);
+    REQUIRE(::madvise(start, kPageSize, MADV_DONTNEED) == 0);
+    CHECK(touch(guest, pages.first) == std::byte{0});
+    at(guest, pages.first) = std::byte{7};
+    CHECK(touch(guest, pages.first) == std::byte{7});
+  }
+}
+
+TEST_CASE("a plan with nothing to load is a plan all the same") {
+  const PagedImage image;
+  RestorePlan plan = image.stream();
+  plan.reads.clear();
+  plan.zero_pages.clear();
+  check_restored(image, plan);
+}
+
+TEST_CASE("plans that could not work are refused") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  const auto refused = [&](auto change) {
+    RestorePlan plan = image.stream();
+    change(plan);
+    return test::error_of([&] { Pager(plan, guest, image.files()); }).kind() ==
+           ErrorKind::invalid_argument;
+  };
+  CHECK(refused([](RestorePlan& plan) { plan.fault_handler = FaultHandler::kernel; }));
+  CHECK(refused([](RestorePlan& plan) { plan.delivery = Delivery::page_cache; }));
+  CHECK(refused([](RestorePlan& plan) { plan.load_before_start = true; }));
+  CHECK(refused([](RestorePlan& plan) { plan.reads.push_back(plan.reads.front()); }));
+  CHECK(refused([](RestorePlan& plan) { plan.zero_pages.push_back(plan.nonzero.back()); }));
+  CHECK(refused([](RestorePlan& plan) { plan.zero_pages.push_back(plan.zero_pages.front()); }));
+  CHECK(refused([](RestorePlan& plan) {
+    plan.zero_pages.push_back({{PagedImage::kMemory.pages()}, 1});
+  }));
+  CHECK(refused([](RestorePlan& plan) { plan.reads.front().file = Backing::loading_set; }));
+  CHECK(refused([](RestorePlan& plan) {
+    plan.fault_handler = FaultHandler::kernel;
+    plan.delivery = Delivery::page_cache;
+    plan.zero_pages.clear();
+    plan.record_accesses = true;
+  }));
+  for (const InstallTuning& tuning :
+       {InstallTuning{.piece = {100}}, InstallTuning{.depth = 0}, InstallTuning{.zero_pages = 0},
+        InstallTuning{.miss_pages = 1000}, InstallTuning{.misses = 0}}) {
+    const auto make = [&] { Pager(image.stream(), guest, image.files(), {}, tuning); };
+    CHECK(test::error_of(make).kind() == ErrorKind::invalid_argument);
+  }
+}
+
+TEST_CASE("recorded accesses are the first touches of pages, in order, and what they were") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(image.recording(), guest, image.files());
+  pager.start();
+  const PageIndex data = image.nonzero()[5].first;
+  const PageIndex other = image.nonzero()[2].first;
+  const PageIndex zero = PagedImage::kLongGap.first + 7;
+  touch(guest, data);
+  at(guest, zero) = std::byte{1};
+  touch(guest, zero + 3);
+  touch(guest, data);
+  at(guest, other) = std::byte{1};
+  at(guest, data) = std::byte{1};
+  const auto accesses = pager.accesses();
+  REQUIRE(accesses.size() == 4);
+  const std::array<PageAccess, 4> expected = {{{data, {}, false, false},
+                                               {zero, {}, true, true},
+                                               {zero + 3, {}, false, true},
+                                               {other, {}, true, false}}};
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(accesses[i].page == expected[i].page);
+    CHECK(accesses[i].write == expected[i].write);
+    CHECK(accesses[i].zero == expected[i].zero);
+    CHECK(accesses[i].time >= (i == 0 ? Nanoseconds(0) : accesses[i - 1].time));
+  }
+}
+
+TEST_CASE("each page that several threads touch at once is recorded once") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(image.recording(), guest, image.files());
+  pager.start();
+  constexpr std::uint64_t kTouched = 2000;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      for (std::uint64_t page = 0; page < kTouched; ++page) {
+        touch(guest, {page * 3});
+      }
+    });
+  }
+  for (auto& thread : threads) {
+    thread.join();
+  }
+  std::vector<std::uint64_t> pages;
+  for (const PageAccess& access : pager.accesses()) {
+    pages.push_back(access.page.value);
+  }
+  std::sort(pages.begin(), pages.end());
+  REQUIRE(pages.size() == kTouched);
+  for (std::uint64_t i = 0; i < kTouched; ++i) {
+    REQUIRE(pages[i] == i * 3);
+  }
 }
 
 }  // namespace

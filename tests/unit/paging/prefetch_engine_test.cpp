@@ -189,7 +189,7 @@ TEST_CASE("a prefetcher can be destroyed at any moment") {
   for (int round = 0; round < 40; ++round) {
     ::posix_fadvise(set.loading.fd().get(), 0, 0, POSIX_FADV_DONTNEED);
     PrefetchEngine engine(set.plan(), set.files(), guest.host().data(),
-                                {.piece = {kPageSize << (random() % 8)}, .depth = 8});
+                          {.piece = {kPageSize << (random() % 8)}, .depth = 8});
     if (round % 8 != 0) {
       engine.start();
     }
