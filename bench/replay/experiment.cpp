@@ -2,44 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <barrier>
-#include <fstream>
-#include <stdexcept>
+#include <chrono>
 #include <thread>
+
+#include "replay/crew.h"
+#include "replay/disk_reads.h"
 
 namespace faasnap::bench {
 namespace {
 
-using Clock = Replica::Clock;
-using Replicas = std::vector<std::unique_ptr<Replica>>;
-
 // So that threads of a prepared memory wait as they would for a request that comes later.
 constexpr auto kRest = std::chrono::milliseconds(5);
-
-// Bytes that this process has had read from block devices (proc(5), /proc/pid/io).
-Bytes bytes_read() {
-  std::ifstream file("/proc/self/io");
-  std::string key;
-  for (std::uint64_t value = 0; file >> key >> value;) {
-    if (key == "read_bytes:") {
-      return {value};
-    }
-  }
-  throw std::runtime_error("/proc/self/io has no read_bytes");
-}
-
-// Lets all of them serve, from the same moment on.
-void serve_all(const Replicas& replicas, std::span<const Step> steps) {
-  std::barrier ready(static_cast<std::ptrdiff_t>(replicas.size()));
-  std::vector<std::jthread> threads;
-  for (const auto& replica : replicas) {
-    threads.emplace_back([&ready, &replica, steps] {
-      ready.arrive_and_wait();
-      replica->serve(steps);
-    });
-  }
-}
 
 }  // namespace
 
@@ -55,12 +28,11 @@ ReplayRig::ReplayRig(const Experiment& experiment)
 
 Samples ReplayRig::run(const Compute& compute, const Observer& observer) {
   const auto steps = make_steps(experiment_.trace, compute);
-  // To compare all of many memories would bring all of each into the host's.
-  const Check first = experiment_.parallel == 1 ? Check::all_pages : Check::touched_pages;
   Samples samples;
   for (unsigned round = 0; round < experiment_.repeat; ++round) {
     for (const Case& way : experiment_.ways) {
-      const Sample sample = replay(way, steps, round == 0 ? first : Check::touched_pages);
+      const Sample sample =
+          replay(way, steps, round == 0 ? Check::all_pages : Check::touched_pages);
       samples[way].push_back(sample);
       observer(way, round, sample);
     }
@@ -81,33 +53,32 @@ void ReplayRig::bring_cache_into_state(Setting setting) const {
 
 Sample ReplayRig::replay(const Case& way, std::span<const Step> steps, Check check) {
   bring_cache_into_state(way.setting);
-  Replicas replicas;
-  for (unsigned i = 0; i < experiment_.parallel; ++i) {
-    replicas.push_back(std::make_unique<Replica>(*images_[i % images_.size()], way));
-  }
+  return experiment_.parallel == 1 ? replay_one(way, steps, check) : replay_many(way, steps);
+}
+
+Sample ReplayRig::replay_one(const Case& way, std::span<const Step> steps, Check check) {
+  Replica replica(*images_.front(), way);
   if (way.prepared) {
     std::this_thread::sleep_for(kRest);
   }
-  const Bytes before = bytes_read();
-  serve_all(replicas, steps);
-
+  const Bytes before = bytes_read_from_disks();
+  replica.serve(steps);
+  replica.finish();
   Sample sample;
-  auto begin = Clock::time_point::max();
-  auto end = Clock::time_point::min();
-  for (const auto& replica : replicas) {
-    replica->finish();
-    begin = std::min(begin, replica->requested());
-    end = std::max(end, replica->ended());
-  }
-  sample.total = std::chrono::duration<double, std::milli>(end - begin).count();
-  sample.read = bytes_read() - before;
-  for (const auto& replica : replicas) {
-    replica->add_to(sample);
-  }
-  for (const auto& replica : replicas) {
-    replica->check(expected_, check);
-  }
+  sample.total =
+      std::chrono::duration<double, std::milli>(replica.ended() - replica.requested()).count();
+  sample.read = bytes_read_from_disks() - before;
+  replica.add_to(sample);
+  replica.check(expected_, check);
   return sample;
+}
+
+Sample ReplayRig::replay_many(const Case& way, std::span<const Step> steps) {
+  std::vector<const ReplayImage*> images;
+  for (unsigned i = 0; i < experiment_.parallel; ++i) {
+    images.push_back(images_[i % images_.size()].get());
+  }
+  return Crew(images, way, steps, expected_).run();
 }
 
 }  // namespace faasnap::bench

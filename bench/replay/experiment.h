@@ -43,6 +43,8 @@ class ReplayRig {
 
  private:
   Sample replay(const Case& way, std::span<const Step> steps, Check check);
+  Sample replay_one(const Case& way, std::span<const Step> steps, Check check);
+  Sample replay_many(const Case& way, std::span<const Step> steps);
   void bring_cache_into_state(Setting setting) const;
 
   const Experiment& experiment_;

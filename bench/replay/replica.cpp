@@ -28,6 +28,22 @@ std::string Case::name() const {
   return std::string(to_string(setting)) + (prepared ? ", prepared" : "");
 }
 
+Sample& Sample::operator+=(const Sample& other) {
+  prepare += other.prepare;
+  start += other.start;
+  total += other.total;
+  minor_faults += other.minor_faults;
+  major_faults += other.major_faults;
+  uffd_faults += other.uffd_faults;
+  mappings += other.mappings;
+  prefetched_pages += other.prefetched_pages;
+  zero_pages += other.zero_pages;
+  read += other.read;
+  resident += other.resident;
+  proportional += other.proportional;
+  return *this;
+}
+
 nlohmann::json to_json(const Sample& sample) {
   return {{"prepare_ms", sample.prepare},
           {"start_ms", sample.start},

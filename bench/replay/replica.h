@@ -44,6 +44,9 @@ struct Sample {
   // Of guest memory, then.
   Bytes resident{};
   Bytes proportional{};
+
+  // Of everything.
+  Sample& operator+=(const Sample& other);
 };
 
 nlohmann::json to_json(const Sample& sample);
