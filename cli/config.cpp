@@ -81,6 +81,15 @@ class Reader {
     return static_cast<std::uint64_t>(*found);
   }
 
+  Take take_flag(std::optional<bool>& into) {
+    return [this, &into](const toml::key& key, const toml::node& value) {
+      into = value.value_exact<bool>();
+      if (!into) {
+        reject(key.source(), fmt::format("'{}' is to be true or false", key.str()));
+      }
+    };
+  }
+
   // Words the error of an option's parser for a place in the file.
   template <typename Value>
   Value parsed(const toml::key& key, const toml::node& value,
@@ -137,6 +146,8 @@ class Reader {
          [this](const auto& key, const auto& value) {
            config_.restore.setting = parsed(key, value, parse_setting_option);
          }},
+        {"prepared", take_flag(config_.restore.prepared)},
+        {"prefill", take_flag(config_.restore.prefill)},
         {"merge_gap", take_number(config_.restore.thresholds.merge_gap_pages)},
         {"minimum", take_number(config_.restore.thresholds.minimum_pages)}}},
   };

@@ -30,6 +30,8 @@ struct Config {
   } vm;
   struct {
     std::optional<Setting> setting;
+    std::optional<bool> prepared;
+    std::optional<bool> prefill;
     LoadingSetThresholds thresholds;
   } restore;
 };

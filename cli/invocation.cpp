@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include <faasnap/page_prefetcher.h>
@@ -30,12 +31,23 @@ VmCounters difference(const VmCounters& after, const VmCounters& before) {
   return result;
 }
 
-// The steps of a restore follow one another.
-void add_restore_spans(Trace& trace, Nanoseconds start, const RestoreStats& stats) {
+// The steps of a restore follow one another. Those of a prepared VM came before the request.
+void add_restore_spans(Trace& trace, Nanoseconds made, Nanoseconds asked,
+                       const InvocationRecord& record) {
+  const RestoreStats& stats = record.restore;
+  Nanoseconds time = made + stats.preload;
   for (const auto& [name, duration] :
        {std::pair{"create", stats.create}, {"map", stats.map}, {"set state", stats.state}}) {
-    trace.add({name, start, duration, {}});
-    start += duration;
+    trace.add({name, time, duration, {}});
+    time += duration;
+  }
+  const Nanoseconds start = stats.prepared ? asked : time;
+  trace.add({"start", start, stats.start, {}});
+  if (record.prefetch.reads != 0) {
+    trace.add({"prefetch",
+               start,
+               record.prefetch.duration,
+               {{"bytes", std::to_string(record.prefetch.bytes.value)}}});
   }
 }
 
@@ -75,12 +87,20 @@ InvocationRecord Invoker::run_restored(Trace& trace) {
   RestoreOptions options;
   options.setting = plan_.setting;
   options.root_image = plan_.root_image;
-  const Nanoseconds start = epoch_now();
+  options.prefill = plan_.prefill;
+  const Nanoseconds made = epoch_now();
+  std::optional<PreparedVM> prepared;
+  if (plan_.prepared) {
+    const auto preparing = Clock::now();
+    prepared = VM::prepare(plan_.snapshot, options);
+    record.prepare = since(preparing);
+  }
+  const Nanoseconds asked = epoch_now();
   const auto begun = Clock::now();
-  VM vm = VM::restore(plan_.snapshot, options);
+  VM vm = prepared ? prepared->start() : VM::restore(plan_.snapshot, options);
   host_.attach(vm);
   // What `cached` reads beforehand is preparation, and not part of an invocation.
-  const Nanoseconds preload = vm.restore_stats().preload;
+  const Nanoseconds preload = prepared ? Nanoseconds(0) : vm.restore_stats().preload;
   record.setup = since(begun) - preload;
   const Interruption::Guard guard(interruption_, [&] { vm.stop(); });
   invoke(vm, record, trace);
@@ -88,14 +108,8 @@ InvocationRecord Invoker::run_restored(Trace& trace) {
   if (const PagePrefetcher* prefetcher = vm.prefetcher()) {
     record.prefetch = prefetcher->stats();
   }
-  trace.add({"set up", start + preload, record.setup, {{"setting", to_string(plan_.setting)}}});
-  add_restore_spans(trace, start + preload, record.restore);
-  if (record.prefetch.reads != 0) {
-    trace.add({"prefetch",
-               start + preload + record.restore.create + record.restore.map,
-               record.prefetch.duration,
-               {{"bytes", std::to_string(record.prefetch.bytes.value)}}});
-  }
+  trace.add({"set up", asked + preload, record.setup, {{"setting", to_string(plan_.setting)}}});
+  add_restore_spans(trace, made, asked, record);
   return record;
 }
 

@@ -27,12 +27,17 @@ struct InvocationPlan {
   // Takes the place of the root image that the snapshot names; may be empty.
   std::filesystem::path root_image;
   bool drop_caches = false;
+  // Whether the VM is prepared before the request comes, and what is measured begins.
+  bool prepared = false;
+  bool prefill = true;
 };
 
 // What one invocation took.
 struct InvocationRecord {
-  // Until the VM can be asked; zero for a warm one.
+  // Until the VM can be asked; zero for a warm one, and without `prepare`.
   Nanoseconds setup{0};
+  // VM::prepare, where it came before the request.
+  Nanoseconds prepare{0};
   // From asking to the reply.
   Nanoseconds invoke{0};
   // Faults and reads of this invocation, memory at its end.

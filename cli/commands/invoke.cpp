@@ -42,6 +42,8 @@ CommandLine make_command_line() {
                    cxxopts::value<std::string>(), "NAME")(
       "drop-caches", "drop the snapshot's pages from the page cache before each restore")(
       "repeat", "invoke N times (default: 1)", cxxopts::value<std::string>(), "N")(
+      "prepared", "prepare each VM before the request, so that only its start is measured")(
+      "no-prefill", "leave the second-stage page tables to the guest's own faults")(
       "json", "print a JSON object for each invocation")(
       "trace", "write the spans of all invocations, Zipkin v2 JSON", cxxopts::value<std::string>(),
       "FILE")("root-image",
@@ -64,6 +66,10 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   const auto setting = line.optional_text("setting");
   const Setting chosen = setting ? parse_setting_option(*setting, "--setting")
                                  : config.restore.setting.value_or(Setting::faasnap);
+  if (line.has("prepared") && (chosen == Setting::warm || chosen == Setting::boot)) {
+    throw UsageError(
+        fmt::format("--prepared needs a setting that restores, and not '{}'", to_string(chosen)));
+  }
   const Snapshot snapshot = Snapshot::open(line.text("snapshot"));
   const std::string function = line.optional_text("function").value_or(label(snapshot, "function"));
   if (function.empty()) {
@@ -76,13 +82,18 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           input,
           record_input ? std::move(*record_input) : input,
           line.optional_text("root-image").value_or(""),
-          line.has("drop-caches")};
+          line.has("drop-caches"),
+          line.has("prepared") || config.restore.prepared.value_or(false),
+          !line.has("no-prefill") && config.restore.prefill.value_or(true)};
 }
 
 Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
   Json json;
   json["setting"] = to_string(plan.setting);
   json["function"] = plan.function;
+  json["prepared"] = record.restore.prepared;
+  json["prepare_ns"] = record.prepare.count();
+  json["start_ns"] = record.restore.start.count();
   json["setup_ns"] = record.setup.count();
   json["invoke_ns"] = record.invoke.count();
   json["total_ns"] = (record.setup + record.invoke).count();
@@ -94,6 +105,8 @@ Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
   json["uffd_faults"] = record.counters.uffd_faults;
   json["prefetched_bytes"] = record.prefetch.bytes.value;
   json["prefetched_pages"] = record.prefetch.pages;
+  json["zero_pages"] = record.prefetch.zero_pages;
+  json["prefilled_pages"] = record.restore.prefilled_pages;
   json["prefetch_ns"] = record.prefetch.duration.count();
   json["mappings"] = record.restore.mappings;
   json["rss_bytes"] = record.counters.resident.value;

@@ -100,6 +100,24 @@ Guest Guest::restore(const Snapshot& snapshot, const RestoreOptions& options) {
 
 nlohmann::json Guest::health() { return nlohmann::json::parse(channel().wait_ready(kPatience)); }
 
+std::chrono::nanoseconds Guest::clock_error() {
+  const auto now = [] { return std::chrono::system_clock::now().time_since_epoch(); };
+  GuestStream stream = vm_->connect(kAgentPort, kPatience);
+  const std::chrono::nanoseconds earliest = now();
+  // Not the channel's request, which tells the agent the time.
+  const std::string request = "GET /healthz HTTP/1.1\r\nHost: guest\r\nConnection: close\r\n\r\n";
+  stream.write(std::as_bytes(std::span(request)));
+  std::string reply;
+  std::array<std::byte, 4096> buffer;
+  while (const std::size_t got = stream.read(buffer, kPatience)) {
+    reply.append(reinterpret_cast<const char*>(buffer.data()), got);
+  }
+  const auto body = nlohmann::json::parse(reply.substr(reply.find("\r\n\r\n") + 4));
+  const std::chrono::nanoseconds guest(body.at("time_ns").get<std::int64_t>());
+  const std::chrono::nanoseconds latest = now();
+  return std::max({std::chrono::nanoseconds(0), earliest - guest, guest - latest});
+}
+
 nlohmann::json Guest::invoke(const std::string& function, const nlohmann::json& input) {
   const auto reply = channel().invoke(function, input.dump(), kInvocationPatience);
   INFO(reply.body);
@@ -121,6 +139,32 @@ std::vector<std::string> image_functions() {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+Snapshot recorded_snapshot() {
+  const auto directory = data_directory() / "recorded";
+  const Snapshot base = base_snapshot();
+  if (std::filesystem::exists(directory)) {
+    Snapshot kept = Snapshot::open(directory);
+    if (kept.info().id == base.info().id) {
+      return kept;
+    }
+    Snapshot::remove(directory);
+  }
+  const auto record = [&](Recorder recorder) {
+    base.drop_caches();
+    Guest guest = Guest::restore(base, {.record_accesses = recorder == Recorder::userfaultfd});
+    WorkingSetRecorder recording(base, guest.vm(), {.recorder = recorder});
+    guest.invoke("hello", {{"name", "recorded"}});
+    return recording.finish();
+  };
+  const auto half = fresh_path("half-recorded");
+  const WorkingSet resident = record(Recorder::mincore);
+  const WorkingSet touched = record(Recorder::userfaultfd);
+  const Snapshot first = base.derive(half, {.working_set = &resident});
+  Snapshot recorded = first.derive(directory, {.working_set = &touched});
+  Snapshot::remove(half);
+  return recorded;
 }
 
 nlohmann::json run_outside(const std::string& function, const nlohmann::json& input) {

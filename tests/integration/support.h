@@ -8,6 +8,8 @@
 #include <faasnap/vm.h>
 #include <faasnap/working_set.h>
 
+#include <array>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -52,10 +54,15 @@ class Guest {
  public:
   static Guest boot(const VmOptions& options = boot_options());
   static Guest restore(const Snapshot& snapshot, const RestoreOptions& options = {});
+  // A VM that runs already.
+  static Guest serve(VM vm) { return Guest(std::move(vm)); }
 
   VM& vm() { return *vm_; }
   GuestChannel channel() { return GuestChannel(*vm_); }
   nlohmann::json health();
+  // How far the guest's own clock, which nothing but the guest has set, is from the host's; at
+  // least, since the time that the answer takes is not counted.
+  std::chrono::nanoseconds clock_error();
   // The function's result; fails the test when there is none.
   nlohmann::json invoke(const std::string& function, const nlohmann::json& input);
 
@@ -70,6 +77,13 @@ class Guest {
 // require.
 std::filesystem::path base_directory();
 Snapshot base_snapshot();
+// The base snapshot with what the function hello uses, recorded both ways: of every setting. Made
+// on first use, and kept.
+Snapshot recorded_snapshot();
+// Every setting that restores.
+inline constexpr std::array kRestoreSettings = {
+    Setting::lazy,    Setting::cached, Setting::concurrent, Setting::per_region,
+    Setting::faasnap, Setting::reap,   Setting::stream};
 
 // The names of the functions that the guest image has.
 std::vector<std::string> image_functions();

@@ -58,6 +58,8 @@ struct RestoreStats {
   Nanoseconds first_instruction{0};
   // Mappings that were made over guest memory.
   std::uint64_t mappings = 0;
+  // Pages entered into the second-stage page tables up to now (RestoreOptions::prefill).
+  std::uint64_t prefilled_pages = 0;
 };
 
 }  // namespace faasnap

@@ -14,6 +14,8 @@
 namespace faasnap {
 namespace {
 
+constexpr const char* kAsking = "ask the guest's agent";
+
 std::string reason_of_end(const VM& vm) {
   const VmState state = vm.state();
   if (!is_final(state)) {
@@ -57,9 +59,18 @@ InvocationReply GuestChannel::request(std::string_view method, std::string_view 
   const api::Deadline deadline(timeout);
   GuestStream stream = vm_->connect(port_, timeout);
   const std::string headers = clone_headers();
-  auto response = api::http_exchange(stream, {method, target, body, headers},
-                                     deadline.remaining("ask the guest's agent"));
-  return {response.status, std::move(response.body)};
+  try {
+    auto response =
+        api::http_exchange(stream, {method, target, body, headers}, deadline.remaining(kAsking));
+    return {response.status, std::move(response.body)};
+  } catch (const Error&) {
+    // A guest that has ended took its connections with it, and why it ended says more.
+    const std::string reason = reason_of_end(*vm_);
+    if (reason.empty()) {
+      throw;
+    }
+    base::fail(ErrorKind::guest, kAsking, {}, reason);
+  }
 }
 
 }  // namespace faasnap

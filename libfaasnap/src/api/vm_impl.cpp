@@ -78,6 +78,18 @@ base::UniqueFd open_same_root_image(const FileIdentity& expected,
   return image;
 }
 
+RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options) {
+  if (!options.record_accesses) {
+    return snapshot.plan(options.setting);
+  }
+  if (options.setting != Setting::lazy) {
+    base::fail(ErrorKind::invalid_argument, kRestore, snapshot.directory(),
+               fmt::format("record_accesses goes with the setting 'lazy', not with '{}'",
+                           to_string(options.setting)));
+  }
+  return snapshot.impl().recording_plan();
+}
+
 }  // namespace
 
 VM::Impl::Impl(const VmOptions& options) {
@@ -105,7 +117,7 @@ VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options) : Impl()
   source_ = snapshot;
   files_ = files_of(snapshot.impl());
   run_ = options.start;
-  const RestorePlan plan = snapshot.plan(options.setting);
+  const RestorePlan plan = plan_for(snapshot, options);
   LapTimer timer;
   if (plan.preload_memory_file) {
     paging::preload(files_.memory, snapshot.info().memory);
@@ -118,6 +130,9 @@ VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options) : Impl()
   timer.lap(stats_.map);
   machine_->give_back_free_memory(options.release_free_memory);
   restore_state();
+  if (options.prefill) {
+    machine_->enable_prefill();
+  }
   timer.lap(stats_.state);
 }
 
@@ -157,7 +172,8 @@ void VM::Impl::make_pager(const RestorePlan& plan) {
   pager_ = std::make_unique<paging::Pager>(
       plan, machine_->memory(), files_,
       paging::PagerCallbacks{
-          .failed = [this](const std::string& reason) { machine_->fail(reason); }, .present = {}});
+          .failed = [this](const std::string& reason) { machine_->fail(reason); },
+          .present = [this](PageRange pages) { machine_->prefill(pages); }});
   if (!plan.reads.empty() || !plan.zero_pages.empty()) {
     prefetcher_ = PagePrefetcher::Impl::of(*pager_);
   }
@@ -262,6 +278,7 @@ VmCounters VM::Impl::counters() const {
 
 RestoreStats VM::Impl::restore_stats() const {
   RestoreStats stats = stats_;
+  stats.prefilled_pages = machine_->prefilled_pages();
   const Nanoseconds entry = machine_->first_entry();
   if (source_ && entry != Nanoseconds(0)) {
     stats.first_instruction = entry - asked_;

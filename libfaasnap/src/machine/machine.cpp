@@ -149,6 +149,19 @@ void Machine::listen(std::uint32_t port, std::function<void(base::UniqueFd)> acc
   loop_.run([&] { vsock_->listen(port, std::move(accept)); });
 }
 
+void Machine::enable_prefill() {
+  if (kvm::supports_pre_fault(system_)) {
+    prefiller_ =
+        std::make_unique<Prefiller>(kvm::VcpuFd(system_, vm_, shape_.vcpus, shape_.vcpus), memory_);
+  }
+}
+
+void Machine::prefill(PageRange pages) noexcept {
+  if (prefiller_) {
+    prefiller_->enter(pages);
+  }
+}
+
 std::vector<PageRange> Machine::released_pages() {
   std::vector<PageRange> pages;
   loop_.run([&] { pages = free_memory_.released_pages(); });

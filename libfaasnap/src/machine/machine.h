@@ -24,6 +24,7 @@
 #include "machine/free_memory.h"
 #include "machine/generation_id.h"
 #include "machine/power_control.h"
+#include "machine/prefiller.h"
 #include "machine/serial.h"
 #include "machine/vcpu_thread.h"
 #include "machine/virtio_slot.h"
@@ -85,6 +86,13 @@ class Machine : private ExitHandler {
   void restore(std::span<const format::Section> sections, const std::filesystem::path& file);
   // The machine's state; it must be paused.
   std::vector<format::Section> save();
+
+  // From now on prefill() has an effect, if this host can do it. After restore, before anybody else
+  // uses the machine.
+  void enable_prefill();
+  // These pages have come into guest memory (Prefiller). From any thread.
+  void prefill(PageRange pages) noexcept;
+  std::uint64_t prefilled_pages() const noexcept { return prefiller_ ? prefiller_->pages() : 0; }
 
   void resume();
   void pause();
@@ -162,6 +170,7 @@ class Machine : private ExitHandler {
   std::unique_ptr<VirtioSlot> socket_;
   virtio::VsockDevice* vsock_ = nullptr;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
+  std::unique_ptr<Prefiller> prefiller_;
 
   std::mutex lifecycle_;  // one pause, resume, save or stop at a time
   mutable std::mutex state_mutex_;

@@ -1,0 +1,37 @@
+#include "machine/prefiller.h"
+
+#include <faasnap/error.h>
+
+#include <algorithm>
+
+namespace faasnap::machine {
+
+void Prefiller::enter(memory::GuestAddress address, Bytes size) {
+  for (Bytes done; done < size && !ended_;) {
+    const Bytes entered{spare_.pre_fault({address.value + done.value}, (size - done).value)};
+    done += entered;
+    pages_ += entered.pages();
+    ended_ = entered == Bytes{};  // as a signal would have it, which nobody sends these threads
+  }
+}
+
+void Prefiller::enter(PageRange pages) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (ended_) {
+    return;
+  }
+  try {
+    for (const memory::Region& region : memory_.regions()) {
+      const Bytes end = region.image_offset + region.size;
+      const Bytes from = std::max(pages.first.offset(), region.image_offset);
+      const Bytes to = std::min(pages.end().offset(), end);
+      if (from < to) {
+        enter({region.base.value + (from - region.image_offset).value}, to - from);
+      }
+    }
+  } catch (const Error&) {
+    ended_ = true;  // how far it came is in pages()
+  }
+}
+
+}  // namespace faasnap::machine

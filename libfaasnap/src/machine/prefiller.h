@@ -1,0 +1,42 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include <faasnap/units.h>
+
+#include "kvm/vcpu_fd.h"
+#include "memory/guest_memory.h"
+
+namespace faasnap::machine {
+
+// Enters pages that have come into guest memory into the page tables with which the processor
+// translates the guest's addresses, so that the guest's first touch of them is no exit
+// (KVM_PRE_FAULT_MEMORY, Linux 6.11). Does so through a vCPU that never runs and that the guest
+// does not know of: the tables belong to all vCPUs of a VM.
+//
+// An optimisation: the first failure ends it, and the guest takes its faults. Safe from any thread;
+// `memory` must outlive it.
+class Prefiller {
+ public:
+  // `spare`: made after the time-stamp counters of the guest's own vCPUs were set, as otherwise KVM
+  // counts it as one that is out of step and takes the guest's fast clock away.
+  Prefiller(kvm::VcpuFd spare, const memory::GuestMemory& memory)
+      : memory_(memory), spare_(std::move(spare)) {}
+
+  void enter(PageRange pages) noexcept;
+  // Entered so far.
+  std::uint64_t pages() const noexcept { return pages_; }
+
+ private:
+  void enter(memory::GuestAddress address, Bytes size);
+
+  const memory::GuestMemory& memory_;
+  std::mutex mutex_;
+  kvm::VcpuFd spare_;
+  bool ended_ = false;
+  std::atomic<std::uint64_t> pages_ = 0;
+};
+
+}  // namespace faasnap::machine

@@ -1,0 +1,121 @@
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+#include <cstdlib>
+#include <future>
+#include <string>
+
+#include "support.h"
+
+using namespace faasnap;
+using namespace faasnap::test;
+
+namespace {
+
+bool run(const std::string& command) { return std::system((command + " >&2").c_str()) == 0; }
+
+// A copy of the recorded snapshot that shares no file with it.
+class Copy {
+ public:
+  explicit Copy(const std::filesystem::path& directory) : directory_(directory) {
+    REQUIRE(run("cp -a --sparse=always " + recorded_snapshot().directory().string() + " " +
+                directory.string()));
+  }
+  ~Copy() { std::filesystem::remove_all(directory_); }
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
+
+  Snapshot open() const { return Snapshot::open(directory_); }
+  std::string path_of(const std::string& file) const { return (directory_ / file).string(); }
+  void truncate(const std::string& file) const {
+    REQUIRE(::truncate(path_of(file).c_str(), 0) == 0);
+  }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+// What becomes of a VM that was prepared before its files went bad: the error that start throws, or
+// the reason for which the guest stops.
+std::string end_of(PreparedVM prepared) {
+  try {
+    VM vm = prepared.start();
+    REQUIRE(vm.wait(kPatience) == VmState::internal_error);
+    return vm.failure();
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a VM whose memory file is cut short while it waits stops, and names the file") {
+  require_kvm();
+  const Setting setting =
+      GENERATE(Setting::lazy, Setting::concurrent, Setting::per_region, Setting::faasnap);
+  INFO(to_string(setting));
+  const Copy copy(fresh_path("cut-short"));
+  const Snapshot snapshot = copy.open();
+  snapshot.drop_caches();
+  PreparedVM prepared = VM::prepare(snapshot, {.setting = setting});
+  copy.truncate("memory");
+  const std::string reason = end_of(std::move(prepared));
+  INFO(reason);
+  CHECK(mentions(reason, copy.path_of("memory")));
+}
+
+TEST_CASE("a VM whose recorded pages cannot be read stops, and names the file") {
+  require_kvm();
+  const auto [setting, file] =
+      GENERATE(table<Setting, std::string>({{Setting::faasnap, "loading-set"},
+                                            {Setting::reap, "reap-set"},
+                                            {Setting::stream, "stream-set"}}));
+  INFO(to_string(setting));
+  const Copy copy(fresh_path("cut-short"));
+  const Snapshot snapshot = copy.open();
+  snapshot.drop_caches();
+  PreparedVM prepared = VM::prepare(snapshot, {.setting = setting});
+  copy.truncate(file);
+  const std::string reason = end_of(std::move(prepared));
+  INFO(reason);
+  CHECK(mentions(reason, copy.path_of(file)));
+}
+
+TEST_CASE("a request to a VM whose memory file is cut short ends with the reason") {
+  require_kvm();
+  const Copy copy(fresh_path("cut-short"));
+  Guest guest = Guest::restore(copy.open(), {.setting = Setting::lazy});
+  guest.health();
+  auto answer = std::async(std::launch::async, [&]() -> std::string {
+    try {
+      for (;;) {
+        guest.channel().invoke("hello", "{}", kPatience);
+      }
+    } catch (const Error& error) {
+      return error.what();
+    }
+  });
+  copy.truncate("memory");
+  const std::string reason = answer.get();
+  INFO(reason);
+  CHECK(mentions(reason, copy.path_of("memory")));
+  CHECK(guest.vm().state() == VmState::internal_error);
+  CHECK_THROWS_AS(guest.vm().connect(kAgentPort, kPatience), Error);
+  CHECK_THROWS_AS(guest.vm().snapshot(fresh_path("of-the-dead")), Error);
+}
+
+TEST_CASE("a snapshot that is cut short before the restore is refused") {
+  require_kvm();
+  const Setting setting = GENERATE(from_range(kRestoreSettings));
+  INFO(to_string(setting));
+  const Copy copy(fresh_path("cut-short"));
+  const Snapshot snapshot = copy.open();
+  copy.truncate("memory");
+  CHECK_THROWS_AS(VM::prepare(snapshot, {.setting = setting}), Error);
+}

@@ -1,0 +1,100 @@
+#include "machine/machine.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "api/support.h"
+
+namespace faasnap::machine {
+namespace {
+
+using test::error_of;
+
+// Two vCPUs with nothing to run; skips where there is no /dev/kvm.
+std::unique_ptr<Machine> make_machine() {
+  try {
+    return std::make_unique<Machine>(
+        MachineShape{.vcpus = 2, .memory = memory::kMinimumSize, .guest_cid = 3}, base::UniqueFd(),
+        std::filesystem::path(), VmAttachments{});
+  } catch (const Error& error) {
+    SKIP(error.what());
+    throw;
+  }
+}
+
+TEST_CASE("a machine that has failed says why, and never runs again") {
+  const auto machine = make_machine();
+  machine->fail("the disk is on fire");
+  CHECK(machine->state() == VmState::internal_error);
+  CHECK(machine->failure() == "the disk is on fire");
+  CHECK(machine->wait(Nanoseconds(0)) == VmState::internal_error);
+  const Error error = error_of([&] { machine->resume(); });
+  CHECK(error.kind() == ErrorKind::guest);
+  CHECK(std::string(error.what()).find("the disk is on fire") != std::string::npos);
+  CHECK(machine->first_entry() == Nanoseconds(0));
+}
+
+TEST_CASE("the first reason for an end is the one that is kept") {
+  const auto machine = make_machine();
+  machine->fail("first");
+  machine->fail("second");
+  machine->stop();
+  CHECK(machine->state() == VmState::internal_error);
+  CHECK(machine->failure() == "first");
+}
+
+TEST_CASE("a failure that crosses with a resume wins") {
+  for (int i = 0; i < 20; ++i) {
+    const auto machine = make_machine();
+    std::thread failing([&] { machine->fail("crossed"); });
+    try {
+      machine->resume();
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::guest);
+    }
+    failing.join();
+    CHECK(machine->state() == VmState::internal_error);
+    machine->stop();  // returns, since every vCPU has left the guest
+  }
+}
+
+TEST_CASE("whoever waits for a machine is told when another thread makes it fail") {
+  const auto machine = make_machine();
+  std::thread failing([&] { machine->fail("no more"); });
+  CHECK(machine->wait(Nanoseconds(0)) == VmState::internal_error);
+  failing.join();
+}
+
+TEST_CASE("a page that devices cannot have ends the machine with what is wrong with the file") {
+  const auto machine = make_machine();
+  const base::UniqueFd file(::memfd_create("machine_test", MFD_CLOEXEC));
+  REQUIRE(::ftruncate(file.get(), kPageSize) == 0);
+  REQUIRE(::mmap(machine->memory().host().data(), kPageSize, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_FIXED, file.get(), 0) != MAP_FAILED);
+  machine->guard_memory(
+      {.intact = {}, .diagnose = [] { return std::string("memory: too short"); }});
+  REQUIRE(::ftruncate(file.get(), 0) == 0);
+  CHECK_FALSE(machine->memory().read_value<char>(memory::GuestAddress{8}).has_value());
+  CHECK(machine->state() == VmState::internal_error);
+  CHECK(machine->failure() == "guest memory cannot be had at page 0: memory: too short");
+  // What could be had a moment ago is no longer to be trusted either.
+  CHECK_FALSE(machine->memory().view(memory::GuestAddress{kPageSize}, 1).has_value());
+}
+
+TEST_CASE("what is entered ahead of the guest is counted, and only where the host can") {
+  const auto machine = make_machine();
+  machine->prefill({PageIndex{0}, 4});
+  CHECK(machine->prefilled_pages() == 0);
+  machine->enable_prefill();
+  machine->prefill({PageIndex{0}, 4});
+  const bool supported = kvm::supports_pre_fault(kvm::System::open());
+  CHECK(machine->prefilled_pages() == (supported ? 4 : 0));
+}
+
+}  // namespace
+}  // namespace faasnap::machine
