@@ -56,6 +56,7 @@ class Pager::Impl {
   std::uint64_t faults() const noexcept { return server_ ? server_->faults() : 0; }
   std::uint64_t mappings() const noexcept { return mappings_; }
   Bytes buffers() const noexcept;
+  bool records() const noexcept { return plan_.record_accesses; }
   std::vector<PageAccess> accesses() const;
 
  private:
@@ -234,6 +235,8 @@ std::uint64_t Pager::faults() const noexcept { return impl_->faults(); }
 std::uint64_t Pager::mappings() const noexcept { return impl_->mappings(); }
 
 Bytes Pager::buffers() const noexcept { return impl_->buffers(); }
+
+bool Pager::records() const noexcept { return impl_->records(); }
 
 std::vector<PageAccess> Pager::accesses() const { return impl_->accesses(); }
 

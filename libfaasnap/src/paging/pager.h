@@ -57,6 +57,8 @@ class Pager {
   std::uint64_t mappings() const noexcept;
   // Buffers of its own.
   Bytes buffers() const noexcept;
+  // Whether the plan asks for accesses to be noted.
+  bool records() const noexcept;
   // What was noted since `start`; for plans with `record_accesses`.
   std::vector<PageAccess> accesses() const;
 
