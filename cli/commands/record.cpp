@@ -133,8 +133,14 @@ int run_record(const Arguments& arguments) {
   Recording recording;
   recording.function = function_name(line);
   recording.input = parse_input(line.text("input"));
-  recording.repeats =
-      static_cast<unsigned>(line.optional_number("recordings", 1, kMostRecordings).value_or(1));
+  recording.repeats = static_cast<unsigned>(
+      line.optional_number("free-memory",
+                           "what becomes of memory that the guest has freed: report (dropped), "
+                           "zero (zeroed by the\n"
+                           "guest at a cost to every invocation) or keep (stays in the snapshot); "
+                           "default: report",
+                           cxxopts::value<std::string>(), "MODE")("recordings", 1, kMostRecordings)
+          .value_or(1));
   recording.options.thresholds = config.restore.thresholds;
   recording.options.labels = labels_of(line);
   recording.options.labels["function"] = recording.function;
