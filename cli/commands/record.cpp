@@ -32,7 +32,13 @@ CommandLine make_command_line() {
              cxxopts::value<std::string>(), "JSON")(
       "snapshot", "the snapshot to make; must not exist", cxxopts::value<std::string>(), "DIR")(
       "label", "a label for the snapshot, KEY=VALUE; repeatable",
-      cxxopts::value<std::vector<std::string>>(), "LABEL")("json", "print a JSON record");
+      cxxopts::value<std::vector<std::string>>(),
+      "LABEL")("recordings", "invoke N times for the recording by userfaultfd (default: 1)",
+               cxxopts::value<std::string>(), "N")(
+      "free-memory",
+      "what becomes of memory that the guest has freed: report (dropped), zero (zeroed by the\n"
+      "guest at a cost to every invocation) or keep (stays in the snapshot); default: report",
+      cxxopts::value<std::string>(), "MODE")("json", "print a JSON record");
   add_image_options(line, true);
   add_store_option(line);
   add_config_option(line);
@@ -133,14 +139,8 @@ int run_record(const Arguments& arguments) {
   Recording recording;
   recording.function = function_name(line);
   recording.input = parse_input(line.text("input"));
-  recording.repeats = static_cast<unsigned>(
-      line.optional_number("free-memory",
-                           "what becomes of memory that the guest has freed: report (dropped), "
-                           "zero (zeroed by the\n"
-                           "guest at a cost to every invocation) or keep (stays in the snapshot); "
-                           "default: report",
-                           cxxopts::value<std::string>(), "MODE")("recordings", 1, kMostRecordings)
-          .value_or(1));
+  recording.repeats =
+      static_cast<unsigned>(line.optional_number("recordings", 1, kMostRecordings).value_or(1));
   recording.options.thresholds = config.restore.thresholds;
   recording.options.labels = labels_of(line);
   recording.options.labels["function"] = recording.function;
