@@ -51,22 +51,30 @@ void GuestMemory::forget(PageRange pages) const noexcept {
   }
 }
 
-std::optional<std::span<std::byte>> GuestMemory::view(GuestAddress address,
-                                                      std::uint64_t length) const noexcept {
+std::optional<std::span<std::byte>> GuestMemory::place(GuestAddress address,
+                                                       std::uint64_t length) const noexcept {
   for (const Region& region : regions()) {
     if (address < region.base) {
       continue;
     }
     const std::uint64_t offset = address.value - region.base.value;
     if (offset < region.size.value && length <= region.size.value - offset) {
-      const std::uint64_t start = region.image_offset.value + offset;
-      if (guard_ && !guard_->admit(pages_of(start, length))) {
-        return std::nullopt;
-      }
-      return mapping_.bytes().subspan(start, length);
+      return mapping_.bytes().subspan(region.image_offset.value + offset, length);
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::span<std::byte>> GuestMemory::view(GuestAddress address,
+                                                      std::uint64_t length) const noexcept {
+  const auto bytes = place(address, length);
+  if (bytes && guard_) {
+    const auto start = static_cast<std::uint64_t>(bytes->data() - host().data());
+    if (!guard_->admit(pages_of(start, length))) {
+      return std::nullopt;
+    }
+  }
+  return bytes;
 }
 
 bool GuestMemory::read(GuestAddress address, std::span<std::byte> out) const noexcept {

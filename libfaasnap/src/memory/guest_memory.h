@@ -57,8 +57,12 @@ class GuestMemory {
   // Whether views that were given may still be used; see PageGuard.
   bool holds() const noexcept { return !guard_ || guard_->holds(); }
 
-  // Host view of the `length` bytes at `address`; nothing unless all of them lie in one region and
-  // can be had. The one converter from guest addresses to host pointers.
+  // Where the `length` bytes at `address` lie; nothing unless all of them lie in one region. Only to
+  // be named to the kernel: what must be touched needs a view. With view, the one converter from
+  // guest addresses to host pointers.
+  std::optional<std::span<std::byte>> place(GuestAddress address,
+                                            std::uint64_t length) const noexcept;
+  // Host view of the `length` bytes at `address`; nothing unless they have a place and can be had.
   std::optional<std::span<std::byte>> view(GuestAddress address,
                                            std::uint64_t length) const noexcept;
 

@@ -113,7 +113,7 @@ std::uint16_t Queue::available() noexcept {
   return untaken;
 }
 
-bool Queue::pop(DescriptorChain& chain) {
+bool Queue::pop(DescriptorChain& chain, BufferUse use) {
   if (available() == 0) {
     return false;
   }
@@ -122,7 +122,7 @@ bool Queue::pop(DescriptorChain& chain) {
   std::byte* entry = available_ + kRingOffset + kAvailableEntrySize * (next_available_ % size_);
   chain.head = shared(entry).load(std::memory_order_relaxed);
   const std::span table(descriptors_, kDescriptorSize * size_);
-  if (!collect(table, chain.head, Table::main, chain)) {
+  if (!collect(table, chain.head, Table::main, use, chain)) {
     return false;
   }
   ++next_available_;
@@ -130,7 +130,7 @@ bool Queue::pop(DescriptorChain& chain) {
 }
 
 bool Queue::collect(std::span<const std::byte> table, std::uint16_t first, Table kind,
-                    DescriptorChain& chain) {
+                    BufferUse use, DescriptorChain& chain) {
   const std::size_t entries = table.size() / kDescriptorSize;
   std::uint16_t index = first;
   for (std::size_t step = 0; step < entries; ++step) {
@@ -143,9 +143,9 @@ bool Queue::collect(std::span<const std::byte> table, std::uint16_t first, Table
     std::memcpy(&descriptor, table.data() + kDescriptorSize * index, kDescriptorSize);
     if ((descriptor.flags & kIndirect) != 0) {
       return kind == Table::indirect ? reject("indirect descriptor within an indirect table")
-                                     : collect_indirect(descriptor, chain);
+                                     : collect_indirect(descriptor, use, chain);
     }
-    if (!add(descriptor, chain)) {
+    if (!add(descriptor, use, chain)) {
       return false;
     }
     if ((descriptor.flags & kNext) == 0) {
@@ -156,7 +156,8 @@ bool Queue::collect(std::span<const std::byte> table, std::uint16_t first, Table
   return reject(fmt::format("chain of descriptor {} does not end", first));
 }
 
-bool Queue::collect_indirect(const Descriptor& descriptor, DescriptorChain& chain) {
+bool Queue::collect_indirect(const Descriptor& descriptor, BufferUse use,
+                             DescriptorChain& chain) {
   if ((descriptor.flags & kNext) != 0) {
     return reject("indirect descriptor with a successor");
   }
@@ -169,14 +170,16 @@ bool Queue::collect_indirect(const Descriptor& descriptor, DescriptorChain& chai
     return reject(fmt::format("indirect table at {:#x}, {} bytes, is not guest memory",
                               descriptor.address, descriptor.length));
   }
-  return collect(*table, 0, Table::indirect, chain);
+  return collect(*table, 0, Table::indirect, use, chain);
 }
 
-bool Queue::add(const Descriptor& descriptor, DescriptorChain& chain) {
+bool Queue::add(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain) {
   if (descriptor.length == 0) {
     return reject("descriptor of no bytes");
   }
-  const auto buffer = memory_->view(GuestAddress{descriptor.address}, descriptor.length);
+  const GuestAddress address{descriptor.address};
+  const auto buffer = use == BufferUse::access ? memory_->view(address, descriptor.length)
+                                               : memory_->place(address, descriptor.length);
   if (!buffer) {
     return reject(fmt::format("buffer at {:#x}, {} bytes, is not guest memory", descriptor.address,
                               descriptor.length));

@@ -23,6 +23,10 @@ struct QueueLayout {
 std::string check_layout(const memory::GuestMemory& memory, const QueueLayout& layout,
                          std::uint16_t maximum);
 
+// What a device does with the buffers of a chain: it reads and writes them, or only wants to know
+// where they lie, so that they need not be in memory and must not be touched.
+enum class BufferUse { access, location };
+
 // What a queue tells the transport that it belongs to.
 class QueueOwner {
  public:
@@ -53,7 +57,7 @@ class Queue {
 
   // Takes the next available chain into `chain`, whose storage is reused; false when there is none.
   // Every chain taken is given back by push_used or undo_pop.
-  bool pop(DescriptorChain& chain);
+  bool pop(DescriptorChain& chain, BufferUse use = BufferUse::access);
   // Gives the chain taken last back to the front, as if pop had not been called. Not after another
   // pop or push_used.
   void undo_pop() noexcept;
@@ -88,10 +92,10 @@ class Queue {
   // Whether the rings can be touched.
   bool reachable() noexcept;
   // Each returns false after reporting a fault.
-  bool collect(std::span<const std::byte> table, std::uint16_t first, Table kind,
+  bool collect(std::span<const std::byte> table, std::uint16_t first, Table kind, BufferUse use,
                DescriptorChain& chain);
-  bool collect_indirect(const Descriptor& descriptor, DescriptorChain& chain);
-  bool add(const Descriptor& descriptor, DescriptorChain& chain);
+  bool collect_indirect(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain);
+  bool add(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain);
   bool reject(const std::string& reason) noexcept;
 
   const memory::GuestMemory* memory_ = nullptr;

@@ -87,11 +87,12 @@ void BalloonDevice::work() {
 
 bool BalloonDevice::take(std::size_t index) {
   Queue& queue = queues_[index];
-  if (!queue.pop(chain_)) {
+  const bool numbers = index == kInflateQueue || index == kDeflateQueue;
+  // Free memory is not brought in only to be given back.
+  if (!queue.pop(chain_, numbers ? BufferUse::access : BufferUse::location)) {
     return false;
   }
   pages_.clear();
-  const bool numbers = index == kInflateQueue || index == kDeflateQueue;
   const std::string defect = numbers ? read_page_numbers(chain_) : read_report(chain_);
   if (!defect.empty()) {
     queue.fault(defect);

@@ -1,5 +1,9 @@
 #include "virtio/balloon/balloon_device.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -26,6 +30,18 @@ TEST_CASE("Reported pages are released, and the report is returned") {
   const auto queue = GENERATE(kLinuxReportingQueue, kReportingQueue);
   rig.send(queue, {Rig::pages(0x4000, 512), Rig::pages(0x5000, 1)});
   CHECK(rig.released() == Ranges{range(0x4000, 512), range(0x5000, 1)});
+}
+
+TEST_CASE("Reported pages are not brought in to be released") {
+  Rig rig;
+  rig.world.memory.guard({.intact = {}, .refused = [](PageRange, const std::string&) {}});
+  rig.driver.start();
+  rig.send(kLinuxReportingQueue, {Rig::pages(0x4000, 512)});
+  CHECK(rig.released() == Ranges{range(0x4000, 512)});
+  std::array<unsigned char, 512> resident;
+  REQUIRE(::mincore(rig.world.memory.host().data() + 0x4000 * kPage, 512 * kPage,
+                    resident.data()) == 0);
+  CHECK(std::ranges::count(resident, 0) == 512);
 }
 
 TEST_CASE("Ranges of one report that touch or overlap are released as one") {
