@@ -17,54 +17,37 @@ TEST_CASE("every function gives in a restored guest what it gives outside any VM
 
 TEST_CASE("a recorded function gives the same result under every setting, from a cold cache") {
   require_kvm();
-  const auto directory = fresh_path("recorded");
+  const auto directory = fresh_path("json-recorded");
+  const Snapshot snapshot = record(base_snapshot(), "json", declared_input("json", 0), directory);
   const auto input = declared_input("json", 1);
-  {
-    const Snapshot base = base_snapshot();
-    REQUIRE(base.drop_caches() == 0);
-    Guest guest = Guest::restore(base);
-    WorkingSetRecorder recorder(base, guest.vm());
-    guest.invoke("json", declared_input("json", 0));
-    const WorkingSet used = recorder.finish();
-    CHECK(used.pages() > 1000);
-    CHECK(used.groups().size() > 1);
-    guest.vm().snapshot(directory, {.working_set = &used});
-  }
   const auto expected = run_outside("json", input);
-  for (const Setting setting : {Setting::lazy, Setting::cached, Setting::faasnap}) {
-    const Snapshot served = Snapshot::open(directory);
-    REQUIRE(served.drop_caches() == 0);
-    Guest guest = Guest::restore(served, {.setting = setting});
+  for (const Setting setting : kRestoreSettings) {
+    REQUIRE(snapshot.drop_caches() == 0);
+    Guest guest = Guest::restore(snapshot, {.setting = setting});
     INFO(to_string(setting));
     CHECK(guest.invoke("json", input) == expected);
     if (setting == Setting::faasnap) {
       REQUIRE(guest.vm().prefetcher() != nullptr);
-      CHECK(guest.vm().prefetcher()->stats().pages == served.info().loading_set_pages);
+      CHECK(guest.vm().prefetcher()->stats().pages == snapshot.info().loading_set_pages);
     }
   }
   Snapshot::remove(directory);
 }
 
-TEST_CASE("faasnap takes fewer major faults than lazy") {
+TEST_CASE("pages that were loaded before the guest runs cost it no major fault") {
   require_kvm();
-  const auto directory = fresh_path("fewer-faults");
-  const auto input = declared_input("hello", 1);
-  {
-    const Snapshot base = base_snapshot();
-    base.drop_caches();
-    Guest guest = Guest::restore(base);
-    WorkingSetRecorder recorder(base, guest.vm());
-    guest.invoke("hello", input);
-    const WorkingSet used = recorder.finish();
-    guest.vm().snapshot(directory, {.working_set = &used});
-  }
+  const Snapshot snapshot = recorded_snapshot();
   const auto major_faults = [&](Setting setting) {
-    const Snapshot served = Snapshot::open(directory);
-    REQUIRE(served.drop_caches() == 0);
-    Guest guest = Guest::restore(served, {.setting = setting});
-    guest.invoke("hello", input);
+    REQUIRE(snapshot.drop_caches() == 0);
+    Guest guest = Guest::restore(snapshot, {.setting = setting, .start = false});
+    if (const PagePrefetcher* prefetcher = guest.vm().prefetcher()) {
+      prefetcher->wait();
+    }
+    guest.vm().resume();
+    guest.invoke("hello", {{"name", "recorded"}});
     return guest.vm().counters().vcpu_major_faults;
   };
-  CHECK(major_faults(Setting::faasnap) < major_faults(Setting::lazy));
-  Snapshot::remove(directory);
+  const std::uint64_t lazy = major_faults(Setting::lazy);
+  CHECK(major_faults(Setting::faasnap) < lazy / 2);
+  CHECK(major_faults(Setting::stream) < lazy / 2);
 }

@@ -71,6 +71,7 @@ std::string ConsoleLog::text() const {
 
 VmOptions boot_options(const std::string& more_words) {
   VmOptions options;
+  options.memory = 512_MiB;
   options.kernel = images() / "vmlinuz";
   options.initramfs = images() / "initramfs";
   options.root_image = images() / "rootfs.img";
@@ -141,6 +142,26 @@ std::vector<std::string> image_functions() {
   return names;
 }
 
+WorkingSet record(const Snapshot& image, Recorder recorder, const std::string& function,
+                  const nlohmann::json& input) {
+  REQUIRE(image.drop_caches() == 0);
+  Guest guest = Guest::restore(image, {.record_accesses = recorder == Recorder::userfaultfd});
+  WorkingSetRecorder recording(image, guest.vm(), {.recorder = recorder});
+  guest.invoke(function, input);
+  return recording.finish();
+}
+
+Snapshot record(const Snapshot& image, const std::string& function, const nlohmann::json& input,
+                const std::filesystem::path& path) {
+  const WorkingSet resident = record(image, Recorder::mincore, function, input);
+  const WorkingSet touched = record(image, Recorder::userfaultfd, function, input);
+  const auto half = fresh_path("half-recorded");
+  Snapshot recorded =
+      image.derive(half, {.working_set = &resident}).derive(path, {.working_set = &touched});
+  Snapshot::remove(half);
+  return recorded;
+}
+
 Snapshot recorded_snapshot() {
   const auto directory = data_directory() / "recorded";
   const Snapshot base = base_snapshot();
@@ -151,20 +172,7 @@ Snapshot recorded_snapshot() {
     }
     Snapshot::remove(directory);
   }
-  const auto record = [&](Recorder recorder) {
-    base.drop_caches();
-    Guest guest = Guest::restore(base, {.record_accesses = recorder == Recorder::userfaultfd});
-    WorkingSetRecorder recording(base, guest.vm(), {.recorder = recorder});
-    guest.invoke("hello", {{"name", "recorded"}});
-    return recording.finish();
-  };
-  const auto half = fresh_path("half-recorded");
-  const WorkingSet resident = record(Recorder::mincore);
-  const WorkingSet touched = record(Recorder::userfaultfd);
-  const Snapshot first = base.derive(half, {.working_set = &resident});
-  Snapshot recorded = first.derive(directory, {.working_set = &touched});
-  Snapshot::remove(half);
-  return recorded;
+  return record(base, "hello", {{"name", "recorded"}}, directory);
 }
 
 nlohmann::json run_outside(const std::string& function, const nlohmann::json& input) {

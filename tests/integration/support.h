@@ -77,6 +77,12 @@ class Guest {
 // require.
 std::filesystem::path base_directory();
 Snapshot base_snapshot();
+// What the function uses with `input` in a restored guest.
+WorkingSet record(const Snapshot& image, Recorder recorder, const std::string& function,
+                  const nlohmann::json& input);
+// The image with what the function uses, recorded both ways: a snapshot of every setting.
+Snapshot record(const Snapshot& image, const std::string& function, const nlohmann::json& input,
+                const std::filesystem::path& path);
 // The base snapshot with what the function hello uses, recorded both ways: of every setting. Made
 // on first use, and kept.
 Snapshot recorded_snapshot();

@@ -24,7 +24,7 @@ class FAASNAP_EXPORT PagePrefetcher {
   PagePrefetcher& operator=(const PagePrefetcher&) = delete;
 
   // Waits until every read has ended; throws the first error of any of them.
-  void wait();
+  void wait() const;
   // Safe from any thread.
   PrefetchStats stats() const;
 

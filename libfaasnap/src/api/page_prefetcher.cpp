@@ -34,7 +34,7 @@ PagePrefetcher::PagePrefetcher(std::unique_ptr<Impl> impl) noexcept : impl_(std:
 
 PagePrefetcher::~PagePrefetcher() = default;
 
-void PagePrefetcher::wait() { impl_->wait(); }
+void PagePrefetcher::wait() const { impl_->wait(); }
 
 PrefetchStats PagePrefetcher::stats() const { return impl_->stats(); }
 
