@@ -15,6 +15,8 @@ namespace {
 // Long enough for an emulated processor, too.
 constexpr Nanoseconds kBootTimeout = std::chrono::minutes(3);
 constexpr Nanoseconds kInvokeTimeout = std::chrono::minutes(15);
+// No time that a guest may claim is longer.
+constexpr std::uint64_t kLongestTime = std::chrono::nanoseconds(std::chrono::hours(24)).count();
 
 std::string read_text(const std::string& file) {
   std::ifstream stream(file);
@@ -69,19 +71,21 @@ void wait_for_agent(VM& vm, const ConsoleTail& console) {
   }
 }
 
-std::string invoke_raw(VM& vm, const std::string& function, const Json& input) {
-  InvocationReply reply = GuestChannel(vm).invoke(function, to_text(input), kInvokeTimeout);
+InvocationReply invoke_raw(VM& vm, const std::string& function, const Json& input,
+                           const TraceContext& caller) {
+  InvocationReply reply = GuestChannel(vm).invoke(function, to_text(input), kInvokeTimeout, caller);
   if (reply.status != 200) {
     throw Failure(reason_of(reply));
   }
-  return std::move(reply.body);
+  return reply;
 }
 
 Json parse_reply(const std::string& reply) {
   auto body = parse_json(reply);
   const auto has_time = [&](const char* name) {
     const Json& timings = (*body)["timings"];
-    return timings.is_object() && timings.contains(name) && timings[name].is_number_unsigned();
+    return timings.is_object() && timings.contains(name) && timings[name].is_number_unsigned() &&
+           timings[name].get<std::uint64_t>() <= kLongestTime;
   };
   if (!body || !body->is_object() || !body->contains("result") || !has_time("handler_ns") ||
       !has_time("total_ns")) {
@@ -91,7 +95,7 @@ Json parse_reply(const std::string& reply) {
 }
 
 Json invoke_function(VM& vm, const std::string& function, const Json& input) {
-  return parse_reply(invoke_raw(vm, function, input))["result"];
+  return parse_reply(invoke_raw(vm, function, input).body)["result"];
 }
 
 }  // namespace faasnap::cli

@@ -32,8 +32,9 @@ void wait_for_agent(VM& vm, const ConsoleTail& console);
 
 // Runs the function and returns its result. What the function or the agent refuses is a Failure.
 Json invoke_function(VM& vm, const std::string& function, const Json& input);
-// The reply's text as it came, with status 200, so that parsing it is not part of what is measured.
-std::string invoke_raw(VM& vm, const std::string& function, const Json& input);
+// The reply as it came, with status 200, so that parsing it is not part of what is measured.
+InvocationReply invoke_raw(VM& vm, const std::string& function, const Json& input,
+                           const TraceContext& caller = {});
 // Such a reply: {"result": ..., "timings": {"handler_ns": N, "total_ns": N}}, the times being the
 // guest's own. Checked.
 Json parse_reply(const std::string& reply);

@@ -18,11 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 Nanoseconds since(Clock::time_point begin) { return Clock::now() - begin; }
 
-Nanoseconds epoch_now() {
-  return std::chrono::duration_cast<Nanoseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-}
-
 VmCounters difference(const VmCounters& after, const VmCounters& before) {
   VmCounters result = after;
   result.vcpu_major_faults -= before.vcpu_major_faults;
@@ -31,27 +26,18 @@ VmCounters difference(const VmCounters& after, const VmCounters& before) {
   return result;
 }
 
-// The steps of a restore follow one another. Those of a prepared VM came before the request.
-void add_restore_spans(Trace& trace, Nanoseconds made, Nanoseconds asked,
-                       const InvocationRecord& record) {
-  const RestoreStats& stats = record.restore;
-  Nanoseconds time = made + stats.preload;
-  for (const auto& [name, duration] :
-       {std::pair{"create", stats.create}, {"map", stats.map}, {"set state", stats.state}}) {
-    trace.add({name, time, duration, {}});
-    time += duration;
-  }
-  const Nanoseconds start = stats.prepared ? asked : time;
-  trace.add({"start", start, stats.start, {}});
-  if (record.prefetch.reads != 0) {
-    trace.add({"prefetch",
-               start,
-               record.prefetch.duration,
-               {{"bytes", std::to_string(record.prefetch.bytes.value)}}});
-  }
+std::map<std::string, std::string> tags_of(const InvocationPlan& plan) {
+  return {{"setting", to_string(plan.setting)},
+          {"function", plan.function},
+          {"accelerator", accelerator()}};
 }
 
 }  // namespace
+
+Nanoseconds epoch_now() {
+  return std::chrono::duration_cast<Nanoseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+}
 
 // The VM that the warm setting keeps.
 struct Invoker::Warm {
@@ -103,13 +89,23 @@ InvocationRecord Invoker::run_restored(Trace& trace) {
   const Nanoseconds preload = prepared ? Nanoseconds(0) : vm.restore_stats().preload;
   record.setup = since(begun) - preload;
   const Interruption::Guard guard(interruption_, [&] { vm.stop(); });
-  invoke(vm, record, trace);
+  InvocationSpans spans(trace, tags_of(plan_));
+  if (first_) {
+    spans.add_open(plan_.opened, plan_.opening);
+    first_ = false;
+  }
+  invoke(vm, record, spans);
+  const Nanoseconds end = epoch_now();
   record.restore = vm.restore_stats();
   if (const PagePrefetcher* prefetcher = vm.prefetcher()) {
     record.prefetch = prefetcher->stats();
   }
-  trace.add({"set up", asked + preload, record.setup, {{"setting", to_string(plan_.setting)}}});
-  add_restore_spans(trace, made, asked, record);
+  spans.add_setup(asked + preload, record.setup);
+  spans.add_restore(made, asked + preload, record.restore);
+  if (plan_.traced) {
+    spans.add_groups(asked + preload, vm, plan_.snapshot);
+  }
+  spans.finish(asked + preload, end);
   return record;
 }
 
@@ -132,8 +128,10 @@ InvocationRecord Invoker::run_booted(Trace& trace) {
   host_.attach(vm);
   wait_for_agent(vm, console);
   record.setup = since(begun);
-  trace.add({"set up", start, record.setup, {{"setting", "boot"}}});
-  invoke(vm, record, trace);
+  InvocationSpans spans(trace, tags_of(plan_));
+  spans.add_setup(start, record.setup);
+  invoke(vm, record, spans);
+  spans.finish(start, epoch_now());
   return record;
 }
 
@@ -149,22 +147,27 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
   InvocationRecord record;
   record.cached_pages_before = plan_.snapshot.cached_pages();
   const VmCounters before = warm_->vm.counters();
-  invoke(warm_->vm, record, trace);
+  InvocationSpans spans(trace, tags_of(plan_));
+  const Nanoseconds start = epoch_now();
+  invoke(warm_->vm, record, spans);
+  spans.finish(start, epoch_now());
   record.counters = difference(record.counters, before);
   return record;
 }
 
-void Invoker::invoke(VM& vm, InvocationRecord& record, Trace& trace) {
+void Invoker::invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans) {
   const Nanoseconds start = epoch_now();
   const auto begun = Clock::now();
-  const std::string reply = invoke_raw(vm, plan_.function, plan_.input);
+  const InvocationReply reply = invoke_raw(vm, plan_.function, plan_.input, spans.for_guest());
   record.invoke = since(begun);
   record.counters = vm.counters();
-  Json parsed = parse_reply(reply);
-  record.handler = Nanoseconds(parsed["timings"]["handler_ns"].get<std::int64_t>());
-  record.agent = Nanoseconds(parsed["timings"]["total_ns"].get<std::int64_t>());
+  Json parsed = parse_reply(reply.body);
+  const Json& timings = parsed["timings"];
+  record.handler = Nanoseconds(timings["handler_ns"].get<std::int64_t>());
+  record.agent = Nanoseconds(timings["total_ns"].get<std::int64_t>());
+  spans.add_invoke(start, record.invoke, reply.first_byte);
+  spans.add_guest(start + reply.first_byte, timings);
   record.result = std::move(parsed["result"]);
-  trace.add({"invoke", start, record.invoke, {{"function", plan_.function}}});
 }
 
 std::string accelerator() {

@@ -12,6 +12,7 @@
 
 #include "function_host.h"
 #include "interruption.h"
+#include "invocation_spans.h"
 #include "json.h"
 
 namespace faasnap::cli {
@@ -30,7 +31,14 @@ struct InvocationPlan {
   // Whether the VM is prepared before the request comes, and what is measured begins.
   bool prepared = false;
   bool prefill = true;
+  // Whether spans are wanted that cost reading the snapshot's recording.
+  bool traced = false;
+  // When opening the snapshot began, since the epoch, and how long it took.
+  Nanoseconds opened{0};
+  Nanoseconds opening{0};
 };
+
+Nanoseconds epoch_now();
 
 // What one invocation took.
 struct InvocationRecord {
@@ -68,11 +76,13 @@ class Invoker {
   InvocationRecord run_restored(Trace& trace);
   InvocationRecord run_booted(Trace& trace);
   InvocationRecord run_warm(Trace& trace);
-  void invoke(VM& vm, InvocationRecord& record, Trace& trace);
+  void invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans);
 
   InvocationPlan plan_;
   FunctionHost& host_;
   Interruption& interruption_;
+  // Whether the snapshot's opening is part of the next trace.
+  bool first_ = true;
   std::unique_ptr<Warm> warm_;
 };
 

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <fstream>
+#include <chrono>
 #include <iostream>
 
 #include <faasnap/snapshot.h>
@@ -12,6 +12,7 @@
 #include "function_host.h"
 #include "interruption.h"
 #include "invocation.h"
+#include "trace_output.h"
 #include "vm_settings.h"
 
 namespace faasnap::cli {
@@ -44,11 +45,12 @@ CommandLine make_command_line() {
       "repeat", "invoke N times (default: 1)", cxxopts::value<std::string>(), "N")(
       "prepared", "prepare each VM before the request, so that only its start is measured")(
       "no-prefill", "leave the second-stage page tables to the guest's own faults")(
-      "json", "print a JSON object for each invocation")(
-      "trace", "write the spans of all invocations, Zipkin v2 JSON", cxxopts::value<std::string>(),
-      "FILE")("root-image",
-              "takes the place of the root image that the snapshot names; the same bytes",
-              cxxopts::value<std::string>(), "FILE");
+      "json", "print a JSON object for each invocation")("spans", "with --json: the spans, too")(
+      "trace", "write the spans of all invocations as Zipkin v2 JSON, or send them to a collector",
+      cxxopts::value<std::string>(), "FILE|URL")(
+      "chrome-trace", "write them as Chrome trace events", cxxopts::value<std::string>(), "FILE")(
+      "root-image", "takes the place of the root image that the snapshot names; the same bytes",
+      cxxopts::value<std::string>(), "FILE");
   add_image_options(line, false);
   add_store_option(line);
   add_config_option(line);
@@ -70,7 +72,10 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
     throw UsageError(
         fmt::format("--prepared needs a setting that restores, and not '{}'", to_string(chosen)));
   }
+  const Nanoseconds opened = epoch_now();
+  const auto begun = std::chrono::steady_clock::now();
   const Snapshot snapshot = Snapshot::open(line.text("snapshot"));
+  const Nanoseconds opening = std::chrono::steady_clock::now() - begun;
   const std::string function = line.optional_text("function").value_or(label(snapshot, "function"));
   if (function.empty()) {
     throw UsageError("--function is missing, and the snapshot has no label 'function'");
@@ -84,7 +89,10 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           line.optional_text("root-image").value_or(""),
           line.has("drop-caches"),
           line.has("prepared") || config.restore.prepared.value_or(false),
-          !line.has("no-prefill") && config.restore.prefill.value_or(true)};
+          !line.has("no-prefill") && config.restore.prefill.value_or(true),
+          line.has("trace") || line.has("chrome-trace") || line.has("spans"),
+          opened,
+          opening};
 }
 
 Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
@@ -136,33 +144,6 @@ void print_row(const InvocationRecord& record, std::uint64_t number) {
   std::fflush(stdout);
 }
 
-// One JSON array with the spans of one trace after another.
-class TraceFile {
- public:
-  explicit TraceFile(const std::string& file) : file_(file), stream_(file) { check(); }
-  void add(const Trace& trace) {
-    const std::string array = trace.to_zipkin_json();
-    stream_ << (first_ ? "[" : ",\n") << std::string_view(array).substr(1, array.size() - 2);
-    first_ = false;
-    check();
-  }
-  void finish() {
-    stream_ << (first_ ? "[]\n" : "]\n") << std::flush;
-    check();
-  }
-
- private:
-  void check() {
-    if (!stream_) {
-      throw Failure(fmt::format("{}: cannot be written", file_));
-    }
-  }
-
-  std::string file_;
-  std::ofstream stream_;
-  bool first_ = true;
-};
-
 }  // namespace
 
 int run_invoke(const Arguments& arguments) {
@@ -170,36 +151,38 @@ int run_invoke(const Arguments& arguments) {
   if (!line.parse(arguments)) {
     return kSuccess;
   }
+  if (line.has("spans") && !line.has("json")) {
+    throw UsageError("--spans goes with --json");
+  }
+  const TraceTargets targets{line.optional_text("trace"), line.optional_text("chrome-trace")};
+  check(targets);
   Interruption interruption;
   const Config config = load_config(line.optional_text("config"));
   const std::uint64_t repeats = line.optional_number("repeat", 1, kMostRepeats).value_or(1);
   const InvocationPlan plan = make_plan(line, config);
   FunctionHost host(prepare_store(line, config));
-  std::optional<TraceFile> traces;
-  if (const auto file = line.optional_text("trace")) {
-    traces.emplace(*file);
-  }
+  TraceOutput traces(targets);
   Invoker invoker(plan, host, interruption);
   InvocationRecord record;
   for (std::uint64_t i = 0; i < repeats; ++i) {
     Trace trace;
     record = invoker.run(trace);
     if (line.has("json")) {
-      std::cout << to_text(to_json(record, plan)) << std::endl;
+      Json json = to_json(record, plan);
+      if (line.has("spans")) {
+        json["spans"] = spans_to_json(trace);
+      }
+      std::cout << to_text(json) << std::endl;
     } else {
       print_row(record, i);
     }
-    if (traces) {
-      traces->add(trace);
-    }
-  }
-  if (traces) {
-    traces->finish();
+    traces.add(trace);
   }
   if (!line.has("json")) {
     fmt::print("\n{} ({}, {}): {}\n", plan.function, to_string(plan.setting), accelerator(),
                to_text(record.result));
   }
+  traces.finish();
   return kSuccess;
 }
 

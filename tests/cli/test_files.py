@@ -131,6 +131,16 @@ class Snapshots(CliCase):
         self.refused(1, "invoke", *INPUT, "--snapshot", "none", "--trace", "trace.json")
         self.assertEqual(os.listdir(self.dir), [])
 
+    def test_a_collector_is_named_by_a_url(self):
+        for url in ("http://", "https://host/api/v2/spans", "ftp://host/x", "http://host:99999/x",
+                    "http://host:0/", "http://a b/", "http://user@host/x"):
+            with self.subTest(url):
+                self.refused(2, "invoke", *INPUT, "--snapshot", "none", "--trace", url,
+                             says=("--trace", url))
+
+    def test_spans_are_for_records(self):
+        self.refused(2, "invoke", *INPUT, "--snapshot", "none", "--spans", says="--json")
+
 
 class Lab(CliCase):
     def test_the_lab_that_is_named_is_asked(self):

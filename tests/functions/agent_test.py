@@ -120,6 +120,18 @@ class InvokeTest(AgentTest):
         self.assertGreaterEqual(reply["timings"]["handler_ns"], 0)
         self.assertGreaterEqual(reply["timings"]["total_ns"], reply["timings"]["handler_ns"])
 
+    def test_the_timings_name_the_span_that_they_belong_to(self):
+        trace, span = "0123456789abcdef" * 2, "00000000000000a1"
+        request = (
+            "POST /invoke?function=echo HTTP/1.1\r\nContent-Length: 2\r\n"
+            "X-B3-TraceId: {}\r\nX-B3-SpanId: {}\r\n\r\n{{}}"
+        )
+        timings = self.exchange(request.format(trace, span).encode())[1]["timings"]
+        self.assertEqual((timings["trace_id"], timings["span_id"]), (trace, span))
+        for bad in ("", "0" * 15, "G" * 16, "0" * 1000):
+            timings = self.exchange(request.format(trace, bad).encode())[1]["timings"]
+            self.assertNotIn("trace_id", timings)
+
     def test_an_empty_body_means_no_parameters(self):
         self.assertEqual(self.post("/invoke?function=echo", b"")[1]["result"], {})
 

@@ -7,9 +7,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <faasnap/export.h>
 #include <faasnap/guest_channel.h>
+#include <faasnap/page_load.h>
 #include <faasnap/restore_options.h>
 #include <faasnap/restore_stats.h>
 #include <faasnap/units.h>
@@ -98,6 +100,8 @@ class FAASNAP_EXPORT VM {
   VmCounters counters() const;
   // Zeros for a booted VM.
   RestoreStats restore_stats() const;
+  // What this restore has loaded up to now, in the order in which it came.
+  std::vector<PageLoad> loads() const;
   // The prefetcher of this restore; null when the setting has none.
   const PagePrefetcher* prefetcher() const noexcept;
 

@@ -37,6 +37,20 @@ std::string clone_headers() {
                      seed[0], seed[1], seed[2], seed[3], base::realtime_now().count());
 }
 
+// B3 propagation: which span of which trace the guest's work is a part of.
+std::string trace_headers(const TraceContext& caller) {
+  if (caller.trace.empty()) {
+    return {};
+  }
+  const bool hexadecimal = caller.trace.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (caller.trace.size() != 32 || !hexadecimal) {
+    base::fail(ErrorKind::invalid_argument, kAsking, {},
+               "a trace is named by 32 lower-case hexadecimal digits");
+  }
+  return fmt::format("X-B3-TraceId: {}\r\nX-B3-SpanId: {:016x}\r\nX-B3-Sampled: 1\r\n",
+                     caller.trace, caller.span);
+}
+
 }  // namespace
 
 GuestChannel::GuestChannel(VM& vm, std::uint32_t port) : vm_(&vm), port_(port) {}
@@ -50,19 +64,26 @@ std::string GuestChannel::wait_ready(Nanoseconds timeout) {
 }
 
 InvocationReply GuestChannel::invoke(std::string_view function, std::string_view input,
-                                     Nanoseconds timeout) {
-  return request("POST", "/invoke?function=" + api::percent_encode(function), input, timeout);
+                                     Nanoseconds timeout, const TraceContext& caller) {
+  return exchange("POST", "/invoke?function=" + api::percent_encode(function), input, timeout,
+                  clone_headers() + trace_headers(caller));
 }
 
 InvocationReply GuestChannel::request(std::string_view method, std::string_view target,
                                       std::string_view body, Nanoseconds timeout) {
+  return exchange(method, target, body, timeout, clone_headers());
+}
+
+InvocationReply GuestChannel::exchange(std::string_view method, std::string_view target,
+                                       std::string_view body, Nanoseconds timeout,
+                                       const std::string& headers) {
+  const Nanoseconds begun = base::monotonic_now();
   const api::Deadline deadline(timeout);
   GuestStream stream = vm_->connect(port_, timeout);
-  const std::string headers = clone_headers();
   try {
     auto response =
         api::http_exchange(stream, {method, target, body, headers}, deadline.remaining(kAsking));
-    return {response.status, std::move(response.body)};
+    return {response.status, std::move(response.body), response.first_byte - begun};
   } catch (const Error&) {
     // A guest that has ended took its connections with it, and why it ended says more.
     const std::string reason = reason_of_end(*vm_);

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "api/deadline.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace faasnap::api {
@@ -103,6 +104,8 @@ class ResponseReader {
   ResponseReader(GuestStream& stream, const Deadline& deadline)
       : stream_(stream), deadline_(deadline) {}
 
+  Nanoseconds first_byte() const noexcept { return first_byte_; }
+
   HttpHead read_head() {
     std::size_t end;
     while ((end = data_.find(kEndOfHead)) == std::string::npos) {
@@ -139,6 +142,9 @@ class ResponseReader {
   bool read_more() {
     std::array<std::byte, 16 << 10> piece;
     const std::size_t got = stream_.read(piece, deadline_.remaining(kOperation));
+    if (first_byte_ == Nanoseconds(0)) {
+      first_byte_ = base::monotonic_now();
+    }
     data_.append(reinterpret_cast<const char*>(piece.data()), got);
     return got != 0;
   }
@@ -146,6 +152,7 @@ class ResponseReader {
   GuestStream& stream_;
   const Deadline& deadline_;
   std::string data_;
+  Nanoseconds first_byte_{0};
 };
 
 bool has_body(const HttpRequest& request, int status) {
@@ -185,7 +192,8 @@ HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nano
   if (head.status < 200) {
     reject("expected a final status, got an interim one");  // none was asked for
   }
-  return {head.status, has_body(request, head.status) ? reader.read_body(head) : std::string()};
+  std::string body = has_body(request, head.status) ? reader.read_body(head) : std::string();
+  return {head.status, std::move(body), reader.first_byte()};
 }
 
 std::string percent_encode(std::string_view text) {

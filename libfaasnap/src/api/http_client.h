@@ -28,7 +28,9 @@ struct HttpRequest {
 
 struct HttpResponse {
   int status = 0;
-  std::string body;
+  std::string body{};
+  // When its first byte came, by base::monotonic_now.
+  Nanoseconds first_byte{0};
 };
 
 // What a response says before its body.

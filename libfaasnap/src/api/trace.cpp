@@ -24,26 +24,63 @@ std::string random_id() {
   return fmt::format("{:016x}{:016x}", random[0], random[1]);
 }
 
-// `number` identifies the span within its trace, and is not 0.
-std::string zipkin_span(const std::string& trace_id, std::size_t number, const Span& span) {
-  std::string tags;
-  for (const auto& [key, value] : span.tags) {
-    tags += fmt::format("{}{}:{}", tags.empty() ? "" : ",", api::json_string(key),
+std::string json_object(const std::map<std::string, std::string>& members) {
+  std::string json;
+  for (const auto& [key, value] : members) {
+    json += fmt::format("{}{}:{}", json.empty() ? "" : ",", api::json_string(key),
                         api::json_string(value));
   }
+  return "{" + json + "}";
+}
+
+std::string zipkin_span(const std::string& trace_id, const Span& span) {
+  const std::string parent =
+      span.parent == 0 ? std::string() : fmt::format(R"("parentId":"{:016x}",)", span.parent);
   // Zipkin takes a duration of 0 for an unknown one.
   const auto duration = std::max<long long>(1, duration_cast<microseconds>(span.duration).count());
-  return fmt::format(R"({{"traceId":"{}","id":"{:016x}","name":{},"timestamp":{},"duration":{},)"
-                     R"("localEndpoint":{{"serviceName":"faasnap"}},"tags":{{{}}}}})",
-                     trace_id, number, api::json_string(span.name),
-                     duration_cast<microseconds>(span.start).count(), duration, tags);
+  return fmt::format(R"({{"traceId":"{}","id":"{:016x}",{}"name":{},"timestamp":{},"duration":{},)"
+                     R"("localEndpoint":{{"serviceName":{}}},"tags":{}}})",
+                     trace_id, span.id, parent, api::json_string(span.name),
+                     duration_cast<microseconds>(span.start).count(), duration,
+                     api::json_string(span.service), json_object(span.tags));
 }
+
+double in_microseconds(Nanoseconds time) {
+  return std::chrono::duration<double, std::micro>(time).count();
+}
+
+// Times in microseconds, with decimals.
+std::string chrome_event(std::uint32_t process, std::size_t thread, const Span& span) {
+  const std::string phase =
+      span.duration == Nanoseconds(0)
+          ? R"("ph":"i","s":"t")"
+          : fmt::format(R"("ph":"X","dur":{:.3f})", in_microseconds(span.duration));
+  return fmt::format(R"({{"name":{},"pid":{},"tid":{},{},"ts":{:.3f},"args":{}}})",
+                     api::json_string(span.name), process, thread, phase,
+                     in_microseconds(span.start), json_object(span.tags));
+}
+
+std::string chrome_name(std::uint32_t process, std::size_t thread, const char* of,
+                        const std::string& name) {
+  return fmt::format(R"({{"name":"{}","ph":"M","pid":{},"tid":{},"args":{{"name":{}}}}})", of,
+                     process, thread, api::json_string(name));
+}
+
+// The elements of a JSON array.
+class JsonArray {
+ public:
+  void add(const std::string& element) { elements_ += (elements_.empty() ? "" : ",") + element; }
+  std::string text() const { return "[" + elements_ + "]"; }
+
+ private:
+  std::string elements_;
+};
 
 }  // namespace
 
 Trace::Scope::Scope(Trace& trace, std::string name)
     : trace_(&trace),
-      span_{std::move(name), base::realtime_now(), {}, {}},
+      span_{.name = std::move(name), .start = base::realtime_now()},
       begun_(base::monotonic_now()) {}
 
 Trace::Scope::~Scope() {
@@ -61,9 +98,18 @@ void Trace::Scope::tag(std::string key, std::string value) {
 
 Trace::Trace() : id_(random_id()) {}
 
-void Trace::add(Span span) {
+SpanId Trace::new_span() {
   const std::lock_guard lock(mutex_);
+  return ++last_id_;
+}
+
+SpanId Trace::add(Span span) {
+  const std::lock_guard lock(mutex_);
+  if (span.id == 0) {
+    span.id = ++last_id_;
+  }
   spans_.push_back(std::move(span));
+  return spans_.back().id;
 }
 
 std::vector<Span> Trace::spans() const {
@@ -72,12 +118,27 @@ std::vector<Span> Trace::spans() const {
 }
 
 std::string Trace::to_zipkin_json() const {
-  std::string json;
-  std::size_t number = 0;
+  JsonArray array;
   for (const Span& span : spans()) {
-    json += fmt::format("{}{}", json.empty() ? "" : ",", zipkin_span(id_, ++number, span));
+    array.add(zipkin_span(id_, span));
   }
-  return "[" + json + "]";
+  return array.text();
+}
+
+std::string Trace::to_chrome_json(std::uint32_t process) const {
+  JsonArray array;
+  array.add(chrome_name(process, 0, "process_name", "trace " + id_));
+  std::vector<std::string> services;
+  for (const Span& span : spans()) {
+    auto service = std::find(services.begin(), services.end(), span.service);
+    if (service == services.end()) {
+      service = services.insert(services.end(), span.service);
+      array.add(chrome_name(process, services.size(), "thread_name", span.service));
+    }
+    const auto thread = static_cast<std::size_t>(service - services.begin()) + 1;
+    array.add(chrome_event(process, thread, span));
+  }
+  return array.text();
 }
 
 }  // namespace faasnap

@@ -50,6 +50,11 @@ Snapshot VM::snapshot(const std::filesystem::path& path, const SnapshotOptions& 
 
 VmCounters VM::counters() const { return impl_->counters(); }
 RestoreStats VM::restore_stats() const { return impl_->restore_stats(); }
+
+std::vector<PageLoad> VM::loads() const {
+  return impl_->pager() != nullptr ? impl_->pager()->loads() : std::vector<PageLoad>{};
+}
+
 const PagePrefetcher* VM::prefetcher() const noexcept { return impl_->prefetcher(); }
 
 PreparedVM::PreparedVM(std::unique_ptr<VM::Impl> impl) noexcept : impl_(std::move(impl)) {}

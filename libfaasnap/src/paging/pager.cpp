@@ -12,6 +12,7 @@
 #include "paging/fault_server.h"
 #include "paging/install_engine.h"
 #include "paging/install_set.h"
+#include "paging/load_log.h"
 #include "paging/mapper.h"
 #include "paging/prefetch_engine.h"
 #include "paging/userfault.h"
@@ -53,6 +54,7 @@ class Pager::Impl {
   void wait() const;
   bool failed() const noexcept { return failure_.failed(); }
   PrefetchStats prefetch_stats() const;
+  std::vector<PageLoad> loads() const { return loads_.loads(); }
   std::uint64_t faults() const noexcept { return server_ ? server_->faults() : 0; }
   std::uint64_t mappings() const noexcept { return mappings_; }
   Bytes buffers() const noexcept;
@@ -60,6 +62,7 @@ class Pager::Impl {
   std::vector<PageAccess> accesses() const;
 
  private:
+  PagerCallbacks noting_loads(PagerCallbacks callbacks);
   void handle_faults();
   void prefetch();
   void load_before_start();
@@ -68,6 +71,7 @@ class Pager::Impl {
 
   const RestorePlan plan_;
   const Files files_;
+  LoadLog loads_;
   const PagerCallbacks callbacks_;
   const InstallTuning tuning_;
   const memory::GuestMemory& memory_;
@@ -89,7 +93,7 @@ Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory, co
                   PagerCallbacks callbacks, const InstallTuning& tuning)
     : plan_(checked(plan)),
       files_(files),
-      callbacks_(std::move(callbacks)),
+      callbacks_(noting_loads(std::move(callbacks))),
       tuning_(tuning),
       memory_(memory),
       mappings_(apply(plan, memory, files)),
@@ -99,6 +103,16 @@ Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory, co
   } else if (!plan_.reads.empty()) {
     prefetch();
   }
+}
+
+PagerCallbacks Pager::Impl::noting_loads(PagerCallbacks callbacks) {
+  callbacks.present = [this, present = std::move(callbacks.present)](PageRange pages) {
+    loads_.note(pages, base::monotonic_now());
+    if (present) {
+      present(pages);
+    }
+  };
+  return callbacks;
 }
 
 void Pager::Impl::handle_faults() {
@@ -143,8 +157,10 @@ void Pager::Impl::give_up() noexcept {
 }
 
 void Pager::Impl::start() {
+  const Nanoseconds now = base::monotonic_now();
+  loads_.start(now);
   if (log_) {
-    log_->start(base::monotonic_now());
+    log_->start(now);
   }
   if (prefetcher_) {
     prefetcher_->start();
@@ -229,6 +245,8 @@ void Pager::wait() const { impl_->wait(); }
 bool Pager::failed() const noexcept { return impl_->failed(); }
 
 PrefetchStats Pager::prefetch_stats() const { return impl_->prefetch_stats(); }
+
+std::vector<PageLoad> Pager::loads() const { return impl_->loads(); }
 
 std::uint64_t Pager::faults() const noexcept { return impl_->faults(); }
 

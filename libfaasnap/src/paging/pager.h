@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <faasnap/page_load.h>
 #include <faasnap/restore_options.h>
 #include <faasnap/restore_stats.h>
 #include <faasnap/working_set.h>
@@ -51,6 +52,8 @@ class Pager {
   bool failed() const noexcept;
 
   PrefetchStats prefetch_stats() const;
+  // What has come into guest memory since `start`, and when.
+  std::vector<PageLoad> loads() const;
   // Faults that the handler has answered.
   std::uint64_t faults() const noexcept;
   // Mappings made over guest memory.

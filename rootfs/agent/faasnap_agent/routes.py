@@ -52,6 +52,7 @@ class Routes:
             traceback.print_exc()
             raise HttpError(500, f"{name}: {type(error).__name__}: {error}") from error
         timings = {"handler_ns": handler_ns, "total_ns": time.monotonic_ns() - started}
+        timings.update(_caller(request.headers))
         return {"result": result, "timings": timings}, None
 
     def _healthz(self, request, started):
@@ -73,6 +74,16 @@ class Routes:
         if self._guest is None or not self._guest.test_mode:
             raise HttpError(404, "/panic needs faasnap.test=1 on the kernel command line")
         return {"status": "panicking"}, self._guest.panic
+
+
+def _caller(headers):
+    """Which span the caller says that this work belongs to (B3 propagation), for the timings."""
+    names = {"trace_id": "x-b3-traceid", "span_id": "x-b3-spanid"}
+    ids = {name: headers.get(header, "") for name, header in names.items()}
+    well_formed = all(
+        len(text) in (16, 32) and not set(text) - set("0123456789abcdef") for text in ids.values()
+    )
+    return ids if well_formed else {}
 
 
 def _parse_params(body):

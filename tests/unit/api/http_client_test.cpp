@@ -6,6 +6,7 @@
 
 #include "api/agent_client.h"
 #include "api/support.h"
+#include "base/clock.h"
 #include "base/fd.h"
 
 namespace faasnap::api {
@@ -67,10 +68,13 @@ ErrorKind kind_for(const std::string& reply) {
   return error_of([&] { agent.get(); }).kind();
 }
 
-TEST_CASE("an exchange returns status and body") {
+TEST_CASE("an exchange returns status and body, and when the first byte of them came") {
   FakeAgent agent(
       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+  const Nanoseconds before = base::monotonic_now();
   const HttpResponse response = agent.get();
+  CHECK(response.first_byte >= before);
+  CHECK(response.first_byte <= base::monotonic_now());
   CHECK(response.status == 200);
   CHECK(response.body == "{}");
 }

@@ -1,6 +1,7 @@
 #include <faasnap/trace.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <thread>
 
 #include "api/json_text.h"
@@ -8,6 +9,8 @@
 
 namespace faasnap {
 namespace {
+
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("a trace's id is 32 hexadecimal digits, and each trace has another") {
   const Trace first;
@@ -52,6 +55,33 @@ TEST_CASE("the JSON is a Zipkin v2 array with microseconds and an id for each sp
 }
 
 TEST_CASE("a trace without spans is an empty array") { CHECK(Trace().to_zipkin_json() == "[]"); }
+
+TEST_CASE("a span can be named by others before it has ended") {
+  Trace trace;
+  const SpanId whole = trace.new_span();
+  const SpanId part = trace.add({.name = "part", .parent = whole, .service = "guest"});
+  CHECK(trace.add({.name = "whole", .id = whole}) == whole);
+  CHECK(part != whole);
+  CHECK(part != 0);
+  const std::string json = trace.to_zipkin_json();
+  CHECK_THAT(json, ContainsSubstring(R"("id":"0000000000000002","parentId":"0000000000000001")"));
+  CHECK_THAT(json, ContainsSubstring(R"("serviceName":"guest")"));
+  CHECK_THAT(json, ContainsSubstring(R"("id":"0000000000000001","name":"whole")"));
+}
+
+TEST_CASE("Chrome's trace events have a thread for each service, and moments are instants") {
+  Trace trace;
+  trace.add({"load", Nanoseconds(1'700'000'000'000'000'250), Nanoseconds(1500), {{"group", "3"}}});
+  trace.add({.name = "first byte", .start = Nanoseconds(2000), .service = "guest"});
+  CHECK(trace.to_chrome_json(7) ==
+        R"([{"name":"process_name","ph":"M","pid":7,"tid":0,"args":{"name":"trace )" + trace.id() +
+            R"("}},)"
+            R"({"name":"thread_name","ph":"M","pid":7,"tid":1,"args":{"name":"faasnap"}},)"
+            R"({"name":"load","pid":7,"tid":1,"ph":"X","dur":1.500,"ts":1700000000000000.250,)"
+            R"("args":{"group":"3"}},)"
+            R"({"name":"thread_name","ph":"M","pid":7,"tid":2,"args":{"name":"guest"}},)"
+            R"({"name":"first byte","pid":7,"tid":2,"ph":"i","s":"t","ts":2.000,"args":{}}])");
+}
 
 TEST_CASE("spans may be added from several threads") {
   Trace trace;

@@ -94,6 +94,11 @@ TEST_CASE("a streamed set is installed whole, and no access to it is a fault aft
   const PrefetchStats stats = pager.prefetch_stats();
   CHECK(stats.finished);
   CHECK(stats.pages == PagedImage::count(image.set()));
+  std::uint64_t noted = 0;
+  for (const PageLoad& load : pager.loads()) {
+    noted += load.pages.count;
+  }
+  CHECK(noted == stats.pages + stats.zero_pages);
   CHECK(stats.zero_pages == PagedImage::count(image.zeros()));
   CHECK(stats.bytes == Bytes{stats.pages * kPageSize});
   CHECK(stats.duration > Nanoseconds(0));
