@@ -66,7 +66,7 @@ class FAASNAP_EXPORT Trace {
   // A JSON array of Zipkin v2 spans.
   std::string to_zipkin_json() const;
   // A JSON array of Chrome trace events: complete and instant ones, of a process `process`, with a
-  // thread for each service.
+  // thread for each service, and more where spans of one overlap that are not parts of each other.
   std::string to_chrome_json(std::uint32_t process = 1) const;
 
  private:

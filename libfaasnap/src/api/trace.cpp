@@ -66,6 +66,56 @@ std::string chrome_name(std::uint32_t process, std::size_t thread, const char* o
                      process, thread, api::json_string(name));
 }
 
+// Which thread of Chrome's viewer shows a span. A thread's spans must lie within one another: those
+// that overlap otherwise, as of pages that are loaded side by side, get another of the same
+// service.
+class ChromeThreads {
+ public:
+  struct Place {
+    std::size_t thread;
+    // Not empty for a thread's first span.
+    std::string name;
+  };
+
+  // Spans come by their starts, the longer first.
+  Place place(const Span& span) {
+    std::size_t of_service = 0;
+    for (std::size_t i = 0; i < threads_.size(); ++i) {
+      if (threads_[i].service == span.service) {
+        ++of_service;
+        if (threads_[i].takes(span)) {
+          return {i + 1, {}};
+        }
+      }
+    }
+    threads_.push_back({span.service, {}});
+    threads_.back().takes(span);
+    return {threads_.size(),
+            of_service == 0 ? span.service : fmt::format("{} {}", span.service, of_service + 1)};
+  }
+
+ private:
+  struct Thread {
+    std::string service;
+    // When the spans end that the next one may lie within, the innermost last.
+    std::vector<Nanoseconds> ends;
+
+    bool takes(const Span& span) {
+      while (!ends.empty() && ends.back() <= span.start) {
+        ends.pop_back();
+      }
+      const Nanoseconds end = span.start + span.duration;
+      if (!ends.empty() && end > ends.back()) {
+        return false;
+      }
+      ends.push_back(end);
+      return true;
+    }
+  };
+
+  std::vector<Thread> threads_;
+};
+
 // The elements of a JSON array.
 class JsonArray {
  public:
@@ -128,14 +178,16 @@ std::string Trace::to_zipkin_json() const {
 std::string Trace::to_chrome_json(std::uint32_t process) const {
   JsonArray array;
   array.add(chrome_name(process, 0, "process_name", "trace " + id_));
-  std::vector<std::string> services;
-  for (const Span& span : spans()) {
-    auto service = std::find(services.begin(), services.end(), span.service);
-    if (service == services.end()) {
-      service = services.insert(services.end(), span.service);
-      array.add(chrome_name(process, services.size(), "thread_name", span.service));
+  std::vector<Span> sorted = spans();
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Span& a, const Span& b) {
+    return a.start != b.start ? a.start < b.start : a.duration > b.duration;
+  });
+  ChromeThreads threads;
+  for (const Span& span : sorted) {
+    const auto [thread, name] = threads.place(span);
+    if (!name.empty()) {
+      array.add(chrome_name(process, thread, "thread_name", name));
     }
-    const auto thread = static_cast<std::size_t>(service - services.begin()) + 1;
     array.add(chrome_event(process, thread, span));
   }
   return array.text();

@@ -71,8 +71,9 @@ TEST_CASE("a span can be named by others before it has ended") {
 
 TEST_CASE("Chrome's trace events have a thread for each service, and moments are instants") {
   Trace trace;
-  trace.add({"load", Nanoseconds(1'700'000'000'000'000'250), Nanoseconds(1500), {{"group", "3"}}});
-  trace.add({.name = "first byte", .start = Nanoseconds(2000), .service = "guest"});
+  const Nanoseconds start(1'700'000'000'000'000'250);
+  trace.add({.name = "first byte", .start = start + Nanoseconds(1000), .service = "guest"});
+  trace.add({"load", start, Nanoseconds(1500), {{"group", "3"}}});
   CHECK(trace.to_chrome_json(7) ==
         R"([{"name":"process_name","ph":"M","pid":7,"tid":0,"args":{"name":"trace )" + trace.id() +
             R"("}},)"
@@ -80,7 +81,35 @@ TEST_CASE("Chrome's trace events have a thread for each service, and moments are
             R"({"name":"load","pid":7,"tid":1,"ph":"X","dur":1.500,"ts":1700000000000000.250,)"
             R"("args":{"group":"3"}},)"
             R"({"name":"thread_name","ph":"M","pid":7,"tid":2,"args":{"name":"guest"}},)"
-            R"({"name":"first byte","pid":7,"tid":2,"ph":"i","s":"t","ts":2.000,"args":{}}])");
+            R"({"name":"first byte","pid":7,"tid":2,"ph":"i","s":"t","ts":1700000000000001.250,)"
+            R"("args":{}}])");
+}
+
+TEST_CASE("in Chrome's viewer spans share a thread when one lies within the other, or after it") {
+  Trace trace;
+  const auto add = [&](const char* name, int start, int duration) {
+    trace.add({.name = name, .start = Nanoseconds(start), .duration = Nanoseconds(duration)});
+  };
+  add("overlapping", 30, 100);
+  add("inner", 20, 20);
+  add("outer", 0, 100);
+  add("first in outer", 0, 20);
+  add("after", 100, 10);
+  add("overlapping twice", 110, 30);
+  const std::string json = trace.to_chrome_json();
+  const auto thread_of = [&](const std::string& name) {
+    const std::string before = "{\"name\":\"" + name + "\",\"pid\":1,\"tid\":";
+    const auto place = json.find(before);
+    REQUIRE(place != std::string::npos);
+    return json.at(place + before.size()) - '0';
+  };
+  CHECK(thread_of("outer") == 1);
+  CHECK(thread_of("first in outer") == 1);
+  CHECK(thread_of("inner") == 1);
+  CHECK(thread_of("after") == 1);
+  CHECK(thread_of("overlapping") == 2);
+  CHECK(thread_of("overlapping twice") == 1);
+  CHECK_THAT(json, ContainsSubstring(R"("tid":2,"args":{"name":"faasnap 2"})"));
 }
 
 TEST_CASE("spans may be added from several threads") {
