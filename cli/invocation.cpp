@@ -102,8 +102,8 @@ InvocationRecord Invoker::run_restored(Trace& trace) {
   }
   spans.add_setup(asked + preload, record.setup);
   spans.add_restore(made, asked + preload, record.restore);
-  if (plan_.traced) {
-    spans.add_groups(asked + preload, vm, plan_.snapshot);
+  if (plan_.recorded) {
+    spans.add_groups(asked + preload, record.restore, vm.loads(), *plan_.recorded);
   }
   spans.finish(asked + preload, end);
   return record;

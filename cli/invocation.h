@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <faasnap/restore_options.h>
 #include <faasnap/restore_stats.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/trace.h>
+#include <faasnap/working_set.h>
 
 #include "function_host.h"
 #include "interruption.h"
@@ -31,13 +33,14 @@ struct InvocationPlan {
   // Whether the VM is prepared before the request comes, and what is measured begins.
   bool prepared = false;
   bool prefill = true;
-  // Whether spans are wanted that cost reading the snapshot's recording.
-  bool traced = false;
+  // The recording whose groups the spans tell of; none where no spans are wanted.
+  std::optional<WorkingSet> recorded{};
   // When opening the snapshot began, since the epoch, and how long it took.
   Nanoseconds opened{0};
   Nanoseconds opening{0};
 };
 
+// The time since the Unix epoch.
 Nanoseconds epoch_now();
 
 // What one invocation took.

@@ -3,11 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
-#include <vector>
-
-#include <faasnap/page_load.h>
-#include <faasnap/working_set.h>
+#include <cstdint>
 
 namespace faasnap::cli {
 namespace {
@@ -72,11 +68,6 @@ std::vector<Nanoseconds> touches_by_group(const WorkingSet& set) {
   return touches;
 }
 
-std::optional<WorkingSet> recorded_set(const Snapshot& snapshot) {
-  auto exact = snapshot.working_set(Recorder::userfaultfd);
-  return exact ? std::move(exact) : snapshot.working_set(Recorder::mincore);
-}
-
 }  // namespace
 
 InvocationSpans::InvocationSpans(Trace& trace, std::map<std::string, std::string> tags)
@@ -113,28 +104,24 @@ void InvocationSpans::add_restore(Nanoseconds made, Nanoseconds start, const Res
   }
   add("start", stats.prepared ? start : step, stats.start, {}, setup_);
   if (stats.first_instruction != Nanoseconds(0)) {
-    add("first instruction", start + stats.first_instruction, Nanoseconds(0), {}, setup_);
+    add("first instruction", start + stats.first_instruction, Nanoseconds(0));
   }
 }
 
-void InvocationSpans::add_groups(Nanoseconds start, const VM& vm, const Snapshot& snapshot) {
-  const auto set = recorded_set(snapshot);
-  if (!set) {
-    return;
-  }
-  const RestoreStats stats = vm.restore_stats();
+void InvocationSpans::add_groups(Nanoseconds start, const RestoreStats& stats,
+                                 const std::vector<PageLoad>& loads, const WorkingSet& recorded) {
   const Nanoseconds load_start =
       stats.prepared ? start : start + stats.create + stats.map + stats.state;
   const Nanoseconds run_start = start + stats.first_instruction;
-  const auto loads = loads_by_group(vm.loads(), *set);
-  for (std::size_t group = 0; group < loads.size(); ++group) {
-    const GroupLoad& load = loads[group];
+  const auto groups = loads_by_group(loads, recorded);
+  for (std::size_t group = 0; group < groups.size(); ++group) {
+    const GroupLoad& load = groups[group];
     if (load.pages != 0) {
       add("load", load_start + load.first, load.last - load.first,
           {{"group", std::to_string(group)}, {"pages", std::to_string(load.pages)}});
     }
   }
-  const auto touches = touches_by_group(*set);
+  const auto touches = touches_by_group(recorded);
   for (std::size_t group = 0; group < touches.size(); ++group) {
     if (touches[group] != Nanoseconds::max()) {
       add("first touch", run_start + touches[group], Nanoseconds(0),
@@ -154,7 +141,8 @@ void InvocationSpans::add_guest(Nanoseconds first_byte, const Json& timings) {
   const auto time = [&](const char* name) { return Nanoseconds(timings[name].get<long long>()); };
   std::map<std::string, std::string> tags{{"clock", "guest"}};
   // What an agent that knows the headers echoes: proof that it worked for this span.
-  if (timings.contains("trace_id") && timings["trace_id"] == trace_.id()) {
+  if (timings.value("trace_id", Json()) == trace_.id() &&
+      timings.value("span_id", Json()) == fmt::format("{:016x}", invoke_)) {
     tags["traced"] = "yes";
   }
   const SpanId agent = trace_.add({.name = "agent",

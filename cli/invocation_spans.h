@@ -1,11 +1,13 @@
 #pragma once
 
+#include <map>
 #include <string>
+#include <vector>
 
+#include <faasnap/page_load.h>
 #include <faasnap/restore_stats.h>
-#include <faasnap/snapshot.h>
 #include <faasnap/trace.h>
-#include <faasnap/vm.h>
+#include <faasnap/working_set.h>
 
 #include "json.h"
 
@@ -28,8 +30,9 @@ class InvocationSpans {
   // The steps of a restore. That of a prepared VM began at `made`, before the request.
   void add_restore(Nanoseconds made, Nanoseconds start, const RestoreStats& stats);
   // What the same restore has loaded, by the groups in which the pages were recorded, and when
-  // these were touched first then. Reads the recording.
-  void add_groups(Nanoseconds start, const VM& vm, const Snapshot& snapshot);
+  // these were touched first then.
+  void add_groups(Nanoseconds start, const RestoreStats& stats, const std::vector<PageLoad>& loads,
+                  const WorkingSet& recorded);
   // From asking to the reply, whose first byte came after `first_byte`.
   void add_invoke(Nanoseconds start, Nanoseconds duration, Nanoseconds first_byte);
   // The guest's own times. Its clock is not the host's: they are put where they must have ended, at

@@ -22,6 +22,12 @@ void check(const TraceTargets& targets) {
 
 JsonArrayFile::JsonArrayFile(const std::string& file) : file_(file), stream_(file) { check(); }
 
+JsonArrayFile::~JsonArrayFile() {
+  if (!ended_) {
+    end();
+  }
+}
+
 void JsonArrayFile::add(const std::string& array) {
   const std::string_view elements = std::string_view(array).substr(1, array.size() - 2);
   stream_ << (first_ ? "[" : ",\n") << elements;
@@ -29,8 +35,13 @@ void JsonArrayFile::add(const std::string& array) {
   check();
 }
 
-void JsonArrayFile::finish() {
+void JsonArrayFile::end() {
+  ended_ = true;
   stream_ << (first_ ? "[]\n" : "]\n") << std::flush;
+}
+
+void JsonArrayFile::finish() {
+  end();
   check();
 }
 

@@ -25,16 +25,24 @@ class JsonArrayFile {
  public:
   // Throws Failure, as the others do, when the file cannot be written.
   explicit JsonArrayFile(const std::string& file);
+  // Ends the array, if nobody did: what came before a failure can be read.
+  ~JsonArrayFile();
+  JsonArrayFile(const JsonArrayFile&) = delete;
+  JsonArrayFile& operator=(const JsonArrayFile&) = delete;
+
   // The elements of another array.
   void add(const std::string& array);
+  // No more come.
   void finish();
 
  private:
+  void end();
   void check();
 
   std::string file_;
   std::ofstream stream_;
   bool first_ = true;
+  bool ended_ = false;
 };
 
 class Collector;

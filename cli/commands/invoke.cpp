@@ -63,6 +63,12 @@ std::string label(const Snapshot& snapshot, const std::string& name) {
   return found == labels.end() ? std::string() : found->second;
 }
 
+// With the exact times of touches where the snapshot has them.
+std::optional<WorkingSet> recorded_set(const Snapshot& snapshot) {
+  auto exact = snapshot.working_set(Recorder::userfaultfd);
+  return exact ? std::move(exact) : snapshot.working_set(Recorder::mincore);
+}
+
 InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   Json input = parse_input(line.text("input"));
   const auto setting = line.optional_text("setting");
@@ -81,6 +87,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
     throw UsageError("--function is missing, and the snapshot has no label 'function'");
   }
   auto record_input = parse_json(label(snapshot, "input"));
+  const bool traced = line.has("trace") || line.has("chrome-trace") || line.has("spans");
   return {snapshot,
           chosen,
           function,
@@ -90,7 +97,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           line.has("drop-caches"),
           line.has("prepared") || config.restore.prepared.value_or(false),
           !line.has("no-prefill") && config.restore.prefill.value_or(true),
-          line.has("trace") || line.has("chrome-trace") || line.has("spans"),
+          traced ? recorded_set(snapshot) : std::nullopt,
           opened,
           opening};
 }
