@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -39,9 +41,9 @@ Html draw(const Bar& bar, const Layout& layout, double y) {
   double x = layout.bars_begin;
   for (std::size_t i = 0; i < bar.parts.size(); ++i) {
     const double width = layout.length(bar.parts[i]);
-    // Of three parts the last is solid; of one, that.
-    const std::string shade = " shade" + std::to_string(bar.parts.size() - 1 - i);
-    row += svg_box(x, y + 3, width, kRow - 6, bar.colour + shade, bar.tip);
+    const std::size_t shade = bar.first_is_solid ? i : bar.parts.size() - 1 - i;
+    row +=
+        svg_box(x, y + 3, width, kRow - 6, fmt::format("{} shade{}", bar.colour, shade), bar.tip);
     x += width;
   }
   row += svg_text(x + kGap, y + kRow - 7, bar.note, Anchor::start, "note");

@@ -20,12 +20,13 @@ std::string colour_class(const std::string& setting_label);
 struct Bar {
   std::string label;
   std::string colour;
-  // Lengths; each part is less solid than the one after it.
+  // Lengths; each part is less solid than the one after it, or before it where the first is solid.
   std::vector<double> parts;
   // What stands at its end.
   std::string note;
   // What a pointer sees.
   std::string tip;
+  bool first_is_solid = false;
 };
 
 Html bar_chart(const std::string& title, const std::vector<Bar>& bars, const Quantity& quantity);

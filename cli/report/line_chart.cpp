@@ -9,7 +9,7 @@
 namespace faasnap::cli::report {
 namespace {
 
-constexpr double kLeft = 52;
+constexpr double kLeft = 58;
 constexpr double kRight = 12;
 constexpr double kTop = 8;
 constexpr double kBottom = 190;
@@ -73,7 +73,7 @@ Html draw_axes(const Layout& layout, const std::vector<std::string>& places,
   for (const auto& [value, label] : ticks(layout.most, 5, quantity)) {
     const double y = layout.y(value);
     axes += svg_line(kLeft, y, kLeft + kWidth, y, "grid");
-    axes += svg_text(kLeft - 4, y + 4, label, Anchor::end, "tick");
+    axes += svg_text(kLeft - 8, y + 4, label, Anchor::end, "tick");
   }
   const double room = kWidth / static_cast<double>(std::max<std::size_t>(1, places.size()));
   for (std::size_t i = 0; i < places.size(); ++i) {

@@ -191,10 +191,11 @@ Html memory_bars(const Measurements& all) {
     return Bar{
         s.label,
         colour_class(s.label),
-        {shared, s.resident - shared},
+        {s.resident - shared, shared},
         format_size(s.resident),
         fmt::format("{}: {} resident, {} in proportion; {} read", s.label, format_size(s.resident),
-                    format_size(s.proportional), format_size(s.read_bytes))};
+                    format_size(s.proportional), format_size(s.read_bytes)),
+        true};
   });
 }
 

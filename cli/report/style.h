@@ -42,9 +42,10 @@ svg .note{white-space:pre}
 details{margin:.5rem 0}
 summary{cursor:pointer;font-weight:600;padding:.25rem 0}
 .table{overflow-x:auto;margin:.5rem 0}
-table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}
-th,td{padding:.2rem .6rem;border-bottom:1px solid var(--grid);text-align:right;white-space:nowrap}
+table{border-collapse:separate;border-spacing:0;font-size:.875rem;line-height:21px;font-variant-numeric:tabular-nums}
+th,td{padding:3px .45rem;border-bottom:1px solid var(--grid);text-align:right;white-space:nowrap}
 thead th{color:var(--dim);font-weight:500;vertical-align:bottom}
+thead th.name{text-align:left}
 th:first-child{text-align:left;position:sticky;left:0;background:var(--back)}
 tbody th,table>tr>th{font-weight:500}
 td.name{text-align:left;white-space:normal}

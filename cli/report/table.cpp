@@ -11,9 +11,13 @@
 namespace faasnap::cli::report {
 namespace {
 
-Html head(std::initializer_list<const char*> names) {
+// Columns of text, and after them those of numbers.
+Html head(std::initializer_list<const char*> texts, std::initializer_list<const char*> numbers) {
   Html row;
-  for (const char* name : names) {
+  for (const char* name : texts) {
+    row += element("th", {{"scope", "col"}, {"class", "name"}}, name);
+  }
+  for (const char* name : numbers) {
     row += element("th", {{"scope", "col"}}, name);
   }
   return element("thead", {}, element("tr", {}, row));
@@ -57,9 +61,10 @@ Html summary_table(const Measurements& all, const std::string& baseline) {
     }
   }
   const std::string ratio = "to " + baseline;
-  Html table = head({"function", "setting", "n", "set-up", "invocation", "total",
-                     "least \u2013 most", ratio.c_str(), "major faults", "minor faults",
-                     "in user space", "read", "resident", "proportional"});
+  Html table =
+      head({"function", "setting"},
+           {"n", "set-up", "invocation", "total", "least \u2013 most", ratio.c_str(),
+            "major faults", "minor faults", "in user space", "read", "resident", "proportional"});
   table += element("tbody", {}, rows);
   return scrolling(table);
 }
@@ -73,7 +78,7 @@ Html failure_table(const std::vector<Measurement>& failures) {
     row += element("td", {{"class", "error"}}, one.error);
     rows += element("tr", {}, row);
   }
-  Html table = head({"function", "experiment", "setting", "error"});
+  Html table = head({"function", "experiment", "setting", "error"}, {});
   table += element("tbody", {}, rows);
   return scrolling(table);
 }

@@ -9,7 +9,7 @@
 namespace faasnap::cli::report {
 namespace {
 
-constexpr double kLeft = 104;
+constexpr double kLeft = 122;
 constexpr double kWidth = kPictureWidth - kLeft - 10;
 constexpr double kRow = 17;
 

@@ -119,6 +119,14 @@ class Pictures(ReportCase):
         self.results("f.jsonl", invocation(fault_buckets=[[1000, 2000, 100], [2000, 4000, 7]]))
         self.assertIn("2 µs to 4 µs: 7 faults", self.page("f.jsonl").texts)
 
+    def test_a_bar_of_memory_begins_with_the_proportional_share(self):
+        self.results("m.jsonl", invocation(rss_bytes=4 << 20, pss_bytes=1 << 20))
+        rects = [attributes for name, attributes in self.page("m.jsonl").elements if name == "rect"]
+        share, rest = rects[-2:]
+        self.assertEqual((share["class"], rest["class"]), ("s-lazy shade0", "s-lazy shade1"))
+        self.assertLess(float(share["x"]), float(rest["x"]))
+        self.assertAlmostEqual(3 * float(share["width"]), float(rest["width"]), delta=1)
+
     def test_the_timeline_of_an_invocation(self):
         self.results("t.jsonl", invocation(spans=[
             {"name": "map", "start_ns": 1_000_000, "duration_ns": 2_000_000, "tags": {}},
@@ -129,6 +137,14 @@ class Pictures(ReportCase):
         for text in ("map: at 1.000 ms, 2.000 ms", "load: at 2.000 ms, 1.000 ms, group 3",
                      "first byte: at 9.000 ms"):
             self.assertIn(text, page.texts)
+
+    def test_what_came_before_the_request_is_told_and_not_drawn(self):
+        self.results("t.jsonl", invocation(spans=[
+            {"name": "prepare", "start_ns": -5_000_000, "duration_ns": 4_000_000, "tags": {}},
+            {"name": "start", "start_ns": 0, "duration_ns": 1_000_000, "tags": {}}]))
+        page = self.page("t.jsonl")
+        self.assertIn("4.00 ms, before the request", page.texts)
+        self.assertEqual(page.count("rect", class_="s-lazy span"), 1)
 
     def test_without_spans_there_is_no_timeline(self):
         self.results("e1.jsonl", invocation())
