@@ -8,6 +8,7 @@
 #include "api/agent_client.h"
 #include "api/deadline.h"
 #include "api/http_client.h"
+#include "api/trace_headers.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -37,20 +38,6 @@ std::string clone_headers() {
                      seed[0], seed[1], seed[2], seed[3], base::realtime_now().count());
 }
 
-// B3 propagation: which span of which trace the guest's work is a part of.
-std::string trace_headers(const TraceContext& caller) {
-  if (caller.trace.empty()) {
-    return {};
-  }
-  const bool hexadecimal = caller.trace.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (caller.trace.size() != 32 || !hexadecimal) {
-    base::fail(ErrorKind::invalid_argument, kAsking, {},
-               "a trace is named by 32 lower-case hexadecimal digits");
-  }
-  return fmt::format("X-B3-TraceId: {}\r\nX-B3-SpanId: {:016x}\r\nX-B3-Sampled: 1\r\n",
-                     caller.trace, caller.span);
-}
-
 }  // namespace
 
 GuestChannel::GuestChannel(VM& vm, std::uint32_t port) : vm_(&vm), port_(port) {}
@@ -66,7 +53,7 @@ std::string GuestChannel::wait_ready(Nanoseconds timeout) {
 InvocationReply GuestChannel::invoke(std::string_view function, std::string_view input,
                                      Nanoseconds timeout, const TraceContext& caller) {
   return exchange("POST", "/invoke?function=" + api::percent_encode(function), input, timeout,
-                  clone_headers() + trace_headers(caller));
+                  clone_headers() + api::trace_headers(caller));
 }
 
 InvocationReply GuestChannel::request(std::string_view method, std::string_view target,
