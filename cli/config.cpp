@@ -111,6 +111,40 @@ class Reader {
     };
   }
 
+  Take take_text(std::optional<std::string>& into) {
+    return
+        [this, &into](const toml::key& key, const toml::node& value) { into = text(key, value); };
+  }
+
+  Take take_flag(bool& into) {
+    return [this, &into](const toml::key& key, const toml::node& value) {
+      const auto found = value.value_exact<bool>();
+      if (!found) {
+        reject(key.source(), fmt::format("'{}' is to be true or false", key.str()));
+      }
+      into = *found;
+    };
+  }
+
+  // Of a section that says where a directory and a Redis server are.
+  Section shared_section(std::optional<fs::path>& directory, RedisConfig& redis) {
+    return {{"dir", take_path(directory)},
+            {"redis", take_text(redis.address)},
+            {"user", take_text(redis.user)},
+            {"password", take_text(redis.password)},
+            {"password_file", take_path(redis.password_file)},
+            {"prefix", take_text(redis.prefix)},
+            {"database",
+             [this, &redis](const toml::key& key, const toml::node& value) {
+               redis.database = static_cast<unsigned>(number(key, value, kMostDatabases));
+             }},
+            {"tls", take_flag(redis.tls)},
+            {"tls_ca", take_path(redis.tls_ca)},
+            {"tls_cert", take_path(redis.tls_cert)},
+            {"tls_key", take_path(redis.tls_key)},
+            {"tls_name", take_text(redis.tls_name)}};
+  }
+
   Take take_number(std::uint64_t& into) {
     return [this, &into](const toml::key& key, const toml::node& value) {
       into = number(key, value, kMostPages);
@@ -118,6 +152,7 @@ class Reader {
   }
 
   static constexpr std::int64_t kMostPages = 1 << 22;
+  static constexpr std::int64_t kMostDatabases = 1 << 20;
 
   fs::path file_;
   Config config_;
@@ -127,7 +162,8 @@ class Reader {
         {"kernel", take_path(config_.images.kernel)},
         {"initramfs", take_path(config_.images.initramfs)},
         {"root_image", take_path(config_.images.root_image)}}},
-      {"store", {{"dir", take_path(config_.store.directory)}}},
+      {"store", shared_section(config_.store.directory, config_.store.redis)},
+      {"catalogue", shared_section(config_.catalogue.directory, config_.catalogue.redis)},
       {"vm",
        {{"vcpus",
          [this](const auto& key, const auto& value) {

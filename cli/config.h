@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include <faasnap/restore_options.h>
 #include <faasnap/units.h>
@@ -10,6 +11,21 @@
 #include "free_memory.h"
 
 namespace faasnap::cli {
+
+// A Redis server as a section of a settings file describes it.
+struct RedisConfig {
+  std::optional<std::string> address;
+  std::optional<std::string> user;
+  std::optional<std::string> password;
+  std::optional<std::filesystem::path> password_file;
+  std::optional<std::string> prefix;
+  unsigned database = 0;
+  bool tls = false;
+  std::optional<std::filesystem::path> tls_ca;
+  std::optional<std::filesystem::path> tls_cert;
+  std::optional<std::filesystem::path> tls_key;
+  std::optional<std::string> tls_name;
+};
 
 // What a settings file (TOML, docs/cli.md) says; what it does not say is empty. Paths in it are
 // relative to the file's own directory.
@@ -22,7 +38,12 @@ struct Config {
   } images;
   struct {
     std::optional<std::filesystem::path> directory;
+    RedisConfig redis;
   } store;
+  struct {
+    std::optional<std::filesystem::path> directory;
+    RedisConfig redis;
+  } catalogue;
   struct {
     std::optional<unsigned> vcpus;
     std::optional<Bytes> memory;

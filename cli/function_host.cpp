@@ -4,19 +4,31 @@
 
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include <faasnap/error.h>
+#include <faasnap/redis.h>
 
 #include "failure.h"
 
 namespace faasnap::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 // Long enough for an emulated processor, too.
 constexpr Nanoseconds kBootTimeout = std::chrono::minutes(3);
 constexpr Nanoseconds kInvokeTimeout = std::chrono::minutes(15);
 // No time that a guest may claim is longer.
 constexpr std::uint64_t kLongestTime = std::chrono::nanoseconds(std::chrono::hours(24)).count();
+
+std::unique_ptr<ObjectStoreServer> make_server(const fs::path& directory, LogSink log) {
+  return std::make_unique<ObjectStoreServer>(ObjectStore(directory), std::move(log));
+}
+
+std::unique_ptr<ObjectStoreServer> make_server(const RedisOptions& redis, LogSink log) {
+  return std::make_unique<ObjectStoreServer>(redis, std::move(log));
+}
 
 std::string read_text(const std::string& file) {
   std::ifstream stream(file);
@@ -50,10 +62,23 @@ Json parse_input(const std::string& text) {
   return std::move(*input);
 }
 
-FunctionHost::FunctionHost(const std::filesystem::path& store) : server_(ObjectStore(store)) {}
+FunctionHost::FunctionHost(const StoreChoice& store)
+    : server_(std::visit(
+          [this](const auto& chosen) {
+            return make_server(chosen, [this](LogLevel, std::string_view text) {
+              const std::lock_guard lock(mutex_);
+              trouble_ = text;
+            });
+          },
+          store)) {}
+
+std::string FunctionHost::take_trouble() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(trouble_, {});
+}
 
 void FunctionHost::attach(VM& vm) {
-  vm.listen(kObjectStorePort, [this](GuestStream stream) { server_.serve(std::move(stream)); });
+  vm.listen(kObjectStorePort, [this](GuestStream stream) { server_->serve(std::move(stream)); });
 }
 
 void wait_for_agent(VM& vm, const ConsoleTail& console) {
@@ -71,11 +96,14 @@ void wait_for_agent(VM& vm, const ConsoleTail& console) {
   }
 }
 
-InvocationReply invoke_raw(VM& vm, const std::string& function, const Json& input,
-                           const TraceContext& caller) {
+InvocationReply invoke_raw(FunctionHost& host, VM& vm, const std::string& function,
+                           const Json& input, const TraceContext& caller) {
+  host.take_trouble();  // of an invocation before
   InvocationReply reply = GuestChannel(vm).invoke(function, to_text(input), kInvokeTimeout, caller);
   if (reply.status != 200) {
-    throw Failure(reason_of(reply));
+    const std::string trouble = host.take_trouble();
+    throw Failure(trouble.empty() ? reason_of(reply)
+                                  : fmt::format("{} ({})", reason_of(reply), trouble));
   }
   return reply;
 }
@@ -94,8 +122,8 @@ Json parse_reply(const std::string& reply) {
   return std::move(*body);
 }
 
-Json invoke_function(VM& vm, const std::string& function, const Json& input) {
-  return parse_reply(invoke_raw(vm, function, input).body)["result"];
+Json invoke_function(FunctionHost& host, VM& vm, const std::string& function, const Json& input) {
+  return parse_reply(invoke_raw(host, vm, function, input).body)["result"];
 }
 
 }  // namespace faasnap::cli

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <filesystem>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include <faasnap/guest_channel.h>
@@ -9,6 +10,7 @@
 
 #include "console_tail.h"
 #include "json.h"
+#include "store_settings.h"
 
 namespace faasnap::cli {
 
@@ -19,22 +21,27 @@ Json parse_input(const std::string& text);
 // attached to.
 class FunctionHost {
  public:
-  explicit FunctionHost(const std::filesystem::path& store);
+  explicit FunctionHost(const StoreChoice& store);
   void attach(VM& vm);
+  // What went wrong last with the store, and forgets it; empty when nothing did.
+  std::string take_trouble();
 
  private:
-  ObjectStoreServer server_;
+  std::mutex mutex_;
+  std::string trouble_;
+  std::unique_ptr<ObjectStoreServer> server_;
 };
 
 // Waits for the agent of a VM that is booting. A guest that ends first is a Failure that tells the
 // last line of its console.
 void wait_for_agent(VM& vm, const ConsoleTail& console);
 
-// Runs the function and returns its result. What the function or the agent refuses is a Failure.
-Json invoke_function(VM& vm, const std::string& function, const Json& input);
+// Runs the function and returns its result. What the function or the agent refuses is a Failure,
+// which tells of trouble with the store as well.
+Json invoke_function(FunctionHost& host, VM& vm, const std::string& function, const Json& input);
 // The reply as it came, with status 200, so that parsing it is not part of what is measured.
-InvocationReply invoke_raw(VM& vm, const std::string& function, const Json& input,
-                           const TraceContext& caller = {});
+InvocationReply invoke_raw(FunctionHost& host, VM& vm, const std::string& function,
+                           const Json& input, const TraceContext& caller = {});
 // Such a reply: {"result": ..., "timings": {"handler_ns": N, "total_ns": N}}, the times being the
 // guest's own. Checked.
 Json parse_reply(const std::string& reply);

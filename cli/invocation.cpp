@@ -142,7 +142,7 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
     options.root_image = plan_.root_image;
     warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), interruption_);
     host_.attach(warm_->vm);
-    invoke_raw(warm_->vm, plan_.function, plan_.record_input);
+    invoke_raw(host_, warm_->vm, plan_.function, plan_.record_input);
   }
   InvocationRecord record;
   record.cached_pages_before = plan_.snapshot.cached_pages();
@@ -158,7 +158,8 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
 void Invoker::invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans) {
   const Nanoseconds start = epoch_now();
   const auto begun = Clock::now();
-  const InvocationReply reply = invoke_raw(vm, plan_.function, plan_.input, spans.for_guest());
+  const InvocationReply reply =
+      invoke_raw(host_, vm, plan_.function, plan_.input, spans.for_guest());
   record.invoke = since(begun);
   record.counters = vm.counters();
   Json parsed = parse_reply(reply.body);

@@ -30,6 +30,7 @@ constexpr Command kCommands[] = {
     {"inspect", "show a snapshot, or how a setting would restore it", run_inspect},
     {"report", "make a page of the results of benches", run_report},
     {"verify", "check a snapshot's checksums", run_verify},
+    {"store", "put, get and list the objects that functions use", run_store},
     {"boot", "boot a microVM with a console", run_boot},
     {"lab", "run a command where microVMs work", run_lab},
 };

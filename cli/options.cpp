@@ -34,12 +34,14 @@ CommandLine::CommandLine(std::string command, std::string synopsis, std::string 
   add()("h,help", "show this text");
 }
 
-void CommandLine::positional(std::vector<std::string> names) {
+void CommandLine::positional(std::vector<std::string> names,
+                             const std::vector<std::string>& optional) {
+  positional_ = names;
+  names.insert(names.end(), optional.begin(), optional.end());
   for (const std::string& name : names) {
     // In a group that help does not list: the synopsis names it.
     add("positional")(name, "", cxxopts::value<std::string>());
   }
-  positional_ = names;
   options_.parse_positional(names);
 }
 

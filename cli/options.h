@@ -22,8 +22,9 @@ class CommandLine {
               std::string example);
 
   cxxopts::OptionAdder add(const std::string& group = "") { return options_.add_options(group); }
-  // Names the positional arguments, each of which must be given exactly once.
-  void positional(std::vector<std::string> names);
+  // Names the positional arguments, each of which must be given exactly once, and those that may be
+  // left out.
+  void positional(std::vector<std::string> names, const std::vector<std::string>& optional = {});
   // Names one positional argument that is given at least once; texts() has its values.
   void positional_list(const std::string& name);
 

@@ -85,7 +85,7 @@ class Session {
     steps_.begin(
         fmt::format("invoke {} and record its pages by {}", recording_.function, to_string(kind)));
     vm.resume();
-    result_ = invoke_function(vm, recording_.function, recording_.input);
+    result_ = invoke_function(host_, vm, recording_.function, recording_.input);
     return recorder.finish();
   }
 

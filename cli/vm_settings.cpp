@@ -4,12 +4,10 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
-#include <vector>
 
-#include <faasnap/object_store.h>
-
+#include "any_store.h"
 #include "failure.h"
+#include "interruption.h"
 
 namespace faasnap::cli {
 namespace {
@@ -68,46 +66,11 @@ unsigned vcpu_count(const CommandLine& line, const Config& config, unsigned fall
   return count;
 }
 
-fs::path default_store() {
-  if (const auto state = environment("XDG_STATE_HOME")) {
-    return fs::path(*state) / "faasnap/store";
-  }
-  if (const auto home = environment("HOME")) {
-    return fs::path(*home) / ".local/state/faasnap/store";
-  }
-  throw UsageError("--store is missing, and so are $XDG_STATE_HOME and $HOME");
-}
-
-void fill_store(ObjectStore& store, const fs::path& inputs) {
-  if (!fs::is_directory(inputs)) {
-    return;
-  }
-  for (const auto& entry : fs::directory_iterator(inputs)) {
-    const std::string key = entry.path().filename().string();
-    if (!entry.is_regular_file() || store.size(key)) {
-      continue;
-    }
-    std::ifstream stream(entry.path(), std::ios::binary);
-    const std::vector<char> content{std::istreambuf_iterator<char>(stream), {}};
-    if (!stream) {
-      throw Failure(fmt::format("{}: cannot be read", entry.path().string()));
-    }
-    store.set(key, std::as_bytes(std::span(content)));
-  }
-}
-
 }  // namespace
 
 void add_config_option(CommandLine& line) {
   line.add()("config", "settings file (default: $FAASNAP_CONFIG)", cxxopts::value<std::string>(),
              "FILE");
-}
-
-void add_store_option(CommandLine& line) {
-  line.add()("store",
-             "the functions' object store, a directory (default: faasnap/store below "
-             "$XDG_STATE_HOME or ~/.local/state)",
-             cxxopts::value<std::string>(), "DIR");
 }
 
 void add_image_options(CommandLine& line, bool boots) {
@@ -144,14 +107,14 @@ VmOptions vm_options(const CommandLine& line, const Config& config, const std::s
   return options;
 }
 
-fs::path prepare_store(const CommandLine& line, const Config& config) {
-  fs::path directory = choose(line.optional_text("store"), config.store.directory);
-  if (directory.empty()) {
-    directory = default_store();
+StoreChoice prepare_store(const CommandLine& line, const Config& config) {
+  const StoreChoice choice = choose_store(line, config);
+  const fs::path inputs = images_directory(line, config) / "inputs";
+  AnyStore store(choice);
+  if (fs::is_directory(inputs)) {
+    store.fill(inputs, false, [](const std::string&) { Interruption::check(); });
   }
-  ObjectStore store(directory);
-  fill_store(store, images_directory(line, config) / "inputs");
-  return directory;
+  return choice;
 }
 
 }  // namespace faasnap::cli

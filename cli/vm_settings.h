@@ -7,15 +7,14 @@
 
 #include "config.h"
 #include "options.h"
+#include "store_settings.h"
 
 namespace faasnap::cli {
 
-// The options that several commands share: where images and the object store are, and what VM to
-// boot. An option comes before the environment, that before the settings file, that before the
-// defaults.
+// The options that several commands share: where images are, and what VM to boot. An option comes
+// before the environment, that before the settings file, that before the defaults.
 
 void add_config_option(CommandLine& line);
-void add_store_option(CommandLine& line);
 // --images, and with `boots` the options of a VM that is booted.
 void add_image_options(CommandLine& line, bool boots);
 
@@ -26,8 +25,7 @@ std::filesystem::path images_directory(const CommandLine& line, const Config& co
 // Failure that says how to come by images when one is missing.
 VmOptions vm_options(const CommandLine& line, const Config& config, const std::string& words);
 
-// The object store's directory, made and filled with those inputs of the images directory that it
-// lacks.
-std::filesystem::path prepare_store(const CommandLine& line, const Config& config);
+// The object store, filled with those inputs of the images directory that it lacks.
+StoreChoice prepare_store(const CommandLine& line, const Config& config);
 
 }  // namespace faasnap::cli

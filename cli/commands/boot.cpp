@@ -32,7 +32,7 @@ CommandLine make_command_line() {
              "WORDS")("vsock", "a Unix socket through which programs reach the guest's vsock ports",
                       cxxopts::value<std::string>(), "SOCKET");
   add_image_options(line, true);
-  add_store_option(line);
+  add_store_options(line);
   add_config_option(line);
   return line;
 }

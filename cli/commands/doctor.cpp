@@ -5,9 +5,12 @@
 #include <faasnap/host.h>
 
 #include "commands/commands.h"
+#include "config.h"
 #include "failure.h"
 #include "json.h"
 #include "options.h"
+#include "store_settings.h"
+#include "vm_settings.h"
 
 namespace faasnap::cli {
 namespace {
@@ -19,10 +22,13 @@ CommandLine make_command_line() {
       "Exit status 0 when VMs run here at speed, 1 when they need the lab (`faasnap lab`).",
       "faasnap doctor --directory /var/lib/faasnap");
   line.add()("directory", "where snapshots are to be kept (default: .)",
-             cxxopts::value<std::string>(),
-             "DIR")("redis", "also ask the Redis server at HOST:PORT, or at a Unix socket",
-                    cxxopts::value<std::string>(), "ADDRESS")("json", "print a JSON object")(
+             cxxopts::value<std::string>(), "DIR")(
+      "redis",
+      "also ask the Redis server at HOST:PORT, or at a Unix socket (default: the settings file's "
+      "[store] redis); its password is that of the settings file",
+      cxxopts::value<std::string>(), "ADDRESS")("json", "print a JSON object")(
       "quiet", "print nothing and try KVM only: the exit status tells");
+  add_config_option(line);
   return line;
 }
 
@@ -64,9 +70,16 @@ int run_doctor(const Arguments& arguments) {
   if (line.has("quiet")) {
     return inspect_kvm().runs_vms_at_speed ? kSuccess : kFailure;
   }
-  const HostReport report =
-      inspect_host({.directory = line.optional_text("directory").value_or("."),
-                    .redis = line.optional_text("redis").value_or("")});
+  HostQuery query;
+  query.directory = line.optional_text("directory").value_or(".");
+  RedisConfig redis = load_config(line.optional_text("config")).store.redis;
+  if (const auto address = line.optional_text("redis")) {
+    redis.address = address;
+  }
+  if (redis.address) {
+    query.redis = redis_options(redis);
+  }
+  const HostReport report = inspect_host(query);
   line.has("json") ? print_json(report) : print_text(report);
   return report.runs_vms_at_speed ? kSuccess : kFailure;
 }

@@ -52,7 +52,7 @@ CommandLine make_command_line() {
       "root-image", "takes the place of the root image that the snapshot names; the same bytes",
       cxxopts::value<std::string>(), "FILE");
   add_image_options(line, false);
-  add_store_option(line);
+  add_store_options(line);
   add_config_option(line);
   return line;
 }

@@ -40,7 +40,7 @@ CommandLine make_command_line() {
       "guest at a cost to every invocation) or keep (stays in the snapshot); default: report",
       cxxopts::value<std::string>(), "MODE")("json", "print a JSON record");
   add_image_options(line, true);
-  add_store_option(line);
+  add_store_options(line);
   add_config_option(line);
   return line;
 }

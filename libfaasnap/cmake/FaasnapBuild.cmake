@@ -22,6 +22,8 @@ find_package(fmt REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+# TLS towards Redis servers, where libhiredis has it.
+pkg_check_modules(hiredis_ssl IMPORTED_TARGET hiredis_ssl)
 
 add_library(faasnap_build_flags INTERFACE)
 target_compile_options(faasnap_build_flags INTERFACE -Wall -Wextra -Wshadow -Werror)

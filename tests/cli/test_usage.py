@@ -6,7 +6,8 @@ import unittest
 
 from cli_case import FAASNAP, CliCase
 
-COMMANDS = ("doctor", "record", "invoke", "inspect", "verify", "boot", "lab", "report")
+COMMANDS = ("doctor", "record", "invoke", "inspect", "verify", "report", "store",
+            "boot", "lab")
 INPUT = ("--input", '{"a": 1}')
 
 

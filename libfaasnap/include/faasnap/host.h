@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <faasnap/export.h>
+#include <faasnap/redis.h>
 
 namespace faasnap {
 
@@ -30,8 +31,8 @@ struct HostReport {
 struct HostQuery {
   // Where snapshots are to be kept; must exist.
   std::filesystem::path directory = ".";
-  // A Redis server that functions are to use, HOST:PORT or the path of a Unix socket; empty: none.
-  std::string redis;
+  // A Redis server that functions are to use; with an empty address, none.
+  RedisOptions redis{};
 };
 
 // Tries each feature out, in about half a second. A feature that is missing is an answer; errors

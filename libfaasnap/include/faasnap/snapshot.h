@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include <faasnap/export.h>
+#include <faasnap/progress.h>
 #include <faasnap/restore_options.h>
 #include <faasnap/units.h>
 #include <faasnap/working_set.h>
@@ -67,10 +67,6 @@ struct SnapshotOptions {
   // values have no line breaks.
   std::map<std::string, std::string> labels{};
 };
-
-// Called now and then by long operations; returning false makes them stop with
-// ErrorKind::cancelled.
-using Progress = std::function<bool(Bytes done, Bytes total)>;
 
 // A snapshot on disk, opened: manifest, state and tables are read and checked, memory is not.
 // Immutable, cheap to copy, safe from any thread. Holds its files open, so that it stays usable

@@ -92,7 +92,7 @@ HostReport inspect_host(const HostQuery& query) {
   report.checks.push_back(api::check_file_system(query.directory));
   report.checks.push_back(api::check_free_space(query.directory));
   report.checks.push_back(api::check_read_ahead(query.directory));
-  if (!query.redis.empty()) {
+  if (!query.redis.address.empty()) {
     report.checks.push_back(api::check_redis(query.redis));
   }
   return report;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 
 #include <faasnap/host.h>
 
@@ -17,7 +16,7 @@ HostCheck check_read_ahead(const std::filesystem::path& directory);
 
 HostCheck check_io_uring();
 HostCheck check_userfaultfd();
-// `address` as in HostQuery::redis.
-HostCheck check_redis(const std::string& address);
+// Waits a second at most, whatever the options say.
+HostCheck check_redis(RedisOptions options);
 
 }  // namespace faasnap::api

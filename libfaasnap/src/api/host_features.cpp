@@ -1,16 +1,17 @@
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <hiredis/hiredis.h>
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <charconv>
+#include <algorithm>
 #include <cstring>
-#include <memory>
+
+#include <faasnap/error.h>
 
 #include "api/host_checks.h"
+#include "api/redis_link.h"
 #include "base/fd.h"
 #include "uring/ring.h"
 
@@ -29,24 +30,6 @@ base::UniqueFd open_userfaultfd() {
   }
 #endif
   return fd;
-}
-
-using RedisContext = std::unique_ptr<redisContext, decltype(&redisFree)>;
-
-RedisContext connect_redis(const std::string& address) {
-  static constexpr timeval kTimeout{1, 0};
-  const auto colon = address.rfind(':');
-  int port = 0;
-  if (address.find('/') == std::string::npos && colon != std::string::npos) {
-    std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
-  }
-  redisContext* context =
-      port != 0 ? redisConnectWithTimeout(address.substr(0, colon).c_str(), port, kTimeout)
-                : redisConnectUnixWithTimeout(address.c_str(), kTimeout);
-  if (context != nullptr && context->err == 0) {
-    redisSetTimeout(context, kTimeout);
-  }
-  return {context, &redisFree};
 }
 
 }  // namespace
@@ -71,21 +54,19 @@ HostCheck check_userfaultfd() {
               : "use a kernel with CONFIG_USERFAULTFD, outside of filters that forbid it"};
 }
 
-HostCheck check_redis(const std::string& address) {
-  HostCheck check{"redis", false, "", fmt::format("start a Redis server at {}", address)};
-  const RedisContext context = connect_redis(address);
-  if (!context || context->err != 0) {
-    check.detail = fmt::format("{}: {}", address, context ? context->errstr : "out of memory");
-    return check;
+HostCheck check_redis(RedisOptions options) {
+  static constexpr Nanoseconds kPatience = std::chrono::seconds(1);
+  options.connect_timeout = std::min(options.connect_timeout, kPatience);
+  options.timeout = std::min(options.timeout, kPatience);
+  try {
+    RedisLink link(options);
+    return {"redis", true, fmt::format("{} answers", options.address), ""};
+  } catch (const Error& error) {
+    return {"redis", false, error.what(),
+            error.kind() == ErrorKind::permission
+                ? "give the password that the server wants, in the settings file"
+                : fmt::format("start a Redis server at {}", options.address)};
   }
-  const std::unique_ptr<void, decltype(&freeReplyObject)> reply(redisCommand(context.get(), "PING"),
-                                                                &freeReplyObject);
-  check.ok = reply != nullptr && static_cast<redisReply*>(reply.get())->type == REDIS_REPLY_STATUS;
-  check.detail = fmt::format("{} {}", address, check.ok ? "answers" : "does not answer PING");
-  if (check.ok) {
-    check.remedy.clear();
-  }
-  return check;
 }
 
 }  // namespace faasnap::api

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <vector>
 
 #include "api/object_path.h"
 #include "base/error.h"
@@ -59,6 +60,17 @@ std::string ObjectFile::read() const {
   std::string content(size_.value, '\0');
   base::read_exact(fd_, std::as_writable_bytes(std::span(content)), 0, path_);
   return content;
+}
+
+void ObjectFile::read(const ValueSink& sink) const {
+  std::vector<std::byte> buffer(std::min(size_.value, kSend));
+  for (Bytes done; done < size_;) {
+    const auto piece =
+        std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), (size_ - done).value));
+    base::read_exact(fd_, piece, done.value, path_);
+    sink(piece, size_);
+    done += Bytes{piece.size()};
+  }
 }
 
 void ObjectFile::send(GuestStream& stream, Nanoseconds stall) const {

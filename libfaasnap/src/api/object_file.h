@@ -19,6 +19,8 @@ class ObjectFile {
 
   Bytes size() const noexcept { return size_; }
   std::string read() const;
+  // The same piece by piece.
+  void read(const ValueSink& sink) const;
   // Sends the content to the socket without bringing it into this process. `stall`: how long the
   // other end may take nothing. The calling thread must have SIGPIPE blocked: sendfile(2) has no
   // way to suppress it.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <string>
 
 #include <faasnap/object_store.h>
@@ -43,6 +44,28 @@ std::filesystem::path object_path(std::string_view key) {
     length += path.size() - before;
   }
   return path;
+}
+
+std::optional<std::string> object_key(const std::filesystem::path& path) {
+  std::string key;
+  const std::string& text = path.native();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.compare(i, 2, "~/") == 0) {
+      ++i;
+    } else if (text[i] == '%' && i + 2 < text.size()) {
+      unsigned value = 0;
+      std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16);
+      key += static_cast<char>(value);
+      i += 2;
+    } else {
+      key += text[i];
+    }
+  }
+  // What does not encode to the same path was no key's to begin with.
+  if (key.empty() || key.size() > ObjectStore::kMaximumKey || object_path(key) != path) {
+    return std::nullopt;
+  }
+  return key;
 }
 
 }  // namespace faasnap::api

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace faasnap::api {
@@ -15,5 +17,8 @@ namespace faasnap::api {
 // Throws ErrorKind::invalid_argument for a key that is empty or longer than
 // ObjectStore::kMaximumKey.
 std::filesystem::path object_path(std::string_view key);
+
+// The key whose object_path() this is; nothing for any other path.
+std::optional<std::string> object_key(const std::filesystem::path& path);
 
 }  // namespace faasnap::api

@@ -3,11 +3,16 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include <faasnap/object_store.h>
 
+#include "api/glob.h"
+#include "api/object_file.h"
 #include "api/object_path.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "format/progress.h"
 
 namespace faasnap {
 namespace {
@@ -33,7 +38,16 @@ class PendingObject {
   PendingObject(const PendingObject&) = delete;
   PendingObject& operator=(const PendingObject&) = delete;
 
-  void write(std::span<const std::byte> value) const { base::write_exact(fd_, value, 0, path_); }
+  void write(std::span<const std::byte> value, const Progress& progress) const {
+    static constexpr std::uint64_t kPiece = 8 << 20;
+    const Bytes total{value.size()};
+    for (Bytes done; done < total;) {
+      const std::uint64_t length = std::min(kPiece, (total - done).value);
+      base::write_exact(fd_, value.subspan(done.value, length), done.value, path_);
+      done += Bytes{length};
+      format::report(progress, done, total, "store object", path_);
+    }
+  }
 
   void publish(const std::filesystem::path& target) {
     if (::rename(path_.c_str(), target.c_str()) != 0) {
@@ -72,7 +86,17 @@ std::optional<std::vector<std::byte>> ObjectStore::get(std::string_view key) con
   }
 }
 
-void ObjectStore::set(std::string_view key, std::span<const std::byte> value) {
+bool ObjectStore::read(std::string_view key, const ValueSink& sink) const {
+  const auto file = api::ObjectFile::open(*this, key);
+  if (!file) {
+    return false;
+  }
+  file->read(sink);
+  return true;
+}
+
+void ObjectStore::set(std::string_view key, std::span<const std::byte> value,
+                      const Progress& progress) {
   const auto target = directory_ / api::object_path(key);
   if (value.size() > kMaximumValue.value) {
     base::fail(
@@ -81,7 +105,7 @@ void ObjectStore::set(std::string_view key, std::span<const std::byte> value) {
   }
   make_directories(target.parent_path());
   PendingObject pending(directory_);
-  pending.write(value);
+  pending.write(value, progress);
   pending.publish(target);
 }
 
@@ -107,6 +131,28 @@ std::optional<Bytes> ObjectStore::size(std::string_view key) const {
     return std::nullopt;
   }
   base::fail_errno("stat object", target, error.value());
+}
+
+std::vector<ObjectInfo> ObjectStore::list(std::string_view pattern) const {
+  std::vector<ObjectInfo> objects;
+  std::error_code error;
+  // increment(error) makes the iterator equal to the end when it fails.
+  for (std::filesystem::recursive_directory_iterator entry(directory_, error), end;
+       !error && entry != end; entry.increment(error)) {
+    std::error_code gone;  // another process may remove what has just been listed
+    const auto key = api::object_key(entry->path().lexically_relative(directory_));
+    if (!key || !entry->is_regular_file(gone) || !api::matches_glob(pattern, *key)) {
+      continue;
+    }
+    if (const auto bytes = size(*key)) {
+      objects.push_back({*key, *bytes});
+    }
+  }
+  if (error) {
+    base::fail_errno("list objects", directory_, error.value());
+  }
+  std::ranges::sort(objects, {}, &ObjectInfo::key);
+  return objects;
 }
 
 }  // namespace faasnap

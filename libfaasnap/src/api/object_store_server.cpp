@@ -15,7 +15,9 @@
 #include <thread>
 
 #include <faasnap/object_store.h>
+#include <faasnap/redis.h>
 
+#include "api/object_backend.h"
 #include "api/resp_session.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -69,7 +71,10 @@ base::UniqueFd bind_socket(const std::filesystem::path& path) {
 
 class ObjectStoreServer::Impl {
  public:
-  explicit Impl(ObjectStore store) : store_(std::move(store)) {}
+  using MakeBackend = std::function<std::unique_ptr<api::ObjectBackend>()>;
+
+  Impl(MakeBackend make_backend, LogSink log)
+      : make_backend_(std::move(make_backend)), log_(std::move(log)) {}
   ~Impl();
 
   void serve(GuestStream stream);
@@ -77,8 +82,10 @@ class ObjectStoreServer::Impl {
 
  private:
   struct Connection {
-    explicit Connection(GuestStream s) : stream(std::move(s)) {}
+    Connection(GuestStream s, std::unique_ptr<api::ObjectBackend> b)
+        : stream(std::move(s)), store(std::move(b)) {}
     std::optional<GuestStream> stream;
+    std::unique_ptr<api::ObjectBackend> store;
     bool ended = false;
     std::thread thread;
   };
@@ -95,7 +102,8 @@ class ObjectStoreServer::Impl {
   void accept_loop(int listener) noexcept;
   void join_ended();
 
-  const ObjectStore store_;
+  const MakeBackend make_backend_;
+  const LogSink log_;
   api::ByteBudget budget_{kBudget};
   base::EventFd stop_;
   // Guards what follows, and the presence of each connection's stream.
@@ -116,6 +124,7 @@ ObjectStoreServer::Impl::~Impl() {
     for (const Connection& connection : connections_) {
       if (connection.stream) {
         ::shutdown(connection.stream->descriptor(), SHUT_RDWR);
+        connection.store->cancel();
       }
     }
   }
@@ -130,7 +139,7 @@ void ObjectStoreServer::Impl::serve(GuestStream stream) {
   if (connections_.size() >= kMaximumClients) {
     return refuse(stream, "max number of clients reached");
   }
-  Connection& connection = connections_.emplace_back(std::move(stream));
+  Connection& connection = connections_.emplace_back(std::move(stream), make_backend_());
   try {
     connection.thread = start_thread("store-client", [this, &connection] { run(connection); });
   } catch (const Error&) {
@@ -153,12 +162,13 @@ void ObjectStoreServer::Impl::join_ended() {
 
 void ObjectStoreServer::Impl::run(Connection& connection) noexcept {
   try {
-    api::RespSession(store_, *connection.stream, budget_).run();
+    api::RespSession(*connection.store, *connection.stream, budget_, log_).run();
   } catch (const std::exception&) {
     // A client that misbehaves or goes away loses its connection, and nothing else happens.
   }
   const std::lock_guard lock(mutex_);
   connection.stream.reset();
+  connection.store.reset();
   connection.ended = true;
 }
 
@@ -196,8 +206,12 @@ void ObjectStoreServer::Impl::accept_loop(int listener) noexcept {
   }
 }
 
-ObjectStoreServer::ObjectStoreServer(ObjectStore store)
-    : impl_(std::make_unique<Impl>(std::move(store))) {}
+ObjectStoreServer::ObjectStoreServer(ObjectStore store, LogSink log)
+    : impl_(std::make_unique<Impl>([store = std::move(store)] { return api::make_backend(store); },
+                                   std::move(log))) {}
+ObjectStoreServer::ObjectStoreServer(RedisOptions redis, LogSink log)
+    : impl_(std::make_unique<Impl>([redis = std::move(redis)] { return api::make_backend(redis); },
+                                   std::move(log))) {}
 ObjectStoreServer::~ObjectStoreServer() = default;
 
 void ObjectStoreServer::serve(GuestStream stream) { impl_->serve(std::move(stream)); }

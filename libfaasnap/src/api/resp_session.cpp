@@ -6,7 +6,7 @@
 #include <array>
 #include <limits>
 
-#include "api/object_file.h"
+#include "api/printable.h"
 #include "base/error.h"
 
 namespace faasnap::api {
@@ -25,14 +25,6 @@ std::string upper_case(std::string_view text) {
       letter = static_cast<char>(letter - 'a' + 'A');
     }
   }
-  return result;
-}
-
-// The start of what a client sent, fit for a line of text.
-std::string printable(std::string_view text) {
-  std::string result(text.substr(0, 64));
-  std::replace_if(
-      result.begin(), result.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return result;
 }
 
@@ -65,8 +57,9 @@ const std::vector<RespSession::Command>& RespSession::commands() {
   return table;
 }
 
-RespSession::RespSession(ObjectStore store, GuestStream& stream, ByteBudget& budget)
-    : store_(std::move(store)), stream_(stream), budget_(budget), input_(RespParser::kFeed) {}
+RespSession::RespSession(ObjectBackend& store, GuestStream& stream, ByteBudget& budget,
+                         const LogSink& log)
+    : store_(store), stream_(stream), budget_(budget), log_(log), input_(RespParser::kFeed) {}
 
 void RespSession::run() {
   try {
@@ -86,7 +79,7 @@ void RespSession::run() {
       flush();
     } while (read_more());
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::corrupt) {
+    if (error.kind() == ErrorKind::corrupt && !sending_) {
       reply_error(fmt::format("Protocol error: {}", error.what()));
       flush();
     }
@@ -122,21 +115,26 @@ void RespSession::execute(Arguments& request) {
   try {
     (this->*command->run)(request);
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::guest || error.kind() == ErrorKind::timeout) {
-      throw;  // the connection failed, in the middle of a reply
+    if (log_) {
+      log_(LogLevel::warning, fmt::format("{}: {}", command->name, error.what()));
     }
-    // The kind only: the guest is not told of the host's paths.
+    if (sending_) {
+      throw;  // there is no way to say so in the middle of a reply
+    }
+    // The kind only: the guest is not told of the host's paths and servers.
     reply_error(fmt::format("{} failed: {}", command->name, to_string(error.kind())));
   }
 }
 
 void RespSession::flush() {
+  sending_ = true;
   stream_.write(std::as_bytes(std::span(output_)), kStall);
   output_.clear();
+  sending_ = false;
 }
 
 void RespSession::get(const Arguments& request) {
-  const auto object = ObjectFile::open(store_, request[1]);
+  const auto object = store_.open(request[1]);
   if (!object) {
     return reply_nil();
   }
@@ -145,7 +143,9 @@ void RespSession::get(const Arguments& request) {
   }
   output_ += fmt::format("${}\r\n", object->size().value);
   flush();
+  sending_ = true;
   object->send(stream_, kStall);
+  sending_ = false;
   output_ += "\r\n";
 }
 

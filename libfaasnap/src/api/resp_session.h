@@ -5,9 +5,10 @@
 #include <vector>
 
 #include <faasnap/guest_channel.h>
-#include <faasnap/object_store.h>
+#include <faasnap/log.h>
 
 #include "api/byte_budget.h"
+#include "api/object_backend.h"
 #include "api/resp_parser.h"
 
 namespace faasnap::api {
@@ -20,9 +21,9 @@ class RespSession {
  public:
   static constexpr Nanoseconds kStall = std::chrono::seconds(30);
 
-  // `stream` and `budget` must outlive the session; a shutdown of the stream's socket by another
-  // thread ends run().
-  RespSession(ObjectStore store, GuestStream& stream, ByteBudget& budget);
+  // All of them must outlive the session; a shutdown of the stream's socket by another thread ends
+  // run(), once the store lets it. `log` gets what the client is told the kind of only.
+  RespSession(ObjectBackend& store, GuestStream& stream, ByteBudget& budget, const LogSink& log);
 
   // Returns when the client has left or asked to. Throws when it broke the protocol, after having
   // told it so, or went away without reading its replies.
@@ -56,14 +57,17 @@ class RespSession {
   void reply_bulk(std::string_view value);
   void reply_nil();
 
-  ObjectStore store_;
+  ObjectBackend& store_;
   GuestStream& stream_;
   ByteBudget& budget_;
+  const LogSink& log_;
   RespParser parser_;
   ByteBudget::Piece piece_;
   std::vector<std::byte> input_;
   std::string output_;
   bool quit_ = false;
+  // Part of a reply has been sent and the rest has not.
+  bool sending_ = false;
 };
 
 }  // namespace faasnap::api

@@ -24,7 +24,7 @@ const HostCheck* find(const HostReport& report, const std::string& name) {
 
 TEST_CASE("a host report has a detail for every check, and a remedy for every bad one only") {
   const ScratchDirectory scratch;
-  const HostReport report = inspect_host({.directory = scratch.path(), .redis = ""});
+  const HostReport report = inspect_host({.directory = scratch.path(), .redis = {}});
   for (const char* name :
        {"kvm", "io_uring", "userfaultfd", "file_system", "free_space", "read_ahead"}) {
     CHECK(find(report, name) != nullptr);
@@ -48,7 +48,7 @@ TEST_CASE("VMs run at speed exactly where KVM opens and its speed is good") {
 }
 
 TEST_CASE("a directory that is missing is an error, not a bad check") {
-  CHECK(error_of([] { inspect_host({.directory = "/nonexistent", .redis = ""}); }).kind() ==
+  CHECK(error_of([] { inspect_host({.directory = "/nonexistent", .redis = {}}); }).kind() ==
         ErrorKind::not_found);
 }
 
@@ -62,11 +62,11 @@ TEST_CASE("a file system in memory is no place for snapshots") {
 TEST_CASE("a Redis server is good when it answers PING") {
   const ScratchDirectory scratch;
   const auto socket = scratch.path() / "redis";
-  CHECK_FALSE(api::check_redis(socket).ok);
+  CHECK_FALSE(api::check_redis({.address = socket}).ok);
   ObjectStoreServer server{ObjectStore(scratch.path() / "store")};
   server.listen(socket);
-  CHECK(api::check_redis(socket).ok);
-  CHECK_FALSE(api::check_redis("127.0.0.1:1").ok);
+  CHECK(api::check_redis({.address = socket}).ok);
+  CHECK_FALSE(api::check_redis({.address = "127.0.0.1:1"}).ok);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <faasnap/object_store.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 #include <set>
@@ -163,6 +164,71 @@ TEST_CASE("readers see a whole value while writers replace it") {
     writer.join();
   }
   CHECK(whole);
+}
+
+TEST_CASE("a value is read in pieces, and only when there is one") {
+  const ScratchDirectory scratch;
+  ObjectStore store(scratch.path());
+  const std::string value(3 << 20, 'v');
+  store.set("k", bytes_of(value));
+  std::string got;
+  std::size_t pieces = 0;
+  CHECK(store.read("k", [&](std::span<const std::byte> piece, Bytes total) {
+    CHECK(total == Bytes{value.size()});
+    got += text_of(piece);
+    ++pieces;
+  }));
+  CHECK((got == value));
+  CHECK(pieces > 1);
+  CHECK_FALSE(store.read("none", [](auto, Bytes) { FAIL("there is nothing to read"); }));
+}
+
+TEST_CASE("a transfer into the store that is given up changes nothing") {
+  const ScratchDirectory scratch;
+  ObjectStore store(scratch.path());
+  store.set("k", bytes_of("before"));
+  CHECK(error_of([&] {
+          store.set("k", bytes_of("after"), [](Bytes, Bytes) { return false; });
+        }).kind() == ErrorKind::cancelled);
+  CHECK(text_of(*store.get("k")) == "before");
+  CHECK(store.list().size() == 1);
+}
+
+TEST_CASE("the objects that match are listed by key with their sizes, and nothing else is") {
+  const ScratchDirectory scratch;
+  ObjectStore store(scratch.path());
+  const std::string odd("/ %2f\0~\r\n", 10);
+  const std::string longest(512, '/');
+  for (const std::string& key : {std::string("b"), std::string("a"), odd, longest,
+                                 std::string(".hidden"), std::string("dir/a")}) {
+    store.set(key, bytes_of(key));
+  }
+  std::ofstream(scratch.path() / ".new-0123") << "left behind";
+  std::ofstream(scratch.path() / "not a key's") << "somebody's";
+  const auto all = store.list();
+  std::set<std::string> keys;
+  for (const ObjectInfo& object : all) {
+    keys.insert(object.key);
+    CHECK(object.size == Bytes{object.key.size()});
+  }
+  CHECK(all.size() == 6);
+  CHECK(keys == std::set<std::string>{"a", "b", odd, longest, ".hidden", "dir/a"});
+  CHECK(std::ranges::is_sorted(all, {}, &ObjectInfo::key));
+  const auto some = store.list("*a");
+  REQUIRE(some.size() == 2);
+  CHECK(some[0].key == "a");
+  CHECK(some[1].key == "dir/a");
+}
+
+TEST_CASE("the key of a path is that whose path it is") {
+  for (const std::string& key : {std::string("a"), std::string("%"), std::string(".."),
+                                 std::string(300, '.'), std::string("a\0b", 3)}) {
+    CHECK(api::object_key(object_path(key)) == key);
+  }
+  for (const char* path : {"%zz", "%2", "a b", ".a", "%61", "a~/b", "~", ""}) {
+    INFO(path);
+    CHECK_FALSE(api::object_key(path));
+  }
 }
 
 }  // namespace

@@ -1,0 +1,219 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+
+#include "any_store.h"
+#include "commands/commands.h"
+#include "failure.h"
+#include "file_content.h"
+#include "interruption.h"
+#include "json.h"
+#include "line_text.h"
+#include "progress.h"
+#include "subcommands.h"
+#include "vm_settings.h"
+
+namespace faasnap::cli {
+namespace {
+
+AnyStore open_store(const CommandLine& line) {
+  return AnyStore(choose_store(line, load_config(line.optional_text("config"))));
+}
+
+void add_options(CommandLine& line) {
+  line.add()("json", "print a JSON object");
+  add_store_options(line);
+  add_config_option(line);
+}
+
+int run_put(const Arguments& arguments) {
+  CommandLine line("store put", "KEY FILE [OPTION]...",
+                   "Puts the file's content, at most 512 MiB, in the place of the object; FILE -\n"
+                   "is the standard input.",
+                   "faasnap store put json-13k build/images/inputs/json-13k");
+  line.positional({"KEY", "FILE"});
+  add_options(line);
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  Interruption interruption;
+  const std::string key = line.text("KEY");
+  const FileContent content(line.text("FILE"));
+  AnyStore store = open_store(line);
+  Steps steps;
+  steps.begin(fmt::format("put {}", key));
+  store.set(key, content.bytes(),
+            [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  steps.done();
+  if (line.has("json")) {
+    std::cout << to_text({{"key", key}, {"bytes", content.bytes().size()}}) << "\n";
+  }
+  return kSuccess;
+}
+
+// Where a value goes: the standard output, or a file that is replaced when all has come.
+class Target {
+ public:
+  explicit Target(const std::optional<std::string>& file) {
+    if (!file) {
+      return;
+    }
+    file_ = *file;
+    partial_ = *file + ".partial-XXXXXX";
+    fd_ = ::mkostemp(partial_.data(), O_CLOEXEC);
+    if (fd_ < 0) {
+      partial_.clear();
+      fail();
+    }
+  }
+  ~Target() {
+    if (!partial_.empty()) {
+      ::close(fd_);
+      ::unlink(partial_.c_str());
+    }
+  }
+  Target(const Target&) = delete;
+  Target& operator=(const Target&) = delete;
+
+  void write(std::span<const std::byte> data) const {
+    while (!data.empty()) {
+      const ssize_t put = ::write(fd_, data.data(), data.size());
+      if (put < 0 && errno != EINTR) {
+        fail();
+      }
+      data = data.subspan(static_cast<std::size_t>(std::max<ssize_t>(put, 0)));
+    }
+  }
+
+  void commit() const {
+    // As if it had been created without our detour.
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    if (!partial_.empty() &&
+        (::fchmod(fd_, 0666 & ~mask) != 0 || ::rename(partial_.c_str(), file_.c_str()) != 0)) {
+      fail();
+    }
+  }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw Failure(fmt::format("{}: cannot be written: {}", file_, std::strerror(errno)));
+  }
+
+  std::string file_ = "standard output";
+  std::string partial_;
+  int fd_ = STDOUT_FILENO;
+};
+
+int run_get(const Arguments& arguments) {
+  CommandLine line("store get", "KEY [FILE] [OPTION]...",
+                   "Writes the object's content to the file, in the place of what it has, or to\n"
+                   "the standard output.",
+                   "faasnap store get image-out.jpg out.jpg");
+  line.positional({"KEY"}, {"FILE"});
+  add_store_options(line);
+  add_config_option(line);
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  Interruption interruption;
+  const std::string key = line.text("KEY");
+  AnyStore store = open_store(line);
+  const Target target(line.optional_text("FILE"));
+  Steps steps;
+  steps.begin(fmt::format("get {}", key));
+  Bytes done;
+  const bool found = store.read(key, [&](std::span<const std::byte> piece, Bytes total) {
+    target.write(piece);
+    done += Bytes{piece.size()};
+    if (!steps.advance(done, total)) {
+      throw Interrupted();
+    }
+  });
+  if (!found) {
+    throw Failure(fmt::format("{}: there is no object '{}'", store.name(), key));
+  }
+  target.commit();
+  steps.done();
+  return kSuccess;
+}
+
+int run_ls(const Arguments& arguments) {
+  CommandLine line("store ls", "[PATTERN] [OPTION]...",
+                   "Lists the objects whose keys match the pattern, with their sizes in bytes. As\n"
+                   "in Redis: *, ?, [a-z], [^a-z], and \\ before what stands for itself.",
+                   "faasnap store ls 'json-*'");
+  line.positional({}, {"PATTERN"});
+  add_options(line);
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  const auto objects = open_store(line).list(line.optional_text("PATTERN").value_or("*"));
+  for (const ObjectInfo& object : objects) {
+    if (line.has("json")) {
+      std::cout << to_text({{"key", object.key}, {"bytes", object.size.value}}) << "\n";
+    } else {
+      std::cout << fmt::format("{:>10}  {}\n", object.size.value, line_text(object.key));
+    }
+  }
+  return kSuccess;
+}
+
+int run_fill(const Arguments& arguments) {
+  CommandLine line("store fill", "DIR [OPTION]...",
+                   "Puts every file of the directory that the store has no object of; the key is\n"
+                   "the file's name. Directories in it are passed over.",
+                   "faasnap store fill build/images/inputs --redis localhost:6379");
+  line.positional({"DIR"});
+  line.add()("replace", "put those that the store has, too");
+  add_options(line);
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  Interruption interruption;
+  AnyStore store = open_store(line);
+  Steps steps;
+  const auto filled = store.fill(
+      line.text("DIR"), line.has("replace"),
+      [&](const std::string& key) { steps.begin(fmt::format("put {}", key)); },
+      [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  steps.done();
+  if (line.has("json")) {
+    std::cout << to_text({{"store", store.name()},
+                          {"put", filled.put},
+                          {"kept", filled.kept},
+                          {"bytes", filled.bytes.value}})
+              << "\n";
+  } else {
+    fmt::print("{}: {} objects put ({} bytes), {} were there\n", store.name(), filled.put,
+               filled.bytes.value, filled.kept);
+  }
+  return kSuccess;
+}
+
+constexpr Subcommand kSubcommands[] = {
+    {"put", "KEY FILE", "put a file", run_put},
+    {"get", "KEY [FILE]", "get an object", run_get},
+    {"ls", "[PATTERN]", "list objects", run_ls},
+    {"fill", "DIR", "put the files of a directory", run_fill},
+};
+
+}  // namespace
+
+int run_store(const Arguments& arguments) {
+  return run_subcommand(
+      "store",
+      "Works on the objects that functions read and write: in a directory (--store DIR), or in a\n"
+      "Redis server (--redis HOST:PORT). Without either: what the settings file says.",
+      "  faasnap store fill build/images/inputs --redis localhost:6379\n"
+      "  faasnap store ls 'json-*' --redis localhost:6379",
+      kSubcommands, arguments);
+}
+
+}  // namespace faasnap::cli

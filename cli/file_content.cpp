@@ -1,0 +1,89 @@
+#include "file_content.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <faasnap/object_store.h>
+
+#include "failure.h"
+
+namespace faasnap::cli {
+namespace {
+
+[[noreturn]] void fail_read(const std::string& file, int error_number) {
+  throw Failure(fmt::format("{}: cannot be read: {}", file, std::strerror(error_number)));
+}
+
+[[noreturn]] void fail_large(const std::string& file) {
+  throw Failure(fmt::format("{}: is larger than 512 MiB, which no store takes", file));
+}
+
+}  // namespace
+
+FileContent::FileContent(const std::string& file) {
+  if (file == "-") {
+    read_all(STDIN_FILENO, "standard input");
+    return;
+  }
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat status {};
+  if (fd < 0 || ::fstat(fd, &status) != 0) {
+    fail_read(file, errno);
+  }
+  const struct Closer {
+    int fd;
+    ~Closer() { ::close(fd); }
+  } closer{fd};
+  if (!S_ISREG(status.st_mode)) {
+    read_all(fd, file);
+    return;
+  }
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size > ObjectStore::kMaximumValue.value) {
+    fail_large(file);
+  }
+  if (size == 0) {
+    return;
+  }
+  void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  if (address == MAP_FAILED) {
+    fail_read(file, errno);
+  }
+  bytes_ = {static_cast<const std::byte*>(address), size};
+  mapped_ = true;
+}
+
+FileContent::~FileContent() {
+  if (mapped_) {
+    ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  }
+}
+
+void FileContent::read_all(int fd, const std::string& file) {
+  static constexpr std::size_t kPiece = 1 << 20;
+  for (;;) {
+    const std::size_t before = read_.size();
+    read_.resize(before + kPiece);
+    const ssize_t got = ::read(fd, read_.data() + before, kPiece);
+    if (got < 0 && errno != EINTR) {
+      fail_read(file, errno);
+    }
+    read_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got == 0) {
+      bytes_ = read_;
+      return;
+    }
+    if (read_.size() > ObjectStore::kMaximumValue.value) {
+      fail_large(file);
+    }
+  }
+}
+
+}  // namespace faasnap::cli

@@ -1,0 +1,16 @@
+#include "line_text.h"
+
+#include <fmt/format.h>
+
+namespace faasnap::cli {
+
+std::string line_text(std::string_view text) {
+  std::string line;
+  for (const char byte : text) {
+    const auto value = static_cast<unsigned char>(byte);
+    line += value < ' ' || value == 0x7f ? fmt::format("\\x{:02x}", value) : std::string(1, byte);
+  }
+  return line;
+}
+
+}  // namespace faasnap::cli

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace faasnap::cli {
+
+// Text of others, fit for a line on a terminal: control characters become \xNN.
+std::string line_text(std::string_view text);
+
+}  // namespace faasnap::cli

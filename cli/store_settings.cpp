@@ -1,0 +1,95 @@
+#include "store_settings.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "failure.h"
+
+namespace faasnap::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path default_store() {
+  for (const auto& [name, below] :
+       {std::pair{"XDG_STATE_HOME", "faasnap/store"}, {"HOME", ".local/state/faasnap/store"}}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') {
+      return fs::path(value) / below;
+    }
+  }
+  throw UsageError("--store is missing, and so are $XDG_STATE_HOME and $HOME");
+}
+
+// The first line of the file.
+std::string read_password(const fs::path& file) {
+  std::ifstream stream(file);
+  std::string password;
+  if (fs::is_directory(file) || !std::getline(stream, password) || password.empty()) {
+    throw Failure(fmt::format("password_file {}: no password can be read", file.string()));
+  }
+  return password;
+}
+
+}  // namespace
+
+void add_store_options(CommandLine& line) {
+  line.add()("store",
+             "the functions' object store, a directory (default: faasnap/store below "
+             "$XDG_STATE_HOME or ~/.local/state)",
+             cxxopts::value<std::string>(), "DIR")(
+      "redis",
+      "the Redis server at HOST:PORT, or at a Unix socket, is the store; its password is that of "
+      "the settings file",
+      cxxopts::value<std::string>(), "ADDRESS");
+}
+
+StoreChoice choose_store(const CommandLine& line, const Config& config) {
+  const auto directory = line.optional_text("store");
+  const auto redis = line.optional_text("redis");
+  if (directory && redis) {
+    throw UsageError("--store and --redis exclude each other");
+  }
+  RedisConfig server = config.store.redis;
+  if (directory) {
+    return fs::path(*directory);
+  }
+  if (redis) {
+    server.address = *redis;
+    return redis_options(server);
+  }
+  if (config.store.directory && server.address) {
+    throw UsageError("the settings file has both 'dir' and 'redis' in [store]");
+  }
+  if (server.address) {
+    return redis_options(server);
+  }
+  return config.store.directory.value_or(fs::path()).empty() ? default_store()
+                                                             : *config.store.directory;
+}
+
+RedisOptions redis_options(const RedisConfig& redis) {
+  if (redis.password && redis.password_file) {
+    throw UsageError("the settings file has both 'password' and 'password_file'");
+  }
+  RedisOptions options;
+  options.address = redis.address.value();
+  options.username = redis.user.value_or("");
+  options.password =
+      redis.password_file ? read_password(*redis.password_file) : redis.password.value_or("");
+  options.database = redis.database;
+  options.prefix = redis.prefix.value_or("");
+  if (redis.tls) {
+    options.tls = {.authorities = redis.tls_ca.value_or(""),
+                   .certificate = redis.tls_cert.value_or(""),
+                   .key = redis.tls_key.value_or(""),
+                   .server_name = redis.tls_name.value_or("")};
+  } else if (redis.tls_ca || redis.tls_cert || redis.tls_key || redis.tls_name) {
+    throw UsageError("the settings file has options of TLS without 'tls = true'");
+  }
+  return options;
+}
+
+}  // namespace faasnap::cli

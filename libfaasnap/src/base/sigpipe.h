@@ -1,0 +1,21 @@
+#pragma once
+
+#include <signal.h>
+
+namespace faasnap::base {
+
+// As long as it exists, the calling thread's writes to sockets that nobody reads from fail with
+// EPIPE and raise no signal: for libraries that write without MSG_NOSIGNAL.
+class SigpipeBlock {
+ public:
+  SigpipeBlock() noexcept;
+  ~SigpipeBlock();
+  SigpipeBlock(const SigpipeBlock&) = delete;
+  SigpipeBlock& operator=(const SigpipeBlock&) = delete;
+
+ private:
+  sigset_t before_;
+  bool pending_before_;
+};
+
+}  // namespace faasnap::base
