@@ -31,6 +31,7 @@ constexpr Command kCommands[] = {
     {"report", "make a page of the results of benches", run_report},
     {"verify", "check a snapshot's checksums", run_verify},
     {"store", "put, get and list the objects that functions use", run_store},
+    {"snapshot", "publish snapshots for other hosts, and fetch theirs", run_snapshot},
     {"boot", "boot a microVM with a console", run_boot},
     {"lab", "run a command where microVMs work", run_lab},
 };

@@ -16,6 +16,7 @@ int run_invoke(const Arguments& arguments);
 int run_lab(const Arguments& arguments);
 int run_record(const Arguments& arguments);
 int run_report(const Arguments& arguments);
+int run_snapshot(const Arguments& arguments);
 int run_store(const Arguments& arguments);
 int run_verify(const Arguments& arguments);
 

@@ -6,7 +6,7 @@ import unittest
 
 from cli_case import FAASNAP, CliCase
 
-COMMANDS = ("doctor", "record", "invoke", "inspect", "verify", "report", "store",
+COMMANDS = ("doctor", "record", "invoke", "inspect", "verify", "report", "store", "snapshot",
             "boot", "lab")
 INPUT = ("--input", '{"a": 1}')
 

@@ -79,6 +79,8 @@ void write_all(const std::filesystem::path& directory) {
   const auto head = loading_set_table();
   constexpr std::size_t kTableSize = 24 + (4 + 2) + 5 * 8 + 2 * 4 + 2 * 16 + 8;
   write_frame(directory / "loading_set" / "good", std::span(head).first(kTableSize));
+  const std::string version = "\x1f\n3\nhost\nworking\ntouched\n" + manifest();
+  write(directory / "catalogue_version" / "good", std::as_bytes(std::span(version)));
 }
 
 }  // namespace

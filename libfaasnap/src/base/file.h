@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <faasnap/progress.h>
 #include <faasnap/units.h>
 
 #include "base/fd.h"
@@ -44,7 +45,8 @@ std::vector<std::byte> read_file(const UniqueFd& fd, const std::filesystem::path
 // Copies all of `source` into the empty file `target`, holes as holes; the two share their blocks
 // where the file system can do that. The paths are for messages.
 void copy_sparse(const UniqueFd& source, const std::filesystem::path& source_path,
-                 const UniqueFd& target, const std::filesystem::path& target_path);
+                 const UniqueFd& target, const std::filesystem::path& target_path,
+                 const Progress& progress = {});
 
 // Creates the file (it must not exist), writes it and fsyncs it. Nothing is left when that fails.
 void write_new_file(const std::filesystem::path& path, std::span<const std::byte> data);

@@ -31,11 +31,17 @@ std::uint64_t seek(const UniqueFd& fd, const std::filesystem::path& path, std::u
 }  // namespace
 
 void copy_sparse(const UniqueFd& source, const std::filesystem::path& source_path,
-                 const UniqueFd& target, const std::filesystem::path& target_path) {
-  if (::ioctl(target.get(), FICLONE, source.get()) == 0) {
-    return;
-  }
+                 const UniqueFd& target, const std::filesystem::path& target_path,
+                 const Progress& progress) {
   const std::uint64_t size = file_size(source, source_path).value;
+  const auto report = [&](std::uint64_t done) {
+    if (progress && !progress({done}, {size})) {
+      fail(ErrorKind::cancelled, "copy", source_path, "stopped by the caller");
+    }
+  };
+  if (::ioctl(target.get(), FICLONE, source.get()) == 0) {
+    return report(size);
+  }
   if (::ftruncate(target.get(), static_cast<off_t>(size)) != 0) {
     fail_errno("truncate", target_path);
   }
@@ -47,6 +53,7 @@ void copy_sparse(const UniqueFd& source, const std::filesystem::path& source_pat
       read_exact(source, piece, at, source_path);
       write_exact(target, piece, at, target_path);
       at += piece.size();
+      report(at);
     }
   }
 }

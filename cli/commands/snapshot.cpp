@@ -1,0 +1,203 @@
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include <faasnap/snapshot_catalogue.h>
+
+#include "commands/commands.h"
+#include "failure.h"
+#include "interruption.h"
+#include "json.h"
+#include "line_text.h"
+#include "progress.h"
+#include "store_settings.h"
+#include "subcommands.h"
+#include "vm_settings.h"
+
+namespace faasnap::cli {
+namespace {
+
+void add_options(CommandLine& line) {
+  line.add()("redis", "the Redis server at HOST:PORT, or at a Unix socket",
+             cxxopts::value<std::string>(), "ADDRESS")(
+      "catalogue", "the directory that the hosts share", cxxopts::value<std::string>(), "DIR")(
+      "json", "print JSON, an object a line");
+  add_config_option(line);
+}
+
+SnapshotCatalogue open_catalogue(const CommandLine& line) {
+  const Config config = load_config(line.optional_text("config"));
+  RedisConfig redis = config.catalogue.redis.address ? config.catalogue.redis : config.store.redis;
+  if (const auto address = line.optional_text("redis")) {
+    redis.address = address;
+  }
+  if (!redis.address) {
+    throw UsageError("--redis is missing, and the settings file has no 'redis' in [catalogue]");
+  }
+  std::filesystem::path directory = config.catalogue.directory.value_or("");
+  if (const auto given = line.optional_text("catalogue")) {
+    directory = *given;
+  }
+  if (directory.empty()) {
+    throw UsageError("--catalogue is missing, and the settings file has no 'dir' in [catalogue]");
+  }
+  return SnapshotCatalogue(redis_options(redis), directory);
+}
+
+Json to_json(const std::string& name, const SnapshotCatalogue::Version& version) {
+  Json json;
+  json["name"] = name;
+  json["version"] = version.number;
+  json["id"] = version.info.id;
+  json["pushed_ns"] = version.pushed.count();
+  json["host"] = version.host;
+  json["bytes"] = version.size.value;
+  json["memory_bytes"] = version.info.memory.value;
+  json["working_set_pages"] = version.info.working_set_pages;
+  json["touched_pages"] = version.info.touched_pages;
+  json["labels"] = version.info.labels;
+  return json;
+}
+
+void print(const std::string& name, const SnapshotCatalogue::Version& version) {
+  const auto pushed = std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(version.pushed));
+  fmt::print("{:<24} {:>7}  {:%Y-%m-%d %H:%M:%S}  {:<16} {:>8} {:>8} {:>8}  {}\n", name,
+             version.number, fmt::gmtime(pushed), line_text(version.host),
+             version.info.memory.value >> 20, version.info.working_set_pages,
+             version.info.touched_pages, version.info.id);
+}
+
+int run_ls(const Arguments& arguments) {
+  CommandLine line("snapshot ls", "[NAME] [OPTION]...",
+                   "Lists the snapshots of the catalogue, or the versions of one.",
+                   "faasnap snapshot ls --redis redis:6379 --catalogue /mnt/snapshots");
+  line.positional({}, {"NAME"});
+  add_options(line);
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  SnapshotCatalogue catalogue = open_catalogue(line);
+  std::vector<SnapshotCatalogue::Entry> entries;
+  if (const auto name = line.optional_text("NAME")) {
+    auto entry = catalogue.find(*name);
+    if (!entry) {
+      throw Failure(fmt::format("there is no snapshot '{}' in the catalogue", *name));
+    }
+    entries.push_back(std::move(*entry));
+  } else {
+    entries = catalogue.list();
+    for (auto& entry : entries) {
+      entry.versions.erase(entry.versions.begin(), entry.versions.end() - 1);
+    }
+  }
+  if (!line.has("json")) {
+    fmt::print("{:<24} {:>7}  {:<19}  {:<16} {:>8} {:>8} {:>8}  {}\n", "name", "version",
+               "pushed (UTC)", "by", "MiB", "recorded", "touched", "id");
+  }
+  for (const auto& entry : entries) {
+    for (const auto& version : entry.versions) {
+      if (line.has("json")) {
+        std::cout << to_text(to_json(entry.name, version)) << "\n";
+      } else {
+        print(entry.name, version);
+      }
+    }
+  }
+  return kSuccess;
+}
+
+std::string name_of(const std::filesystem::path& directory) {
+  const auto normal = std::filesystem::absolute(directory).lexically_normal();
+  return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+}
+
+int run_push(const Arguments& arguments) {
+  CommandLine line("snapshot push", "DIR [NAME] [OPTION]...",
+                   "Verifies a snapshot and publishes it under the name, that of the directory if\n"
+                   "none is given. The same image with other recordings becomes a version of its\n"
+                   "own; a push that was interrupted is repeated.",
+                   "faasnap snapshot push snapshots/json --redis redis:6379 "
+                   "--catalogue /mnt/snapshots");
+  line.positional({"DIR"}, {"NAME"});
+  line.add()("replace", "take the name from the image that has it");
+  add_options(line);
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  Interruption interruption;
+  SnapshotCatalogue catalogue = open_catalogue(line);
+  const Snapshot snapshot = Snapshot::open(line.text("DIR"));
+  const std::string name = line.optional_text("NAME").value_or(name_of(line.text("DIR")));
+  Steps steps;
+  const auto progress = [&](Bytes done, Bytes total) { return steps.advance(done, total); };
+  steps.begin("verify");
+  snapshot.verify(progress);
+  steps.begin("copy to the catalogue");
+  const auto pushed = catalogue.push(snapshot, name, line.has("replace"), progress);
+  steps.done();
+  if (line.has("json")) {
+    std::cout << to_text({{"name", name},
+                          {"version", pushed.version},
+                          {"added", pushed.added},
+                          {"id", snapshot.info().id}})
+              << "\n";
+  } else {
+    fmt::print("{}: version {} {}\n", name, pushed.version,
+               pushed.added ? "published" : "was there");
+  }
+  return kSuccess;
+}
+
+int run_pull(const Arguments& arguments) {
+  CommandLine line(
+      "snapshot pull", "NAME DIR [OPTION]...",
+      "Makes the new directory DIR of a snapshot of the catalogue: whole and verified,\n"
+      "or not at all.",
+      "faasnap snapshot pull json snapshots/json --redis redis:6379 "
+      "--catalogue /mnt/snapshots");
+  line.positional({"NAME", "DIR"});
+  line.add()("version", "which one (default: the newest)", cxxopts::value<std::string>(), "N");
+  add_options(line);
+  if (!line.parse(arguments)) {
+    return kSuccess;
+  }
+  static constexpr std::uint64_t kMostVersions = 10'000;
+  const auto version = line.optional_number("version", 1, kMostVersions).value_or(0);
+  Interruption interruption;
+  SnapshotCatalogue catalogue = open_catalogue(line);
+  Steps steps;
+  steps.begin("copy from the catalogue and verify");
+  const Snapshot snapshot =
+      catalogue.pull(line.text("NAME"), line.text("DIR"), static_cast<unsigned>(version),
+                     [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  steps.done();
+  if (line.has("json")) {
+    std::cout << to_text({{"snapshot", snapshot.directory().string()}, {"id", snapshot.info().id}})
+              << "\n";
+  } else {
+    fmt::print("{}: every checksum is right\n", snapshot.directory().string());
+  }
+  return kSuccess;
+}
+
+constexpr Subcommand kSubcommands[] = {
+    {"ls", "[NAME]", "list snapshots, or versions", run_ls},
+    {"push", "DIR [NAME]", "publish a snapshot", run_push},
+    {"pull", "NAME DIR", "fetch a snapshot", run_pull},
+};
+
+}  // namespace
+
+int run_snapshot(const Arguments& arguments) {
+  return run_subcommand(
+      "snapshot",
+      "Shares snapshots between hosts: manifests and recordings through a Redis server, large\n"
+      "files through a directory that every host mounts. Settings file: [catalogue].",
+      "  faasnap snapshot push snapshots/json --redis redis:6379 --catalogue /mnt/snapshots\n"
+      "  faasnap snapshot pull json snapshots/json --redis redis:6379 --catalogue /mnt/snapshots",
+      kSubcommands, arguments);
+}
+
+}  // namespace faasnap::cli

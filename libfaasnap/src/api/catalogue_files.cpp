@@ -1,0 +1,107 @@
+#include "api/catalogue_files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace faasnap::api {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kImages = "images";
+constexpr const char* kPublishing = "publish";
+
+// A file that takes its place by being renamed, or is removed.
+class PendingFile {
+ public:
+  explicit PendingFile(const fs::path& target) : target_(target) {
+    std::uint64_t random = 0;
+    if (base::retry_eintr([&] { return ::getrandom(&random, sizeof(random), 0); }) < 0) {
+      base::fail_errno("get random bytes");
+    }
+    path_ = target.parent_path() / fmt::format(".new-{:016x}", random);
+    fd_ = base::open_file(path_, O_WRONLY | O_CREAT | O_EXCL);
+  }
+  ~PendingFile() {
+    if (!path_.empty()) {
+      ::unlink(path_.c_str());
+    }
+  }
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+
+  const base::UniqueFd& fd() const noexcept { return fd_; }
+  const fs::path& path() const noexcept { return path_; }
+
+  void commit() {
+    if (::fsync(fd_.get()) != 0) {
+      base::fail_errno("fsync", path_);
+    }
+    if (::rename(path_.c_str(), target_.c_str()) != 0) {
+      base::fail_errno(kPublishing, target_);
+    }
+    path_.clear();
+    base::sync_directory(target_.parent_path());
+  }
+
+ private:
+  fs::path target_;
+  fs::path path_;
+  base::UniqueFd fd_;
+};
+
+bool is_directory_name(const std::string& id) {
+  return !id.empty() && id != kImages && std::ranges::all_of(id, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+}
+
+}  // namespace
+
+CatalogueFiles::CatalogueFiles(fs::path directory) : directory_(fs::absolute(directory)) {
+  std::error_code error;
+  if (!fs::is_directory(directory_, error)) {
+    base::fail(ErrorKind::not_found, "open catalogue", directory_,
+               "expected a directory that several hosts mount");
+  }
+}
+
+fs::path CatalogueFiles::path_of(const std::string& id, std::string_view file,
+                                 const format::FileRecord& record) const {
+  if (!is_directory_name(id)) {
+    base::fail(ErrorKind::corrupt, "read catalogue", directory_,
+               "the snapshot's id is no name of a directory");
+  }
+  return directory_ / id / fmt::format("{}-{:08x}", file, record.checksum);
+}
+
+fs::path CatalogueFiles::path_of(const FileIdentity& image) const {
+  return directory_ / kImages / fmt::format("{:08x}-{}", image.checksum, image.size.value);
+}
+
+void CatalogueFiles::publish(const base::UniqueFd& source, const fs::path& source_path,
+                             const fs::path& target, bool anew, const Progress& progress) const {
+  std::error_code error;
+  const auto size = fs::file_size(target, error);
+  if (!anew && !error && size == base::file_size(source, source_path).value) {
+    return;
+  }
+  fs::create_directories(target.parent_path(), error);
+  if (error) {
+    base::fail_errno(kPublishing, target, error.value());
+  }
+  PendingFile pending(target);
+  base::copy_sparse(source, source_path, pending.fd(), pending.path(), progress);
+  pending.commit();
+}
+
+}  // namespace faasnap::api
