@@ -8,6 +8,7 @@
 
 #include <faasnap/page_prefetcher.h>
 #include <faasnap/vm.h>
+#include <faasnap/working_set.h>
 
 #include "failure.h"
 
@@ -74,6 +75,7 @@ InvocationRecord Invoker::run_restored(Trace& trace) {
   options.setting = plan_.setting;
   options.root_image = plan_.root_image;
   options.prefill = plan_.prefill;
+  options.record_accesses = !plan_.recording.empty();
   const Nanoseconds made = epoch_now();
   std::optional<PreparedVM> prepared;
   if (plan_.prepared) {
@@ -89,6 +91,10 @@ InvocationRecord Invoker::run_restored(Trace& trace) {
   const Nanoseconds preload = prepared ? Nanoseconds(0) : vm.restore_stats().preload;
   record.setup = since(begun) - preload;
   const Interruption::Guard guard(interruption_, [&] { vm.stop(); });
+  std::optional<WorkingSetRecorder> recorder;
+  if (options.record_accesses) {
+    recorder.emplace(plan_.snapshot, vm, RecorderOptions{.recorder = Recorder::userfaultfd});
+  }
   InvocationSpans spans(trace, tags_of(plan_));
   if (first_) {
     spans.add_open(plan_.opened, plan_.opening);
@@ -96,6 +102,9 @@ InvocationRecord Invoker::run_restored(Trace& trace) {
   }
   invoke(vm, record, spans);
   const Nanoseconds end = epoch_now();
+  if (recorder) {
+    recorder->finish().save(plan_.recording);
+  }
   record.restore = vm.restore_stats();
   if (const PagePrefetcher* prefetcher = vm.prefetcher()) {
     record.prefetch = prefetcher->stats();

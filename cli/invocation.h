@@ -38,6 +38,9 @@ struct InvocationPlan {
   // When opening the snapshot began, since the epoch, and how long it took.
   Nanoseconds opened{0};
   Nanoseconds opening{0};
+  // Where the recording of an invocation goes, by userfaultfd; nowhere if empty. With the setting
+  // lazy only.
+  std::filesystem::path recording{};
 };
 
 // The time since the Unix epoch.

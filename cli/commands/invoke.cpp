@@ -45,7 +45,11 @@ CommandLine make_command_line() {
       "repeat", "invoke N times (default: 1)", cxxopts::value<std::string>(), "N")(
       "prepared", "prepare each VM before the request, so that only its start is measured")(
       "no-prefill", "leave the second-stage page tables to the guest's own faults")(
-      "json", "print a JSON object for each invocation")("spans", "with --json: the spans, too")(
+      "record-accesses",
+      "write the first touch of each page to a working-set file, which must not exist; with the "
+      "setting lazy, slow",
+      cxxopts::value<std::string>(), "FILE")("json", "print a JSON object for each invocation")(
+      "spans", "with --json: the spans, too")(
       "trace", "write the spans of all invocations as Zipkin v2 JSON, or send them to a collector",
       cxxopts::value<std::string>(), "FILE|URL")(
       "chrome-trace", "write them as Chrome trace events", cxxopts::value<std::string>(), "FILE")(
@@ -69,6 +73,21 @@ std::optional<WorkingSet> recorded_set(const Snapshot& snapshot) {
   return exact ? std::move(exact) : snapshot.working_set(Recorder::mincore);
 }
 
+// A recording is of one invocation in a VM without any help.
+void check_recording(const CommandLine& line, Setting setting) {
+  if (setting != Setting::lazy) {
+    throw UsageError(
+        fmt::format("--record-accesses needs --setting lazy, and not '{}'", to_string(setting)));
+  }
+  if (line.has("repeat")) {
+    throw UsageError("--record-accesses records one invocation, and not what --repeat asks for");
+  }
+  const std::filesystem::path file = line.text("record-accesses");
+  if (std::filesystem::exists(file)) {
+    throw UsageError(fmt::format("--record-accesses {}: is there already", file.string()));
+  }
+}
+
 InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   Json input = parse_input(line.text("input"));
   const auto setting = line.optional_text("setting");
@@ -77,6 +96,9 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   if (line.has("prepared") && (chosen == Setting::warm || chosen == Setting::boot)) {
     throw UsageError(
         fmt::format("--prepared needs a setting that restores, and not '{}'", to_string(chosen)));
+  }
+  if (line.has("record-accesses")) {
+    check_recording(line, chosen);
   }
   const Nanoseconds opened = epoch_now();
   const auto begun = std::chrono::steady_clock::now();
@@ -99,7 +121,9 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           !line.has("no-prefill") && config.restore.prefill.value_or(true),
           traced ? recorded_set(snapshot) : std::nullopt,
           opened,
-          opening};
+          opening,
+
+          line.optional_text("record-accesses").value_or("")};
 }
 
 Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {

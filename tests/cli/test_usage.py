@@ -104,6 +104,12 @@ class Usage(CliCase):
                              says="--repeat")
 
     def test_an_unknown_setting(self):
+        self.refused(2, "invoke", "--snapshot", "s", *INPUT, "--record-accesses", "f",
+                     says=("--record-accesses", "lazy", "'faasnap'"))
+        self.refused(2, "invoke", "--snapshot", "s", *INPUT, "--setting", "lazy",
+                     "--record-accesses", "f", "--repeat", "2", says="--repeat")
+        self.refused(2, "invoke", "--snapshot", "s", *INPUT, "--setting", "lazy",
+                     "--record-accesses", "/dev/null", says="/dev/null")
         self.refused(2, "invoke", "--snapshot", "s", *INPUT, "--setting", "magic",
                      says=("magic", "faasnap"))
         self.refused(2, "inspect", "s", "--plan", "magic", says="magic")

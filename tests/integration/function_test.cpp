@@ -17,21 +17,19 @@ TEST_CASE("every function gives in a restored guest what it gives outside any VM
 
 TEST_CASE("a recorded function gives the same result under every setting, from a cold cache") {
   require_kvm();
-  const auto directory = fresh_path("json-recorded");
-  const Snapshot snapshot = record(base_snapshot(), "json", declared_input("json", 0), directory);
-  const auto input = declared_input("json", 1);
-  const auto expected = run_outside("json", input);
+  const Snapshot snapshot = recorded_snapshot();
+  const auto input = declared_input("hello", 1);
+  const auto expected = run_outside("hello", input);
   for (const Setting setting : kRestoreSettings) {
     REQUIRE(snapshot.drop_caches() == 0);
     Guest guest = Guest::restore(snapshot, {.setting = setting});
     INFO(to_string(setting));
-    CHECK(guest.invoke("json", input) == expected);
+    CHECK(guest.invoke("hello", input) == expected);
     if (setting == Setting::faasnap) {
       REQUIRE(guest.vm().prefetcher() != nullptr);
       CHECK(guest.vm().prefetcher()->stats().pages == snapshot.info().loading_set_pages);
     }
   }
-  Snapshot::remove(directory);
 }
 
 TEST_CASE("pages that were loaded before the guest runs cost it no major fault") {

@@ -73,12 +73,13 @@ TEST_CASE("every setting gives the guest the same memory, by a checksum that the
   }
 }
 
-TEST_CASE("guest memory that was restored and never run is the image, whatever the setting") {
+TEST_CASE("guest memory that was restored and never run is the image, however its pages come") {
   require_kvm();
   // The generation identifier, and the clock pages that KVM writes for each vCPU.
   constexpr std::uint64_t kRenewed = 8;
   const Snapshot snapshot = recorded_snapshot();
-  for (const Setting setting : kRestoreSettings) {
+  // One for each way in which pages come: mapped, mapped in layers, installed before and meanwhile.
+  for (const Setting setting : {Setting::lazy, Setting::faasnap, Setting::reap, Setting::stream}) {
     INFO(to_string(setting));
     const auto directory = fresh_path("never-run");
     VM vm = VM::restore(snapshot, {.setting = setting, .start = false});
