@@ -37,7 +37,7 @@ FaultServer::FaultServer(const RestorePlan& plan, std::vector<PageRange> watched
       failure_(failure),
       tuning_(checked(tuning)),
       file_(files.memory),
-      zero_page_(base::Mapping::anonymous({kPageSize})),
+      zeros_(base::Mapping::anonymous({tuning.miss_pages * kPageSize})),
       buffers_({tuning.miss_pages * kPageSize}, tuning.misses),
       requests_(tuning.misses),
       ring_(std::make_unique<uring::Ring>(tuning.misses)) {
@@ -109,33 +109,31 @@ void FaultServer::answer(const PageFault& fault) {
   if (state == PartState::installed) {
     // The guest had it and has given it back since: it is empty. If it is there after all, the
     // fault is one that was answered while its message was on the way.
-    install_zero(fault);
+    install_zeros(fault, {fault.page, 1});
   } else if (state && *state != PartState::waiting) {
     // The loader installs it next, and that wakes whoever waits.
   } else if (!stored) {
-    install_zero(fault);
-    if (!state && !singly_) {
-      share_zeros_around(fault.page);
-    }
+    install_zeros(fault, state || singly_ ? PageRange{fault.page, 1} : zeros_around(fault));
   } else if (!under_way(fault.page)) {
     backlog_.push_back(fault.page);
   }
 }
 
-void FaultServer::install_zero(const PageFault& fault) const {
-  const PageRange page{fault.page, 1};
+void FaultServer::install_zeros(const PageFault& fault, PageRange pages) const {
   // What is written soon is better copied now than shared first.
   const std::uint64_t installed =
-      fault.write ? faults_.copy(page, zero_page_.data()) : faults_.share_zeros(page);
-  if (installed == 0) {
-    faults_.wake(page);
+      fault.write ? faults_.copy(pages, zeros_.data()) : faults_.share_zeros(pages);
+  if (installed < pages.count) {
+    faults_.wake({fault.page, 1});
   }
 }
 
-void FaultServer::share_zeros_around(PageIndex page) const {
-  const PageRange watched = *run_with(watched_, page);
-  const PageRange gap = gap_with(nonzero_, page, watched.end());
-  faults_.share_zeros(unforeseen_around(page, block_around(page, tuning_.miss_zero_pages, gap)));
+PageRange FaultServer::zeros_around(const PageFault& fault) const {
+  const PageRange watched = *run_with(watched_, fault.page);
+  const PageRange gap = gap_with(nonzero_, fault.page, watched.end());
+  const PageRange block =
+      block_around(fault.page, fault.write ? tuning_.miss_pages : tuning_.miss_zero_pages, gap);
+  return loader_ != nullptr ? loader_->lookup().uncovered_around(fault.page, block) : block;
 }
 
 bool FaultServer::under_way(PageIndex page) const {
@@ -160,15 +158,12 @@ void FaultServer::start_reads() {
   ring_->submit();
 }
 
+// Where neighbours may come along, holes between them are read as the zeros that they are.
 PageRange FaultServer::to_read_for(PageIndex page) const {
   if (singly_ || (loader_ != nullptr && loader_->state_of(page))) {
     return {page, 1};
   }
-  return unforeseen_around(page, block_around(page, tuning_.miss_pages, *run_with(nonzero_, page)));
-}
-
-PageRange FaultServer::unforeseen_around(PageIndex page, PageRange within) const {
-  return loader_ != nullptr ? loader_->lookup().uncovered_around(page, within) : within;
+  return block_around(page, tuning_.miss_pages, *run_with(watched_, page));
 }
 
 void FaultServer::queue_read(unsigned buffer) {
@@ -191,11 +186,35 @@ void FaultServer::complete(const uring::Completion& completion) {
     ring_->submit();
     return;
   }
-  if (faults_.copy(pages, buffers_[buffer].data()) < pages.count) {
-    faults_.wake(pages);
-  }
+  install(request, buffers_[buffer].data());
   requests_[buffer].reset();
   free_buffers_.push_back(buffer);
+}
+
+// All that the loader does not bring: it installs its own pages, and knows of each whether it is
+// there. A single page was asked for whoever brings it.
+void FaultServer::install(const Request& request, const std::byte* data) const {
+  const PageRange all = request.pages;
+  if (loader_ == nullptr || all.count == 1) {
+    copy(all, data);
+    return;
+  }
+  const PageLookup& lookup = loader_->lookup();
+  for (PageIndex page = all.first; page < all.end();) {
+    if (lookup.part_of(page)) {
+      page = page + 1;
+      continue;
+    }
+    const PageRange pages = lookup.uncovered_around(page, {page, all.end() - page});
+    copy(pages, data + (page - all.first) * kPageSize);
+    page = pages.end();
+  }
+}
+
+void FaultServer::copy(PageRange pages, const std::byte* data) const {
+  if (faults_.copy(pages, data) < pages.count) {
+    faults_.wake(pages);
+  }
 }
 
 }  // namespace faasnap::paging

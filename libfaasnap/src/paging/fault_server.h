@@ -60,14 +60,15 @@ class FaultServer {
   void wait_for_events() const;
   bool answer_faults();
   void answer(const PageFault& fault);
-  void install_zero(const PageFault& fault) const;
-  void share_zeros_around(PageIndex page) const;
+  void install_zeros(const PageFault& fault, PageRange pages) const;
+  PageRange zeros_around(const PageFault& fault) const;
   bool under_way(PageIndex page) const;
   void start_reads();
   PageRange to_read_for(PageIndex page) const;
-  PageRange unforeseen_around(PageIndex page, PageRange within) const;
   void queue_read(unsigned buffer);
   void complete(const uring::Completion& completion);
+  void install(const Request& request, const std::byte* data) const;
+  void copy(PageRange pages, const std::byte* data) const;
 
   const std::vector<PageRange> nonzero_;
   const std::vector<PageRange> watched_;
@@ -79,7 +80,7 @@ class FaultServer {
   FailureLatch& failure_;
   const InstallTuning tuning_;
   const DirectFile file_;
-  const base::Mapping zero_page_;
+  const base::Mapping zeros_;
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> taken_{0};
 

@@ -16,6 +16,31 @@ std::vector<PageRange> pages_of(std::span<const PageAccess> accesses) {
   return format::set_of(std::move(pages));
 }
 
+// By group: the untouched pages in short gaps between touched ones.
+std::vector<std::vector<PageRange>> pages_in_gaps(std::span<const PageAccess> accesses,
+                                                  std::uint64_t group_pages,
+                                                  std::uint64_t gap_pages) {
+  struct Touched {
+    PageIndex page;
+    std::size_t group;
+  };
+  std::vector<Touched> touched;
+  touched.reserve(accesses.size());
+  for (const PageAccess& access : accesses) {
+    touched.push_back({access.page, touched.size() / group_pages});
+  }
+  std::ranges::sort(touched, {}, &Touched::page);
+  std::vector<std::vector<PageRange>> gaps(accesses.size() / group_pages + 1);
+  for (std::size_t i = 1; i < touched.size(); ++i) {
+    const auto [before, group] = touched[i - 1];
+    const std::uint64_t between = touched[i].page - before - 1;
+    if (between != 0 && between <= gap_pages) {
+      gaps[std::min(group, touched[i].group)].push_back({before + 1, between});
+    }
+  }
+  return gaps;
+}
+
 }  // namespace
 
 SplitGroup split_group(std::span<const PageRange> recorded, std::span<const PageRange> nonzero) {
@@ -35,12 +60,14 @@ std::vector<format::LoadingRegion> plan_reap_set(std::span<const PageAccess> acc
 }
 
 StreamSet plan_stream_set(std::span<const PageAccess> accesses, std::span<const PageRange> nonzero,
-                          std::uint64_t group_pages) {
+                          std::uint64_t group_pages, std::uint64_t gap_pages) {
   StreamSet set;
+  const auto gaps = pages_in_gaps(accesses, group_pages, gap_pages);
   for (std::uint32_t group = 0; !accesses.empty(); ++group) {
     const std::size_t count = std::min<std::uint64_t>(group_pages, accesses.size());
     const SplitGroup split = split_group(pages_of(accesses.first(count)), nonzero);
-    for (const PageRange& run : split.data) {
+    const auto between = format::intersection_of(gaps[group], nonzero);
+    for (const PageRange& run : format::union_of(split.data, between)) {
       set.regions.push_back({run, group});
     }
     set.zero_runs.insert(set.zero_runs.end(), split.zero.begin(), split.zero.end());

@@ -11,8 +11,8 @@
 
 namespace faasnap::paging {
 
-// The sets whose pages are copied into guest memory, and not mapped from a file: exact, since every
-// page costs its copy, and without gaps between them. Pure.
+// The sets whose pages are copied into guest memory, and not mapped from a file: nearly exact,
+// since every page costs its copy. Pure.
 
 // One group's recorded pages, told apart by what the image has for them; both sorted.
 struct SplitGroup {
@@ -31,13 +31,20 @@ std::vector<format::LoadingRegion> plan_reap_set(std::span<const PageAccess> acc
 // runs of pages are cheaper to install than single ones; the order of the groups is that of use.
 inline constexpr std::uint64_t kStreamGroupPages = 1024;
 
-// The pages that were touched, by (group, address): regions of those that are not zero in the
-// image, and runs of those that are. Neighbours of one group join; nothing else is added.
+// Longest gap between touched pages whose pages with data are loaded with them, in pages. Another
+// input touches other pages, many of them among those of this one, and a miss costs a hundred times
+// what a copy does.
+inline constexpr std::uint64_t kStreamGapPages = 1;
+
+// The pages that were touched, and those in gaps of at most `gap_pages` between them that are not
+// zero, by (group, address): regions of those that are not zero in the image, and runs of those
+// that are. A page of a gap belongs to the earlier group of those at its ends.
 struct StreamSet {
   std::vector<format::LoadingRegion> regions;
   std::vector<PageRange> zero_runs;
 };
 StreamSet plan_stream_set(std::span<const PageAccess> accesses, std::span<const PageRange> nonzero,
-                          std::uint64_t group_pages = kStreamGroupPages);
+                          std::uint64_t group_pages = kStreamGroupPages,
+                          std::uint64_t gap_pages = kStreamGapPages);
 
 }  // namespace faasnap::paging

@@ -31,7 +31,7 @@ TEST_CASE("REAP keeps every touched page in the order of touches, joining ascend
 
 TEST_CASE("the stream set is sorted by address within a group, and groups come in order") {
   const Ranges nonzero = {{{0}, 100}};
-  const auto set = plan_stream_set(touches({50, 7, 51, 9, 8, 6}), nonzero, 3);
+  const auto set = plan_stream_set(touches({50, 7, 51, 9, 8, 6}), nonzero, 3, 0);
   CHECK(ranges_of(set.regions) == Ranges{{{7}, 1}, {{50}, 2}, {{6}, 1}, {{8}, 2}});
   CHECK(set.regions[1].lowest_group == 0);
   CHECK(set.regions[2].lowest_group == 1);
@@ -40,15 +40,22 @@ TEST_CASE("the stream set is sorted by address within a group, and groups come i
 
 TEST_CASE("the stream set has pages of zeros as runs without data, in the same order") {
   const Ranges nonzero = {{{10}, 2}, {{20}, 1}};
-  const auto set = plan_stream_set(touches({21, 12, 10, 11, 13, 20, 1, 22}), nonzero, 5);
+  const auto set = plan_stream_set(touches({21, 12, 10, 11, 13, 20, 1, 22}), nonzero, 5, 0);
   CHECK(ranges_of(set.regions) == Ranges{{{10}, 2}, {{20}, 1}});
   CHECK(set.zero_runs == Ranges{{{12}, 2}, {{21}, 1}, {{1}, 1}, {{22}, 1}});
 }
 
-TEST_CASE("no gap is merged into the stream set") {
-  const Ranges nonzero = {{{0}, 100}};
-  const auto set = plan_stream_set(touches({4, 6}), nonzero);
-  CHECK(ranges_of(set.regions) == Ranges{{{4}, 1}, {{6}, 1}});
+TEST_CASE("the stream set takes short gaps along, with the earlier group, if they have data") {
+  const Ranges nonzero = {{{0}, 30}};
+  // Group 0: 4, 10, 29; group 1: 6, 13, 31.
+  const auto touched = touches({4, 10, 29, 6, 13, 31});
+  const auto none = plan_stream_set(touched, nonzero, 3, 0);
+  CHECK(ranges_of(none.regions) == Ranges{{{4}, 1}, {{10}, 1}, {{29}, 1}, {{6}, 1}, {{13}, 1}});
+  const auto one = plan_stream_set(touched, nonzero, 3, 1);
+  CHECK(ranges_of(one.regions) == Ranges{{{4}, 2}, {{10}, 1}, {{29}, 1}, {{6}, 1}, {{13}, 1}});
+  const auto two = plan_stream_set(touched, nonzero, 3, 2);
+  CHECK(ranges_of(two.regions) == Ranges{{{4}, 2}, {{10}, 3}, {{29}, 1}, {{6}, 1}, {{13}, 1}});
+  CHECK(two.zero_runs == Ranges{{{31}, 1}});
 }
 
 TEST_CASE("a group is split into data and zeros where the image says so") {

@@ -154,7 +154,7 @@ TEST_CASE("what the guest writes while its pages are on the way is kept") {
   }
 }
 
-TEST_CASE("a miss brings its neighbours of the same kind along, and nothing that is not missed") {
+TEST_CASE("a miss brings its neighbours along, and nothing beyond their block") {
   const PagedImage image;
   const memory::GuestMemory guest(PagedImage::kMemory);
   Pager pager(image.stream(), guest, image.files(), {}, {.miss_pages = 64, .miss_zero_pages = 64});
