@@ -23,7 +23,10 @@ class Copy {
     REQUIRE(run("cp -a --sparse=always " + recorded_snapshot().directory().string() + " " +
                 directory.string()));
   }
-  ~Copy() { std::filesystem::remove_all(directory_); }
+  ~Copy() {
+    std::error_code ignored;  // as a disk that has failed has it
+    std::filesystem::remove_all(directory_, ignored);
+  }
   Copy(const Copy&) = delete;
   Copy& operator=(const Copy&) = delete;
 
@@ -34,6 +37,41 @@ class Copy {
   }
 
  private:
+  std::filesystem::path directory_;
+};
+
+// A file system on a disk that can be made to fail: from then on every read and write of it is an
+// I/O error (the device mapper's target "error").
+class FailingDisk {
+ public:
+  FailingDisk() : file_(fresh_path("failing-disk").string()), directory_(file_ + ".mounted") {
+    remove();  // what an interrupted test has left
+    REQUIRE(run("truncate -s 1G " + file_ + " && mkdir " + directory_.string()));
+    // The device of the file, and one over it whose table can be exchanged.
+    REQUIRE(run("loop=$(losetup --find --show " + file_ +
+                ") && echo \"0 $(blockdev --getsz $loop) "
+                "linear $loop 0\" | DM_DISABLE_UDEV=1 dmsetup create " +
+                kName));
+    REQUIRE(run("mkfs.ext4 -q " + device() + " && mount " + device() + " " + directory_.string()));
+  }
+  ~FailingDisk() { remove(); }
+  FailingDisk(const FailingDisk&) = delete;
+  FailingDisk& operator=(const FailingDisk&) = delete;
+
+  const std::filesystem::path& directory() const { return directory_; }
+  void fail() const { REQUIRE(run(std::string("dmsetup wipe_table ") + kName)); }
+
+ private:
+  static constexpr const char* kName = "faasnap-failing";
+  static std::string device() { return std::string("/dev/mapper/") + kName; }
+
+  void remove() const {
+    run("exec 2>/dev/null; umount -l " + directory_.string() + "; dmsetup remove --force " + kName +
+        "; losetup -j " + file_ + " | cut -d: -f1 | xargs -r losetup -d; rm -rf " + file_ + " " +
+        directory_.string());
+  }
+
+  std::string file_;
   std::filesystem::path directory_;
 };
 
@@ -85,6 +123,25 @@ TEST_CASE("a VM whose recorded pages cannot be read stops, and names the file") 
   const std::string reason = end_of(std::move(prepared));
   INFO(reason);
   CHECK(mentions(reason, copy.path_of(file)));
+}
+
+TEST_CASE("a VM whose disk fails while it waits stops, and names what could not be read") {
+  require_kvm();
+  if (::geteuid() != 0 || !run("command -v dmsetup && modprobe dm-mod && modprobe loop")) {
+    SKIP("needs root, dmsetup and the kernel's device mapper");
+  }
+  const auto setting = GENERATE(Setting::lazy, Setting::faasnap, Setting::reap, Setting::stream);
+  INFO(to_string(setting));
+  const FailingDisk disk;
+  const Copy copy(disk.directory() / "snapshot");
+  const Snapshot snapshot = copy.open();
+  REQUIRE(snapshot.drop_caches() == 0);
+  PreparedVM prepared = VM::prepare(snapshot, {.setting = setting});
+  disk.fail();
+  const std::string reason = end_of(std::move(prepared));
+  INFO(reason);
+  CHECK(mentions(reason, copy.path_of("")));
+  CHECK(mentions(reason, "Input/output error"));
 }
 
 TEST_CASE("a request to a VM whose memory file is cut short ends with the reason") {
