@@ -39,6 +39,20 @@ Nanoseconds estimate_overhead(const std::vector<PageAccess>& accesses) {
   return Nanoseconds(gaps.empty() ? 0 : static_cast<std::int64_t>(quantile(gaps, kFraction)));
 }
 
+Nanoseconds compute_of(const Trace& trace) {
+  Nanoseconds compute{0};
+  for (const Nanoseconds gap : native_gaps(trace)) {
+    compute += gap;
+  }
+  return compute;
+}
+
+// The dilation with which the trace computes for `wanted` in all.
+double dilation_of(Trace trace, Nanoseconds wanted) {
+  trace.dilation = 1;
+  return static_cast<double>(compute_of(trace).count()) / static_cast<double>(wanted.count());
+}
+
 Trace make_trace(const Snapshot& snapshot, const WorkingSet& recording) {
   if (recording.snapshot_id() != snapshot.info().id) {
     throw std::runtime_error(fmt::format("the recording is of the snapshot {}, not of {}",
@@ -59,19 +73,23 @@ int run(int argc, char** argv) {
   cxxopts::Options line("bench_make_traces",
                         "Writes a recording as a trace for bench_replay.\n"
                         "Example: bench_make_traces --snapshot /data/json --function json "
-                        "--input '{\"input\": \"json-13k\"}' -o bench/traces/json-first.trace\n");
+                        "--input '{\"input\": \"json-13k\"}' --compute-ns 2000000 "
+                        "-o bench/traces/json-first.trace\n");
   const auto text = [] { return cxxopts::value<std::string>()->default_value(""); };
   line.add_options()("snapshot", "that was recorded on; with a stream set", text())(
       "working-set", "the recording; without: the one in the snapshot", text())(
       "function", "its name", text())("input", "what it was invoked with", text())(
-      "dilation", "how many times slower than a usual machine the recording one is",
-      cxxopts::value<double>()->default_value("10"))(
+      "compute-ns", "how long the invocation computes on the machine that the trace stands for",
+      cxxopts::value<std::uint64_t>())(
       "overhead-us", "what noting a touch takes there; without: estimated",
       cxxopts::value<std::uint64_t>())("o,output", "the trace", text())("help", "this text");
   const auto found = line.parse(argc, argv);
   if (found.count("help") != 0) {
     std::cout << line.help();
     return 0;
+  }
+  if (found.count("compute-ns") == 0) {
+    throw cxxopts::exceptions::specification("--compute-ns is missing");
   }
   for (const char* needed : {"snapshot", "function", "input", "output"}) {
     if (found[needed].as<std::string>().empty()) {
@@ -83,10 +101,10 @@ int run(int argc, char** argv) {
       make_trace(snapshot, recording_of(snapshot, found["working-set"].as<std::string>()));
   trace.function = found["function"].as<std::string>();
   trace.input = found["input"].as<std::string>();
-  trace.dilation = found["dilation"].as<double>();
   trace.overhead = found.count("overhead-us") != 0
                        ? std::chrono::microseconds(found["overhead-us"].as<std::uint64_t>())
                        : estimate_overhead(trace.accesses);
+  trace.dilation = dilation_of(trace, Nanoseconds(found["compute-ns"].as<std::uint64_t>()));
   if (const auto defect = defect_of(trace)) {
     throw std::runtime_error("this recording makes no trace: " + *defect);
   }
@@ -95,12 +113,9 @@ int run(int argc, char** argv) {
   file.open(found["output"].as<std::string>(), std::ios::binary);
   file << print_trace(trace);
 
-  Nanoseconds compute{0};
-  for (const Nanoseconds gap : native_gaps(trace)) {
-    compute += gap;
-  }
-  fmt::print("{}: {} touches, {} ms of compute, overhead {} us a touch\n", trace.function,
-             trace.accesses.size(), compute.count() / 1'000'000, trace.overhead.count() / 1000);
+  fmt::print("{}: {} touches, {} ms of compute, dilation {:.1f}, overhead {} us a touch\n",
+             trace.function, trace.accesses.size(), compute_of(trace).count() / 1'000'000,
+             trace.dilation, trace.overhead.count() / 1000);
   return 0;
 }
 

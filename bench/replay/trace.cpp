@@ -55,7 +55,7 @@ std::optional<std::string> defect_of(const Trace& trace) {
     return fmt::format("{} bytes of memory are none, too many, or no number of pages",
                        trace.memory.value);
   }
-  if (!(trace.dilation >= 0.001 && trace.dilation <= 1000)) {
+  if (!(trace.dilation >= 0.001 && trace.dilation <= 1e6)) {
     return fmt::format("a dilation of {} is out of range", trace.dilation);
   }
   if (trace.overhead < Nanoseconds(0) || trace.overhead > kMaximumGap) {

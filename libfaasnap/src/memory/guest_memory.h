@@ -57,8 +57,8 @@ class GuestMemory {
   // Whether views that were given may still be used; see PageGuard.
   bool holds() const noexcept { return !guard_ || guard_->holds(); }
 
-  // Where the `length` bytes at `address` lie; nothing unless all of them lie in one region. Only to
-  // be named to the kernel: what must be touched needs a view. With view, the one converter from
+  // Where the `length` bytes at `address` lie; nothing unless all of them lie in one region. Only
+  // to be named to the kernel: what must be touched needs a view. With view, the one converter from
   // guest addresses to host pointers.
   std::optional<std::span<std::byte>> place(GuestAddress address,
                                             std::uint64_t length) const noexcept;

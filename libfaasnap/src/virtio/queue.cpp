@@ -156,8 +156,7 @@ bool Queue::collect(std::span<const std::byte> table, std::uint16_t first, Table
   return reject(fmt::format("chain of descriptor {} does not end", first));
 }
 
-bool Queue::collect_indirect(const Descriptor& descriptor, BufferUse use,
-                             DescriptorChain& chain) {
+bool Queue::collect_indirect(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain) {
   if ((descriptor.flags & kNext) != 0) {
     return reject("indirect descriptor with a successor");
   }
