@@ -1,5 +1,5 @@
 #!/bin/bash
-# Records a function with one input and invokes it with another under three settings, and prints
+# Records a function with one input and invokes it with another under four settings, and prints
 # what each took: demo.sh FAASNAP. Needs a working /dev/kvm; `./dev demo` sees to it.
 set -euo pipefail
 
@@ -39,12 +39,12 @@ mebibytes() { # FROM TO
 echo "recording json with $first"
 "$faasnap" record json --input "$first" --snapshot "$snapshot/json"
 
-row='%-8s %12s %12s %12s %7s %7s %12s %9s\n'
+row='%-8s %12s %12s %12s %7s %7s %7s %12s %9s\n'
 echo
 echo "invoking it with $second; \`cached\` reads the snapshot first, the others start cold"
 # shellcheck disable=SC2059 # one format for the head and every row
-printf "$row" setting set-up invocation total major minor "disk reads" "in cache"
-for setting in lazy cached faasnap; do
+printf "$row" setting set-up invocation total major minor handled "disk reads" "in cache"
+for setting in lazy cached faasnap stream; do
     before=$(disk_reads)
     result=$("$faasnap" invoke --snapshot "$snapshot/json" --input "$second" \
         --setting "$setting" --drop-caches --json)
@@ -53,11 +53,12 @@ for setting in lazy cached faasnap; do
         "$(milliseconds "$(field "$result" invoke_ns)")" \
         "$(milliseconds "$(field "$result" total_ns)")" \
         "$(field "$result" vcpu_major_faults)" "$(field "$result" vcpu_minor_faults)" \
+        "$(field "$result" uffd_faults)" \
         "$(mebibytes "$before" "$(disk_reads)")" "$(field "$result" cache_pages_before)"
 done
 echo
-echo "major and minor: page faults of the vCPU threads. in cache: pages of the snapshot in the page"
-echo "cache before the restore, counted with mincore."
+echo "major and minor: page faults of the vCPU threads; handled: those that the library answered. in"
+echo "cache: pages of the snapshot in the page cache before the restore, counted with mincore."
 if [[ -n ${FAASNAP_IN_LAB:-} ]]; then
     echo "Measured in the lab, an emulated machine: computing takes about ten times as long there."
 fi

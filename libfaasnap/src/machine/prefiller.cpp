@@ -7,11 +7,13 @@
 namespace faasnap::machine {
 
 void Prefiller::enter(memory::GuestAddress address, Bytes size) {
-  for (Bytes done; done < size && !ended_;) {
+  for (Bytes done; done < size;) {
     const Bytes entered{spare_.pre_fault({address.value + done.value}, (size - done).value)};
+    if (entered == Bytes{}) {
+      return;  // the tables are being changed at this place: the guest's own touch enters the rest
+    }
     done += entered;
     pages_ += entered.pages();
-    ended_ = entered == Bytes{};  // as a signal would have it, which nobody sends these threads
   }
 }
 
