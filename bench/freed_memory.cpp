@@ -14,6 +14,7 @@
 #include "common/conditions.h"
 #include "common/program.h"
 #include "common/statistics.h"
+#include "guests/inputs.h"
 
 namespace faasnap::bench {
 namespace {
@@ -29,11 +30,6 @@ struct Options {
 };
 
 constexpr const char* kCounts[] = {"nonzero_pages", "working_set_pages", "loading_set_pages"};
-
-json declared_inputs() {
-  std::ifstream file(FAASNAP_SOURCE_DIR "/rootfs/functions/inputs.json");
-  return json::parse(file).at("functions");
-}
 
 json record(const std::string& function, const std::string& mode, const json& input,
             const Options& options) {
@@ -74,7 +70,6 @@ void measure(const std::string& function, const json& input, const Options& opti
 }
 
 int run(const Options& options) {
-  const json inputs = declared_inputs();
   std::filesystem::create_directories(options.data);
   const json conditions_of_run = conditions(options.data);
   std::ofstream records(options.output);
@@ -88,7 +83,7 @@ int run(const Options& options) {
   unsigned failures = 0;
   for (const std::string& function : options.functions) {
     try {
-      measure(function, inputs.at(function).at("quick").at(0), options, records, ratios);
+      measure(function, declared_input(function, InputSize::quick, 0), options, records, ratios);
     } catch (const std::exception& error) {
       ++failures;
       std::cerr << "bench_freed_memory: " << function << ": " << error.what() << '\n';
@@ -113,9 +108,8 @@ Options parse(int argc, char** argv) {
                         "Records each function once for each mode of `faasnap record "
                         "--free-memory`, and counts pages.\nExample: bench_freed_memory "
                         "--functions mmap,json --output freed.jsonl\n");
-  line.add_options()("functions", "which ones",
-                     cxxopts::value<std::vector<std::string>>()->default_value(
-                         "hello,read,mmap,json,image,matmul,pyaes,chameleon,compression,pagerank"))(
+  line.add_options()("functions", "which ones; without: all of the image",
+                     cxxopts::value<std::vector<std::string>>()->default_value(""))(
       "memory", "of the guests", cxxopts::value<std::string>()->default_value("2G"))(
       "modes", "the first is what the others are compared with",
       cxxopts::value<std::vector<std::string>>()->default_value("keep,report,zero"))(
@@ -129,14 +123,9 @@ Options parse(int argc, char** argv) {
     std::cout << line.help();
     std::exit(0);
   }
-  Options options{found["functions"].as<std::vector<std::string>>(),
+  Options options{functions_or_all(found["functions"].as<std::vector<std::string>>()),
                   found["modes"].as<std::vector<std::string>>(), found["memory"].as<std::string>(),
                   found["data"].as<std::string>(), found["output"].as<std::string>()};
-  for (const std::string& function : options.functions) {
-    if (!declared_inputs().contains(function)) {
-      throw cxxopts::exceptions::specification("there is no function " + function);
-    }
-  }
   if (options.modes.empty()) {
     throw cxxopts::exceptions::specification("--modes must not be empty");
   }

@@ -8,6 +8,10 @@
 #include "ablation/steps.h"
 #include "common/conditions.h"
 #include "common/program.h"
+#include "common/results.h"
+#include "guests/experiment.h"
+#include "guests/inputs.h"
+#include "guests/table.h"
 #include "replay/options.h"
 #include "replay/report.h"
 
@@ -66,20 +70,63 @@ void replay_steps(const ReplayOptions& options) {
   }
 }
 
+std::vector<Way> ways_of_guests() {
+  std::vector<Way> ways;
+  for (const AblationStep& step : ablation_steps()) {
+    const bool warm = step.way.setting == Setting::warm;
+    ways.push_back({to_string(step.way.setting), step.way.prepared && !warm});
+  }
+  return ways;
+}
+
+// The same steps with real guests, each function with another input than recorded.
+int invoke_steps(const cxxopts::ParseResult& found) {
+  const std::filesystem::path data = found["data"].as<std::string>();
+  const std::filesystem::path output = found["output"].as<std::string>();
+  const std::vector<Way> ways = ways_of_guests();
+  std::vector<Series> all;
+  for (const std::string& function :
+       functions_or_all(found["functions"].as<std::vector<std::string>>())) {
+    all.push_back(changed_input_series("ablation", function, InputSize::quick, ways,
+                                       count_option(found, "repeat")));
+  }
+  std::filesystem::create_directories(data);
+  std::filesystem::create_directories(output.parent_path());
+  const nlohmann::json conditions_of_run = conditions(data);
+  Results results(output, conditions_of_run);
+  fmt::print("{}\ncold before each invocation; medians; times in ms; ratio: to lazy\n",
+             describe(conditions_of_run));
+  run_series(all, data, results);
+  print_table(results.records(), "function", ways);
+  return results.failures() == 0 ? 0 : 1;
+}
+
 }  // namespace
 }  // namespace faasnap::bench
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
   return run_program("bench_ablation", [&] {
-    cxxopts::Options line(
-        "bench_ablation",
-        "Replays a trace from the plain restore step by step to the fastest; needs no KVM.\n"
-        "Example: bench_ablation --trace synthetic --compute 20\n");
+    cxxopts::Options line("bench_ablation",
+                          "From the plain restore step by step to the fastest: replays a trace, "
+                          "which needs no KVM, or "
+                          "with --guests invokes functions.\n"
+                          "Example: bench_ablation --trace synthetic --compute 20\n");
     add_replay_options(line);
+    line.add_options()("guests", "invoke functions in real guests")(
+        "functions", "of --guests; without: all of the image",
+        cxxopts::value<std::vector<std::string>>()->default_value(""))(
+        "data", "of --guests: where snapshots go",
+        cxxopts::value<std::string>()->default_value(from_environment("FAASNAP_DATA", "/data") +
+                                                     "/bench"))(
+        "output", "of --guests: a line for each invocation",
+        cxxopts::value<std::string>()->default_value(
+            from_environment("FAASNAP_RESULTS", "results") + "/ablation.jsonl"));
     const auto found = line.parse(argc, argv);
     if (found.count("help") != 0) {
       std::cout << line.help();
+    } else if (found.count("guests") != 0) {
+      return invoke_steps(found);
     } else {
       replay_steps(replay_options(found));
     }

@@ -30,7 +30,7 @@ std::filesystem::path beside_this_program(const std::string& name) {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
 }
 
-nlohmann::json run_faasnap(const std::vector<std::string>& arguments) {
+std::string run_command(const std::vector<std::string>& arguments) {
   std::vector<std::string> words{beside_this_program("faasnap").string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -59,7 +59,11 @@ nlohmann::json run_faasnap(const std::vector<std::string>& arguments) {
   if (status != 0) {
     throw std::runtime_error("faasnap " + arguments.front() + " failed; its message is above");
   }
-  return nlohmann::json::parse(text);
+  return text;
+}
+
+nlohmann::json run_faasnap(const std::vector<std::string>& arguments) {
+  return nlohmann::json::parse(run_command(arguments));
 }
 
 }  // namespace faasnap::bench
