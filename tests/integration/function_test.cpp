@@ -25,6 +25,9 @@ TEST_CASE("a recorded function gives the same result under every setting, from a
     Guest guest = Guest::restore(snapshot, {.setting = setting});
     INFO(to_string(setting));
     CHECK(guest.invoke("hello", input) == expected);
+    const bool installs = setting == Setting::reap || setting == Setting::stream;
+    const std::uint64_t prefilled = guest.vm().restore_stats().prefilled_pages;
+    CHECK(prefilled <= (installs ? snapshot.info().memory.pages() : 0));
     if (setting == Setting::faasnap) {
       REQUIRE(guest.vm().prefetcher() != nullptr);
       CHECK(guest.vm().prefetcher()->stats().pages == snapshot.info().loading_set_pages);

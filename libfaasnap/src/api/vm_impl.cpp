@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "api/page_prefetcher_impl.h"
 #include "api/snapshot_files.h"
 #include "api/snapshot_impl.h"
@@ -169,11 +171,15 @@ void VM::Impl::make_pager(const RestorePlan& plan) {
   backing_ = std::make_unique<paging::BackingCheck>(plan, files_);
   machine_->guard_memory({.intact = [this] { return backing_->intact(); },
                           .diagnose = [this] { return backing_->diagnose(); }});
+  std::function<void(PageRange)> present;
+  if (plan.delivery == Delivery::install) {
+    present = [this](PageRange pages) { machine_->prefill(pages); };
+  }
   pager_ = std::make_unique<paging::Pager>(
       plan, machine_->memory(), files_,
       paging::PagerCallbacks{
           .failed = [this](const std::string& reason) { machine_->fail(reason); },
-          .present = [this](PageRange pages) { machine_->prefill(pages); }});
+          .present = present});
   if (!plan.reads.empty() || !plan.zero_pages.empty()) {
     prefetcher_ = PagePrefetcher::Impl::of(*pager_);
   }
