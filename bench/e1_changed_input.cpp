@@ -1,69 +1,19 @@
 // E1, changed input (FaaSnap, section 6.2): every function is recorded with its first input and
 // invoked with its second, cold, under each setting in turn.
 
-#include <fmt/format.h>
-
+#include <cstdlib>
 #include <cxxopts.hpp>
 #include <iostream>
 
-#include "common/command.h"
-#include "common/conditions.h"
 #include "common/program.h"
-#include "common/results.h"
-#include "guests/experiment.h"
-#include "guests/inputs.h"
-#include "guests/table.h"
+#include "guests/changed_input.h"
 
 namespace faasnap::bench {
 namespace {
 
-constexpr const char* kExperiment = "e1";
+constexpr const char* kProgram = "bench_e1_changed_input";
 
-struct Options {
-  std::vector<std::string> functions;
-  std::vector<Way> ways;
-  unsigned repeat = 5;
-  InputSize size = InputSize::full;
-  std::filesystem::path data;
-  std::filesystem::path output;
-  std::filesystem::path report;
-};
-
-int run(const Options& options) {
-  std::vector<Series> series;
-  for (const std::string& function : options.functions) {
-    series.push_back(
-        changed_input_series(kExperiment, function, options.size, options.ways, options.repeat));
-  }
-  std::filesystem::create_directories(options.data);
-  if (options.output.has_parent_path()) {
-    std::filesystem::create_directories(options.output.parent_path());
-  }
-  const nlohmann::json conditions_of_run = conditions(options.data);
-  Results results(options.output, conditions_of_run);
-  if (!results.notice().empty()) {
-    std::cerr << "bench_e1_changed_input: " << results.notice() << '\n';
-  }
-  fmt::print(
-      "{}\ncold before each invocation (mincore), medians of {}; times in ms; ratio: to {}; major "
-      "and minor: faults of the vCPU threads; handled: answered by the library\n",
-      describe(conditions_of_run), options.repeat, options.ways.front().name());
-  std::fflush(stdout);
-  run_series(series, options.data, results);
-  print_table(results.records(), "function", options.ways);
-  if (!options.report.empty() && !results.records().empty()) {
-    run_command({"report", options.output.string(), "-o", options.report.string()});
-    fmt::print("\nresults: {}\nreport: {}\n", options.output.string(), options.report.string());
-  }
-  if (results.failures() != 0) {
-    std::cerr << fmt::format("bench_e1_changed_input: {} invocations failed; {} says why\n",
-                             results.failures(), options.output.string());
-    return 1;
-  }
-  return 0;
-}
-
-Options parse(int argc, char** argv) {
+ChangedInput parse(int argc, char** argv) {
   const auto list = [](const char* otherwise) {
     return cxxopts::value<std::vector<std::string>>()->default_value(otherwise);
   };
@@ -71,7 +21,7 @@ Options parse(int argc, char** argv) {
     return cxxopts::value<std::string>()->default_value(otherwise);
   };
   cxxopts::Options line(
-      "bench_e1_changed_input",
+      kProgram,
       "Records each function with its first input and invokes it with its second under each "
       "setting, cold. Goes on where an interrupted run with the same --output stopped.\n"
       "Example: bench_e1_changed_input --quick --functions json,hello --output e1.jsonl\n");
@@ -92,7 +42,7 @@ Options parse(int argc, char** argv) {
     std::cout << line.help();
     std::exit(0);
   }
-  Options options;
+  ChangedInput options{.name = "e1", .program = kProgram};
   options.functions = functions_or_all(found["functions"].as<std::vector<std::string>>());
   for (const std::string& setting : found["settings"].as<std::vector<std::string>>()) {
     options.ways.push_back(parse_way(setting));
@@ -116,5 +66,5 @@ Options parse(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program("bench_e1_changed_input", [&] { return run(parse(argc, argv)); });
+  return run_program(kProgram, [&] { return measure(parse(argc, argv)); });
 }

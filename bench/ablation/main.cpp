@@ -8,15 +8,14 @@
 #include "ablation/steps.h"
 #include "common/conditions.h"
 #include "common/program.h"
-#include "common/results.h"
-#include "guests/experiment.h"
-#include "guests/inputs.h"
-#include "guests/table.h"
+#include "guests/changed_input.h"
 #include "replay/options.h"
 #include "replay/report.h"
 
 namespace faasnap::bench {
 namespace {
+
+constexpr const char* kProgram = "bench_ablation";
 
 std::vector<Case> ways_of_all_steps() {
   // What every ratio is to, twice, since it is made both ways.
@@ -81,24 +80,13 @@ std::vector<Way> ways_of_guests() {
 
 // The same steps with real guests, each function with another input than recorded.
 int invoke_steps(const cxxopts::ParseResult& found) {
-  const std::filesystem::path data = found["data"].as<std::string>();
-  const std::filesystem::path output = found["output"].as<std::string>();
-  const std::vector<Way> ways = ways_of_guests();
-  std::vector<Series> all;
-  for (const std::string& function :
-       functions_or_all(found["functions"].as<std::vector<std::string>>())) {
-    all.push_back(changed_input_series("ablation", function, InputSize::quick, ways,
-                                       count_option(found, "repeat")));
-  }
-  std::filesystem::create_directories(data);
-  std::filesystem::create_directories(output.parent_path());
-  const nlohmann::json conditions_of_run = conditions(data);
-  Results results(output, conditions_of_run);
-  fmt::print("{}\ncold before each invocation; medians; times in ms; ratio: to lazy\n",
-             describe(conditions_of_run));
-  run_series(all, data, results);
-  print_table(results.records(), "function", ways);
-  return results.failures() == 0 ? 0 : 1;
+  return measure({.name = "ablation",
+                  .program = kProgram,
+                  .functions = functions_or_all(found["functions"].as<std::vector<std::string>>()),
+                  .ways = ways_of_guests(),
+                  .repeat = count_option(found, "repeat"),
+                  .data = found["data"].as<std::string>(),
+                  .output = found["output"].as<std::string>()});
 }
 
 }  // namespace
@@ -106,8 +94,8 @@ int invoke_steps(const cxxopts::ParseResult& found) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program("bench_ablation", [&] {
-    cxxopts::Options line("bench_ablation",
+  return run_program(kProgram, [&] {
+    cxxopts::Options line(kProgram,
                           "From the plain restore step by step to the fastest: replays a trace, "
                           "which needs no KVM, or "
                           "with --guests invokes functions.\n"

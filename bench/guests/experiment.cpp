@@ -121,23 +121,6 @@ Way parse_way(const std::string& text) {
   return way;
 }
 
-Series changed_input_series(const std::string& experiment, const std::string& function,
-                            InputSize size, std::span<const Way> ways, unsigned repeat) {
-  Series series{function, declared_input(function, size, 0), {}};
-  const json input = declared_input(function, size, 1);
-  for (unsigned i = 0; i < repeat; ++i) {
-    for (const Way& way : ways) {
-      const Point point{{"experiment", experiment},
-                        {"function", function},
-                        {"setting", way.setting},
-                        {"prepared", way.prepared},
-                        {"repeat", i}};
-      series.invocations.push_back({point, input, way});
-    }
-  }
-  return series;
-}
-
 void run_series(const std::vector<Series>& series, const std::filesystem::path& directory,
                 Results& results) {
   std::vector<Series> missing;

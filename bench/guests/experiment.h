@@ -2,12 +2,10 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "common/results.h"
-#include "guests/inputs.h"
 
 namespace faasnap::bench {
 
@@ -39,12 +37,6 @@ struct Series {
   nlohmann::json recorded_input;
   std::vector<Invocation> invocations;
 };
-
-// The function recorded with the first declared input and invoked with the second, `repeat` times
-// each way. The repeats are the outer loop: ways are interleaved, so that what the machine does
-// meanwhile concerns all of them.
-Series changed_input_series(const std::string& experiment, const std::string& function,
-                            InputSize size, std::span<const Way> ways, unsigned repeat);
 
 // Runs what `results` lacks of all series, one snapshot at a time in `directory`, each invocation
 // with the snapshot's files dropped from the page cache before; shows progress and the time left on

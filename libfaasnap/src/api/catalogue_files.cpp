@@ -1,13 +1,11 @@
 #include "api/catalogue_files.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <system_error>
 
+#include "api/pending_file.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -18,45 +16,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kImages = "images";
 constexpr const char* kPublishing = "publish";
-
-// A file that takes its place by being renamed, or is removed.
-class PendingFile {
- public:
-  explicit PendingFile(const fs::path& target) : target_(target) {
-    std::uint64_t random = 0;
-    if (base::retry_eintr([&] { return ::getrandom(&random, sizeof(random), 0); }) < 0) {
-      base::fail_errno("get random bytes");
-    }
-    path_ = target.parent_path() / fmt::format(".new-{:016x}", random);
-    fd_ = base::open_file(path_, O_WRONLY | O_CREAT | O_EXCL);
-  }
-  ~PendingFile() {
-    if (!path_.empty()) {
-      ::unlink(path_.c_str());
-    }
-  }
-  PendingFile(const PendingFile&) = delete;
-  PendingFile& operator=(const PendingFile&) = delete;
-
-  const base::UniqueFd& fd() const noexcept { return fd_; }
-  const fs::path& path() const noexcept { return path_; }
-
-  void commit() {
-    if (::fsync(fd_.get()) != 0) {
-      base::fail_errno("fsync", path_);
-    }
-    if (::rename(path_.c_str(), target_.c_str()) != 0) {
-      base::fail_errno(kPublishing, target_);
-    }
-    path_.clear();
-    base::sync_directory(target_.parent_path());
-  }
-
- private:
-  fs::path target_;
-  fs::path path_;
-  base::UniqueFd fd_;
-};
 
 bool is_directory_name(const std::string& id) {
   return !id.empty() && id != kImages && std::ranges::all_of(id, [](char c) {
@@ -99,9 +58,9 @@ void CatalogueFiles::publish(const base::UniqueFd& source, const fs::path& sourc
   if (error) {
     base::fail_errno(kPublishing, target, error.value());
   }
-  PendingFile pending(target);
+  PendingFile pending(target.parent_path());
   base::copy_sparse(source, source_path, pending.fd(), pending.path(), progress);
-  pending.commit();
+  pending.publish_durably(target);
 }
 
 }  // namespace faasnap::api

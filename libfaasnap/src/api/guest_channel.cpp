@@ -1,7 +1,8 @@
 #include <faasnap/guest_channel.h>
 
 #include <fmt/format.h>
-#include <sys/random.h>
+
+#include <array>
 
 #include <faasnap/vm.h>
 
@@ -11,6 +12,7 @@
 #include "api/trace_headers.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/random.h"
 
 namespace faasnap {
 namespace {
@@ -30,10 +32,7 @@ std::string reason_of_end(const VM& vm) {
 // What a clone of a snapshot cannot know by itself: the time, and random bytes that its siblings do
 // not have. Guests with a VMGenID driver and a host clock need neither; others take both from here.
 std::string clone_headers() {
-  std::uint64_t seed[4];
-  if (::getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
-    base::fail_errno("get random bytes");
-  }
+  const auto seed = base::random_value<std::array<std::uint64_t, 4>>();
   return fmt::format("Faasnap-Entropy: {:016x}{:016x}{:016x}{:016x}\r\nFaasnap-Time-Ns: {}\r\n",
                      seed[0], seed[1], seed[2], seed[3], base::realtime_now().count());
 }

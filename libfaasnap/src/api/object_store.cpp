@@ -1,6 +1,4 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 #include "api/glob.h"
 #include "api/object_file.h"
 #include "api/object_path.h"
+#include "api/pending_file.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "format/progress.h"
@@ -17,49 +16,17 @@
 namespace faasnap {
 namespace {
 
-// A file that becomes the object by being renamed, or is removed. No key's file begins with '.'.
-// Not fsynced: after a crash of the host an object may be the one before, or missing; the store
-// holds inputs that can be made again and outputs of functions that can be run again.
-class PendingObject {
- public:
-  explicit PendingObject(const std::filesystem::path& directory) {
-    std::uint64_t random[2];
-    if (::getrandom(random, sizeof(random), 0) != sizeof(random)) {
-      base::fail_errno("get random bytes");
-    }
-    path_ = directory / fmt::format(".new-{:016x}{:016x}", random[0], random[1]);
-    fd_ = base::open_file(path_, O_WRONLY | O_CREAT | O_EXCL);
+void write_value(const api::PendingFile& file, std::span<const std::byte> value,
+                 const Progress& progress) {
+  static constexpr std::uint64_t kPiece = 8 << 20;
+  const Bytes total{value.size()};
+  for (Bytes done; done < total;) {
+    const std::uint64_t length = std::min(kPiece, (total - done).value);
+    base::write_exact(file.fd(), value.subspan(done.value, length), done.value, file.path());
+    done += Bytes{length};
+    format::report(progress, done, total, "store object", file.path());
   }
-  ~PendingObject() {
-    if (!path_.empty()) {
-      ::unlink(path_.c_str());
-    }
-  }
-  PendingObject(const PendingObject&) = delete;
-  PendingObject& operator=(const PendingObject&) = delete;
-
-  void write(std::span<const std::byte> value, const Progress& progress) const {
-    static constexpr std::uint64_t kPiece = 8 << 20;
-    const Bytes total{value.size()};
-    for (Bytes done; done < total;) {
-      const std::uint64_t length = std::min(kPiece, (total - done).value);
-      base::write_exact(fd_, value.subspan(done.value, length), done.value, path_);
-      done += Bytes{length};
-      format::report(progress, done, total, "store object", path_);
-    }
-  }
-
-  void publish(const std::filesystem::path& target) {
-    if (::rename(path_.c_str(), target.c_str()) != 0) {
-      base::fail_errno("rename", target);
-    }
-    path_.clear();
-  }
-
- private:
-  std::filesystem::path path_;
-  base::UniqueFd fd_;
-};
+}
 
 void make_directories(const std::filesystem::path& path) {
   std::error_code error;
@@ -104,8 +71,10 @@ void ObjectStore::set(std::string_view key, std::span<const std::byte> value,
         fmt::format("value of {} bytes, expected at most {}", value.size(), kMaximumValue.value));
   }
   make_directories(target.parent_path());
-  PendingObject pending(directory_);
-  pending.write(value, progress);
+  // No key's file begins with '.'. Not durable: the store holds inputs that can be made again and
+  // outputs of functions that can be run again.
+  api::PendingFile pending(directory_);
+  write_value(pending, value, progress);
   pending.publish(target);
 }
 

@@ -1,7 +1,6 @@
 #include "api/snapshot_writer.h"
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -13,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "format/frame.h"
 #include "format/manifest.h"
 #include "format/memory_image.h"
@@ -23,14 +23,6 @@ namespace faasnap {
 namespace {
 
 constexpr const char* kCreating = "create snapshot";
-
-std::string random_id() {
-  std::uint64_t random[2];
-  if (base::retry_eintr([&] { return ::getrandom(random, sizeof(random), 0); }) < 0) {
-    base::fail_errno("get random bytes");
-  }
-  return fmt::format("{:016x}{:016x}", random[0], random[1]);
-}
 
 void check(const std::filesystem::path& path, const SnapshotContents& contents) {
   const Bytes memory{contents.memory.size()};
@@ -52,7 +44,7 @@ class Writer {
       : directory_(directory), contents_(contents), progress_(progress) {
     SnapshotInfo& info = manifest_.info;
     info.format_version = format::kSnapshotVersion;
-    info.id = random_id();
+    info.id = base::random_id();
     info.created = base::realtime_now();
     info.memory = {contents.memory.size()};
     info.vcpus = contents.vcpus;

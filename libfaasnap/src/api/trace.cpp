@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <chrono>
@@ -8,21 +7,13 @@
 
 #include "api/json_text.h"
 #include "base/clock.h"
-#include "base/error.h"
+#include "base/random.h"
 
 namespace faasnap {
 namespace {
 
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
-
-std::string random_id() {
-  std::uint64_t random[2];
-  if (::getrandom(random, sizeof(random), 0) != sizeof(random)) {
-    base::fail_errno("get random bytes");
-  }
-  return fmt::format("{:016x}{:016x}", random[0], random[1]);
-}
 
 std::string json_object(const std::map<std::string, std::string>& members) {
   std::string json;
@@ -146,7 +137,7 @@ void Trace::Scope::tag(std::string key, std::string value) {
   span_.tags.insert_or_assign(std::move(key), std::move(value));
 }
 
-Trace::Trace() : id_(random_id()) {}
+Trace::Trace() : id_(base::random_id()) {}
 
 SpanId Trace::new_span() {
   const std::lock_guard lock(mutex_);

@@ -14,21 +14,12 @@ namespace {
 
 constexpr const char* kMaking = "make working set";
 
-std::vector<PageRange> pages_of(std::span<const PageAccess> accesses) {
-  std::vector<PageRange> pages;
-  pages.reserve(accesses.size());
-  for (const PageAccess& access : accesses) {
-    pages.push_back({access.page, 1});
-  }
-  return format::set_of(std::move(pages));
-}
-
 std::vector<WorkingSet::Group> groups_of(std::span<const PageAccess> accesses,
                                          std::uint64_t group_pages) {
   std::vector<WorkingSet::Group> groups;
   while (!accesses.empty()) {
     const std::size_t count = std::min<std::uint64_t>(group_pages, accesses.size());
-    groups.push_back(pages_of(accesses.first(count)));
+    groups.push_back(format::set_of(accesses.first(count)));
     accesses = accesses.subspan(count);
   }
   return groups;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace faasnap::format {
 namespace {
@@ -32,6 +33,15 @@ std::vector<PageRange> set_of(std::vector<PageRange> ranges) {
     }
   }
   return merged;
+}
+
+std::vector<PageRange> set_of(std::span<const PageAccess> accesses) {
+  std::vector<PageRange> pages;
+  pages.reserve(accesses.size());
+  for (const PageAccess& access : accesses) {
+    pages.push_back({access.page, 1});
+  }
+  return set_of(std::move(pages));
 }
 
 std::vector<PageRange> union_of(std::span<const PageRange> left, std::span<const PageRange> right) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <faasnap/units.h>
+#include <faasnap/working_set.h>
 
 namespace faasnap::format {
 
@@ -16,6 +17,9 @@ void append_range(std::vector<PageRange>& ranges, PageRange range);
 
 // The set of all pages in `ranges`, which may come in any order and overlap.
 std::vector<PageRange> set_of(std::vector<PageRange> ranges);
+
+// The pages that were touched.
+std::vector<PageRange> set_of(std::span<const PageAccess> accesses);
 
 std::vector<PageRange> union_of(std::span<const PageRange> left, std::span<const PageRange> right);
 std::vector<PageRange> intersection_of(std::span<const PageRange> left,

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/random.h"
 
 namespace faasnap::format {
 namespace {
@@ -38,12 +38,8 @@ std::filesystem::path normalised(const std::filesystem::path& path) {
 
 std::filesystem::path make_partial(const std::filesystem::path& target) {
   for (;;) {
-    std::uint32_t random = 0;
-    if (base::retry_eintr([&] { return ::getrandom(&random, sizeof(random), 0); }) < 0) {
-      base::fail_errno("get random bytes");
-    }
     auto partial = target;
-    partial += fmt::format(".partial-{:08x}", random);
+    partial += fmt::format(".partial-{:08x}", base::random_value<std::uint32_t>());
     if (::mkdir(partial.c_str(), 0777) == 0) {
       return partial;
     }

@@ -1,10 +1,9 @@
 #include "machine/generation_id.h"
 
-#include <sys/random.h>
-
 #include <array>
 
 #include "base/error.h"
+#include "base/random.h"
 
 namespace faasnap::machine {
 
@@ -12,11 +11,7 @@ GenerationId::GenerationId(const memory::GuestMemory& memory, memory::GuestAddre
     : memory_(memory), address_(address) {}
 
 void GenerationId::renew() {
-  std::array<std::byte, 16> value;
-  // Requests of up to 256 bytes are never cut short (getrandom(2)).
-  if (base::retry_eintr([&] { return ::getrandom(value.data(), value.size(), 0); }) < 0) {
-    base::fail_errno("get random bytes");
-  }
+  const auto value = base::random_value<std::array<std::byte, 16>>();
   if (!memory_.write(address_, value)) {
     base::fail(ErrorKind::internal, "write generation identifier", {},
                "its address is not guest memory");

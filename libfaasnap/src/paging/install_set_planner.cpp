@@ -7,15 +7,6 @@
 namespace faasnap::paging {
 namespace {
 
-std::vector<PageRange> pages_of(std::span<const PageAccess> accesses) {
-  std::vector<PageRange> pages;
-  pages.reserve(accesses.size());
-  for (const PageAccess& access : accesses) {
-    pages.push_back({access.page, 1});
-  }
-  return format::set_of(std::move(pages));
-}
-
 // By group: the untouched pages in short gaps between touched ones.
 std::vector<std::vector<PageRange>> pages_in_gaps(std::span<const PageAccess> accesses,
                                                   std::uint64_t group_pages,
@@ -65,7 +56,7 @@ StreamSet plan_stream_set(std::span<const PageAccess> accesses, std::span<const 
   const auto gaps = pages_in_gaps(accesses, group_pages, gap_pages);
   for (std::uint32_t group = 0; !accesses.empty(); ++group) {
     const std::size_t count = std::min<std::uint64_t>(group_pages, accesses.size());
-    const SplitGroup split = split_group(pages_of(accesses.first(count)), nonzero);
+    const SplitGroup split = split_group(format::set_of(accesses.first(count)), nonzero);
     const auto between = format::intersection_of(gaps[group], nonzero);
     for (const PageRange& run : format::union_of(split.data, between)) {
       set.regions.push_back({run, group});

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <new>
 
+#include "format/page_ranges.h"
+
 namespace faasnap::paging {
 
 bool ReleasedPages::release(PageRange pages) noexcept {
@@ -27,13 +29,8 @@ bool ReleasedPages::release(PageRange pages) noexcept {
 std::vector<PageRange> ReleasedPages::pages() const {
   std::vector<PageRange> ranges;
   for (std::uint64_t page = 0; page < released_.size(); ++page) {
-    if (!released_[page]) {
-      continue;
-    }
-    if (!ranges.empty() && ranges.back().end().value == page) {
-      ++ranges.back().count;
-    } else {
-      ranges.push_back({PageIndex{page}, 1});
+    if (released_[page]) {
+      format::append_range(ranges, {PageIndex{page}, 1});
     }
   }
   return ranges;

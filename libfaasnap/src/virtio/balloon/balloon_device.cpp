@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 #include <sys/epoll.h>
 
-#include <algorithm>
+#include <array>
+#include "format/page_ranges.h"
 
 namespace faasnap::virtio {
 namespace {
@@ -28,20 +29,6 @@ constexpr std::size_t kMaximumPageNumbers = 16384;
 
 // Chains taken in one go; then the loop's other descriptors have their turn.
 constexpr unsigned kBatch = 64;
-
-// Sorts, and joins what touches or overlaps.
-void merge(std::vector<PageRange>& pages) {
-  std::ranges::sort(pages);
-  std::size_t last = 0;
-  for (std::size_t i = 1; i < pages.size(); ++i) {
-    if (pages[i].first <= pages[last].end()) {
-      pages[last].count = std::max(pages[last].end(), pages[i].end()) - pages[last].first;
-    } else {
-      pages[++last] = pages[i];
-    }
-  }
-  pages.resize(std::min(pages.size(), last + 1));
-}
 
 }  // namespace
 
@@ -148,8 +135,7 @@ std::string BalloonDevice::read_report(const DescriptorChain& chain) {
 }
 
 void BalloonDevice::release_pages() {
-  merge(pages_);
-  for (const PageRange& range : pages_) {
+  for (const PageRange& range : format::set_of(pages_)) {
     releaser_.release(range);
   }
 }

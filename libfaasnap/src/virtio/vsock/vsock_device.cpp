@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
+#include "base/random.h"
 
 namespace faasnap::virtio {
 namespace {
@@ -31,11 +31,7 @@ constexpr unsigned kMaximumLogged = 64;
 // Somewhere among them: a clone's connections must not meet what its guest remembers of those that
 // were under way at the time of the snapshot.
 std::uint32_t random_host_port() {
-  std::uint32_t number = 0;
-  if (::getrandom(&number, sizeof(number), 0) != sizeof(number)) {
-    base::fail_errno("get random number");
-  }
-  return kFirstHostPort + number % kHostPorts;
+  return kFirstHostPort + base::random_value<std::uint32_t>() % kHostPorts;
 }
 
 }  // namespace
