@@ -69,7 +69,7 @@ Replica::Replica(const ReplayImage& image, const Case& way) : image_(image), way
 
 void Replica::prepare() {
   const auto begin = Clock::now();
-  RestorePlan plan = image_.snapshot().plan(way_.setting);
+  RestorePlan plan = image_.snapshot().plan(way_.setting, way_.prepared);
   // What `cached` reads before it starts is in the page cache already, and not to be timed.
   plan.preload_memory_file = false;
   memory_ = std::make_unique<RestoredMemory>(image_.snapshot(), plan);

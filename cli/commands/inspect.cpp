@@ -14,14 +14,15 @@ namespace faasnap::cli {
 namespace {
 
 CommandLine make_command_line() {
-  CommandLine line("inspect", "DIR [--plan S] [--json]",
+  CommandLine line("inspect", "DIR [--plan S [--prepared]] [--json]",
                    "Shows what a snapshot says of itself, or how a setting would restore it.",
                    "faasnap inspect snapshots/json --plan stream");
   line.positional({"DIR"});
   line.add()("plan",
              "show mappings, reads and zero pages of the setting: lazy, cached, concurrent, "
              "per-region, faasnap, reap or stream",
-             cxxopts::value<std::string>(), "S")("json", "print a JSON object");
+             cxxopts::value<std::string>(),
+             "S")("prepared", "of a VM prepared before the request")("json", "print a JSON object");
   return line;
 }
 
@@ -48,6 +49,9 @@ int run_inspect(const Arguments& arguments) {
   if (!line.parse(arguments)) {
     return kSuccess;
   }
+  if (line.has("prepared") && !line.has("plan")) {
+    throw UsageError("--prepared goes with --plan");
+  }
   std::optional<Setting> setting;
   if (const auto name = line.optional_text("plan")) {
     setting = parse_setting_option(*name, "--plan");
@@ -58,7 +62,7 @@ int run_inspect(const Arguments& arguments) {
   const Snapshot snapshot = Snapshot::open(line.text("DIR"));
   const bool as_json = line.has("json");
   if (setting) {
-    const RestorePlan plan = snapshot.plan(*setting);
+    const RestorePlan plan = snapshot.plan(*setting, line.has("prepared"));
     as_json ? void(std::cout << to_text(to_json(plan), true) << "\n") : print(plan);
   } else {
     const Inspection inspection(snapshot);

@@ -74,8 +74,9 @@ std::string delivery_line(const RestorePlan& plan) {
 
 std::string fault_line(const RestorePlan& plan) {
   if (plan.fault_handler == FaultHandler::kernel) {
-    return plan.single_page_faults ? "kernel, of the memory file one page at a time"
-                                   : "kernel, with the device's read-ahead";
+    return plan.single_page_faults
+               ? "kernel, of the memory file one page at a time, of a loading set 2 MiB"
+               : "kernel, with the device's read-ahead";
   }
   return fmt::format("userfaultfd, {} pages in {} runs from the memory file, any other with zeros",
                      count_pages(plan.nonzero), plan.nonzero.size());

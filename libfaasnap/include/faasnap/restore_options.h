@@ -77,16 +77,20 @@ struct RestorePlan {
   FaultHandler fault_handler = FaultHandler::kernel;
   // Applied in order; a later one lies over the earlier ones. Together they cover guest memory.
   std::vector<PlannedMapping> mappings{};
-  // Whether a fault on a mapping of the memory file reads its own page only, and not the device's
-  // read-ahead window around it.
+  // Whether a fault on a mapping of the memory file reads its own page only, and one of the loading
+  // set its block of 2 MiB, and not the device's read-ahead window around it.
   bool single_page_faults = false;
   // Whether the whole memory file is read into the page cache before the guest starts.
   bool preload_memory_file = false;
   // Done in order: while the guest runs, or all of them before with `load_before_start`.
   std::vector<PlannedRead> reads{};
   Delivery delivery = Delivery::page_cache;
+  // For Delivery::page_cache: whether reading begins as soon as there is guest memory, beside
+  // everything else that a restore does before the guest runs. Otherwise it begins with the start.
+  bool read_at_once = false;
   bool load_before_start = false;
-  // Pages that are installed as zeros, in this order, beside the reads.
+  // Pages that are installed as zeros, or allocated where the kernel answers faults, in this order,
+  // beside the reads.
   std::vector<PageRange> zero_pages{};
   // For FaultHandler::userfaultfd: the pages that the memory file has data for, sorted; a fault on
   // any other is answered with zeros.

@@ -27,7 +27,7 @@ struct PrefetchStats {
   std::uint64_t reads = 0;
   std::uint64_t pages = 0;
   Bytes bytes;
-  // Pages that were installed as zeros without a read.
+  // Pages that were installed as zeros, or allocated, without a read.
   std::uint64_t zero_pages = 0;
   // Whether the reads went past the page cache (O_DIRECT), as Delivery::install asks for.
   bool direct = false;

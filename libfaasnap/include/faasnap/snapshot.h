@@ -99,9 +99,11 @@ class FAASNAP_EXPORT Snapshot {
   // Reads every byte of every file, and the kernel and root image it names, and compares checksums.
   void verify(const Progress& progress = {}) const;
 
-  // What `setting` means for this snapshot. ErrorKind::not_found when it needs a file that is not
-  // there, naming the file and what makes it; ErrorKind::invalid_argument for warm and boot.
-  RestorePlan plan(Setting setting) const;
+  // What `setting` means for this snapshot, `prepared` ahead of a request (VM::prepare) or not:
+  // faasnap is as published if not, and allocates the recorded zero pages, too, if so.
+  // ErrorKind::not_found when it needs a file that is not there, naming the file and what makes it;
+  // ErrorKind::invalid_argument for warm and boot.
+  RestorePlan plan(Setting setting, bool prepared = false) const;
 
   // What was recorded in that way; nothing when none was kept.
   std::optional<WorkingSet> working_set(Recorder recorder = Recorder::mincore) const;

@@ -32,7 +32,7 @@ class RestoredMemory::Impl {
 };
 
 RestoredMemory::RestoredMemory(const Snapshot& snapshot, Setting setting)
-    : RestoredMemory(snapshot, snapshot.plan(setting)) {}
+    : RestoredMemory(snapshot, snapshot.plan(setting, true)) {}
 
 RestoredMemory::RestoredMemory(const Snapshot& snapshot, const RestorePlan& plan)
     : impl_(std::make_unique<Impl>(snapshot, plan)) {}

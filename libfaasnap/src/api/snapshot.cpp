@@ -21,7 +21,9 @@ const SnapshotInfo& Snapshot::info() const noexcept { return impl_->info(); }
 
 void Snapshot::verify(const Progress& progress) const { impl_->verify(progress); }
 
-RestorePlan Snapshot::plan(Setting setting) const { return impl_->plan(setting); }
+RestorePlan Snapshot::plan(Setting setting, bool prepared) const {
+  return impl_->plan(setting, prepared);
+}
 
 std::optional<WorkingSet> Snapshot::working_set(Recorder recorder) const {
   return impl_->working_set(recorder);

@@ -50,7 +50,7 @@ class Snapshot::Impl {
   const format::LoadingSetTable* stream_set() const noexcept { return if_any(stream_set_); }
 
   std::optional<WorkingSet> working_set(Recorder recorder) const;
-  RestorePlan plan(Setting setting) const;
+  RestorePlan plan(Setting setting, bool prepared) const;
   // The plan that notes every first touch.
   RestorePlan recording_plan() const;
   void verify(const Progress& progress) const;

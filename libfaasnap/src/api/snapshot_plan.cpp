@@ -21,8 +21,9 @@ std::string file_named(std::string_view name) { return fmt::format("the file '{}
 
 }  // namespace
 
-RestorePlan Snapshot::Impl::plan(Setting setting) const {
-  paging::PlanInputs inputs{.memory = info().memory, .nonzero = image_.nonzero};
+RestorePlan Snapshot::Impl::plan(Setting setting, bool prepared) const {
+  paging::PlanInputs inputs{
+      .memory = info().memory, .nonzero = image_.nonzero, .prepared = prepared};
   std::optional<WorkingSet> recorded;
   switch (setting) {
     case Setting::concurrent:
@@ -45,6 +46,9 @@ RestorePlan Snapshot::Impl::plan(Setting setting) const {
                      "any recording of an invocation");
       }
       inputs.loading_set = loading_set_->regions;
+      if (stream_set_) {
+        inputs.zero_runs = stream_set_->zero_runs;
+      }
       break;
     case Setting::reap:
       if (!reap_set_) {
@@ -57,7 +61,7 @@ RestorePlan Snapshot::Impl::plan(Setting setting) const {
         fail_lacking(directory_, setting, file_named(format::kStreamSetFile), kTouches);
       }
       inputs.stream_set = stream_set_->regions;
-      inputs.stream_zero_runs = stream_set_->zero_runs;
+      inputs.zero_runs = stream_set_->zero_runs;
       break;
     case Setting::warm:
     case Setting::boot:

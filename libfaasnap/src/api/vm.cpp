@@ -14,13 +14,13 @@ VM::~VM() = default;
 VM VM::boot(const VmOptions& options) { return VM(std::make_unique<Impl>(options)); }
 
 VM VM::restore(const Snapshot& snapshot, const RestoreOptions& options) {
-  auto impl = std::make_unique<Impl>(snapshot, options);
-  impl->start(Impl::Prepared::just_now);
+  auto impl = std::make_unique<Impl>(snapshot, options, Impl::Prepared::just_now);
+  impl->start();
   return VM(std::move(impl));
 }
 
 PreparedVM VM::prepare(const Snapshot& snapshot, const RestoreOptions& options) {
-  return PreparedVM(std::make_unique<Impl>(snapshot, options));
+  return PreparedVM(std::make_unique<Impl>(snapshot, options, Impl::Prepared::ahead));
 }
 
 VmState VM::state() const { return impl_->machine().state(); }
@@ -68,7 +68,7 @@ VM PreparedVM::start() {
                "it has been started already");
   }
   auto impl = std::move(impl_);
-  impl->start(VM::Impl::Prepared::ahead);
+  impl->start();
   return VM(std::move(impl));
 }
 

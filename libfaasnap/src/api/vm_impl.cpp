@@ -80,9 +80,9 @@ base::UniqueFd open_same_root_image(const FileIdentity& expected,
   return image;
 }
 
-RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options) {
+RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options, bool prepared) {
   if (!options.record_accesses) {
-    return snapshot.plan(options.setting);
+    return snapshot.plan(options.setting, prepared);
   }
   if (options.setting != Setting::lazy) {
     base::fail(ErrorKind::invalid_argument, kRestore, snapshot.directory(),
@@ -111,7 +111,7 @@ VM::Impl::Impl(const VmOptions& options) {
 }
 
 // Delegates, so that the destructor tidies up after a constructor that throws.
-VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options) : Impl() {
+VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options, Prepared when) : Impl() {
   kernel_ = snapshot.info().kernel;
   initramfs_ = snapshot.info().initramfs;
   root_image_ = snapshot.info().root_image;
@@ -119,7 +119,8 @@ VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options) : Impl()
   source_ = snapshot;
   files_ = files_of(snapshot.impl());
   run_ = options.start;
-  const RestorePlan plan = plan_for(snapshot, options);
+  stats_.prepared = when == Prepared::ahead;
+  const RestorePlan plan = plan_for(snapshot, options, when == Prepared::ahead);
   LapTimer timer;
   if (plan.preload_memory_file) {
     paging::preload(files_.memory, snapshot.info().memory);
@@ -202,10 +203,9 @@ void VM::Impl::check_machine() const {
   }
 }
 
-void VM::Impl::start(Prepared when) {
+void VM::Impl::start() {
   const Nanoseconds begun = base::monotonic_now();
-  if (when == Prepared::ahead) {
-    stats_.prepared = true;
+  if (stats_.prepared) {
     asked_ = begun;
   }
   pager_->start();

@@ -23,14 +23,14 @@ class VM::Impl {
  public:
   // As VM::boot.
   explicit Impl(const VmOptions& options);
-  // As VM::prepare.
-  Impl(const Snapshot& snapshot, const RestoreOptions& options);
+  // As VM::prepare, `ahead` of the request that `start` serves, or as a part of it.
+  enum class Prepared { ahead, just_now };
+  Impl(const Snapshot& snapshot, const RestoreOptions& options, Prepared when);
   ~Impl();
 
   // Begins to load, and lets the guest go where the options said so. Once, for a machine that was
-  // prepared: `ahead` of the request that this call serves, or as a part of it.
-  enum class Prepared { ahead, just_now };
-  void start(Prepared when);
+  // prepared.
+  void start();
   // What it holds of the host's memory.
   Bytes memory() const;
 

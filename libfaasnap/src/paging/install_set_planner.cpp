@@ -38,6 +38,31 @@ SplitGroup split_group(std::span<const PageRange> recorded, std::span<const Page
   return {format::intersection_of(recorded, nonzero), format::difference_of(recorded, nonzero)};
 }
 
+std::vector<PageRange> zero_runs_outside(std::span<const format::LoadingSetRegion> regions,
+                                         std::span<const PageRange> zero_runs) {
+  std::vector<PageRange> taken;
+  taken.reserve(regions.size());
+  for (const auto& region : regions) {
+    taken.push_back(region.guest);
+  }
+  std::ranges::sort(taken);
+  std::vector<PageRange> outside;
+  for (const PageRange& run : zero_runs) {
+    PageIndex first = run.first;
+    auto next = std::ranges::upper_bound(taken, first, {}, &PageRange::end);
+    for (; next != taken.end() && next->first < run.end(); ++next) {
+      if (first < next->first) {
+        outside.push_back({first, next->first - first});
+      }
+      first = next->end();
+    }
+    if (first < run.end()) {
+      outside.push_back({first, run.end() - first});
+    }
+  }
+  return outside;
+}
+
 std::vector<format::LoadingRegion> plan_reap_set(std::span<const PageAccess> accesses) {
   std::vector<format::LoadingRegion> regions;
   for (const PageAccess& access : accesses) {

@@ -23,6 +23,11 @@ struct SplitGroup {
 // `recorded` and `nonzero` (of the image) are sorted and disjoint.
 SplitGroup split_group(std::span<const PageRange> recorded, std::span<const PageRange> nonzero);
 
+// What is left of `zero_runs`, in their order, outside of `regions`: a page that a region brings
+// along in a merged gap is there already.
+std::vector<PageRange> zero_runs_outside(std::span<const format::LoadingSetRegion> regions,
+                                         std::span<const PageRange> zero_runs);
+
 // What REAP keeps: every page that was touched, whatever is in it, in the order of first touches. A
 // page that follows the one before in guest memory goes into its region.
 std::vector<format::LoadingRegion> plan_reap_set(std::span<const PageAccess> accesses);

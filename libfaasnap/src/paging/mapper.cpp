@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "paging/block_mapping.h"
 
 namespace faasnap::paging {
 namespace {
@@ -37,6 +38,9 @@ void map_over(const memory::GuestMemory& memory, const PlannedMapping& mapping,
     // ENOMEM: as a rule the process is out of mappings (vm.max_map_count), not of memory.
     base::fail_errno("map guest memory", file == nullptr ? std::filesystem::path() : file->path);
   }
+  if (mapping.backing == Backing::loading_set) {
+    hint_blocks({target, mapping.guest.size().value});
+  }
 }
 
 // Ends the kernel's read-ahead for faults in `pages`. One call for them all: a hint has no effect
@@ -60,28 +64,19 @@ std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory,
   for (const PlannedMapping& mapping : plan.mappings) {
     check(mapping, memory.size(), files);
   }
-  const bool random = plan.single_page_faults;
   std::uint64_t made = 0;
-  PageRange unhinted{};  // memory-file mappings made since the last hint; empty: none
-  const auto flush_hint = [&] {
-    if (random && unhinted.count != 0) {
-      hint_random(memory, unhinted);
-    }
-    unhinted = {};
-  };
+  PageRange mapped{};
   for (const PlannedMapping& mapping : plan.mappings) {
     if (mapping.backing == Backing::anonymous && made == 0) {
       continue;  // what guest memory is already
     }
-    if (mapping.backing == Backing::memory_file) {
-      unhinted = unhinted.count == 0 ? mapping.guest : hull(unhinted, mapping.guest);
-    } else {
-      flush_hint();
-    }
     map_over(memory, mapping, files);
+    mapped = made == 0 ? mapping.guest : hull(mapped, mapping.guest);
     ++made;
   }
-  flush_hint();
+  if (plan.single_page_faults && made != 0) {
+    hint_random(memory, mapped);
+  }
   return made;
 }
 

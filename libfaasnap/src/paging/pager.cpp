@@ -32,8 +32,8 @@ const RestorePlan& checked(const RestorePlan& plan) {
     reason = "accesses can only be noted where userfaultfd handles the faults";
   } else if (handled && !installs && !plan.reads.empty()) {
     reason = "a userfaultfd handler takes nothing from the page cache";
-  } else if (!installs && !plan.zero_pages.empty()) {
-    reason = "zero pages are installed, and come with no other delivery";
+  } else if (handled && !installs && !plan.zero_pages.empty()) {
+    reason = "a userfaultfd handler allocates nothing ahead";
   } else if (plan.load_before_start && !plan.zero_pages.empty()) {
     reason = "zero pages are installed while the guest runs, not before";
   }
@@ -75,7 +75,7 @@ class Pager::Impl {
   const PagerCallbacks callbacks_;
   const InstallTuning tuning_;
   const memory::GuestMemory& memory_;
-  const std::uint64_t mappings_;
+  std::uint64_t mappings_ = 0;
   FailureLatch failure_;
   std::atomic<bool> loaded_{false};  // whether `before_start_` is set
   PrefetchStats before_start_;
@@ -96,12 +96,14 @@ Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory, co
       callbacks_(noting_loads(std::move(callbacks))),
       tuning_(tuning),
       memory_(memory),
-      mappings_(apply(plan, memory, files)),
       failure_(callbacks_.failed, [this] { give_up(); }) {
-  if (plan_.fault_handler == FaultHandler::userfaultfd) {
-    handle_faults();
-  } else if (!plan_.reads.empty()) {
+  const bool handled = plan_.fault_handler == FaultHandler::userfaultfd;
+  if (!handled && (!plan_.reads.empty() || !plan_.zero_pages.empty())) {
     prefetch();
+  }
+  mappings_ = apply(plan, memory, files);
+  if (handled) {
+    handle_faults();
   }
 }
 
@@ -140,6 +142,9 @@ void Pager::Impl::prefetch() {
       PrefetchEngine::Events{
           [this](const std::exception_ptr& failure) { failure_.report(failure); },
           callbacks_.present});
+  if (plan_.read_at_once) {
+    prefetcher_->read();
+  }
 }
 
 // After the first failure: nothing more is loaded, and nobody waits for it.

@@ -36,6 +36,7 @@ RestorePlan plan_memory_file(Setting setting, const PlanInputs& inputs) {
 RestorePlan plan_concurrent(const PlanInputs& inputs) {
   check_recorded(inputs);
   RestorePlan plan = plan_memory_file(Setting::concurrent, inputs);
+  plan.read_at_once = !inputs.prepared;
   plan.single_page_faults = true;
   for (const auto& group : inputs.recorded) {
     read_from_memory_file(plan, group);
@@ -48,6 +49,7 @@ RestorePlan plan_layers(Setting setting, const PlanInputs& inputs,
   RestorePlan plan;
   plan.setting = setting;
   plan.single_page_faults = true;
+  plan.read_at_once = !inputs.prepared;
   plan.mappings.push_back({whole(inputs.memory), Backing::anonymous, {}});
   map_layers(plan, inputs.nonzero, loading_set);
   return plan;
@@ -68,6 +70,9 @@ RestorePlan plan_faasnap(const PlanInputs& inputs) {
   check_regions(inputs.loading_set, {}, inputs, "the loading set");
   RestorePlan plan = plan_layers(Setting::faasnap, inputs, inputs.loading_set);
   read_regions(plan, Backing::loading_set, inputs.loading_set);
+  if (inputs.prepared) {
+    plan.zero_pages = zero_runs_outside(inputs.loading_set, inputs.zero_runs);
+  }
   return plan;
 }
 
@@ -93,9 +98,9 @@ RestorePlan plan_reap(const PlanInputs& inputs) {
 
 RestorePlan plan_stream(const PlanInputs& inputs) {
   RestorePlan plan = plan_handled(Setting::stream, inputs);
-  check_regions(inputs.stream_set, inputs.stream_zero_runs, inputs, "the stream set");
+  check_regions(inputs.stream_set, inputs.zero_runs, inputs, "the stream set");
   read_regions(plan, Backing::stream_set, inputs.stream_set);
-  plan.zero_pages.assign(inputs.stream_zero_runs.begin(), inputs.stream_zero_runs.end());
+  plan.zero_pages.assign(inputs.zero_runs.begin(), inputs.zero_runs.end());
   return plan;
 }
 

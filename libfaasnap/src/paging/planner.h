@@ -23,8 +23,10 @@ struct PlanInputs {
   std::span<const format::LoadingSetRegion> loading_set{};
   std::span<const format::LoadingSetRegion> reap_set{};
   std::span<const format::LoadingSetRegion> stream_set{};
-  // Of the stream-set file: in no region of it, and zero in the image.
-  std::span<const PageRange> stream_zero_runs{};
+  // Of the stream-set file: pages that were touched and are zero in the image, in no region of it.
+  std::span<const PageRange> zero_runs{};
+  // Whether memory is made ahead of a request (VM::prepare).
+  bool prepared = false;
 };
 
 // Turns a setting into mappings and reads: the one place that knows what a setting means. Pure.
@@ -34,10 +36,12 @@ struct PlanInputs {
 // per_region (section 4.5): anonymous memory below, the memory file over the non-zero pages; reads
 // of the recorded pages that are not zero.
 // faasnap (sections 4.5 to 4.7): as per_region with the loading-set file over its regions, in as
-// few mappings as give every page its backing; one read for each region, in file order. reap (REAP,
-// section 5): anonymous memory with a fault handler; the REAP set installed first. stream:
-// anonymous memory with a fault handler; the stream set and its zero pages installed while the
-// guest runs.
+// few mappings as give every page its backing; one read for each region, in file order; prepared,
+// the zero pages are allocated meanwhile, which goes beyond the paper. reap (REAP, section 5):
+// anonymous memory with a fault handler; the REAP set installed first. stream: anonymous memory
+// with a fault handler; the stream set and its zero pages installed while the guest runs.
+//
+// What goes to the page cache is read at once, unless prepared.
 //
 // Whether the recording or file that a setting needs exists is the caller's to check: without it
 // the plan has no reads.

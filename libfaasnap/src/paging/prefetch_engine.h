@@ -13,6 +13,7 @@
 #include <faasnap/restore_stats.h>
 
 #include "base/mapping.h"
+#include "paging/block_mapping.h"
 #include "paging/files.h"
 #include "paging/read_pieces.h"
 #include "uring/ring.h"
@@ -21,22 +22,28 @@ namespace faasnap::paging {
 
 // How the engine works; none of it changes what is loaded.
 struct PrefetchTuning {
-  // Bytes of one read, a multiple of the page size.
+  // Bytes of one read of scattered pages, a multiple of the page size, and reads under way at once.
   Bytes piece{512ULL << 10};
-  // Reads under way at once.
   unsigned depth = 8;
+  // Blocks of the loading set under way at once. More of them come later each, and what the guest
+  // waits for is in the first.
+  unsigned blocks = 2;
   // With guest memory given: also enter the loaded pages into its page tables, so that the guest's
-  // first read of them is no fault in the host. They stay shared; a write still copies.
+  // first read of them is no fault in the host. They stay shared; a write still copies. Zero pages
+  // are allocated with or without.
   bool populate = true;
 };
 
 // Executes a plan's reads in order on a thread of its own (FaaSnap, section 4.2: concurrent
-// paging). These are buffered io_uring reads, made for what they leave in the page cache: all of
-// them land in one small scratch buffer, over and over.
+// paging), for what they leave in the page cache. The loading set is populated block by block
+// through a mapping of its file, which copies nothing; scattered pages of the memory file come by
+// buffered reads, all of which land in one small scratch buffer, over and over. Both are io_uring
+// requests. While the disk works, the thread enters what has come into the page tables of guest
+// memory, and allocates the plan's zero pages.
 //
-// Made, it has its ring and its thread, and waits for `start`. The files, and the guest memory if
-// given, must outlive it. Every member function is safe from any thread; the destructor cancels and
-// waits for what is under way.
+// Made, it has its ring and its thread, and waits for `read` or `start`. The files, and the guest
+// memory if given, must outlive it. Every member function is safe from any thread; the destructor
+// cancels and waits for what is under way.
 class PrefetchEngine {
  public:
   // Whom it tells what, on its own thread. Each may be empty.
@@ -56,6 +63,9 @@ class PrefetchEngine {
   PrefetchEngine(const PrefetchEngine&) = delete;
   PrefetchEngine& operator=(const PrefetchEngine&) = delete;
 
+  // Begins to read, while guest memory is still being mapped: nothing of it is touched.
+  void read();
+  // Guest memory is as the plan says. Begins to read, if `read` has not.
   void start();
   // Waits until every read has ended, and throws the first error of any: a file that ends before
   // its plan does is ErrorKind::corrupt, a cancelled run ErrorKind::cancelled.
@@ -65,10 +75,11 @@ class PrefetchEngine {
   PrefetchStats stats() const;
 
  private:
-  // A piece under way, and how much of it has come.
+  // A piece under way. What cannot be populated is read, which tells why.
   struct Request {
     std::size_t piece = 0;
-    Bytes done;
+    bool populates = false;
+    Bytes read;
     std::vector<iovec> scratch;
   };
 
@@ -77,9 +88,13 @@ class PrefetchEngine {
   void start_reads();
   void queue(unsigned slot);
   void complete(const uring::Completion& completion);
-  void populate_finished();
-  void populate(PageRange pages) const;
-  void wait_for_start();
+  bool is_finished(Request& request, std::int32_t result) const;
+  void enter_finished();
+  bool allocate_zero_pages();
+  void enter(PageRange pages, int advice) const;
+  void wait_until_reading();
+  void wait_until_started();
+  bool started() const;
   bool cancelled() const;
   const FileRef& file_of(const ReadPiece& piece) const;
 
@@ -88,18 +103,22 @@ class PrefetchEngine {
   const PrefetchTuning tuning_;
   const Events events_;
   const std::vector<ReadPiece> pieces_;
+  const std::vector<PageRange> zero_runs_;
 
   // Of the thread alone. The ring comes last: its requests use the others.
+  const BlockMapping loading_set_;
   base::Mapping scratch_;
   std::vector<Request> requests_;
   std::vector<unsigned> free_slots_;
   std::vector<bool> finished_pieces_;
   std::size_t next_piece_ = 0;
-  std::size_t next_to_populate_ = 0;
+  std::size_t next_to_enter_ = 0;
+  std::size_t next_zero_run_ = 0;
   std::unique_ptr<uring::Ring> ring_;
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
+  bool reading_ = false;
   bool started_ = false;
   bool cancelled_ = false;
   std::exception_ptr failure_;

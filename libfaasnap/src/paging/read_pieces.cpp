@@ -13,12 +13,13 @@ std::vector<ReadPiece> cut_reads(std::span<const PlannedRead> reads, Bytes piece
     while (rest.count != 0) {
       const bool joins = !pieces.empty() && pieces.back().file == read.file &&
                          pieces.back().offset + pieces.back().length == offset &&
-                         pieces.back().length < piece;
+                         offset.value % piece.value != 0;
       if (!joins) {
         pieces.push_back({read.file, offset, {}, {}});
       }
       ReadPiece& last = pieces.back();
-      const std::uint64_t pages = std::min(rest.count, (piece - last.length).pages());
+      const Bytes left{piece.value - offset.value % piece.value};
+      const std::uint64_t pages = std::min(rest.count, left.pages());
       last.guest.push_back({rest.first, pages});
       last.length += Bytes{pages * kPageSize};
       offset += Bytes{pages * kPageSize};

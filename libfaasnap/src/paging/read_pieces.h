@@ -18,9 +18,9 @@ struct ReadPiece {
   std::vector<PageRange> guest;
 };
 
-// Turns planned reads into requests of at most `piece` bytes (a multiple of the page size, not
-// zero), in the same order: reads that follow each other in the file are joined, long ones are cut.
-// Pure.
+// Turns planned reads into requests, in the same order: reads that follow each other in the file
+// are joined, and cut where the file's blocks of `piece` bytes (a multiple of the page size, not
+// zero) end. Pure.
 std::vector<ReadPiece> cut_reads(std::span<const PlannedRead> reads, Bytes piece);
 
 }  // namespace faasnap::paging

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <liburing.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -109,28 +110,43 @@ Ring::~Ring() {
   io_uring_queue_exit(ring_.get());
 }
 
+io_uring_sqe* Ring::next_entry() noexcept {
+  io_uring_sqe* entry = outstanding_ < capacity_ ? io_uring_get_sqe(ring_.get()) : nullptr;
+  outstanding_ += entry != nullptr;
+  return entry;
+}
+
 bool Ring::prepare_read(const base::UniqueFd& fd, std::span<std::byte> buffer, std::uint64_t offset,
                         std::uint64_t user_data) {
   const std::uint32_t length = checked_length(buffer.size());
-  io_uring_sqe* entry = outstanding_ < capacity_ ? io_uring_get_sqe(ring_.get()) : nullptr;
+  io_uring_sqe* entry = next_entry();
   if (entry == nullptr) {
     return false;
   }
   io_uring_prep_read(entry, fd.get(), buffer.data(), length, offset);
   entry->user_data = user_data;
-  ++outstanding_;
   return true;
 }
 
 bool Ring::prepare_readv(const base::UniqueFd& fd, std::span<const iovec> pieces,
                          std::uint64_t offset, std::uint64_t user_data) {
-  io_uring_sqe* entry = outstanding_ < capacity_ ? io_uring_get_sqe(ring_.get()) : nullptr;
+  io_uring_sqe* entry = next_entry();
   if (entry == nullptr) {
     return false;
   }
   io_uring_prep_readv(entry, fd.get(), pieces.data(), static_cast<unsigned>(pieces.size()), offset);
   entry->user_data = user_data;
-  ++outstanding_;
+  return true;
+}
+
+bool Ring::prepare_populate(std::span<std::byte> mapped, std::uint64_t user_data) {
+  const std::uint32_t length = checked_length(mapped.size());
+  io_uring_sqe* entry = next_entry();
+  if (entry == nullptr) {
+    return false;
+  }
+  io_uring_prep_madvise(entry, mapped.data(), static_cast<off_t>(length), MADV_POPULATE_READ);
+  entry->user_data = user_data;
   return true;
 }
 

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 
 struct io_uring;
+struct io_uring_sqe;
 
 namespace faasnap::uring {
 
@@ -59,6 +60,10 @@ class Ring {
   [[nodiscard]] bool prepare_readv(const base::UniqueFd& fd, std::span<const iovec> pieces,
                                    std::uint64_t offset, std::uint64_t user_data);
 
+  // Queue madvise(2) of a file mapping with MADV_POPULATE_READ: what the file has there comes into
+  // the page cache and the page tables. Its result is 0, or -EFAULT where the file cannot be read.
+  [[nodiscard]] bool prepare_populate(std::span<std::byte> mapped, std::uint64_t user_data);
+
   // Starts everything queued.
   void submit();
   // The same, and waits until at least `count` completions can be taken; `count` is at most
@@ -88,6 +93,9 @@ class Ring {
   unsigned outstanding() const noexcept { return outstanding_; }
 
  private:
+  // The entry of a further request, counted as outstanding; null when there is no room.
+  io_uring_sqe* next_entry() noexcept;
+
   std::unique_ptr<io_uring> ring_;
   unsigned capacity_ = 0;
   unsigned outstanding_ = 0;

@@ -49,7 +49,7 @@ class RandomSnapshot {
             .loading_set = loading_,
             .reap_set = reap_,
             .stream_set = stream_,
-            .stream_zero_runs = zeros_};
+            .zero_runs = zeros_};
   }
 
  private:

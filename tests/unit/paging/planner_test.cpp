@@ -210,10 +210,9 @@ TEST_CASE("stream installs data and zeros while the guest runs") {
   const std::vector<PageRange> nonzero = {{{40}, 5}};
   const std::vector<format::LoadingSetRegion> set = {{{{41}, 2}, {4096}, 0, 0}};
   const std::vector<PageRange> zeros = {{{90}, 2}, {{3}, 1}};
-  const auto plan = plan_restore(Setting::stream, {.memory = {100 * kPageSize},
-                                                   .nonzero = nonzero,
-                                                   .stream_set = set,
-                                                   .stream_zero_runs = zeros});
+  const auto plan = plan_restore(
+      Setting::stream,
+      {.memory = {100 * kPageSize}, .nonzero = nonzero, .stream_set = set, .zero_runs = zeros});
   REQUIRE(plan.mappings.size() == 1);
   CHECK(plan.mappings[0].backing == Backing::anonymous);
   CHECK(plan.fault_handler == FaultHandler::userfaultfd);
@@ -290,7 +289,7 @@ TEST_CASE("a stream set that has zeros where the image has data is refused, and 
   const std::vector<PageRange> zeros = {{{8}, 1}, {{3}, 2}};
   const Error error = test::error_of([&] {
     plan_restore(Setting::stream,
-                 {.memory = {10 * kPageSize}, .nonzero = nonzero, .stream_zero_runs = zeros});
+                 {.memory = {10 * kPageSize}, .nonzero = nonzero, .zero_runs = zeros});
   });
   CHECK(error.kind() == ErrorKind::invalid_argument);
   CHECK(std::string(error.what()).find("page 4 as zero") != std::string::npos);

@@ -62,14 +62,13 @@ TEST_CASE("a cold loading set is in the page cache when the prefetcher has ended
   CHECK(stats.finished);
   CHECK(stats.pages == set.pages());
   CHECK(stats.bytes == Bytes{set.pages() * kPageSize});
-  CHECK(stats.reads == (stats.bytes.value + (512_KiB).value - 1) / (512_KiB).value);
+  CHECK(stats.reads == (set.regions.front().file_offset + stats.bytes).value / kBlock.value + 1);
   CHECK(stats.duration > Nanoseconds(0));
 }
 
 TEST_CASE("the first pages of the file come in before the last ones") {
   const LoadingSet set;
-  PrefetchEngine engine(set.plan(), set.files(), nullptr,
-                        {.piece = 64_KiB, .depth = 2, .populate = false});
+  PrefetchEngine engine(set.plan(), set.files(), nullptr, {.populate = false});
   engine.start();
   FileResidency residency(set.loading.ref(), set.loading.size());
   const std::uint64_t half = residency.pages() / 2;
@@ -114,8 +113,7 @@ TEST_CASE("populating leaves alone what the guest has written meanwhile") {
   const LoadingSet set;
   const memory::GuestMemory guest(kMemory);
   apply(set.plan(), guest, set.files());
-  PrefetchEngine engine(set.plan(), set.files(), guest.host().data(),
-                        {.piece = 64_KiB, .depth = 4});
+  PrefetchEngine engine(set.plan(), set.files(), guest.host().data(), {.blocks = 4});
   engine.start();
   for (const auto& region : set.regions) {
     guest.host()[region.guest.first.offset().value] = std::byte{0x55};
@@ -150,6 +148,47 @@ TEST_CASE("a read that fails is reported with its errno") {
   CHECK(error.path() == "loading-set");
 }
 
+TEST_CASE("zero pages are allocated, in a guest that has written some of them") {
+  const LoadingSet set;
+  RestorePlan plan = set.plan();
+  plan.zero_pages = {{{50}, 7}, {{30000}, 200}};
+  const memory::GuestMemory guest(kMemory);
+  apply(plan, guest, set.files());
+  const auto written = PageIndex{30010}.offset().value;
+  guest.host()[written] = std::byte{0x55};
+  PrefetchEngine engine(plan, set.files(), guest.host().data());
+  engine.start();
+  engine.wait();
+  CHECK(engine.stats().zero_pages == 207);
+  CHECK(guest.host()[written] == std::byte{0x55});
+  for (const PageRange& run : plan.zero_pages) {
+    std::vector<unsigned char> present(run.count);
+    REQUIRE(::mincore(guest.host().data() + run.first.offset().value, run.size().value,
+                      present.data()) == 0);
+    CHECK(std::ranges::count(present, 1) == static_cast<std::ptrdiff_t>(run.count));
+  }
+}
+
+TEST_CASE("scattered pages of the memory file are read, and no others") {
+  require_io_uring();
+  test::ScratchDirectory directory;
+  test::PageFile memory{directory.path() / "memory", kMemory, 0};
+  const std::vector<PageRange> recorded = {{{100}, 3}, {{5000}, 300}, {{9000}, 1}};
+  for (const PageRange& run : recorded) {
+    memory.write(run, run.first.offset());
+  }
+  memory.make_cold();
+  const std::vector<WorkingSet::Group> groups = {recorded};
+  const RestorePlan plan = plan_restore(
+      Setting::per_region, {.memory = kMemory, .nonzero = recorded, .recorded = groups});
+  PrefetchEngine engine(plan, {memory.ref(), {}});
+  engine.start();
+  engine.wait();
+  CHECK(engine.stats().pages == 304);
+  FileResidency residency({memory.ref()}, kMemory);
+  CHECK(residency.query({{5000}, 300}).size() == 300);
+}
+
 TEST_CASE("a plan without reads ends at once") {
   require_io_uring();
   PrefetchEngine engine(RestorePlan{}, Files{});
@@ -167,13 +206,14 @@ TEST_CASE("a plan of a missing file, and tuning out of range, are refused") {
   CHECK(refused({set.memory.ref(), {}}, {}));
   CHECK(refused(set.files(), {.depth = 0}));
   CHECK(refused(set.files(), {.depth = 100000}));
+  CHECK(refused(set.files(), {.blocks = 0}));
   CHECK(refused(set.files(), {.piece = {0}}));
   CHECK(refused(set.files(), {.piece = {100}}));
 }
 
 TEST_CASE("a cancelled prefetcher ends, says so, and begins nothing more") {
   const LoadingSet set;
-  PrefetchEngine engine(set.plan(), set.files(), nullptr, {.piece = {kPageSize}, .depth = 1});
+  PrefetchEngine engine(set.plan(), set.files(), nullptr, {.blocks = 1});
   engine.start();
   engine.cancel();
   const Error error = test::error_of([&] { engine.wait(); });
@@ -189,7 +229,7 @@ TEST_CASE("a prefetcher can be destroyed at any moment") {
   for (int round = 0; round < 40; ++round) {
     ::posix_fadvise(set.loading.fd().get(), 0, 0, POSIX_FADV_DONTNEED);
     PrefetchEngine engine(set.plan(), set.files(), guest.host().data(),
-                          {.piece = {kPageSize << (random() % 8)}, .depth = 8});
+                          {.blocks = 1 + static_cast<unsigned>(random() % 8)});
     if (round % 8 != 0) {
       engine.start();
     }
@@ -200,7 +240,7 @@ TEST_CASE("a prefetcher can be destroyed at any moment") {
 
 TEST_CASE("several threads can wait and look at once") {
   const LoadingSet set;
-  PrefetchEngine engine(set.plan(), set.files(), nullptr, {.piece = 64_KiB});
+  PrefetchEngine engine(set.plan(), set.files());
   engine.start();
   std::atomic<bool> shrank = false;
   std::vector<std::thread> threads;
