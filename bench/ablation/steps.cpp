@@ -8,7 +8,7 @@ const std::vector<AblationStep>& ablation_steps() {
       {"recorded pages read meanwhile", {Setting::concurrent, false}},
       {"anonymous memory for zero pages", {Setting::per_region, false}},
       {"a compact file of them", {Setting::faasnap, false}},
-      {"mapped before the request, zero pages too", {Setting::faasnap, true}},
+      {"prepared, with its zero pages", {Setting::faasnap, true}},
       {"pages installed and not mapped", {Setting::stream, false}},
       {"preparation before the request", {Setting::stream, true}},
       {"the floor: all pages present", {Setting::warm, true}},

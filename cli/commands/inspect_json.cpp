@@ -106,6 +106,7 @@ Json to_json(const RestorePlan& plan) {
   json["preload_memory_file"] = plan.preload_memory_file;
   json["delivery"] = to_string(plan.delivery);
   json["load_before_start"] = plan.load_before_start;
+  json["read_at_once"] = plan.read_at_once;
   json["mappings"] = mappings;
   json["reads"] = reads;
   json["zero_pages"] = to_json(plan.zero_pages);

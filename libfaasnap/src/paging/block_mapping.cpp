@@ -2,15 +2,22 @@
 
 #include <sys/mman.h>
 
+#include <cerrno>
+
 #include <faasnap/error.h>
+
+#include "base/error.h"
 
 namespace faasnap::paging {
 
-void hint_blocks(std::span<std::byte> mapped) noexcept {
-  ::madvise(mapped.data(), mapped.size(), MADV_HUGEPAGE);
+void hint_blocks(std::span<std::byte> mapped) {
+  // EINVAL: a kernel without huge pages.
+  if (::madvise(mapped.data(), mapped.size(), MADV_HUGEPAGE) != 0 && errno != EINVAL) {
+    base::fail_errno("madvise(MADV_HUGEPAGE) loading set");
+  }
 }
 
-BlockMapping::BlockMapping(const FileRef& file, Bytes end) noexcept {
+BlockMapping::BlockMapping(const FileRef& file, Bytes end) {
   if (end.value == 0) {
     return;
   }
@@ -20,7 +27,9 @@ BlockMapping::BlockMapping(const FileRef& file, Bytes end) noexcept {
     return;
   }
   hint_blocks(mapping_.bytes());
-  ::madvise(mapping_.data(), mapping_.size().value, MADV_RANDOM);
+  if (::madvise(mapping_.data(), mapping_.size().value, MADV_RANDOM) != 0) {
+    base::fail_errno("madvise(MADV_RANDOM) loading set", file.path);
+  }
 }
 
 }  // namespace faasnap::paging

@@ -18,7 +18,7 @@ inline constexpr Bytes kBlock{2ULL << 20};
 // file system can (madvise(2), MADV_HUGEPAGE, which for files steers read-ahead; with MADV_RANDOM,
 // and only then, no further block is read along). A disk fills a folio of 2 MiB in one go, where
 // small pages are 512 addresses. Without effect where the kernel has no huge pages.
-void hint_blocks(std::span<std::byte> mapped) noexcept;
+void hint_blocks(std::span<std::byte> mapped);
 
 // A file that is read by populating it block by block. Empty, which is no error, where the file
 // cannot be mapped.
@@ -26,7 +26,7 @@ class BlockMapping {
  public:
   BlockMapping() noexcept = default;
   // The bytes of `file` up to `end`.
-  BlockMapping(const FileRef& file, Bytes end) noexcept;
+  BlockMapping(const FileRef& file, Bytes end);
 
   explicit operator bool() const noexcept { return static_cast<bool>(mapping_); }
   std::span<std::byte> at(Bytes offset, Bytes length) const {

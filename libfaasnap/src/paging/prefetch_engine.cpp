@@ -155,6 +155,7 @@ void PrefetchEngine::run() noexcept {
     failure = std::current_exception();
   }
   ring_.reset();  // waits for what a failure has left under way
+  loading_set_ = {};
   if (failure && !cancelled() && events_.failed) {
     events_.failed(failure);
   }

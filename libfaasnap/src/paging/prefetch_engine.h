@@ -106,7 +106,7 @@ class PrefetchEngine {
   const std::vector<PageRange> zero_runs_;
 
   // Of the thread alone. The ring comes last: its requests use the others.
-  const BlockMapping loading_set_;
+  BlockMapping loading_set_;  // as long as it is read: mapped twice, pages count half to each
   base::Mapping scratch_;
   std::vector<Request> requests_;
   std::vector<unsigned> free_slots_;

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "paging/block_mapping.h"
 #include "paging/loading_set_planner.h"
 #include "paging/planner.h"
 #include "paging/support.h"
@@ -101,6 +102,26 @@ TEST_CASE("a fault outside the loading set reads its page and no more") {
         guest, {file.ref(), {}});
   CHECK(shows(guest, PageIndex{2000}, file.content(PageIndex{2000})));
   CHECK(file.resident() == 1);
+}
+
+TEST_CASE("a fault on the loading set reads its block of the file and no more") {
+  const test::ScratchDirectory directory;
+  const test::PageFile file(directory.path() / "loading-set", Bytes{3 * kBlock.value}, 0);
+  file.write({{0}, 3 * kBlock.pages()});
+  file.make_cold();
+  const std::vector<format::LoadingSetRegion> set = {{{{0}, 3 * kBlock.pages()}, {}, 0, 0}};
+  const memory::GuestMemory guest(kMemory);
+  apply(plan_restore(Setting::faasnap, {.memory = kMemory, .nonzero = {}, .loading_set = set}),
+        guest, {{}, file.ref()});
+  CHECK(shows(guest, PageIndex{700}, file.content(PageIndex{700})));
+  FileResidency residency(file.ref(), file.size());
+  const auto resident_in_block = [&](std::uint64_t block) {
+    const auto pages = residency.query({{block * kBlock.pages()}, kBlock.pages()});
+    return std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
+  };
+  CHECK(resident_in_block(0) == 0);
+  CHECK(resident_in_block(1) > 0);
+  CHECK(resident_in_block(2) == 0);
 }
 
 TEST_CASE("a plan that does not fit is refused before anything is mapped") {

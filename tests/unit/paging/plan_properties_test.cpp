@@ -42,14 +42,15 @@ class RandomSnapshot {
   std::uint64_t pages() const { return pages_; }
   const test::FakeFiles& files() const { return files_; }
   const std::vector<PageAccess>& accesses() const { return accesses_; }
-  PlanInputs inputs() const {
+  PlanInputs inputs(bool prepared = false) const {
     return {.memory = {pages_ * kPageSize},
             .nonzero = nonzero_,
             .recorded = groups_,
             .loading_set = loading_,
             .reap_set = reap_,
             .stream_set = stream_,
-            .zero_runs = zeros_};
+            .zero_runs = zeros_,
+            .prepared = prepared};
   }
 
  private:
@@ -107,7 +108,7 @@ TEST_CASE("in every setting every page of guest memory shows what the image has 
   for (int round = 0; round < 100; ++round) {
     const RandomSnapshot snapshot(random);
     for (const Setting setting : kRestoring) {
-      const auto plan = plan_restore(setting, snapshot.inputs());
+      const auto plan = plan_restore(setting, snapshot.inputs(round % 2 == 0));
       REQUIRE(plan.setting == setting);
       REQUIRE(test::contents_after(plan, snapshot.files()) == snapshot.files().image());
     }
@@ -121,19 +122,25 @@ TEST_CASE("no setting loads a page twice, or one that is not there") {
   for (int round = 0; round < 100; ++round) {
     const RandomSnapshot snapshot(random);
     for (const Setting setting : kRestoring) {
-      const auto loaded = loaded_by(plan_restore(setting, snapshot.inputs()));
+      const auto loaded = loaded_by(plan_restore(setting, snapshot.inputs(round % 2 == 0)));
       REQUIRE(std::ranges::max(times_covered(loaded, snapshot.pages())) <= 1);
     }
   }
 }
 
-TEST_CASE("what is read into the page cache is what is mapped there") {
+TEST_CASE(
+    "what is read into the page cache is what is mapped there, and nothing is where zeros are") {
   std::mt19937 random(23);
   for (int round = 0; round < 100; ++round) {
     const RandomSnapshot snapshot(random);
     for (const Setting setting : {Setting::concurrent, Setting::per_region, Setting::faasnap}) {
-      const auto plan = plan_restore(setting, snapshot.inputs());
+      const auto plan = plan_restore(setting, snapshot.inputs(round % 2 == 0));
       const auto behind = test::apply_mappings(plan, snapshot.pages());
+      for (const PageRange& run : plan.zero_pages) {
+        for (std::uint64_t i = 0; i < run.count; ++i) {
+          REQUIRE(behind[run.first.value + i].backing == Backing::anonymous);
+        }
+      }
       for (const PlannedRead& read : plan.reads) {
         for (std::uint64_t i = 0; i < read.guest.count; ++i) {
           REQUIRE(behind[read.guest.first.value + i].backing == read.file);

@@ -188,6 +188,23 @@ TEST_CASE("per-region maps the memory file over its data only, and reads what of
   CHECK(plan.reads[1].guest == PageRange{{10}, 1});
 }
 
+TEST_CASE("prepared, faasnap allocates the zero pages that no region brings along") {
+  const std::vector<PageRange> nonzero = {{{10}, 2}, {{20}, 2}};
+  const std::vector<format::LoadingSetRegion> set = {{{{10}, 12}, {4096}, 0, 0}};
+  const std::vector<PageRange> zeros = {{{50}, 2}, {{5}, 8}, {{13}, 2}, {{19}, 1}, {{21}, 9}};
+  PlanInputs inputs{.memory = {100 * kPageSize},
+                    .nonzero = nonzero,
+                    .loading_set = set,
+                    .zero_runs = zeros,
+                    .prepared = true};
+  const auto plan = plan_restore(Setting::faasnap, inputs);
+  CHECK(plan.zero_pages == std::vector<PageRange>{{{50}, 2}, {{5}, 5}, {{22}, 8}});
+  CHECK_FALSE(plan.read_at_once);
+  inputs.prepared = false;
+  CHECK(plan_restore(Setting::faasnap, inputs).zero_pages.empty());
+  CHECK(plan_restore(Setting::faasnap, inputs).read_at_once);
+}
+
 TEST_CASE("reap installs its set before the start, and answers the rest in user space") {
   const std::vector<PageRange> nonzero = {{{10}, 2}, {{40}, 5}};
   const std::vector<format::LoadingSetRegion> set = {{{{41}, 2}, {4096}, 0, 0},
