@@ -142,6 +142,9 @@ void Userfault::release() const {
   if (::ioctl(fd_.get(), UFFDIO_UNREGISTER, &range) != 0) {
     base::fail_errno("unregister guest memory from userfaultfd");
   }
+  // The kernel wakes those who wait before it stops watching; a fault in between (it takes the lock
+  // of its mapping only, since Linux 6.7) waits from then on.
+  wake({{0}, Bytes{memory_.size()}.pages()});
 }
 
 std::size_t Userfault::take(std::span<PageFault> out) const {
