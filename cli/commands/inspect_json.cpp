@@ -99,6 +99,12 @@ Json to_json(const RestorePlan& plan) {
     entry["file_offset"] = read.file_offset.value;
     reads.push_back(entry);
   }
+  Json entries = Json::array();
+  for (const PlannedEntry& planned : plan.entries) {
+    Json entry = to_json(planned.guest);
+    entry["copied"] = planned.copied;
+    entries.push_back(entry);
+  }
   Json json;
   json["setting"] = to_string(plan.setting);
   json["fault_handler"] = to_string(plan.fault_handler);
@@ -109,6 +115,7 @@ Json to_json(const RestorePlan& plan) {
   json["read_at_once"] = plan.read_at_once;
   json["mappings"] = mappings;
   json["reads"] = reads;
+  json["entries"] = entries;
   json["zero_pages"] = to_json(plan.zero_pages);
   json["nonzero"] = to_json(plan.nonzero);
   return json;

@@ -57,6 +57,13 @@ struct PlannedRead {
   PageRange guest{};
 };
 
+// Pages that come into the VM's page tables as soon as they are loaded: as they are in the page
+// cache, shared, or `copied`, since the guest is expected to write them.
+struct PlannedEntry {
+  PageRange guest{};
+  bool copied = false;
+};
+
 // Who answers a guest's access to a page that is not there yet. With userfaultfd it is a thread of
 // this library, from the memory file where the image is not zero (userfaultfd(2)).
 enum class FaultHandler { kernel, userfaultfd };
@@ -89,6 +96,9 @@ struct RestorePlan {
   // everything else that a restore does before the guest runs. Otherwise it begins with the start.
   bool read_at_once = false;
   bool load_before_start = false;
+  // For Delivery::page_cache: which of the pages that are read are entered; sorted. Empty: all, and
+  // none of them copied.
+  std::vector<PlannedEntry> entries{};
   // Pages that are installed as zeros, or allocated where the kernel answers faults, in this order,
   // beside the reads.
   std::vector<PageRange> zero_pages{};

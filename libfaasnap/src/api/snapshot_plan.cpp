@@ -49,6 +49,9 @@ RestorePlan Snapshot::Impl::plan(Setting setting, bool prepared) const {
       if (stream_set_) {
         inputs.zero_runs = stream_set_->zero_runs;
       }
+      if (prepared && (recorded = working_set(Recorder::userfaultfd))) {
+        inputs.accesses = recorded->accesses();
+      }
       break;
     case Setting::reap:
       if (!reap_set_) {

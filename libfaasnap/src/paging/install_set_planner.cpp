@@ -32,6 +32,16 @@ std::vector<std::vector<PageRange>> pages_in_gaps(std::span<const PageAccess> ac
   return gaps;
 }
 
+std::vector<PageRange> by_address(std::span<const format::LoadingSetRegion> regions) {
+  std::vector<PageRange> pages;
+  pages.reserve(regions.size());
+  for (const auto& region : regions) {
+    pages.push_back(region.guest);
+  }
+  std::ranges::sort(pages);
+  return pages;
+}
+
 }  // namespace
 
 SplitGroup split_group(std::span<const PageRange> recorded, std::span<const PageRange> nonzero) {
@@ -40,12 +50,7 @@ SplitGroup split_group(std::span<const PageRange> recorded, std::span<const Page
 
 std::vector<PageRange> zero_runs_outside(std::span<const format::LoadingSetRegion> regions,
                                          std::span<const PageRange> zero_runs) {
-  std::vector<PageRange> taken;
-  taken.reserve(regions.size());
-  for (const auto& region : regions) {
-    taken.push_back(region.guest);
-  }
-  std::ranges::sort(taken);
+  const std::vector<PageRange> taken = by_address(regions);
   std::vector<PageRange> outside;
   for (const PageRange& run : zero_runs) {
     PageIndex first = run.first;
@@ -61,6 +66,27 @@ std::vector<PageRange> zero_runs_outside(std::span<const format::LoadingSetRegio
     }
   }
   return outside;
+}
+
+std::vector<PlannedEntry> entries_inside(std::span<const format::LoadingSetRegion> regions,
+                                         std::span<const PageAccess> accesses) {
+  const std::vector<PageRange> taken = by_address(regions);
+  std::vector<PageAccess> touched(accesses.begin(), accesses.end());
+  std::ranges::sort(touched, {}, &PageAccess::page);
+  std::vector<PlannedEntry> entries;
+  for (const PageAccess& access : touched) {
+    const auto region = std::ranges::upper_bound(taken, access.page, {}, &PageRange::end);
+    if (region == taken.end() || access.page < region->first) {
+      continue;
+    }
+    if (!entries.empty() && entries.back().guest.end() == access.page &&
+        entries.back().copied == access.write) {
+      ++entries.back().guest.count;
+    } else {
+      entries.push_back({{access.page, 1}, access.write});
+    }
+  }
+  return entries;
 }
 
 std::vector<format::LoadingRegion> plan_reap_set(std::span<const PageAccess> accesses) {

@@ -28,6 +28,10 @@ SplitGroup split_group(std::span<const PageRange> recorded, std::span<const Page
 std::vector<PageRange> zero_runs_outside(std::span<const format::LoadingSetRegion> regions,
                                          std::span<const PageRange> zero_runs);
 
+// The touched pages that are in `regions`, by address; those that were written are to be copied.
+std::vector<PlannedEntry> entries_inside(std::span<const format::LoadingSetRegion> regions,
+                                         std::span<const PageAccess> accesses);
+
 // What REAP keeps: every page that was touched, whatever is in it, in the order of first touches. A
 // page that follows the one before in guest memory goes into its region.
 std::vector<format::LoadingRegion> plan_reap_set(std::span<const PageAccess> accesses);

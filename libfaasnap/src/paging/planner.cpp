@@ -72,6 +72,7 @@ RestorePlan plan_faasnap(const PlanInputs& inputs) {
   read_regions(plan, Backing::loading_set, inputs.loading_set);
   if (inputs.prepared) {
     plan.zero_pages = zero_runs_outside(inputs.loading_set, inputs.zero_runs);
+    plan.entries = entries_inside(inputs.loading_set, inputs.accesses);
   }
   return plan;
 }

@@ -25,6 +25,8 @@ struct PlanInputs {
   std::span<const format::LoadingSetRegion> stream_set{};
   // Of the stream-set file: pages that were touched and are zero in the image, in no region of it.
   std::span<const PageRange> zero_runs{};
+  // First touches of the recorded invocation, where they are known.
+  std::span<const PageAccess> accesses{};
   // Whether memory is made ahead of a request (VM::prepare).
   bool prepared = false;
 };
@@ -37,9 +39,10 @@ struct PlanInputs {
 // of the recorded pages that are not zero.
 // faasnap (sections 4.5 to 4.7): as per_region with the loading-set file over its regions, in as
 // few mappings as give every page its backing; one read for each region, in file order; prepared,
-// the zero pages are allocated meanwhile, which goes beyond the paper. reap (REAP, section 5):
-// anonymous memory with a fault handler; the REAP set installed first. stream: anonymous memory
-// with a fault handler; the stream set and its zero pages installed while the guest runs.
+// which goes beyond the paper, the zero pages are allocated meanwhile, and pages copied that the
+// recorded invocation wrote at its first touch. reap (REAP, section 5): anonymous memory with a
+// fault handler; the REAP set installed first. stream: anonymous memory with a fault handler; the
+// stream set and its zero pages installed while the guest runs.
 //
 // What goes to the page cache is read at once, unless prepared.
 //

@@ -66,6 +66,7 @@ PrefetchEngine::PrefetchEngine(const RestorePlan& plan, const Files& files, std:
       tuning_(checked(tuning)),
       events_(std::move(events)),
       pieces_(cut_reads(plan.reads, reads_loading_set(plan) ? kBlock : tuning.piece)),
+      entries_(plan.entries),
       zero_runs_(plan.zero_pages),
       loading_set_(map_loading_set(plan, files)),
       scratch_(base::Mapping::anonymous(kScratchSize)),
@@ -252,10 +253,24 @@ void PrefetchEngine::enter_finished() {
   while (next_to_enter_ < pieces_.size() && finished_pieces_[next_to_enter_] && !cancelled()) {
     if (guest_memory_ != nullptr && tuning_.populate) {
       for (const PageRange& pages : pieces_[next_to_enter_].guest) {
-        enter(pages, MADV_POPULATE_READ);
+        enter_planned(pages);
       }
     }
     ++next_to_enter_;
+  }
+}
+
+void PrefetchEngine::enter_planned(PageRange pages) const {
+  if (entries_.empty()) {
+    enter(pages, MADV_POPULATE_READ);
+    return;
+  }
+  const auto end = [](const PlannedEntry& entry) { return entry.guest.end(); };
+  auto entry = std::ranges::upper_bound(entries_, pages.first, {}, end);
+  for (; entry != entries_.end() && entry->guest.first < pages.end(); ++entry) {
+    const PageIndex first = std::max(entry->guest.first, pages.first);
+    const PageIndex last = std::min(entry->guest.end(), pages.end());
+    enter({first, last - first}, entry->copied ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
   }
 }
 

@@ -29,8 +29,7 @@ struct PrefetchTuning {
   // waits for is in the first.
   unsigned blocks = 2;
   // With guest memory given: also enter the loaded pages into its page tables, so that the guest's
-  // first read of them is no fault in the host. They stay shared; a write still copies. Zero pages
-  // are allocated with or without.
+  // first touch of them is no fault in the host. Zero pages are allocated with or without.
   bool populate = true;
 };
 
@@ -91,6 +90,7 @@ class PrefetchEngine {
   bool is_finished(Request& request, std::int32_t result) const;
   void enter_finished();
   bool allocate_zero_pages();
+  void enter_planned(PageRange pages) const;
   void enter(PageRange pages, int advice) const;
   void wait_until_reading();
   void wait_until_started();
@@ -103,6 +103,7 @@ class PrefetchEngine {
   const PrefetchTuning tuning_;
   const Events events_;
   const std::vector<ReadPiece> pieces_;
+  const std::vector<PlannedEntry> entries_;
   const std::vector<PageRange> zero_runs_;
 
   // Of the thread alone. The ring comes last: its requests use the others.

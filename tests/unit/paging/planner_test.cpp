@@ -205,6 +205,32 @@ TEST_CASE("prepared, faasnap allocates the zero pages that no region brings alon
   CHECK(plan_restore(Setting::faasnap, inputs).read_at_once);
 }
 
+TEST_CASE("prepared, faasnap enters the touched pages of its regions, copied where written") {
+  const std::vector<PageRange> nonzero = {{{10}, 30}};
+  const std::vector<format::LoadingSetRegion> set = {{{{30}, 5}, {4096}, 0, 0},
+                                                     {{{10}, 12}, {24576}, 1, 0}};
+  std::vector<PageAccess> accesses;
+  for (const std::uint64_t page : {32, 33, 21, 22, 11, 12, 31}) {
+    PageAccess access{};
+    access.page = PageIndex{page};
+    access.write = page != 32 && page != 31 && page != 22;
+    accesses.push_back(access);
+  }
+  PlanInputs inputs{.memory = {100 * kPageSize},
+                    .nonzero = nonzero,
+                    .loading_set = set,
+                    .accesses = accesses,
+                    .prepared = true};
+  const auto entries = plan_restore(Setting::faasnap, inputs).entries;
+  REQUIRE(entries.size() == 4);
+  CHECK((entries[0].guest == PageRange{{11}, 2} && entries[0].copied));
+  CHECK((entries[1].guest == PageRange{{21}, 1} && entries[1].copied));
+  CHECK((entries[2].guest == PageRange{{31}, 2} && !entries[2].copied));
+  CHECK((entries[3].guest == PageRange{{33}, 1} && entries[3].copied));
+  inputs.prepared = false;
+  CHECK(plan_restore(Setting::faasnap, inputs).entries.empty());
+}
+
 TEST_CASE("reap installs its set before the start, and answers the rest in user space") {
   const std::vector<PageRange> nonzero = {{{10}, 2}, {{40}, 5}};
   const std::vector<format::LoadingSetRegion> set = {{{{41}, 2}, {4096}, 0, 0},

@@ -1,6 +1,7 @@
 #include "paging/prefetch_engine.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <catch2/catch_test_macros.hpp>
 
 #include <atomic>
@@ -66,6 +67,12 @@ std::uint64_t entered_pages(const memory::GuestMemory& guest,
         std::ranges::count_if(entries, [](std::uint64_t entry) { return (entry >> 63) == 1; }));
   }
   return entered;
+}
+
+std::uint64_t minor_faults_of_thread() {
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return static_cast<std::uint64_t>(usage.ru_minflt);
 }
 
 TEST_CASE("a cold loading set is in the page cache when the prefetcher has ended") {
@@ -167,6 +174,32 @@ TEST_CASE("a read that fails is reported with its errno") {
   const Error error = test::error_of([&] { engine.wait(); });
   CHECK(error.error_number() == EBADF);
   CHECK(error.path() == "loading-set");
+}
+
+TEST_CASE("only planned pages are entered, and a write to a copied one is no fault") {
+  const LoadingSet set;
+  RestorePlan plan = set.plan();
+  const PageRange region = set.regions.front().guest;
+  const PageRange other = set.regions.back().guest;
+  plan.entries = {{{region.first + 2, 5}, true}, {{region.first + 7, 3}, false}};
+  plan.entries.push_back({{other.first, other.count}, true});
+  std::ranges::sort(plan.entries, {}, [](const PlannedEntry& entry) { return entry.guest.first; });
+  const memory::GuestMemory guest(kMemory);
+  apply(plan, guest, set.files());
+  PrefetchEngine engine(plan, set.files(), guest.host().data());
+  engine.start();
+  engine.wait();
+  CHECK(entered_pages(guest, set.regions) == 8 + other.count);
+  const auto write = [&](PageRange pages) {
+    const std::uint64_t before = minor_faults_of_thread();
+    for (PageIndex page = pages.first; page < pages.end(); page = page + 1) {
+      guest.host()[page.offset().value] = std::byte{0x55};
+    }
+    return minor_faults_of_thread() - before;
+  };
+  CHECK(write({region.first + 2, 5}) == 0);
+  CHECK(write(other) == 0);
+  CHECK(write({region.first + 7, 3}) == 3);
 }
 
 TEST_CASE("zero pages are allocated, in a guest that has written some of them") {
