@@ -123,6 +123,9 @@ void print(const RestorePlan& plan) {
   for (const PlannedRead& read : plan.reads) {
     print_row("read", read.guest, to_string(read.file), fmt::format("{}", read.file_offset.value));
   }
+  for (const PlannedEntry& entry : plan.entries) {
+    print_row(entry.copied ? "copy" : "enter", entry.guest, "-", "-");
+  }
   for (const PageRange& run : plan.zero_pages) {
     print_row("zero", run, "-", "-");
   }

@@ -22,8 +22,8 @@ class Inspect(CliCase):
         self.assertEqual(done.stderr, "")
         return done.stdout
 
-    def plan(self, setting):
-        return json.loads(self.shown(self.whole, "--plan", setting, "--json"))
+    def plan(self, setting, *options):
+        return json.loads(self.shown(self.whole, "--plan", setting, *options, "--json"))
 
     def test_a_snapshot_with_recordings(self):
         shown = self.shown(self.whole)
@@ -76,6 +76,19 @@ class Inspect(CliCase):
                          [(9, 1), (40, 1)])
         self.assertEqual(plan["zero_pages"], [{"first_page": 20, "pages": 1}])
         self.assertEqual([run["pages"] for run in plan["nonzero"]], [8, 1])
+
+    def test_what_a_prepared_faasnap_enters(self):
+        plan = self.plan("faasnap", "--prepared")
+        self.assertEqual([(entry["first_page"], entry["pages"]) for entry in plan["entries"]],
+                         [(9, 1), (20, 1), (40, 1)])
+        self.assertEqual(sum(entry["copied"] for entry in plan["entries"]), 2)
+        self.assertEqual(plan["zero_pages"], [])  # the region brings it along
+        shown = self.shown(self.whole, "--plan", "faasnap", "--prepared")
+        rows = [line.split()[0] for line in shown.splitlines()[5:]]
+        self.assertEqual(rows.count("copy"), 2)
+        self.assertEqual(rows.count("enter"), 1)
+        self.assertEqual(self.plan("faasnap")["entries"], [])
+        self.refused(2, "inspect", self.whole, "--prepared", says=("--prepared", "--plan"))
 
     def test_a_plan_that_lacks_its_file(self):
         for setting, file in (("concurrent", "working-set"), ("per-region", "touched-set"),
