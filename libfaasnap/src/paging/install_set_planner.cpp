@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "format/page_ranges.h"
+#include "paging/plan_inputs.h"
 
 namespace faasnap::paging {
 namespace {
@@ -32,16 +33,6 @@ std::vector<std::vector<PageRange>> pages_in_gaps(std::span<const PageAccess> ac
   return gaps;
 }
 
-std::vector<PageRange> by_address(std::span<const format::LoadingSetRegion> regions) {
-  std::vector<PageRange> pages;
-  pages.reserve(regions.size());
-  for (const auto& region : regions) {
-    pages.push_back(region.guest);
-  }
-  std::ranges::sort(pages);
-  return pages;
-}
-
 }  // namespace
 
 SplitGroup split_group(std::span<const PageRange> recorded, std::span<const PageRange> nonzero) {
@@ -50,7 +41,7 @@ SplitGroup split_group(std::span<const PageRange> recorded, std::span<const Page
 
 std::vector<PageRange> zero_runs_outside(std::span<const format::LoadingSetRegion> regions,
                                          std::span<const PageRange> zero_runs) {
-  const std::vector<PageRange> taken = by_address(regions);
+  const std::vector<PageRange> taken = guest_ranges(regions);
   std::vector<PageRange> outside;
   for (const PageRange& run : zero_runs) {
     PageIndex first = run.first;
@@ -70,7 +61,7 @@ std::vector<PageRange> zero_runs_outside(std::span<const format::LoadingSetRegio
 
 std::vector<PlannedEntry> entries_inside(std::span<const format::LoadingSetRegion> regions,
                                          std::span<const PageAccess> accesses) {
-  const std::vector<PageRange> taken = by_address(regions);
+  const std::vector<PageRange> taken = guest_ranges(regions);
   std::vector<PageAccess> touched(accesses.begin(), accesses.end());
   std::ranges::sort(touched, {}, &PageAccess::page);
   std::vector<PlannedEntry> entries;

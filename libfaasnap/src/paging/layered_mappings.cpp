@@ -5,19 +5,10 @@
 #include <vector>
 
 #include "format/page_ranges.h"
+#include "paging/plan_inputs.h"
 
 namespace faasnap::paging {
 namespace {
-
-std::vector<PageRange> guest_ranges(std::span<const format::LoadingSetRegion> loading_set) {
-  std::vector<PageRange> ranges;
-  ranges.reserve(loading_set.size());
-  for (const auto& region : loading_set) {
-    ranges.push_back(region.guest);
-  }
-  std::sort(ranges.begin(), ranges.end());
-  return ranges;
-}
 
 // The pages of `run` from the first to the last that lies outside `regions`, which are sorted and
 // inside `run`; nothing when they cover it.

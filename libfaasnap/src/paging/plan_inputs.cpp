@@ -62,11 +62,8 @@ void check_regions(std::span<const format::LoadingSetRegion> regions,
                    std::span<const PageRange> zero_runs, const PlanInputs& inputs,
                    std::string_view name) {
   std::vector<PageRange> zeros(zero_runs.begin(), zero_runs.end());
-  std::vector<PageRange> all(zeros);
-  all.reserve(all.size() + regions.size());
-  for (const auto& region : regions) {
-    all.push_back(region.guest);
-  }
+  std::vector<PageRange> all = guest_ranges(regions);
+  all.insert(all.end(), zeros.begin(), zeros.end());
   check_disjoint(std::move(all), inputs.memory, name);
   std::ranges::sort(zeros);
   const auto lost = format::intersection_of(zeros, inputs.nonzero);
@@ -74,6 +71,16 @@ void check_regions(std::span<const format::LoadingSetRegion> regions,
     reject(fmt::format("{} has page {} as zero, where the image has data", name,
                        lost.front().first.value));
   }
+}
+
+std::vector<PageRange> guest_ranges(std::span<const format::LoadingSetRegion> regions) {
+  std::vector<PageRange> ranges;
+  ranges.reserve(regions.size());
+  for (const auto& region : regions) {
+    ranges.push_back(region.guest);
+  }
+  std::ranges::sort(ranges);
+  return ranges;
 }
 
 }  // namespace faasnap::paging

@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "paging/planner.h"
 
@@ -20,5 +21,8 @@ void check_recorded(const PlanInputs& inputs);
 void check_regions(std::span<const format::LoadingSetRegion> regions,
                    std::span<const PageRange> zero_runs, const PlanInputs& inputs,
                    std::string_view name);
+
+// Where regions lie in guest memory, by address.
+std::vector<PageRange> guest_ranges(std::span<const format::LoadingSetRegion> regions);
 
 }  // namespace faasnap::paging
