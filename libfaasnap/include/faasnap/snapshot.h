@@ -100,7 +100,8 @@ class FAASNAP_EXPORT Snapshot {
   void verify(const Progress& progress = {}) const;
 
   // What `setting` means for this snapshot, `prepared` ahead of a request (VM::prepare) or not:
-  // faasnap is as published if not, and allocates the recorded zero pages, too, if so.
+  // faasnap is as published if not, and if so allocates the recorded zero pages and copies the
+  // pages that were written ahead, too.
   // ErrorKind::not_found when it needs a file that is not there, naming the file and what makes it;
   // ErrorKind::invalid_argument for warm and boot.
   RestorePlan plan(Setting setting, bool prepared = false) const;

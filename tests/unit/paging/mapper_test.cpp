@@ -116,8 +116,7 @@ TEST_CASE("a fault on the loading set reads its block of the file and no more") 
   CHECK(shows(guest, PageIndex{700}, file.content(PageIndex{700})));
   FileResidency residency(file.ref(), file.size());
   const auto resident_in_block = [&](std::uint64_t block) {
-    const auto pages = residency.query({{block * kBlock.pages()}, kBlock.pages()});
-    return std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
+    return test::resident_in(residency, {{block * kBlock.pages()}, kBlock.pages()});
   };
   CHECK(resident_in_block(0) == 0);
   CHECK(resident_in_block(1) > 0);

@@ -105,14 +105,9 @@ TEST_CASE("the first pages of the file come in before the last ones") {
   // Where the second half has begun to come in, all of the first has.
   bool begun = false;
   while (!engine.stats().finished && !begun) {
-    const auto late = residency.query({{half + 3 * half / 4}, half / 4});
-    begun = std::any_of(late.begin(), late.end(), [](unsigned char c) { return (c & 1) != 0; });
+    begun = test::resident_in(residency, {{half + 3 * half / 4}, half / 4}) != 0;
   }
-  const auto early = residency.query({{1}, half / 4});
-  CHECK(test::nearly_all(
-      static_cast<std::uint64_t>(
-          std::count_if(early.begin(), early.end(), [](unsigned char c) { return (c & 1) != 0; })),
-      early.size()));
+  CHECK(test::nearly_all(test::resident_in(residency, {{1}, half / 4}), half / 4));
   engine.wait();
 }
 
@@ -249,8 +244,7 @@ TEST_CASE("scattered pages of the memory file are read") {
   FileResidency residency(memory.ref(), kMemory);
   std::uint64_t resident = 0;
   for (const PageRange& run : recorded) {
-    resident += static_cast<std::uint64_t>(std::ranges::count_if(
-        residency.query(run), [](unsigned char page) { return (page & 1) != 0; }));
+    resident += test::resident_in(residency, run);
   }
   CHECK(test::nearly_all(resident, 304));
 }

@@ -83,6 +83,12 @@ class PageFile {
   base::UniqueFd fd_;
 };
 
+// How many of these pages of a file are in the page cache.
+inline std::uint64_t resident_in(paging::FileResidency& residency, PageRange pages) {
+  return static_cast<std::uint64_t>(std::ranges::count_if(
+      residency.query(pages), [](unsigned char page) { return (page & 1) != 0; }));
+}
+
 // Whether `resident` pages are what is left of `expected` ones: the kernel may drop a clean page
 // that nobody maps whenever it likes.
 inline bool nearly_all(std::uint64_t resident, std::uint64_t expected) {
