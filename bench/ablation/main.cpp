@@ -8,7 +8,7 @@
 #include "ablation/steps.h"
 #include "common/conditions.h"
 #include "common/program.h"
-#include "guests/changed_input.h"
+#include "guests/run.h"
 #include "replay/options.h"
 #include "replay/report.h"
 
@@ -80,13 +80,15 @@ std::vector<Way> ways_of_guests() {
 
 // The same steps with real guests, each function with another input than recorded.
 int invoke_steps(const cxxopts::ParseResult& found) {
-  return measure({.name = "ablation",
-                  .program = kProgram,
-                  .functions = functions_or_all(found["functions"].as<std::vector<std::string>>()),
-                  .ways = ways_of_guests(),
-                  .repeat = count_option(found, "repeat"),
-                  .data = found["data"].as<std::string>(),
-                  .output = found["output"].as<std::string>()});
+  const GuestOptions options{
+      .experiment = "ablation",
+      .program = kProgram,
+      .functions = functions_or_all(found["functions"].as<std::vector<std::string>>()),
+      .ways = ways_of_guests(),
+      .repeat = count_option(found, "repeat"),
+      .data = found["data"].as<std::string>(),
+      .output = found["output"].as<std::string>()};
+  return run_experiment(options, changed_input(options), std::vector<std::string>{"function"});
 }
 
 }  // namespace

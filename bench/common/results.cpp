@@ -62,6 +62,16 @@ void check_conditions(const json& before, const json& now, const std::string& pl
   }
 }
 
+json without_nulls(const Point& point) {
+  json fields = json::object();
+  for (const auto& [name, value] : point.items()) {
+    if (!value.is_null()) {
+      fields[name] = value;
+    }
+  }
+  return fields;
+}
+
 bool is_failure(const json& record) {
   const auto failed = record.find("failed");
   return failed != record.end() && *failed == true;
@@ -120,21 +130,20 @@ void Results::read(const std::string& text, const json& conditions) {
 bool Results::has(const Point& point) const {
   return std::any_of(records_.begin(), records_.end(), [&](const json& record) {
     return std::all_of(point.items().begin(), point.items().end(), [&](const auto& field) {
-      const auto found = record.find(field.key());
-      return found != record.end() && *found == field.value();
+      return record.value(field.key(), json()) == field.value();
     });
   });
 }
 
 void Results::add(const Point& point, const json& record) {
   json line = record;
-  line.update(point);
+  line.update(without_nulls(point));
   write(line);
   remember(std::move(line));
 }
 
 void Results::add_failure(const Point& point, std::string_view error) {
-  json line = point;
+  json line = without_nulls(point);
   line["failed"] = true;
   line["error"] = error;
   ++failures_;

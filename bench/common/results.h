@@ -12,7 +12,8 @@ namespace faasnap::bench {
 
 // A point of an experiment: the fields that tell one measurement from the others, for example
 // {"experiment": "e1", "function": "json", "setting": "lazy", "repeat": 0}. Which fields those are
-// is the experiment's choice; docs/results-format.md has the names.
+// is the experiment's choice; docs/results-format.md has the names. A field that is null is one
+// that the measurement does not have.
 using Point = nlohmann::json;
 
 // What an experiment has measured, in a file of JSON lines (docs/results-format.md) that survives

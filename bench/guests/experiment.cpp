@@ -1,45 +1,123 @@
 #include "guests/experiment.h"
 
-#include <faasnap/restore_options.h>
+#include <faasnap/snapshot.h>
 #include <fmt/format.h>
 
-#include <chrono>
-#include <cxxopts.hpp>
 #include <map>
+#include <set>
 #include <stdexcept>
 
 #include "common/command.h"
-#include "common/program.h"
+#include "guests/progress.h"
 
 namespace faasnap::bench {
 namespace {
 
 using nlohmann::json;
-using Clock = std::chrono::steady_clock;
 
-// What is done and what is left, for a person who waits.
-class Progress {
+// The snapshots of one series: the one that was recorded, and those made of it with loading sets of
+// other merge gaps. Removes them in the end.
+class Snapshots {
  public:
-  explicit Progress(std::size_t invocations) : all_(invocations) {}
-
-  void show(const std::string& what) const {
-    std::string left;
-    if (done_ != 0) {
-      const auto rest = (Clock::now() - begun_) / done_ * (all_ - done_);
-      const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(rest).count();
-      left = fmt::format(", {} min left", minutes + 1);
+  explicit Snapshots(const std::filesystem::path& recorded) : recorded_(recorded) {}
+  ~Snapshots() {
+    std::error_code ignored;
+    std::filesystem::remove_all(recorded_, ignored);
+    for (const auto& derived : derived_) {
+      std::filesystem::remove_all(derived, ignored);
     }
-    show_progress(fmt::format("[{}/{}{}] {}", done_, all_, left, what));
   }
-  void step(std::size_t invocations = 1) { done_ += invocations; }
+  Snapshots(const Snapshots&) = delete;
+  Snapshots& operator=(const Snapshots&) = delete;
+
+  std::filesystem::path serving(const Way& way) {
+    if (!way.merge_gap) {
+      return recorded_;
+    }
+    const std::filesystem::path path = fmt::format("{}-gap{}", recorded_.string(), *way.merge_gap);
+    if (!derived_.contains(path)) {
+      std::filesystem::remove_all(path);
+      Snapshot::open(recorded_).derive(
+          path, {.thresholds = {.merge_gap_pages = *way.merge_gap, .minimum_pages = 0}});
+      derived_.insert(path);
+    }
+    return path;
+  }
 
  private:
-  std::size_t all_;
-  std::size_t done_ = 0;
-  Clock::time_point begun_ = Clock::now();
+  std::filesystem::path recorded_;
+  std::set<std::filesystem::path> derived_;
 };
 
-json invoke(const std::filesystem::path& snapshot, const Invocation& invocation) {
+class Runner {
+ public:
+  Runner(const std::filesystem::path& directory, Results& results, std::size_t invocations,
+         const Measure& measure)
+      : directory_(directory), results_(results), progress_(invocations), measure_(measure) {}
+
+  void run(const Series& series) {
+    const auto snapshot = directory_ / series.function;
+    progress_.show(series.function + ": record");
+    Snapshots snapshots(snapshot);
+    try {
+      record_function(series.function, series.recorded_input, snapshot);
+    } catch (const std::exception& error) {
+      for (const Invocation& invocation : series.invocations) {
+        results_.add_failure(invocation.point, fmt::format("recording: {}", error.what()));
+        progress_.step();
+      }
+      return;
+    }
+    std::map<std::string, json> outcomes;  // by input
+    for (const Invocation& invocation : series.invocations) {
+      progress_.show(fmt::format("{}: {}", series.function, invocation.way.name()));
+      measure(snapshots, invocation, outcomes);
+      progress_.step();
+    }
+  }
+
+ private:
+  void measure(Snapshots& snapshots, const Invocation& invocation,
+               std::map<std::string, json>& outcomes) {
+    try {
+      const json record = measure_(snapshots.serving(invocation.way), invocation);
+      const auto [known, added] =
+          outcomes.try_emplace(invocation.input.dump(), record.at("result"));
+      if (!added && known->second != record.at("result")) {
+        throw std::runtime_error("the result is not the one of the invocations before");
+      }
+      results_.add(invocation.point, record);
+    } catch (const std::exception& error) {
+      results_.add_failure(invocation.point, error.what());
+    }
+  }
+
+  const std::filesystem::path& directory_;
+  Results& results_;
+  Progress progress_;
+  const Measure& measure_;
+};
+
+}  // namespace
+
+std::vector<Series> changed_input(const GuestOptions& options) {
+  std::vector<Series> all;
+  for (const std::string& function : options.functions) {
+    Series series{function, declared_input(function, options.size, 0), {}};
+    const auto input = declared_input(function, options.size, 1);
+    // The repeats are the outer loop: ways are interleaved, so that what the machine does meanwhile
+    // concerns all of them.
+    for (unsigned i = 0; i < options.repeat; ++i) {
+      for (const Way& way : options.ways) {
+        series.invocations.push_back({point_of(options, function, way, i), input, way});
+      }
+    }
+    all.push_back(std::move(series));
+  }
+  return all;
+}
+
+json invoke_cold(const std::filesystem::path& snapshot, const Invocation& invocation) {
   std::vector<std::string> words{
       "invoke",    "--snapshot",           snapshot.string(), "--input", invocation.input.dump(),
       "--setting", invocation.way.setting, "--json",          "--spans"};
@@ -56,73 +134,15 @@ json invoke(const std::filesystem::path& snapshot, const Invocation& invocation)
   return record;
 }
 
-class Runner {
- public:
-  Runner(const std::filesystem::path& directory, Results& results, std::size_t invocations)
-      : directory_(directory), results_(results), progress_(invocations) {}
-
-  void run(const Series& series) {
-    const auto snapshot = directory_ / series.function;
-    std::filesystem::remove_all(snapshot);
-    progress_.show(series.function + ": record");
-    try {
-      run_faasnap({"record", series.function, "--input", series.recorded_input.dump(), "--snapshot",
-                   snapshot.string(), "--json"});
-    } catch (const std::exception& error) {
-      for (const Invocation& invocation : series.invocations) {
-        results_.add_failure(invocation.point, fmt::format("recording: {}", error.what()));
-        progress_.step();
-      }
-      return;
-    }
-    std::map<std::string, json> outcomes;  // by input
-    for (const Invocation& invocation : series.invocations) {
-      progress_.show(fmt::format("{}: {}", series.function, invocation.way.name()));
-      measure(snapshot, invocation, outcomes);
-      progress_.step();
-    }
-    std::filesystem::remove_all(snapshot);
-  }
-
- private:
-  void measure(const std::filesystem::path& snapshot, const Invocation& invocation,
-               std::map<std::string, json>& outcomes) {
-    try {
-      const json record = invoke(snapshot, invocation);
-      const auto [known, added] =
-          outcomes.try_emplace(invocation.input.dump(), record.at("result"));
-      if (!added && known->second != record.at("result")) {
-        throw std::runtime_error("the result is not the one of the invocations before");
-      }
-      results_.add(invocation.point, record);
-    } catch (const std::exception& error) {
-      results_.add_failure(invocation.point, error.what());
-    }
-  }
-
-  const std::filesystem::path& directory_;
-  Results& results_;
-  Progress progress_;
-};
-
-}  // namespace
-
-Way parse_way(const std::string& text) {
-  constexpr std::string_view kPrepared = "+prepared";
-  Way way{text, text.ends_with(kPrepared)};
-  if (way.prepared) {
-    way.setting.resize(text.size() - kPrepared.size());
-  }
-  const auto setting = parse_setting(way.setting);
-  if (!setting || (way.prepared && (*setting == Setting::warm || *setting == Setting::boot))) {
-    throw cxxopts::exceptions::specification(
-        fmt::format("'{}' is no setting, nor one with +prepared", text));
-  }
-  return way;
+void record_function(const std::string& function, const json& input,
+                     const std::filesystem::path& snapshot) {
+  std::filesystem::remove_all(snapshot);
+  run_faasnap(
+      {"record", function, "--input", input.dump(), "--snapshot", snapshot.string(), "--json"});
 }
 
 void run_series(const std::vector<Series>& series, const std::filesystem::path& directory,
-                Results& results) {
+                Results& results, const Measure& measure) {
   std::vector<Series> missing;
   std::size_t count = 0;
   for (const Series& each : series) {
@@ -138,11 +158,10 @@ void run_series(const std::vector<Series>& series, const std::filesystem::path& 
     }
   }
   std::filesystem::create_directories(directory);
-  Runner runner(directory, results, count);
+  Runner runner(directory, results, count, measure);
   for (const Series& each : missing) {
     runner.run(each);
   }
-  show_progress("");
 }
 
 }  // namespace faasnap::bench

@@ -1,31 +1,20 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "common/results.h"
+#include "guests/options.h"
 
 namespace faasnap::bench {
 
-// How a VM is got for an invocation: a setting of `faasnap invoke`, and whether it was prepared
-// before the request.
-struct Way {
-  std::string setting;
-  bool prepared = false;
-
-  std::string name() const { return prepared ? setting + ", prepared" : setting; }
-  bool operator==(const Way&) const = default;
-};
-
-// "stream" or "stream+prepared". Throws cxxopts::exceptions::specification for what is neither.
-Way parse_way(const std::string& text);
-
 // An invocation to measure.
 struct Invocation {
-  // What tells it from the others of the experiment: "function", "setting", "prepared", "repeat"
-  // and whatever the experiment varies besides.
+  // What tells it from the others of the experiment: point_of (guests/options.h), and whatever the
+  // experiment varies besides.
   Point point;
   nlohmann::json input;
   Way way;
@@ -38,11 +27,24 @@ struct Series {
   std::vector<Invocation> invocations;
 };
 
-// Runs what `results` lacks of all series, one snapshot at a time in `directory`, each invocation
-// with the snapshot's files dropped from the page cache before; shows progress and the time left on
-// a terminal. An invocation that fails is noted in `results`, and the rest goes on; so is one whose
-// result is not the one that the others with the same input had.
+// Each function recorded with its first declared input and invoked with its second,
+// `options.repeat` times each way.
+std::vector<Series> changed_input(const GuestOptions& options);
+
+// Makes the record of one invocation from a snapshot; throws what went wrong.
+using Measure = std::function<nlohmann::json(const std::filesystem::path&, const Invocation&)>;
+// The record of `faasnap invoke`, with the snapshot's files dropped from the page cache before.
+nlohmann::json invoke_cold(const std::filesystem::path& snapshot, const Invocation& invocation);
+
+// Records the function in the directory `snapshot`, in the place of what is there. Throws
+// std::runtime_error.
+void record_function(const std::string& function, const nlohmann::json& input,
+                     const std::filesystem::path& snapshot);
+
+// Runs what `results` lacks of all series, one snapshot at a time in `directory`; shows progress
+// and the time left on a terminal. An invocation that fails is noted in `results`, and the rest
+// goes on; so is one whose result is not the one that the others with the same input had.
 void run_series(const std::vector<Series>& series, const std::filesystem::path& directory,
-                Results& results);
+                Results& results, const Measure& measure = invoke_cold);
 
 }  // namespace faasnap::bench

@@ -1,6 +1,7 @@
 #include "guests/table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -34,24 +35,24 @@ struct Samples {
 
 using Row = std::vector<Samples>;  // by way
 
-std::string text_of(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
+// At least, of the column with the names.
+constexpr std::size_t kNameWidth = 12;
 
-void print_row(const std::string& name, const Row& row, std::span<const Way> ways) {
+void print_row(const std::string& name, std::size_t width, const Row& row,
+               std::span<const Way> ways) {
   for (std::size_t i = 0; i < ways.size(); ++i) {
     const Samples& of = row[i];
     if (of.total.empty()) {
-      fmt::print("{:12} {:20} {:>8}\n", name, ways[i].name(), "failed");
+      fmt::print("{:{}} {:20} {:>8}\n", name, width, ways[i].name(), "failed");
       continue;
     }
     const std::string ratio = row[0].total.empty()
                                   ? std::string()
                                   : fmt::format("{:.2f}", median(of.total) / median(row[0].total));
     fmt::print(
-        "{:12} {:20} {:8.1f} {:8.1f} {:8.1f} {:>6} {:8.1f} {:6.0f} {:6.0f} {:7.0f} {:8.1f} "
+        "{:{}} {:20} {:8.1f} {:8.1f} {:8.1f} {:>6} {:8.1f} {:6.0f} {:6.0f} {:7.0f} {:8.1f} "
         "{:7.1f}\n",
-        name, ways[i].name(), median(of.setup), median(of.invoke), median(of.total), ratio,
+        name, width, ways[i].name(), median(of.setup), median(of.invoke), median(of.total), ratio,
         quantile(of.total, 1) - quantile(of.total, 0), median(of.major), median(of.minor),
         median(of.handled), median(of.read), median(of.resident));
   }
@@ -59,29 +60,41 @@ void print_row(const std::string& name, const Row& row, std::span<const Way> way
 
 }  // namespace
 
-void print_table(std::span<const json> records, const std::string& row, std::span<const Way> ways) {
+std::string row_name(const json& record, std::span<const std::string> row) {
+  std::string name;
+  for (const std::string& field : row) {
+    const json& value = record.at(field);
+    name.append(name.empty() ? "" : " ")
+        .append(value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return name;
+}
+
+void print_table(std::span<const json> records, std::span<const std::string> row,
+                 std::span<const Way> ways) {
   std::vector<std::string> names;
   std::map<std::string, Row> rows;
+  std::size_t width = kNameWidth;
   for (const json& record : records) {
-    const Way way{record.at("setting"), record.at("prepared")};
-    const auto column = std::ranges::find(ways, way);
+    const auto column = std::ranges::find(ways, way_of(record));
     if (column == ways.end()) {
       continue;  // another run asked for it
     }
-    const std::string name = text_of(record.at(row));
+    const std::string name = row_name(record, row);
     const auto [place, added] = rows.try_emplace(name, ways.size());
     if (added) {
       names.push_back(name);
+      width = std::max(width, name.size());
     }
     place->second[static_cast<std::size_t>(column - ways.begin())].add(record);
   }
-  fmt::print("\n{:12} {:20} {:>8} {:>8} {:>8} {:>6} {:>8} {:>6} {:>6} {:>7} {:>8} {:>7}\n", row,
-             "setting", "set-up", "invoke", "total", "ratio", "spread", "major", "minor", "handled",
-             "read MiB", "RSS MiB");
+  fmt::print("\n{:{}} {:20} {:>8} {:>8} {:>8} {:>6} {:>8} {:>6} {:>6} {:>7} {:>8} {:>7}\n",
+             fmt::format("{}", fmt::join(row, " ")), width, "setting", "set-up", "invoke", "total",
+             "ratio", "spread", "major", "minor", "handled", "read MiB", "RSS MiB");
   std::vector<std::vector<double>> ratios(ways.size());
   for (const std::string& name : names) {
     const Row& place = rows.at(name);
-    print_row(name, place, ways);
+    print_row(name, width, place, ways);
     if (std::ranges::none_of(place, [](const Samples& of) { return of.total.empty(); })) {
       for (std::size_t i = 0; i < ways.size(); ++i) {
         ratios[i].push_back(median(place[i].total) / median(place[0].total));

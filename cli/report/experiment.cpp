@@ -57,15 +57,15 @@ Html mixed_conditions_note(const Measurements& all) {
                : Html();
 }
 
-// A part of the section that a reader opens to see.
-Html folded(const char* title, const char* explanation, const Html& content) {
+// A part of the section that a reader opens to see, unless it is what the experiment is about.
+Html folded(const char* title, const char* explanation, const Html& content, bool open = false) {
   if (content.empty()) {
     return {};
   }
   Html details = element("summary", {}, title);
   details += element("p", {}, explanation);
   details += content;
-  return element("details", {}, details);
+  return open ? element("details", {{"open", ""}}, details) : element("details", {}, details);
 }
 
 Html main_pictures(const Measurements& all, const std::string& baseline) {
@@ -129,18 +129,19 @@ Html experiment_section(const Experiment& experiment, const std::string& wanted)
   Html section = element("h2", {}, experiment.title);
   section += element("p", {}, experiment.explanation);
   section += mixed_conditions_note(all);
+  const bool about_faults = experiment.name == "page_faults";
   section += overview_picture(all, baseline);
   section += main_pictures(all, baseline);
   section += folded("Page faults",
                     "Taken by the vCPU threads; from left to right: answered in user space, minor, "
                     "major.",
-                    fault_bars(all));
+                    fault_bars(all), about_faults);
   section += folded("How long faults take", "Per invocation, by the time that KVM spends on each.",
-                    fault_histograms(all));
+                    fault_histograms(all), about_faults);
   section += folded("Memory",
                     "Resident after the reply; the solid part is its proportional share, where "
                     "pages that several share count once.",
-                    memory_bars(all));
+                    memory_bars(all), experiment.name == "footprint");
   section += folded("Timelines",
                     "The invocation whose total is the median. Spans of one name share a row; what "
                     "takes no time is a diamond.",

@@ -100,6 +100,7 @@ void parse_place(const Json& line, Measurement& into) {
   into.function = text(line, "function", "unnamed");
   into.setting = text(line, "setting", "unnamed");
   into.prepared = boolean(line, "prepared", false);
+  into.merge_gap = optional_count(line, "merge_gap");
   into.input_name = text(line, "input_name");
   into.input_size = optional_number(line, "input_size");
   into.disk = text(line, "disk");
@@ -132,7 +133,14 @@ void parse_figures(const Json& line, Measurement& into) {
 }  // namespace
 
 std::string setting_label(const Measurement& measurement) {
-  return measurement.prepared ? measurement.setting + " prepared" : measurement.setting;
+  std::string label = measurement.setting;
+  if (measurement.merge_gap) {
+    label += fmt::format(" gap {}", *measurement.merge_gap);
+  }
+  if (measurement.prepared) {
+    label += " prepared";
+  }
+  return label;
 }
 
 Measurement parse_measurement(const Json& line) {

@@ -33,6 +33,7 @@ struct Measurement {
   std::string function;
   std::string setting;
   bool prepared = false;
+  std::optional<std::uint64_t> merge_gap;
   std::string input_name;
   std::optional<double> input_size;
   std::string disk;
@@ -62,7 +63,8 @@ struct Measurement {
   std::optional<std::size_t> conditions;
 };
 
-// The setting, and that the VM was prepared.
+// The setting, the merge gap of its loading set where that was chosen, and that the VM was
+// prepared.
 std::string setting_label(const Measurement& measurement);
 
 // From a line that tells of an invocation. Throws std::invalid_argument that names the field.

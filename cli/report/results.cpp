@@ -18,13 +18,14 @@ namespace faasnap::cli::report {
 namespace {
 
 // What a later measurement shares with the earlier one whose place it takes.
-using Place = std::tuple<std::string, std::string, std::string, bool, std::string,
-                         std::optional<double>, std::string, std::optional<double>, std::uint64_t,
-                         bool, std::uint64_t, std::uint64_t>;
+using Place = std::tuple<std::string, std::string, std::string, bool, std::optional<std::uint64_t>,
+                         std::string, std::optional<double>, std::string, std::optional<double>,
+                         std::uint64_t, bool, std::uint64_t, std::uint64_t>;
 
 Place place_of(const Measurement& m, std::uint64_t repeat) {
-  return {m.experiment, m.function,   m.setting,     m.prepared, m.input_name, m.input_size,
-          m.disk,       m.compute_ms, m.parallelism, m.same,     m.instance,   repeat};
+  return {m.experiment, m.function,   m.setting, m.prepared,   m.merge_gap,
+          m.input_name, m.input_size, m.disk,    m.compute_ms, m.parallelism,
+          m.same,       m.instance,   repeat};
 }
 
 // Reads one file after another.

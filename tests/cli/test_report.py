@@ -119,6 +119,21 @@ class Pictures(ReportCase):
         self.results("f.jsonl", invocation(fault_buckets=[[1000, 2000, 100], [2000, 4000, 7]]))
         self.assertIn("2 µs to 4 µs: 7 faults", self.page("f.jsonl").texts)
 
+    def test_what_an_experiment_is_about_is_open(self):
+        for experiment, opened in (("e1", 0), ("footprint", 1), ("page_faults", 2)):
+            with self.subTest(experiment):
+                self.results("o.jsonl", invocation(experiment=experiment,
+                                                   fault_buckets=[[1000, 2000, 100]]))
+                self.assertEqual(self.page("o.jsonl").count("details", open=""), opened)
+
+    def test_loading_sets_of_other_merge_gaps_are_settings_of_their_own(self):
+        self.results("g.jsonl", invocation(setting="faasnap"),
+                     invocation(setting="faasnap", merge_gap=0),
+                     invocation(setting="faasnap", merge_gap=32, prepared=True))
+        page = self.page("g.jsonl")
+        for label in ("faasnap", "faasnap gap 0", "faasnap gap 32 prepared"):
+            self.assertIn(label, page.texts)
+
     def test_a_bar_of_memory_begins_with_the_proportional_share(self):
         self.results("m.jsonl", invocation(rss_bytes=4 << 20, pss_bytes=1 << 20))
         rects = [attributes for name, attributes in self.page("m.jsonl").elements if name == "rect"]

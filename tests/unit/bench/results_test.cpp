@@ -144,6 +144,22 @@ TEST_CASE("what is not a results file is left alone, and the line named") {
   CHECK(file.text() == text);
 }
 
+TEST_CASE("a point says with null that its measurement lacks a field") {
+  const ScratchFile file;
+  Results results(file.path(), kConditions);
+  Point with_gap = point("faasnap", 0);
+  Point without_gap = with_gap;
+  with_gap["merge_gap"] = 32;
+  without_gap["merge_gap"] = nullptr;
+
+  results.add(with_gap, {{"total_ns", 7}});
+  CHECK(results.has(with_gap));
+  CHECK_FALSE(results.has(without_gap));
+  results.add(without_gap, {{"total_ns", 8}});
+  CHECK(results.has(without_gap));
+  CHECK_FALSE(results.records().back().contains("merge_gap"));
+}
+
 TEST_CASE("results of another machine are not added to") {
   const ScratchFile file;
   { Results(file.path(), kConditions); }

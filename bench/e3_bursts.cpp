@@ -1,0 +1,277 @@
+// E3, bursts (FaaSnap, section 6): many VMs are invoked at once, all from one snapshot or each from
+// a copy of its own.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <string_view>
+
+#include "bursts/burst.h"
+#include "bursts/burst_table.h"
+#include "bursts/copies.h"
+#include "common/program.h"
+#include "guests/progress.h"
+#include "guests/run.h"
+
+namespace faasnap::bench {
+namespace {
+
+using nlohmann::json;
+
+constexpr GuestProgram kProgram{
+    .name = "bench_e3_bursts",
+    .experiment = "e3",
+    .help =
+        "Records each function with its first input, and invokes it with its second in many VMs "
+        "at once under each setting, cold: from one snapshot, and each VM from a copy of it. "
+        "Leaves out bursts for which there is not the memory.\n"
+        "Example: bench_e3_bursts --quick --functions hello,json --parallel 1,4,16",
+    .settings = "lazy,reap,faasnap,stream"};
+
+struct BurstOptions {
+  GuestOptions guest;
+  std::vector<unsigned> parallelism;
+  // Bursts of more VMs than this are from one snapshot only.
+  unsigned copies = 0;
+};
+
+// Bursts of a function of one kind.
+struct BurstPlan {
+  std::string function;
+  Way way;
+  bool same = true;
+  unsigned parallelism = 1;
+  unsigned repeat = 0;
+};
+
+constexpr const char* kQuickBursts = "1,4";
+constexpr const char* kBursts = "1,2,4,8,16,32,64";
+
+unsigned parse_number(std::string_view text, const char* option) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw cxxopts::exceptions::specification(
+        fmt::format("--{}: '{}' is no number of VMs", option, text));
+  }
+  return value;
+}
+
+// "1,4,16"
+std::vector<unsigned> parse_bursts(std::string_view text) {
+  std::vector<unsigned> numbers;
+  for (;;) {
+    const std::string_view number = text.substr(0, text.find(','));
+    numbers.push_back(parse_number(number, "parallel"));
+    if (numbers.back() == 0) {
+      throw cxxopts::exceptions::specification("--parallel must not have a 0");
+    }
+    if (number.size() == text.size()) {
+      return numbers;
+    }
+    text.remove_prefix(number.size() + 1);
+  }
+}
+
+// Refuses what is not made when the request comes.
+void check_way(const Way& way) {
+  if (way.setting == "warm" || way.prepared || way.merge_gap) {
+    throw cxxopts::exceptions::specification(
+        fmt::format("'{}' is not for a burst, whose VMs are made when the requests come, from the "
+                    "snapshot as it was recorded",
+                    way.name()));
+  }
+}
+
+BurstOptions parse(int argc, char** argv) {
+  cxxopts::Options line = guest_command_line(kProgram);
+  line.add_options()(
+      "parallel",
+      fmt::format("how many VMs at once; without: {}, with --quick {}", kBursts, kQuickBursts),
+      cxxopts::value<std::string>())(
+      "copies",
+      "of bursts of at most so many VMs each VM has a snapshot of its own, too; 0: of none",
+      cxxopts::value<std::string>()->default_value("16"));
+  const auto found = parse_command_line(line, argc, argv);
+  BurstOptions options{.guest = guest_options(kProgram, found),
+                       .parallelism = {},
+                       .copies = parse_number(found["copies"].as<std::string>(), "copies")};
+  std::ranges::for_each(options.guest.ways, check_way);
+  const char* otherwise = options.guest.size == InputSize::quick ? kQuickBursts : kBursts;
+  options.parallelism =
+      parse_bursts(found.count("parallel") != 0 ? found["parallel"].as<std::string>() : otherwise);
+  return options;
+}
+
+// The settings are the inner loop: they are compared with each other.
+std::vector<BurstPlan> plans_for(const std::string& function, const BurstOptions& options) {
+  std::vector<BurstPlan> plans;
+  for (unsigned repeat = 0; repeat < options.guest.repeat; ++repeat) {
+    for (const unsigned parallelism : options.parallelism) {
+      for (const bool same : {true, false}) {
+        if (!same && parallelism > options.copies) {
+          continue;
+        }
+        for (const Way& way : options.guest.ways) {
+          plans.push_back({function, way, same, parallelism, repeat});
+        }
+      }
+    }
+  }
+  return plans;
+}
+
+Point point_of(const GuestOptions& options, const BurstPlan& plan, unsigned instance) {
+  Point point = point_of(options, plan.function, plan.way, plan.repeat);
+  point["parallelism"] = plan.parallelism;
+  point["same"] = plan.same;
+  point["instance"] = instance;
+  return point;
+}
+
+std::uint64_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    unsigned long long kibibytes = 0;
+    if (std::sscanf(line.c_str(), "MemAvailable: %llu", &kibibytes) == 1) {
+      return kibibytes << 10;
+    }
+  }
+  return ~std::uint64_t{0};
+}
+
+// What such a burst takes of the host's memory, by the last one like it of fewer VMs; 0 if there
+// was none.
+std::uint64_t memory_for(const BurstPlan& plan, const Results& results) {
+  const auto& records = results.records();
+  const auto last = std::find_if(records.rbegin(), records.rend(), [&](const json& record) {
+    return record.at("function") == plan.function && record.at("setting") == plan.way.setting &&
+           record.at("same") == plan.same;
+  });
+  return last == records.rend() ? 0 : plan.parallelism * last->at("pss_bytes").get<std::uint64_t>();
+}
+
+class BurstBench {
+ public:
+  explicit BurstBench(const BurstOptions& options)
+      : options_(options), results_(open_results(options.guest)) {}
+
+  int run() {
+    std::vector<std::vector<BurstPlan>> missing;
+    std::size_t invocations = 0;
+    for (const std::string& function : options_.guest.functions) {
+      std::vector<BurstPlan> plans = plans_for(function, options_);
+      std::erase_if(plans, [&](const BurstPlan& plan) { return is_measured(plan); });
+      for (const BurstPlan& plan : plans) {
+        invocations += plan.parallelism;
+      }
+      if (!plans.empty()) {
+        missing.push_back(std::move(plans));
+      }
+    }
+    {
+      Progress progress(invocations);
+      for (const auto& plans : missing) {
+        run(plans, progress);
+      }
+    }
+    fmt::print(
+        "cold before each burst (mincore), medians of {}; times in ms; burst: from the requests to "
+        "the last reply; median and longest: of one VM's set-up and invocation; PSS: of all VMs\n",
+        options_.guest.repeat);
+    print_table(summarize_bursts(results_.records()));
+    return conclude(options_.guest, results_);
+  }
+
+ private:
+  bool is_measured(const BurstPlan& plan) const {
+    for (unsigned i = 0; i < plan.parallelism; ++i) {
+      if (!results_.has(point_of(options_.guest, plan, i))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void run(const std::vector<BurstPlan>& plans, Progress& progress) {
+    const std::string& function = plans.front().function;
+    const auto snapshot = options_.guest.data / function;
+    progress.show(function + ": record");
+    Copies copies(snapshot);
+    std::string trouble;
+    try {
+      record_function(function, declared_input(function, options_.guest.size, 0), snapshot);
+    } catch (const std::exception& error) {
+      trouble = fmt::format("recording: {}", error.what());
+    }
+    for (const BurstPlan& plan : plans) {
+      progress.show(fmt::format("{}: {} VMs, {}", function, plan.parallelism, plan.way.name()));
+      if (!trouble.empty()) {
+        fail(plan, trouble);
+      } else if (memory_for(plan, results_) > available_memory()) {
+        std::cerr << fmt::format("{}: left out for want of memory: {}, {} VMs, {}\n", kProgram.name,
+                                 function, plan.parallelism, plan.way.name());
+      } else {
+        measure(plan, copies);
+      }
+      progress.step(plan.parallelism);
+    }
+  }
+
+  void measure(const BurstPlan& plan, Copies& copies) {
+    try {
+      const Burst burst =
+          run_burst(plan.same ? copies.same(plan.parallelism) : copies.distinct(plan.parallelism),
+                    plan.way.setting, declared_input(plan.function, options_.guest.size, 1));
+      for (unsigned i = 0; i < plan.parallelism; ++i) {
+        add(plan, i, burst);
+      }
+    } catch (const std::exception& error) {
+      fail(plan, error.what());
+    }
+  }
+
+  void add(const BurstPlan& plan, unsigned instance, const Burst& burst) {
+    const Point point = point_of(options_.guest, plan, instance);
+    const Outcome& outcome = burst.outcomes.at(instance);
+    if (!outcome.error.empty()) {
+      results_.add_failure(point, outcome.error);
+      return;
+    }
+    const json& expected =
+        results_by_function_.try_emplace(plan.function, outcome.record.at("result")).first->second;
+    if (outcome.record.at("result") != expected) {
+      results_.add_failure(point, "the result is not the one of the invocations before");
+      return;
+    }
+    json record = outcome.record;
+    record["burst_ns"] = burst.duration.count();
+    results_.add(point, record);
+  }
+
+  void fail(const BurstPlan& plan, const std::string& why) {
+    for (unsigned i = 0; i < plan.parallelism; ++i) {
+      results_.add_failure(point_of(options_.guest, plan, i), why);
+    }
+  }
+
+  const BurstOptions& options_;
+  Results results_;
+  std::map<std::string, json> results_by_function_;
+};
+
+}  // namespace
+}  // namespace faasnap::bench
+
+int main(int argc, char** argv) {
+  using namespace faasnap::bench;
+  return run_program(kProgram.name, [&] {
+    const BurstOptions options = parse(argc, argv);
+    return BurstBench(options).run();
+  });
+}

@@ -1,0 +1,139 @@
+// Memory: what each setting costs of the host's, for each function, while it serves and, where the
+// VM was prepared, while it waits; and what the snapshot takes up on the disk.
+
+#include <faasnap/snapshot.h>
+#include <faasnap/vm.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "common/disk_usage.h"
+#include "common/program.h"
+#include "common/statistics.h"
+#include "guests/run.h"
+
+namespace faasnap::bench {
+namespace {
+
+using nlohmann::json;
+
+constexpr GuestProgram kProgram{
+    .name = "bench_footprint",
+    .experiment = "footprint",
+    .help =
+        "Records each function with its first input, invokes it with its second under each "
+        "setting, cold, and says what that takes of memory and of the disk.\n"
+        "Example: bench_footprint --quick --functions json,mmap",
+    .settings = "lazy,cached,reap,faasnap,faasnap+prepared,stream,stream+prepared"};
+
+constexpr std::uint64_t kPage = 4096;
+
+json sizes_of_files(const std::filesystem::path& snapshot) {
+  json sizes;
+  for (const auto& entry : std::filesystem::directory_iterator(snapshot)) {
+    sizes[entry.path().filename().string()] = bytes_on_disk(entry.path());
+  }
+  return sizes;
+}
+
+// What a VM holds that is prepared and waits.
+std::uint64_t waiting_memory(const Snapshot& snapshot, const std::string& setting) {
+  snapshot.drop_caches();
+  return VM::prepare(snapshot, {.setting = *parse_setting(setting)}).memory().value;
+}
+
+json measure(const std::filesystem::path& directory, const Invocation& invocation) {
+  json record = invoke_cold(directory, invocation);
+  const Snapshot snapshot = Snapshot::open(directory);
+  // The VM is gone, and what it had read is still there.
+  record["cache_bytes"] = snapshot.cached_pages() * kPage;
+  record["snapshot_bytes"] = bytes_on_disk(directory);
+  record["file_bytes"] = sizes_of_files(directory);
+  if (invocation.way.prepared) {
+    record["prepared_bytes"] = waiting_memory(snapshot, invocation.way.setting);
+  }
+  return record;
+}
+
+// The medians of one function under one way, in MiB; nothing where the field was not measured.
+class Column {
+ public:
+  explicit Column(std::vector<const json*> records) : records_(std::move(records)) {}
+
+  std::string mebibytes(const char* field) const {
+    constexpr double kMebi = 1 << 20;
+    std::vector<double> sizes;
+    for (const json* record : records_) {
+      if (record->contains(field)) {
+        sizes.push_back(record->at(field).get<double>() / kMebi);
+      }
+    }
+    return sizes.empty() ? std::string() : fmt::format("{:.1f}", median(sizes));
+  }
+
+ private:
+  std::vector<const json*> records_;
+};
+
+void print_footprints(const std::vector<json>& records, const GuestOptions& options) {
+  fmt::print("\n{:12} {:20} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "function", "setting", "RSS", "PSS",
+             "cache", "waiting", "on disk");
+  for (const std::string& function : options.functions) {
+    for (const Way& way : options.ways) {
+      std::vector<const json*> found;
+      for (const json& record : records) {
+        if (record.at("function") == function && way_of(record) == way) {
+          found.push_back(&record);
+        }
+      }
+      const Column column(std::move(found));
+      fmt::print("{:12} {:20} {:>9} {:>9} {:>9} {:>9} {:>9}\n", function, way.name(),
+                 column.mebibytes("rss_bytes"), column.mebibytes("pss_bytes"),
+                 column.mebibytes("cache_bytes"), column.mebibytes("prepared_bytes"),
+                 column.mebibytes("snapshot_bytes"));
+    }
+  }
+}
+
+// The sizes of a snapshot's files are those of its last record.
+void print_files(const std::vector<json>& records, const GuestOptions& options) {
+  constexpr double kMebi = 1 << 20;
+  fmt::print("\nfiles of the snapshots:\n");
+  for (const std::string& function : options.functions) {
+    const auto last = std::find_if(records.rbegin(), records.rend(), [&](const json& record) {
+      return record.at("function") == function;
+    });
+    if (last == records.rend()) {
+      continue;
+    }
+    fmt::print("{:12}", function);
+    for (const auto& [name, size] : last->at("file_bytes").items()) {
+      fmt::print("  {} {:.1f}", name, size.get<double>() / kMebi);
+    }
+    fmt::print("\n");
+  }
+  std::fflush(stdout);
+}
+
+int run(int argc, char** argv) {
+  cxxopts::Options line = guest_command_line(kProgram);
+  const GuestOptions options = guest_options(kProgram, parse_command_line(line, argc, argv));
+  Results results = open_results(options);
+  run_series(changed_input(options), options.data, results, measure);
+  fmt::print(
+      "medians of {} in MiB; RSS, PSS: guest memory after the reply; cache: what the page cache "
+      "then has of the snapshot; waiting: held by a prepared VM\n",
+      options.repeat);
+  print_footprints(results.records(), options);
+  print_files(results.records(), options);
+  return conclude(options, results);
+}
+
+}  // namespace
+}  // namespace faasnap::bench
+
+int main(int argc, char** argv) {
+  using namespace faasnap::bench;
+  return run_program(kProgram.name, [&] { return run(argc, argv); });
+}

@@ -1,0 +1,117 @@
+// Page faults (FaaSnap, section 6): how many each setting takes on KVM's fault path, and how long
+// each of them is.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "common/program.h"
+#include "fault_probe/fault_probe.h"
+#include "guests/run.h"
+
+namespace faasnap::bench {
+namespace {
+
+using nlohmann::json;
+
+constexpr GuestProgram kProgram{
+    .name = "bench_page_faults",
+    .experiment = "page_faults",
+    .help =
+        "Records each function with its first input, invokes it with its second under each "
+        "setting, cold, and counts the faults on KVM's fault path by how long they take, with "
+        "kprobes. Needs root; counts the faults of every VM of faasnap on the machine, so that "
+        "none must run beside it.\n"
+        "Example: bench_page_faults --quick --functions json,image",
+    .settings = "lazy,cached,reap,faasnap,stream"};
+
+// What happens on the vCPU's thread from the exit on until it can enter the guest again. Accesses
+// to devices come this way, too: bit 3 of the error code tells them (PFERR_RSVD).
+constexpr const char* kFault = "kvm_mmu_page_fault";
+constexpr const char* kFaultArguments = "error=$arg3:x64";
+constexpr const char* kFaultFilter = "!(error & 8) && comm ~ \"faasnap-vcpu*\"";
+// A fault that has to wait is handed to a worker of the kernel, while the vCPU waits for its end
+// or, if the guest can, does something else.
+constexpr const char* kAsyncFault = "async_pf_execute";
+
+constexpr const char* kFaultField = "fault_buckets";
+constexpr const char* kAsyncField = "async_fault_buckets";
+
+void check(const GuestOptions& options) {
+  for (const Way& way : options.ways) {
+    if (way.setting == "warm" || way.setting == "boot") {
+      throw cxxopts::exceptions::specification(
+          fmt::format("'{}' restores nothing: the faults of what comes before its invocation would "
+                      "be counted",
+                      way.name()));
+    }
+  }
+}
+
+double microseconds(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e3; }
+
+std::string describe(const std::vector<const json*>& records, const char* field) {
+  std::vector<FaultHistogram> histograms;
+  for (const json* record : records) {
+    histograms.push_back(histogram_of(record->at(field)));
+  }
+  const FaultHistogram all = sum(histograms);
+  return fmt::format("{:8.0f} {:>9.4g} {:>9.4g} {:>9.4g}",
+                     static_cast<double>(count(all)) / static_cast<double>(records.size()),
+                     microseconds(quantile(all, 0.5)), microseconds(quantile(all, 0.99)),
+                     microseconds(quantile(all, 1)));
+}
+
+void print_faults(const std::vector<json>& records, const GuestOptions& options) {
+  fmt::print("\n{:34}{:>38}{:>39}\n", "", "faults", "of these handed to a worker");
+  fmt::print("{:12} {:20} {:>8} {:>9} {:>9} {:>9}   {:>8} {:>9} {:>9} {:>9}\n", "function",
+             "setting", "count", "p50 us", "p99 us", "max us", "count", "p50 us", "p99 us",
+             "max us");
+  for (const std::string& function : options.functions) {
+    for (const Way& way : options.ways) {
+      std::vector<const json*> found;
+      for (const json& record : records) {
+        if (record.at("function") == function && way_of(record) == way) {
+          found.push_back(&record);
+        }
+      }
+      fmt::print("{:12} {:20} {}\n", function, way.name(),
+                 found.empty()
+                     ? fmt::format("{:>8}", "failed")
+                     : describe(found, kFaultField) + "   " + describe(found, kAsyncField));
+    }
+  }
+  std::fflush(stdout);
+}
+
+int run(int argc, char** argv) {
+  cxxopts::Options line = guest_command_line(kProgram);
+  const GuestOptions options = guest_options(kProgram, parse_command_line(line, argc, argv));
+  check(options);
+  FaultProbe faults("fault", kFault, kFaultArguments, kFaultFilter);
+  FaultProbe async_faults("async_fault", kAsyncFault, "", "");
+  const auto measure = [&](const std::filesystem::path& snapshot, const Invocation& invocation) {
+    faults.clear();
+    async_faults.clear();
+    json record = invoke_cold(snapshot, invocation);
+    record[kFaultField] = to_json(faults.read());
+    record[kAsyncField] = to_json(async_faults.read());
+    return record;
+  };
+  Results results = open_results(options);
+  run_series(changed_input(options), options.data, results, measure);
+  fmt::print(
+      "cold before each invocation (mincore); counts are per invocation, the mean of {}; times are "
+      "rounded up to a power of two\n",
+      options.repeat);
+  print_faults(results.records(), options);
+  return conclude(options, results);
+}
+
+}  // namespace
+}  // namespace faasnap::bench
+
+int main(int argc, char** argv) {
+  using namespace faasnap::bench;
+  return run_program(kProgram.name, [&] { return run(argc, argv); });
+}

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace faasnap::bench {
+
+// How fast a device at the other end of a network answers.
+struct LinkSpeed {
+  // From a request to its answer, when nothing else is under way.
+  std::chrono::nanoseconds latency{};
+  // What passes in a second, whatever is under way; both positive.
+  double bytes = 0;
+  double requests = 0;
+
+  // The same device as a processor sees it that is `times` as slow.
+  LinkSpeed slower(double times) const;
+  // "remote, 1 ms, 125 MiB/s, 3000 IOPS"
+  std::string name() const;
+};
+
+// When requests are answered: they pass one after the other, each in the time that its bytes or its
+// being a request takes, whichever is longer, and each answer comes a latency later. For one
+// thread.
+class Link {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit Link(const LinkSpeed& speed) : speed_(speed) {}
+
+  // For requests in the order in which they come.
+  Clock::time_point answer(Clock::time_point arrival, std::uint64_t bytes);
+
+ private:
+  LinkSpeed speed_;
+  Clock::time_point free_{};
+};
+
+}  // namespace faasnap::bench

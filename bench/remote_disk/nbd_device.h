@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <thread>
+
+#include "common/child.h"
+
+namespace faasnap::bench {
+
+// A block device of this machine whose blocks a server has at the other end of a socket: Linux's
+// NBD client (Documentation/admin-guide/blockdev/nbd.rst). Needs root and the driver nbd, which it
+// loads.
+class NbdDevice {
+ public:
+  // Takes a device that is not in use. Throws std::runtime_error, std::system_error.
+  NbdDevice(Descriptor socket, std::uint64_t size);
+  // Takes the device away; what is mounted on it must be unmounted before.
+  ~NbdDevice();
+  NbdDevice(const NbdDevice&) = delete;
+  NbdDevice& operator=(const NbdDevice&) = delete;
+
+  // "/dev/nbd0"
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  void await_size(std::uint64_t size);
+  void detach() noexcept;
+
+  std::filesystem::path path_;
+  Descriptor socket_;
+  Descriptor device_;
+  // Inside the driver as long as there is the device.
+  std::thread serving_;
+};
+
+}  // namespace faasnap::bench

@@ -1,0 +1,188 @@
+#include "remote_disk/nbd_server.h"
+
+#include <endian.h>
+#include <linux/nbd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+namespace faasnap::bench {
+namespace {
+
+// No client asks for more at once (doc/proto.md, "Block size constraints").
+constexpr std::uint32_t kLongest = 32 << 20;
+constexpr std::size_t kRequestBytes = 28;
+constexpr std::size_t kReplyBytes = 16;
+// Of the protocol; the kernel's errno values are the same.
+constexpr std::uint32_t kIoError = 5;
+constexpr std::uint32_t kInvalid = 22;
+
+bool receive(int socket, std::span<std::byte> out) {
+  while (!out.empty()) {
+    const ssize_t got = ::recv(socket, out.data(), out.size(), MSG_WAITALL);
+    if (got > 0) {
+      out = out.subspan(static_cast<std::size_t>(got));
+    } else if (got == 0 || errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool send_all(int socket, std::span<const std::byte> data) {
+  while (!data.empty()) {
+    const ssize_t sent = ::send(socket, data.data(), data.size(), MSG_NOSIGNAL);
+    if (sent >= 0) {
+      data = data.subspan(static_cast<std::size_t>(sent));
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
+template <typename Number>
+Number load(std::span<const std::byte> bytes, std::size_t offset) {
+  Number number;
+  std::memcpy(&number, bytes.data() + offset, sizeof number);
+  return number;
+}
+
+template <typename Number>
+void store(std::span<std::byte> bytes, std::size_t offset, Number number) {
+  std::memcpy(bytes.data() + offset, &number, sizeof number);
+}
+
+// The whole piece, by calls like pread and pwrite.
+template <typename Call, typename Byte>
+bool transfer(Call call, int file, std::span<Byte> piece, std::uint64_t offset) {
+  while (!piece.empty()) {
+    const ssize_t done = call(file, piece.data(), piece.size(), static_cast<off_t>(offset));
+    if (done > 0) {
+      piece = piece.subspan(static_cast<std::size_t>(done));
+      offset += static_cast<std::uint64_t>(done);
+    } else if (done == 0 || errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+NbdServer::NbdServer(Descriptor file, std::uint64_t size, Descriptor socket, const LinkSpeed& speed)
+    : file_(std::move(file)), size_(size), socket_(std::move(socket)), link_(speed) {
+  taking_ = std::thread([this] { take_requests(); });
+  answering_ = std::thread([this] { answer_reads(); });
+}
+
+NbdServer::~NbdServer() {
+  end();
+  taking_.join();
+  answering_.join();
+}
+
+void NbdServer::end() noexcept {
+  ::shutdown(socket_.get(), SHUT_RDWR);
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void NbdServer::take_requests() noexcept {
+  std::array<std::byte, kRequestBytes> head;
+  while (receive(socket_.get(), head)) {
+    Request request;
+    // The upper half of the word has flags, none of which this server offers.
+    request.command = be32toh(load<std::uint32_t>(head, 4));
+    request.cookie = load<std::uint64_t>(head, 8);
+    request.offset = be64toh(load<std::uint64_t>(head, 16));
+    request.length = be32toh(load<std::uint32_t>(head, 24));
+    if (be32toh(load<std::uint32_t>(head, 0)) != NBD_REQUEST_MAGIC || !take(request)) {
+      break;
+    }
+  }
+  end();
+}
+
+// False when the connection has ended or cannot go on.
+bool NbdServer::take(const Request& request) {
+  const bool inside = request.length <= kLongest && request.offset <= size_ &&
+                      request.length <= size_ - request.offset;
+  switch (request.command) {
+    case NBD_CMD_READ: {
+      if (!inside) {
+        return reply(request, kInvalid, {});
+      }
+      const auto time = link_.answer(Link::Clock::now(), request.length);
+      const std::lock_guard lock(mutex_);
+      due_.push_back({request, time});
+      changed_.notify_all();
+      return true;
+    }
+    case NBD_CMD_WRITE:
+      // Where it is not inside, what follows may be data, and may be anything.
+      return inside && write_file(request);
+    case NBD_CMD_DISC:
+      return false;
+    default:
+      return reply(request, kInvalid, {});
+  }
+}
+
+bool NbdServer::write_file(const Request& request) {
+  std::vector<std::byte> data(request.length);
+  if (!receive(socket_.get(), data)) {
+    return false;
+  }
+  const bool written =
+      transfer(::pwrite, file_.get(), std::span<const std::byte>(data), request.offset);
+  return reply(request, written ? 0 : kIoError, {});
+}
+
+void NbdServer::answer_reads() noexcept {
+  std::unique_lock lock(mutex_);
+  while (!ended_) {
+    if (due_.empty()) {
+      changed_.wait(lock);
+      continue;
+    }
+    // The link answers in order: nothing that comes later is due earlier.
+    const Due next = due_.front();
+    if (Link::Clock::now() < next.time) {
+      changed_.wait_until(lock, next.time);
+      continue;
+    }
+    due_.pop_front();
+    lock.unlock();
+    const bool answered = answer_read(next.request);
+    lock.lock();
+    ended_ = ended_ || !answered;
+  }
+}
+
+bool NbdServer::answer_read(const Request& request) {
+  std::vector<std::byte> data(request.length);
+  if (!transfer(::pread, file_.get(), std::span(data), request.offset)) {
+    return reply(request, kIoError, {});
+  }
+  ++requests_;
+  bytes_ += request.length;
+  return reply(request, 0, data);
+}
+
+bool NbdServer::reply(const Request& request, std::uint32_t error,
+                      std::span<const std::byte> data) {
+  std::array<std::byte, kReplyBytes> head;
+  store(head, 0, htobe32(NBD_REPLY_MAGIC));
+  store(head, 4, htobe32(error));
+  store(head, 8, request.cookie);
+  const std::lock_guard lock(sending_);
+  return send_all(socket_.get(), head) && send_all(socket_.get(), data);
+}
+
+}  // namespace faasnap::bench

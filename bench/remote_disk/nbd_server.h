@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <span>
+#include <thread>
+
+#include "common/child.h"
+#include "remote_disk/link.h"
+
+namespace faasnap::bench {
+
+// Serves a file as a block device over a stream socket: the transmission phase of the NBD protocol
+// (doc/proto.md of NetworkBlockDevice/nbd) with the commands READ, WRITE and DISC, which is all
+// that Linux's client uses of a server that offers no flags. Reads are answered when the link says
+// so; writes at once. Two threads of its own; a client that breaks the protocol is shut out.
+class NbdServer {
+ public:
+  // `file` has `size` bytes.
+  NbdServer(Descriptor file, std::uint64_t size, Descriptor socket, const LinkSpeed& speed);
+  // Ends the connection, whatever is under way.
+  ~NbdServer();
+  NbdServer(const NbdServer&) = delete;
+  NbdServer& operator=(const NbdServer&) = delete;
+
+  // What was read up to now. From any thread.
+  struct Traffic {
+    std::uint64_t requests = 0;
+    std::uint64_t bytes = 0;
+  };
+  Traffic reads() const noexcept { return {requests_, bytes_}; }
+
+ private:
+  struct Request {
+    std::uint32_t command = 0;
+    std::uint64_t cookie = 0;  // as it came
+    std::uint64_t offset = 0;
+    std::uint32_t length = 0;
+  };
+  struct Due {
+    Request request;
+    Link::Clock::time_point time;
+  };
+
+  void take_requests() noexcept;
+  bool take(const Request& request);
+  void answer_reads() noexcept;
+  bool answer_read(const Request& request);
+  bool write_file(const Request& request);
+  bool reply(const Request& request, std::uint32_t error, std::span<const std::byte> data);
+  void end() noexcept;
+
+  Descriptor file_;
+  std::uint64_t size_;
+  Descriptor socket_;
+  Link link_;  // of the thread that takes requests
+  std::atomic<std::uint64_t> requests_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+
+  std::mutex sending_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Due> due_;
+  bool ended_ = false;
+  std::thread taking_;
+  std::thread answering_;
+};
+
+}  // namespace faasnap::bench

@@ -1,0 +1,81 @@
+#include "remote_disk/remote_disk.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+namespace faasnap::bench {
+namespace {
+
+// Of which nothing is taken up until it is written.
+constexpr std::uint64_t kSize = 64ULL << 30;
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+}  // namespace
+
+RemoteDisk::RemoteDisk(const std::filesystem::path& place, const LinkSpeed& speed)
+    : file_(place / "remote-disk.raw"), mounted_(place / "remote-disk") {
+  if (::geteuid() != 0) {
+    throw std::runtime_error("a remote disk needs root, to make and mount a block device");
+  }
+  remove();
+  try {
+    make(speed);
+  } catch (...) {
+    remove();
+    throw;
+  }
+}
+
+RemoteDisk::~RemoteDisk() { remove(); }
+
+void RemoteDisk::make(const LinkSpeed& speed) {
+  std::filesystem::create_directories(mounted_);
+  Descriptor file = open_file(file_, O_RDWR | O_CREAT);
+  if (::ftruncate(file.get(), static_cast<off_t>(kSize)) != 0) {
+    fail(file_.string());
+  }
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    fail("socketpair");
+  }
+  Descriptor client(ends[0]);
+  server_ = std::make_unique<NbdServer>(std::move(file), kSize, Descriptor(ends[1]), speed);
+  device_ = std::make_unique<NbdDevice>(std::move(client), kSize);
+  make_file_system();
+  if (::mount(device_->path().c_str(), mounted_.c_str(), "ext4", MS_NOATIME, nullptr) != 0) {
+    fail("mount " + mounted_.string());
+  }
+}
+
+void RemoteDisk::make_file_system() const {
+  const std::filesystem::path log = file_.string() + ".log";
+  // Few inodes, all of them made now: nothing is left for the kernel to do in the background.
+  Child({"mkfs.ext4", "-q", "-F", "-m", "0", "-T", "largefile4", "-E",
+         "lazy_itable_init=0,lazy_journal_init=1,nodiscard", device_->path().string()},
+        log)
+      .wait();
+  std::filesystem::remove(log);
+}
+
+void RemoteDisk::remove() noexcept {
+  // Detached, if something still uses it, or if it is left of a run whose server is gone.
+  if (::umount2(mounted_.c_str(), 0) != 0) {
+    ::umount2(mounted_.c_str(), MNT_DETACH);
+  }
+  device_.reset();
+  server_.reset();
+  std::error_code ignored;
+  std::filesystem::remove(mounted_, ignored);
+  std::filesystem::remove(file_, ignored);
+}
+
+}  // namespace faasnap::bench

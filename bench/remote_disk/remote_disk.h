@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "remote_disk/link.h"
+#include "remote_disk/nbd_device.h"
+#include "remote_disk/nbd_server.h"
+
+namespace faasnap::bench {
+
+// A file system on a block device that is as slow to read as one at the other end of a network: its
+// blocks lie in a file, and a server in this process answers for them. Writes are as fast as the
+// file. What was on it is lost with it.
+class RemoteDisk {
+ public:
+  // Keeps the file and the mount point in the directory `place`, and begins by removing what an
+  // interrupted run has left there. Throws std::runtime_error without root or what the kernel
+  // needs.
+  RemoteDisk(const std::filesystem::path& place, const LinkSpeed& speed);
+  ~RemoteDisk();
+  RemoteDisk(const RemoteDisk&) = delete;
+  RemoteDisk& operator=(const RemoteDisk&) = delete;
+
+  // Where it is mounted.
+  const std::filesystem::path& directory() const noexcept { return mounted_; }
+  // What was read of it up to now.
+  NbdServer::Traffic reads() const noexcept { return server_->reads(); }
+
+ private:
+  void make(const LinkSpeed& speed);
+  void make_file_system() const;
+  void remove() noexcept;
+
+  std::filesystem::path file_;
+  std::filesystem::path mounted_;
+  std::unique_ptr<NbdServer> server_;
+  std::unique_ptr<NbdDevice> device_;  // ends before its server
+};
+
+}  // namespace faasnap::bench
