@@ -73,7 +73,8 @@ std::string colour_class(const std::string& setting_label) {
   return "s-other";
 }
 
-Html bar_chart(const std::string& title, const std::vector<Bar>& bars, const Quantity& quantity) {
+Picture bar_chart(const std::string& title, const std::vector<Bar>& bars,
+                  const Quantity& quantity) {
   const Layout layout(bars);
   const double bottom = static_cast<double>(bars.size()) * kRow;
   Html content = draw_axis(layout, quantity, bottom);
@@ -82,7 +83,7 @@ Html bar_chart(const std::string& title, const std::vector<Bar>& bars, const Qua
     content += draw(bar, layout, y);
     y += kRow;
   }
-  return svg_picture(title, bottom + kLine + 4, content);
+  return {title, bottom + kLine + 4, content};
 }
 
 }  // namespace faasnap::cli::report

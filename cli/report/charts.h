@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "report/figures.h"
-#include "report/html.h"
 #include "report/measurement.h"
+#include "report/svg.h"
 
 namespace faasnap::cli::report {
 
-// Pictures as SVG elements, each small enough to be read on a telephone; a page sets several side
-// by side. Colours are classes of the page's style sheet.
+// Pictures, each small enough to be read on a telephone; a page sets several side by side. Colours
+// are classes of the style sheet (style.h).
 
 // The class that gives the colour of a setting; the same for a prepared one.
 std::string colour_class(const std::string& setting_label);
@@ -29,7 +29,7 @@ struct Bar {
   bool first_is_solid = false;
 };
 
-Html bar_chart(const std::string& title, const std::vector<Bar>& bars, const Quantity& quantity);
+Picture bar_chart(const std::string& title, const std::vector<Bar>& bars, const Quantity& quantity);
 
 // A line through points, whose x are places on the axis, counted from 0.
 struct Line {
@@ -39,16 +39,16 @@ struct Line {
 };
 
 // `places`: the labels of the x axis, evenly spaced.
-Html line_chart(const std::string& title, const std::vector<std::string>& places,
-                const std::string& x_label, const std::vector<Line>& lines,
-                const Quantity& quantity);
+Picture line_chart(const std::string& title, const std::vector<std::string>& places,
+                   const std::string& x_label, const std::vector<Line>& lines,
+                   const Quantity& quantity);
 
 // Counts of faults by the time that each took, from 100 ns to 100 ms on a logarithmic axis.
-Html histogram(const std::string& title, const std::string& colour,
-               const std::vector<FaultBucket>& buckets, double most);
+Picture histogram(const std::string& title, const std::string& colour,
+                  const std::vector<FaultBucket>& buckets, double most);
 
 // The spans of one invocation, one row each; the axis ends at `end` nanoseconds.
-Html timeline(const std::string& title, const std::string& colour,
-              const std::vector<SpanOfTime>& spans, double end);
+Picture timeline(const std::string& title, const std::string& colour,
+                 const std::vector<SpanOfTime>& spans, double end);
 
 }  // namespace faasnap::cli::report

@@ -1,12 +1,8 @@
 #include "report/experiment.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <functional>
-#include <optional>
 
-#include "report/pictures.h"
+#include "report/picture_sets.h"
 #include "report/table.h"
 
 namespace faasnap::cli::report {
@@ -42,10 +38,6 @@ std::size_t rank(const std::string& name) {
                                   std::begin(kKnown));
 }
 
-bool varies(const Measurements& all, const std::function<std::string(const Measurement&)>& what) {
-  return split(all, what).size() > 1;
-}
-
 // Ratios between measurements of different machines say nothing about the settings.
 Html mixed_conditions_note(const Measurements& all) {
   const bool mixed = varies(all, [](const Measurement& m) {
@@ -57,42 +49,56 @@ Html mixed_conditions_note(const Measurements& all) {
                : Html();
 }
 
-// A part of the section that a reader opens to see, unless it is what the experiment is about.
-Html folded(const char* title, const char* explanation, const Html& content, bool open = false) {
-  if (content.empty()) {
-    return {};
+// What a reader has to ask for is folded.
+Html part_of_page(const PictureSet& set) {
+  Html content = element("p", {}, set.explanation);
+  content += side_by_side(set.pictures);
+  if (set.title.empty()) {
+    return content;
   }
-  Html details = element("summary", {}, title);
-  details += element("p", {}, explanation);
+  Html details = element("summary", {}, set.title);
   details += content;
-  return open ? element("details", {{"open", ""}}, details) : element("details", {}, details);
+  return set.shown ? element("details", {{"open", ""}}, details) : element("details", {}, details);
 }
 
-Html main_pictures(const Measurements& all, const std::string& baseline) {
-  if (varies(all, [](const Measurement& m) { return m.input_name; })) {
-    return time_over_input(all);
-  }
-  if (varies(all, [](const Measurement& m) { return std::to_string(m.parallelism); })) {
-    Html pictures = time_over_parallelism(all);
-    pictures += memory_over_parallelism(all);
-    return pictures;
-  }
-  return time_bars(all, baseline);
+Html folded_table(const Measurements& all, const std::string& baseline) {
+  Html details = element("summary", {}, "Table");
+  details += element("p", {}, "Medians of n invocations each.");
+  details += summary_table(all, baseline);
+  return element("details", {}, details);
 }
 
 }  // namespace
 
+bool varies(const Measurements& all, const std::function<std::string(const Measurement&)>& what) {
+  return split(all, what).size() > 1;
+}
+
+bool has_bursts(const Measurements& all) {
+  return varies(all, [](const Measurement& m) { return std::to_string(m.parallelism); });
+}
+
 std::vector<Experiment> experiments_of(const Results& results) {
-  Measurements all;
-  for (const Measurement& one : results.measurements) {
-    all.push_back(&one);
-  }
   std::vector<Experiment> experiments;
-  for (Part& part : split(all, [](const Measurement& m) { return m.experiment; })) {
-    const std::size_t place = rank(part.label);
+  const auto of = [&](const Measurement& one) -> Experiment& {
+    const auto found = std::find_if(experiments.begin(), experiments.end(),
+                                    [&](const Experiment& e) { return e.name == one.experiment; });
+    if (found != experiments.end()) {
+      return *found;
+    }
+    const std::size_t place = rank(one.experiment);
     const bool known = place < std::size(kKnown);
-    experiments.push_back({part.label, known ? kKnown[place].title : part.label,
-                           known ? kKnown[place].explanation : "", std::move(part.measurements)});
+    return experiments.emplace_back(Experiment{one.experiment,
+                                               known ? kKnown[place].title : one.experiment,
+                                               known ? kKnown[place].explanation : "",
+                                               {},
+                                               {}});
+  };
+  for (const Measurement& one : results.measurements) {
+    of(one).measurements.push_back(&one);
+  }
+  for (const Measurement& one : results.failures) {
+    of(one).failures.push_back(&one);
   }
   std::stable_sort(
       experiments.begin(), experiments.end(),
@@ -100,53 +106,20 @@ std::vector<Experiment> experiments_of(const Results& results) {
   return experiments;
 }
 
-std::string subject(const Measurement& measurement) {
-  std::string text = measurement.function;
-  if (!measurement.disk.empty()) {
-    text += ", " + measurement.disk;
-  }
-  if (measurement.compute_ms) {
-    text += fmt::format(", {:g} ms of compute", *measurement.compute_ms);
-  }
-  return text;
-}
-
-std::string full_subject(const Measurement& measurement) {
-  std::string text = subject(measurement);
-  if (!measurement.input_name.empty()) {
-    text += ", " + measurement.input_name;
-  }
-  if (measurement.parallelism > 1) {
-    text += fmt::format(", {} from {}", measurement.parallelism,
-                        measurement.same ? "one snapshot" : "copies");
-  }
-  return text;
-}
-
 Html experiment_section(const Experiment& experiment, const std::string& wanted) {
   const Measurements& all = experiment.measurements;
-  const std::string baseline = choose_baseline(split_by_setting(all), wanted);
   Html section = element("h2", {}, experiment.title);
   section += element("p", {}, experiment.explanation);
-  section += mixed_conditions_note(all);
-  const bool about_faults = experiment.name == "page_faults";
-  section += overview_picture(all, baseline);
-  section += main_pictures(all, baseline);
-  section += folded("Page faults",
-                    "Taken by the vCPU threads; from left to right: answered in user space, minor, "
-                    "major.",
-                    fault_bars(all), about_faults);
-  section += folded("How long faults take", "Per invocation, by the time that KVM spends on each.",
-                    fault_histograms(all), about_faults);
-  section += folded("Memory",
-                    "Resident after the reply; the solid part is its proportional share, where "
-                    "pages that several share count once.",
-                    memory_bars(all), experiment.name == "footprint");
-  section += folded("Timelines",
-                    "The invocation whose total is the median. Spans of one name share a row; what "
-                    "takes no time is a diamond.",
-                    timelines(all));
-  section += folded("Table", "Medians of n invocations each.", summary_table(all, baseline));
+  if (all.empty()) {
+    section += element("p", {{"class", "notice"}}, "Every invocation failed.");
+  } else {
+    const std::string baseline = choose_baseline(split_by_setting(all), wanted);
+    section += mixed_conditions_note(all);
+    for (const PictureSet& set : picture_sets(experiment, baseline)) {
+      section += part_of_page(set);
+    }
+    section += folded_table(all, baseline);
+  }
   return element("section", {{"id", experiment.name}}, section);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,16 +18,16 @@ struct Experiment {
   std::string title;
   std::string explanation;
   Measurements measurements;
+  Measurements failures;
 };
 
 // The experiments of `results`, in the paper's order; they point into it.
 std::vector<Experiment> experiments_of(const Results& results);
 
-// What, besides the setting, tells one measurement of an experiment from another: the function, and
-// the disk and the compute time where those vary.
-std::string subject(const Measurement& measurement);
-// The same with the input's name and the parallelism.
-std::string full_subject(const Measurement& measurement);
+// Whether `what` says different things of them.
+bool varies(const Measurements& all, const std::function<std::string(const Measurement&)>& what);
+// Whether numbers of VMs are compared.
+bool has_bursts(const Measurements& all);
 
 // The experiment with all its pictures and its table. `baseline`: the setting that ratios refer to;
 // empty: the report chooses.

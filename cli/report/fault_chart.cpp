@@ -32,8 +32,8 @@ std::string describe(double nanoseconds) {
 
 }  // namespace
 
-Html histogram(const std::string& title, const std::string& colour,
-               const std::vector<FaultBucket>& buckets, double most) {
+Picture histogram(const std::string& title, const std::string& colour,
+                  const std::vector<FaultBucket>& buckets, double most) {
   Html content;
   const auto y_of = [&](double count) {
     return kBottom - (kBottom - kTop) * count / std::max(most, 1.0);
@@ -58,7 +58,7 @@ Html histogram(const std::string& title, const std::string& colour,
                 fmt::format("{} to {}: {:.0f} faults", describe(bucket.from), describe(bucket.to),
                             bucket.count));
   }
-  return svg_picture(title, kBottom + kLine + 4, content);
+  return {title, kBottom + kLine + 4, content};
 }
 
 }  // namespace faasnap::cli::report

@@ -102,9 +102,9 @@ Html draw_names(const std::vector<Line>& lines, double& y) {
 
 }  // namespace
 
-Html line_chart(const std::string& title, const std::vector<std::string>& places,
-                const std::string& x_label, const std::vector<Line>& lines,
-                const Quantity& quantity) {
+Picture line_chart(const std::string& title, const std::vector<std::string>& places,
+                   const std::string& x_label, const std::vector<Line>& lines,
+                   const Quantity& quantity) {
   Layout layout{places.size(), 0};
   for (const Line& line : lines) {
     for (const auto& point : line.points) {
@@ -117,7 +117,7 @@ Html line_chart(const std::string& title, const std::vector<std::string>& places
   }
   double y = kBottom + 3.5 * kLine;
   content += draw_names(lines, y);
-  return svg_picture(title, y + 6, content);
+  return {title, y + 6, content};
 }
 
 }  // namespace faasnap::cli::report

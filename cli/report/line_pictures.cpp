@@ -6,16 +6,12 @@
 #include <set>
 
 #include "report/charts.h"
-#include "report/experiment.h"
 #include "report/figures.h"
 #include "report/pictures.h"
+#include "report/ratios.h"
 
 namespace faasnap::cli::report {
 namespace {
-
-Html side_by_side(const Html& pictures) {
-  return pictures.empty() ? Html() : element("div", {{"class", "pictures"}}, pictures);
-}
 
 // The x axis: the label of each place, and which place a measurement has.
 struct Axis {
@@ -76,10 +72,6 @@ Axis parallelism_axis(const Measurements& all) {
   return axis;
 }
 
-std::string burst_subject(const Measurement& measurement) {
-  return subject(measurement) + (measurement.same ? ", one snapshot" : ", a copy each");
-}
-
 double median_total(const Measurements& measurements) {
   return summarize(Part{"", measurements}).total;
 }
@@ -88,7 +80,7 @@ double median_total(const Measurements& measurements) {
 double median_memory(const Measurements& measurements) {
   std::map<std::uint64_t, double> sums;
   for (const Measurement* one : measurements) {
-    sums[one->repeat.value_or(0)] += one->proportional;
+    sums[one->repeat.value_or(0)] += one->amounts.value(Amount::proportional);
   }
   std::vector<double> values;
   for (const auto& sum : sums) {
@@ -97,36 +89,77 @@ double median_memory(const Measurements& measurements) {
   return median(values);
 }
 
+std::string burst_kind(const Measurement& measurement) {
+  return measurement.same ? "one snapshot" : "a copy each";
+}
+
+std::string burst_subject(const Measurement& measurement) {
+  return subject(measurement) + ", " + burst_kind(measurement);
+}
+
+// A line for each setting, through its mean ratio at each place of the axis.
+std::vector<Line> lines_of_means(const Measurements& all, const Axis& axis,
+                                 const std::string& baseline) {
+  std::vector<Line> lines;
+  for (const Part& setting : split_by_setting(all)) {
+    lines.push_back({setting.label, colour_class(setting.label), {}});
+  }
+  for (std::size_t place = 0; place < axis.labels.size(); ++place) {
+    Measurements here;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(here),
+                 [&](const Measurement* one) { return axis.label_of(*one) == axis.labels[place]; });
+    for (const MeanRatio& mean : mean_ratios(here, baseline)) {
+      const auto line = std::find_if(lines.begin(), lines.end(),
+                                     [&](const Line& l) { return l.label == mean.setting; });
+      line->points.emplace_back(place, mean.ratio);
+    }
+  }
+  return lines;
+}
+
+Pictures over_parallelism(const Measurements& all, const std::string& what, const Value& value,
+                          const Quantity& quantity) {
+  Pictures pictures;
+  for (const Part& part : split(all, burst_subject)) {
+    const Axis axis = parallelism_axis(part.measurements);
+    pictures.push_back(line_chart(part.label + what, axis.labels, axis.title,
+                                  make_lines(part.measurements, axis, value), quantity));
+  }
+  return pictures;
+}
+
 }  // namespace
 
-Html time_over_input(const Measurements& all) {
-  Html pictures;
+Pictures time_over_input(const Measurements& all) {
+  Pictures pictures;
   for (const Part& part : split(all, subject)) {
     const Axis axis = input_axis(part.measurements);
-    pictures += line_chart(part.label, axis.labels, axis.title,
-                           make_lines(part.measurements, axis, median_total), kTime);
+    pictures.push_back(line_chart(part.label, axis.labels, axis.title,
+                                  make_lines(part.measurements, axis, median_total), kTime));
   }
-  return side_by_side(pictures);
+  return pictures;
 }
 
-Html time_over_parallelism(const Measurements& all) {
-  Html pictures;
-  for (const Part& part : split(all, burst_subject)) {
-    const Axis axis = parallelism_axis(part.measurements);
-    pictures += line_chart(part.label, axis.labels, axis.title,
-                           make_lines(part.measurements, axis, median_total), kTime);
-  }
-  return side_by_side(pictures);
+Pictures time_over_parallelism(const Measurements& all) {
+  return over_parallelism(all, "", median_total, kTime);
 }
 
-Html memory_over_parallelism(const Measurements& all) {
-  Html pictures;
-  for (const Part& part : split(all, burst_subject)) {
+Pictures memory_over_parallelism(const Measurements& all) {
+  return over_parallelism(all, ": memory", median_memory, kSize);
+}
+
+Pictures means_over_parallelism(const Measurements& all, const std::string& baseline) {
+  Pictures pictures;
+  for (const Part& part : split(all, burst_kind)) {
     const Axis axis = parallelism_axis(part.measurements);
-    pictures += line_chart(part.label + ": memory", axis.labels, axis.title,
-                           make_lines(part.measurements, axis, median_memory), kSize);
+    const auto lines = lines_of_means(part.measurements, axis, baseline);
+    if (lines.size() > 1) {
+      pictures.push_back(
+          line_chart(fmt::format("total time to {}, geometric mean, {}", baseline, part.label),
+                     axis.labels, axis.title, lines, kRatio));
+    }
   }
-  return side_by_side(pictures);
+  return pictures;
 }
 
 }  // namespace faasnap::cli::report

@@ -87,12 +87,16 @@ SpanOfTime parse_span(const Json& value) {
   return span;
 }
 
-FaultBucket parse_bucket(const Json& value) {
-  constexpr const char* kField = "fault_buckets";
-  if (!value.is_array() || value.size() != 3) {
-    reject(kField, "an array of [from_ns, to_ns, count]");
+std::vector<FaultBucket> parse_buckets(const Json& line, const char* field) {
+  std::vector<FaultBucket> buckets;
+  for (const Json& value : array(line, field)) {
+    if (!value.is_array() || value.size() != 3) {
+      reject(field, "an array of [from_ns, to_ns, count]");
+    }
+    buckets.push_back(
+        {as_number(value[0], field), as_number(value[1], field), as_number(value[2], field)});
   }
-  return {as_number(value[0], kField), as_number(value[1], kField), as_number(value[2], kField)};
+  return buckets;
 }
 
 void parse_place(const Json& line, Measurement& into) {
@@ -115,19 +119,15 @@ void parse_figures(const Json& line, Measurement& into) {
   into.total = number(line, "total_ns");
   into.setup = optional_number(line, "setup_ns").value_or(0);
   into.invoke = optional_number(line, "invoke_ns").value_or(into.total - into.setup);
-  into.major_faults = optional_number(line, "vcpu_major_faults").value_or(0);
-  into.minor_faults = optional_number(line, "vcpu_minor_faults").value_or(0);
-  into.uffd_faults = optional_number(line, "uffd_faults").value_or(0);
-  into.read_bytes = optional_number(line, "prefetched_bytes").value_or(0);
-  into.resident = optional_number(line, "rss_bytes").value_or(0);
-  into.proportional = optional_number(line, "pss_bytes").value_or(0);
+  for (std::size_t i = 0; i < kAmounts; ++i) {
+    into.amounts[static_cast<Amount>(i)] = optional_number(line, kAmountFields[i]);
+  }
   into.accelerator = text(line, "accelerator");
   for (const Json& span : array(line, "spans")) {
     into.spans.push_back(parse_span(span));
   }
-  for (const Json& bucket : array(line, "fault_buckets")) {
-    into.fault_buckets.push_back(parse_bucket(bucket));
-  }
+  into.fault_buckets = parse_buckets(line, "fault_buckets");
+  into.async_fault_buckets = parse_buckets(line, "async_fault_buckets");
 }
 
 }  // namespace
@@ -141,6 +141,29 @@ std::string setting_label(const Measurement& measurement) {
     label += " prepared";
   }
   return label;
+}
+
+std::string subject(const Measurement& measurement) {
+  std::string text = measurement.function;
+  if (!measurement.disk.empty()) {
+    text += ", " + measurement.disk;
+  }
+  if (measurement.compute_ms) {
+    text += fmt::format(", {:g} ms of compute", *measurement.compute_ms);
+  }
+  return text;
+}
+
+std::string full_subject(const Measurement& measurement) {
+  std::string text = subject(measurement);
+  if (!measurement.input_name.empty()) {
+    text += ", " + measurement.input_name;
+  }
+  if (measurement.parallelism > 1 || !measurement.same) {
+    text += fmt::format(", {} from {}", measurement.parallelism,
+                        measurement.same ? "one snapshot" : "copies");
+  }
+  return text;
 }
 
 Measurement parse_measurement(const Json& line) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -26,6 +27,42 @@ struct FaultBucket {
   double count = 0;
 };
 
+// What an invocation may count besides its times; kAmountFields has the fields' names.
+enum class Amount : std::size_t {
+  major_faults,
+  minor_faults,
+  uffd_faults,
+  read_bytes,
+  read_pages,
+  resident,
+  proportional,
+  cache,
+  waiting,
+  on_disk,
+  device_reads,
+  device_read_bytes,
+  burst_time,
+};
+inline constexpr std::array kAmountFields{
+    "vcpu_major_faults", "vcpu_minor_faults", "uffd_faults", "prefetched_bytes", "prefetched_pages",
+    "rss_bytes",         "pss_bytes",         "cache_bytes", "prepared_bytes",   "snapshot_bytes",
+    "device_reads",      "device_read_bytes", "burst_ns",
+};
+inline constexpr std::size_t kAmounts = kAmountFields.size();
+
+// The amounts that there are.
+class Amounts {
+ public:
+  std::optional<double>& operator[](Amount which) { return values_[index(which)]; }
+  const std::optional<double>& operator[](Amount which) const { return values_[index(which)]; }
+  // 0 for one that is not there.
+  double value(Amount which) const { return (*this)[which].value_or(0); }
+
+ private:
+  static std::size_t index(Amount which) { return static_cast<std::size_t>(which); }
+  std::array<std::optional<double>, kAmounts> values_;
+};
+
 // One invocation, by a line of a results file (docs/results-format.md). Times in nanoseconds,
 // memory in bytes.
 struct Measurement {
@@ -49,15 +86,12 @@ struct Measurement {
   double setup = 0;
   double invoke = 0;
   double total = 0;
-  double major_faults = 0;
-  double minor_faults = 0;
-  double uffd_faults = 0;
-  double read_bytes = 0;
-  double resident = 0;
-  double proportional = 0;
+  Amounts amounts;
   std::string accelerator;
   std::vector<SpanOfTime> spans;
   std::vector<FaultBucket> fault_buckets;
+  // Of those that KVM handed to a worker, by what the worker took.
+  std::vector<FaultBucket> async_fault_buckets;
 
   // Which of the conditions it was measured under; nothing when none preceded it.
   std::optional<std::size_t> conditions;
@@ -66,6 +100,12 @@ struct Measurement {
 // The setting, the merge gap of its loading set where that was chosen, and that the VM was
 // prepared.
 std::string setting_label(const Measurement& measurement);
+
+// What, besides the setting, tells one measurement of an experiment from another: the function, and
+// the disk and the compute time where those vary.
+std::string subject(const Measurement& measurement);
+// The same with the input's name and the parallelism.
+std::string full_subject(const Measurement& measurement);
 
 // From a line that tells of an invocation. Throws std::invalid_argument that names the field.
 Measurement parse_measurement(const Json& line);

@@ -48,18 +48,6 @@ Html navigation(const std::vector<Experiment>& experiments, bool failures) {
   return element("nav", {}, links);
 }
 
-Html key(const char* shade, const char* meaning) {
-  Html entry = element("span", {{"class", shade}});
-  entry += text(meaning);
-  return element("span", {{"class", "key"}}, entry);
-}
-
-Html shading_key() {
-  Html keys = key("shade1", "set-up, until the VM can be asked");
-  keys += key("shade0", "invocation, from the request to the reply");
-  return element("p", {{"class", "keys"}}, keys);
-}
-
 Html conditions_section(const std::vector<Json>& conditions) {
   Html section = element("h2", {}, "Conditions");
   if (conditions.empty()) {
@@ -100,7 +88,8 @@ Html head() {
                            {"content", "default-src 'none'; style-src 'unsafe-inline'"}});
   head += element("meta", {{"name", "color-scheme"}, {"content", "light dark"}});
   head += element("title", {}, "faasnap: results");
-  head += element("style", {}, Html::constant(kStyle));
+  head += element("style", {}, Html::constant(kDrawingStyle));
+  head += element("style", {}, Html::constant(kPageStyle));
   return element("head", {}, head);
 }
 
@@ -114,7 +103,6 @@ std::string make_page(const Results& results, const std::string& baseline) {
                               experiments.size(), experiments.size() == 1 ? "" : "s"));
   main += notices(results);
   main += navigation(experiments, !results.failures.empty());
-  main += shading_key();
   for (const Experiment& experiment : experiments) {
     main += experiment_section(experiment, baseline);
   }

@@ -4,9 +4,11 @@
 
 namespace faasnap::cli::report {
 
-// The page's style sheet. Every colour stands out from its background at 3:1 or more, text
-// at 4.5:1; none of them is the only thing that tells two settings apart.
-inline constexpr std::string_view kStyle = R"css(
+// Style sheets. Every colour stands out from its background at 3:1 or more, text at 4.5:1; none of
+// them is the only thing that tells two settings apart.
+
+// Of what is drawn, on a page or in a file of its own.
+inline constexpr std::string_view kDrawingStyle = R"css(
 :root{--back:#fff;--fore:#1d2329;--dim:#57606a;--grid:#d8dee4;--card:#f6f8fa;--note:#fff3d6;
 --warm:#7d5bb5;--boot:#4a5568;--lazy:#737b84;--cached:#9c6500;--reap:#b5468c;--concurrent:#2b7fb0;
 --per-region:#0a5089;--faasnap:#00785a;--stream:#c23f00;--other:#6b6b6b}
@@ -14,23 +16,7 @@ inline constexpr std::string_view kStyle = R"css(
 --card:#1c2229;--note:#40340f;--warm:#b79aea;--boot:#98a4b5;--lazy:#a0a8b0;--cached:#e3a72f;
 --reap:#e07fbc;--concurrent:#6cbcea;--per-region:#5b9de0;--faasnap:#35c79c;--stream:#ff8148;
 --other:#a8a8a8}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--back);color:var(--fore);font:16px/1.5 system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
-main{max-width:1240px;margin:0 auto;padding:1rem}
-h1{font-size:1.6rem;margin:.5rem 0}
-h2{font-size:1.25rem;margin:2rem 0 .25rem;padding-top:.75rem;border-top:1px solid var(--grid)}
-p{margin:.4rem 0;max-width:75ch}
-nav{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin:.75rem 0}
-a{color:inherit}
-.notice{background:var(--note);padding:.5rem .75rem;border-radius:6px}
-.keys{display:flex;flex-wrap:wrap;gap:.1rem 1.25rem;color:var(--dim);font-size:.875rem}
-.key span{display:inline-block;width:1.6em;height:.75em;margin-right:.4em;background:var(--fore)}
-.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));
-gap:.75rem;margin:.75rem 0}
-figure{margin:0;padding:.5rem .6rem .4rem;background:var(--card);border-radius:6px;min-width:0;
-max-width:440px}
-figcaption{font-weight:600;font-size:.9rem;margin-bottom:.3rem;overflow-wrap:anywhere}
-svg{display:block;width:100%;height:auto;font:11.5px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;overflow:visible}
+svg{font:11.5px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 svg text{fill:var(--fore)}
 svg .tick{fill:var(--dim);font-size:10.5px}
 svg .note{white-space:pre}
@@ -39,17 +25,6 @@ svg .note{white-space:pre}
 .shade2{opacity:.25}
 .span{opacity:.8}
 .line{fill:none!important;stroke-width:1.6}
-details{margin:.5rem 0}
-summary{cursor:pointer;font-weight:600;padding:.25rem 0}
-.table{overflow-x:auto;margin:.5rem 0}
-table{border-collapse:separate;border-spacing:0;font-size:.875rem;line-height:21px;font-variant-numeric:tabular-nums}
-th,td{padding:3px .45rem;border-bottom:1px solid var(--grid);text-align:right;white-space:nowrap}
-thead th{color:var(--dim);font-weight:500;vertical-align:bottom}
-thead th.name{text-align:left}
-th:first-child{text-align:left;position:sticky;left:0;background:var(--back)}
-tbody th,table>tr>th{font-weight:500}
-td.name{text-align:left;white-space:normal}
-td.error{text-align:left;white-space:normal;min-width:16rem;overflow-wrap:anywhere}
 .s-warm{fill:var(--warm);stroke:var(--warm)}
 .s-boot{fill:var(--boot);stroke:var(--boot)}
 .s-lazy{fill:var(--lazy);stroke:var(--lazy)}
@@ -61,7 +36,46 @@ td.error{text-align:left;white-space:normal;min-width:16rem;overflow-wrap:anywhe
 .s-stream{fill:var(--stream);stroke:var(--stream)}
 .s-other{fill:var(--other);stroke:var(--other)}
 rect{stroke:none!important}
+)css";
+
+// Of the page around the pictures.
+inline constexpr std::string_view kPageStyle = R"css(
+*{box-sizing:border-box}
+body{margin:0;background:var(--back);color:var(--fore);font:16px/1.5 system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+main{max-width:1240px;margin:0 auto;padding:1rem}
+h1{font-size:1.6rem;margin:.5rem 0}
+h2{font-size:1.25rem;margin:2rem 0 .25rem;padding-top:.75rem;border-top:1px solid var(--grid)}
+p{margin:.4rem 0;max-width:75ch}
+nav{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin:.75rem 0}
+a{color:inherit}
+.notice{background:var(--note);padding:.5rem .75rem;border-radius:6px}
+.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));
+gap:.75rem;margin:.75rem 0}
+figure{margin:0;padding:.5rem .6rem .4rem;background:var(--card);border-radius:6px;min-width:0;
+max-width:440px}
+figcaption{font-weight:600;font-size:.9rem;margin-bottom:.3rem;overflow-wrap:anywhere}
+svg{display:block;width:100%;height:auto;overflow:visible}
+details{margin:.5rem 0}
+summary{cursor:pointer;font-weight:600;padding:.25rem 0}
+.table{overflow-x:auto;margin:.5rem 0}
+table{border-collapse:separate;border-spacing:0;font-size:.875rem;line-height:21px;font-variant-numeric:tabular-nums}
+th,td{padding:3px .45rem;border-bottom:1px solid var(--grid);text-align:right;white-space:nowrap}
+thead th{color:var(--dim);font-weight:500;vertical-align:bottom}
+thead th.name{text-align:left}
+th:first-child{text-align:left;position:sticky;left:0;background:var(--back)}
+tbody th,table>tr>th{font-weight:500}
+td.name{text-align:left;white-space:normal}
+td.error{text-align:left;white-space:normal;min-width:16rem;overflow-wrap:anywhere}
 @media print{details>*{display:block}}
+)css";
+
+// Of the file around pictures that stand alone.
+inline constexpr std::string_view kSheetStyle = R"css(
+.back{fill:var(--back)}
+.card{fill:var(--card)}
+svg .heading{font-size:17px;font-weight:600}
+svg .caption{font-size:13px;font-weight:600}
+svg .words{fill:var(--dim);font-size:12px}
 )css";
 
 }  // namespace faasnap::cli::report

@@ -26,6 +26,23 @@ std::vector<double> column(const Measurements& measurements, double Measurement:
   return values;
 }
 
+Amounts medians_of_amounts(const Measurements& measurements) {
+  Amounts medians;
+  for (std::size_t i = 0; i < kAmounts; ++i) {
+    const auto which = static_cast<Amount>(i);
+    std::vector<double> values;
+    for (const Measurement* one : measurements) {
+      if (one->amounts[which]) {
+        values.push_back(*one->amounts[which]);
+      }
+    }
+    if (!values.empty()) {
+      medians[which] = median(std::move(values));
+    }
+  }
+  return medians;
+}
+
 }  // namespace
 
 std::vector<Part> split(const Measurements& all,
@@ -63,12 +80,7 @@ Summary summarize(const Part& part) {
           median(totals),
           *least,
           *most,
-          middle(&Measurement::major_faults),
-          middle(&Measurement::minor_faults),
-          middle(&Measurement::uffd_faults),
-          middle(&Measurement::read_bytes),
-          middle(&Measurement::resident),
-          middle(&Measurement::proportional)};
+          medians_of_amounts(part.measurements)};
 }
 
 std::vector<Summary> summarize(const std::vector<Part>& parts) {

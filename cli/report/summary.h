@@ -17,12 +17,8 @@ struct Summary {
   double total = 0;
   double least = 0;
   double most = 0;
-  double major_faults = 0;
-  double minor_faults = 0;
-  double uffd_faults = 0;
-  double read_bytes = 0;
-  double resident = 0;
-  double proportional = 0;
+  // Medians over those that have it.
+  Amounts amounts;
 };
 
 using Measurements = std::vector<const Measurement*>;

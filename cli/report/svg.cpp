@@ -29,14 +29,18 @@ Html svg_line(double x1, double y1, double x2, double y2, const std::string& css
   return element("line", {{"x1", x1}, {"y1", y1}, {"x2", x2}, {"y2", y2}, {"class", css_class}});
 }
 
-Html svg_picture(const std::string& title, double height, const Html& content) {
-  Html figure = element("figcaption", {}, title);
-  figure += element("svg",
-                    {{"viewBox", fmt::format("0 0 {:.0f} {:.0f}", kPictureWidth, height)},
-                     {"role", "img"},
-                     {"aria-label", title}},
-                    content);
-  return element("figure", {}, figure);
+Html side_by_side(const Pictures& pictures) {
+  Html figures;
+  for (const Picture& picture : pictures) {
+    Html figure = element("figcaption", {}, picture.title);
+    figure += element("svg",
+                      {{"viewBox", fmt::format("0 0 {:.0f} {:.0f}", kPictureWidth, picture.height)},
+                       {"role", "img"},
+                       {"aria-label", picture.title}},
+                      picture.content);
+    figures += element("figure", {}, figure);
+  }
+  return pictures.empty() ? Html() : element("div", {{"class", "pictures"}}, figures);
 }
 
 std::string fit(const std::string& text, double width) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "report/html.h"
 
@@ -22,8 +23,17 @@ Html svg_box(double x, double y, double width, double height, const std::string&
              std::string_view tip = {});
 Html svg_line(double x1, double y1, double x2, double y2, const std::string& css_class);
 
-// The picture with its title, which screen readers are told too.
-Html svg_picture(const std::string& title, double height, const Html& content);
+// A drawing with its title, to be put on a page or into a file of its own.
+struct Picture {
+  std::string title;
+  double height = 0;
+  // SVG elements.
+  Html content;
+};
+using Pictures = std::vector<Picture>;
+
+// Elements of a page, of which screen readers are told the titles too; nothing for none.
+Html side_by_side(const Pictures& pictures);
 
 // How much of `text` fits, with an ellipsis where some had to go. Cuts between characters.
 std::string fit(const std::string& text, double width);

@@ -5,8 +5,8 @@
 #include <initializer_list>
 
 #include "report/charts.h"
-#include "report/experiment.h"
 #include "report/figures.h"
+#include "report/ratios.h"
 
 namespace faasnap::cli::report {
 namespace {
@@ -27,24 +27,18 @@ Html scrolling(const Html& table) {
   return element("div", {{"class", "table"}, {"tabindex", "0"}}, element("table", {}, table));
 }
 
-std::string ratio_to(const std::vector<Summary>& summaries, const std::string& baseline,
-                     const Summary& summary) {
-  for (const Summary& base : summaries) {
-    if (base.label == baseline && base.total > 0) {
-      return format_ratio(summary.total / base.total);
-    }
-  }
-  return "";
-}
-
 Html summary_row(const std::string& subject, const Summary& s, const std::string& ratio) {
   Html row = element("th", {{"scope", "row"}}, subject);
   row += element("td", {{"class", "name " + colour_class(s.label)}}, s.label);
   for (const std::string& cell :
        {std::to_string(s.count), format_time(s.setup), format_time(s.invoke), format_time(s.total),
         fmt::format("{} \u2013 {}", format_time(s.least), format_time(s.most)), ratio,
-        format_count(s.major_faults), format_count(s.minor_faults), format_count(s.uffd_faults),
-        format_size(s.read_bytes), format_size(s.resident), format_size(s.proportional)}) {
+        format_count(s.amounts.value(Amount::major_faults)),
+        format_count(s.amounts.value(Amount::minor_faults)),
+        format_count(s.amounts.value(Amount::uffd_faults)),
+        format_size(s.amounts.value(Amount::read_bytes)),
+        format_size(s.amounts.value(Amount::resident)),
+        format_size(s.amounts.value(Amount::proportional))}) {
     row += element("td", {}, cell);
   }
   return element("tr", {}, row);
@@ -56,8 +50,9 @@ Html summary_table(const Measurements& all, const std::string& baseline) {
   Html rows;
   for (const Part& part : split(all, full_subject)) {
     const auto summaries = summarize(split_by_setting(part.measurements));
+    const auto base = baseline_total(summaries, baseline);
     for (const Summary& summary : summaries) {
-      rows += summary_row(part.label, summary, ratio_to(summaries, baseline, summary));
+      rows += summary_row(part.label, summary, base ? format_ratio(summary.total / *base) : "");
     }
   }
   const std::string ratio = "to " + baseline;

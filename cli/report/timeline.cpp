@@ -72,8 +72,8 @@ Html draw(const SpanOfTime& span, const std::string& colour, double y, double en
 
 }  // namespace
 
-Html timeline(const std::string& title, const std::string& colour,
-              const std::vector<SpanOfTime>& spans, double end) {
+Picture timeline(const std::string& title, const std::string& colour,
+                 const std::vector<SpanOfTime>& spans, double end) {
   const auto rows = make_rows(spans);
   const double bottom = static_cast<double>(rows.size()) * kRow;
   Html content;
@@ -91,7 +91,7 @@ Html timeline(const std::string& title, const std::string& colour,
     }
     y += kRow;
   }
-  return svg_picture(title, bottom + kLine + 4, content);
+  return {title, bottom + kLine + 4, content};
 }
 
 }  // namespace faasnap::cli::report

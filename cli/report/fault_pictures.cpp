@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "report/charts.h"
+#include "report/figures.h"
+#include "report/pictures.h"
+
+namespace faasnap::cli::report {
+namespace {
+
+using Buckets = std::vector<FaultBucket> Measurement::*;
+
+// Of one setting's measurements the buckets added up, as for one invocation.
+std::vector<FaultBucket> mean_buckets(const Measurements& measurements, Buckets field) {
+  std::map<std::pair<double, double>, double> sums;
+  for (const Measurement* one : measurements) {
+    for (const FaultBucket& bucket : one->*field) {
+      sums[{bucket.from, bucket.to}] += bucket.count;
+    }
+  }
+  std::vector<FaultBucket> buckets;
+  for (const auto& [range, count] : sums) {
+    buckets.push_back(
+        {range.first, range.second, count / static_cast<double>(measurements.size())});
+  }
+  return buckets;
+}
+
+}  // namespace
+
+Pictures fault_bars(const Measurements& all) {
+  Pictures pictures;
+  for (const Part& part : split(all, subject)) {
+    std::vector<Bar> bars;
+    for (const Summary& summary : summarize(split_by_setting(part.measurements))) {
+      const double major = summary.amounts.value(Amount::major_faults);
+      const double minor = summary.amounts.value(Amount::minor_faults);
+      const double user = summary.amounts.value(Amount::uffd_faults);
+      bars.push_back({summary.label,
+                      colour_class(summary.label),
+                      {user, minor, major},
+                      format_count(user + minor + major),
+                      fmt::format("{}: {:.0f} major, {:.0f} minor, {:.0f} answered in user space",
+                                  summary.label, major, minor, user)});
+    }
+    pictures.push_back(bar_chart(part.label, bars, kCount));
+  }
+  return pictures;
+}
+
+Pictures fault_histograms(const Measurements& all, Buckets field) {
+  Pictures pictures;
+  for (const Part& part : split(all, subject)) {
+    std::vector<std::pair<std::string, std::vector<FaultBucket>>> settings;
+    double most = 0;
+    for (const Part& setting : split_by_setting(part.measurements)) {
+      settings.emplace_back(setting.label, mean_buckets(setting.measurements, field));
+      for (const FaultBucket& bucket : settings.back().second) {
+        most = std::max(most, bucket.count);
+      }
+    }
+    for (const auto& [label, buckets] : settings) {
+      if (!buckets.empty()) {
+        pictures.push_back(histogram(fmt::format("{}, {}", part.label, label), colour_class(label),
+                                     buckets, most));
+      }
+    }
+  }
+  return pictures;
+}
+
+}  // namespace faasnap::cli::report
