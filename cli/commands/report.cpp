@@ -1,15 +1,13 @@
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iostream>
 
 #include "commands/commands.h"
 #include "failure.h"
+#include "new_files.h"
 #include "options.h"
 #include "report/page.h"
+#include "report/summary_files.h"
 
 namespace faasnap::cli {
 namespace {
@@ -17,49 +15,20 @@ namespace {
 namespace fs = std::filesystem;
 
 CommandLine make_command_line() {
-  CommandLine line("report", "RESULTS... -o FILE [--baseline SETTING]",
-                   "Makes one page, to be opened in a browser, of results files as bench programs "
-                   "and\n`faasnap invoke --json` write them.",
+  CommandLine line("report", "RESULTS... [-o FILE] [--summary DIR] [--baseline SETTING]",
+                   "Makes a page, to be opened in a browser, or a summary in small files, to be "
+                   "kept, or both,\nof results files as bench programs and `faasnap invoke --json` "
+                   "write them.",
                    "faasnap report e1.jsonl e2.jsonl -o report.html");
   line.positional_list("RESULTS");
   line.add()("o,output", "the page; replaced when it exists", cxxopts::value<std::string>(),
-             "FILE")("baseline",
-                     "what ratios refer to (default: cached, or lazy where that is missing)",
-                     cxxopts::value<std::string>(), "SETTING");
+             "FILE")("summary",
+                     "where EXPERIMENT.json and the pictures EXPERIMENT*.svg are put; made when it "
+                     "does not exist",
+                     cxxopts::value<std::string>(), "DIR")(
+      "baseline", "what ratios refer to (default: cached, or lazy where that is missing)",
+      cxxopts::value<std::string>(), "SETTING");
   return line;
-}
-
-[[noreturn]] void fail(const fs::path& file) {
-  throw Failure(fmt::format("{}: cannot be written: {}", file.string(), std::strerror(errno)));
-}
-
-void write_to(const fs::path& file, const std::string& page) {
-  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
-  stream << page << std::flush;
-  if (!stream) {
-    fail(file);
-  }
-}
-
-// Whole or not at all, where the target is a file.
-void write_page(const fs::path& target, const std::string& page) {
-  std::error_code error;
-  const auto type = fs::status(target, error).type();
-  if (type != fs::file_type::not_found && type != fs::file_type::regular) {
-    write_to(target, page);
-    return;
-  }
-  fs::path part = target;
-  part += ".part";
-  try {
-    write_to(part, page);
-    if (std::rename(part.c_str(), target.c_str()) != 0) {
-      fail(target);
-    }
-  } catch (...) {
-    fs::remove(part, error);
-    throw;
-  }
 }
 
 }  // namespace
@@ -69,13 +38,27 @@ int run_report(const Arguments& arguments) {
   if (!line.parse(arguments)) {
     return kSuccess;
   }
-  const fs::path output = line.text("output");
+  const auto output = line.optional_text("output");
+  const auto summary = line.optional_text("summary");
+  if (!output && !summary) {
+    throw UsageError("--output or --summary is missing");
+  }
   const std::string baseline = line.optional_text("baseline").value_or("");
   const report::Results results = report::read_results(line.texts("RESULTS"));
   for (const std::string& notice : results.notices) {
     fmt::print(stderr, "faasnap: {}\n", notice);
   }
-  write_page(output, report::make_page(results, baseline));
+  NewFiles files;
+  if (output) {
+    files.add(*output, report::make_page(results, baseline));
+  }
+  if (summary) {
+    files.add_directory(*summary);
+    for (const auto& [name, content] : report::summary_files(results, baseline)) {
+      files.add(fs::path(*summary) / name, content);
+    }
+  }
+  files.commit();
   return kSuccess;
 }
 

@@ -1,12 +1,16 @@
 #include "report/experiment.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "report/picture_sets.h"
 #include "report/table.h"
 
 namespace faasnap::cli::report {
 namespace {
+
+constexpr std::string_view kEmulated = "kvm-in-lab";
 
 struct Known {
   const char* name;
@@ -36,6 +40,22 @@ std::size_t rank(const std::string& name) {
   return static_cast<std::size_t>(std::find_if(std::begin(kKnown), std::end(kKnown),
                                                [&](const Known& k) { return k.name == name; }) -
                                   std::begin(kKnown));
+}
+
+std::vector<Json> conditions_of(const Experiment& experiment, const std::vector<Json>& all) {
+  std::set<std::size_t> places;
+  for (const Measurements* some : {&experiment.measurements, &experiment.failures}) {
+    for (const Measurement* one : *some) {
+      if (one->conditions) {
+        places.insert(*one->conditions);
+      }
+    }
+  }
+  std::vector<Json> conditions;
+  for (const std::size_t place : places) {
+    conditions.push_back(all[place]);
+  }
+  return conditions;
 }
 
 // Ratios between measurements of different machines say nothing about the settings.
@@ -75,7 +95,17 @@ bool varies(const Measurements& all, const std::function<std::string(const Measu
 }
 
 bool has_bursts(const Measurements& all) {
-  return varies(all, [](const Measurement& m) { return std::to_string(m.parallelism); });
+  return std::any_of(all.begin(), all.end(),
+                     [](const Measurement* one) { return one->parallelism > 1 || !one->same; });
+}
+
+bool is_dilated(const Experiment& experiment) {
+  const auto& conditions = experiment.conditions;
+  const auto& all = experiment.measurements;
+  return std::any_of(conditions.begin(), conditions.end(),
+                     [](const Json& c) { return c.value("accelerator", Json()) == kEmulated; }) ||
+         std::any_of(all.begin(), all.end(),
+                     [](const Measurement* one) { return one->accelerator == kEmulated; });
 }
 
 std::vector<Experiment> experiments_of(const Results& results) {
@@ -92,6 +122,7 @@ std::vector<Experiment> experiments_of(const Results& results) {
                                                known ? kKnown[place].title : one.experiment,
                                                known ? kKnown[place].explanation : "",
                                                {},
+                                               {},
                                                {}});
   };
   for (const Measurement& one : results.measurements) {
@@ -99,6 +130,9 @@ std::vector<Experiment> experiments_of(const Results& results) {
   }
   for (const Measurement& one : results.failures) {
     of(one).failures.push_back(&one);
+  }
+  for (Experiment& experiment : experiments) {
+    experiment.conditions = conditions_of(experiment, results.conditions);
   }
   std::stable_sort(
       experiments.begin(), experiments.end(),

@@ -19,6 +19,8 @@ struct Experiment {
   std::string explanation;
   Measurements measurements;
   Measurements failures;
+  // That any of these was measured under.
+  std::vector<Json> conditions;
 };
 
 // The experiments of `results`, in the paper's order; they point into it.
@@ -26,6 +28,8 @@ std::vector<Experiment> experiments_of(const Results& results);
 
 // Whether `what` says different things of them.
 bool varies(const Measurements& all, const std::function<std::string(const Measurement&)>& what);
+// Whether any of it was measured on an emulated processor.
+bool is_dilated(const Experiment& experiment);
 // Whether numbers of VMs are compared.
 bool has_bursts(const Measurements& all);
 

@@ -11,20 +11,9 @@
 namespace faasnap::cli::report {
 namespace {
 
-constexpr std::string_view kEmulated = "kvm-in-lab";
-
-bool is_dilated(const Results& results) {
-  const auto& conditions = results.conditions;
-  const auto& all = results.measurements;
-  return std::any_of(conditions.begin(), conditions.end(),
-                     [](const Json& c) { return c.value("accelerator", Json()) == kEmulated; }) ||
-         std::any_of(all.begin(), all.end(),
-                     [](const Measurement& m) { return m.accelerator == kEmulated; });
-}
-
-Html notices(const Results& results) {
+Html notices(const Results& results, const std::vector<Experiment>& experiments) {
   Html all;
-  if (is_dilated(results)) {
+  if (std::any_of(experiments.begin(), experiments.end(), is_dilated)) {
     all += element("p", {{"class", "notice"}},
                    "Times measured in the lab (accelerator kvm-in-lab) are dilated: its processor "
                    "is emulated and computes about ten times as slowly as a real one. Compare "
@@ -101,7 +90,7 @@ std::string make_page(const Results& results, const std::string& baseline) {
   main += element("p", {},
                   fmt::format("{} invocations in {} experiment{}.", results.measurements.size(),
                               experiments.size(), experiments.size() == 1 ? "" : "s"));
-  main += notices(results);
+  main += notices(results, experiments);
   main += navigation(experiments, !results.failures.empty());
   for (const Experiment& experiment : experiments) {
     main += experiment_section(experiment, baseline);
