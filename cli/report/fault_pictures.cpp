@@ -6,6 +6,7 @@
 #include "report/charts.h"
 #include "report/figures.h"
 #include "report/pictures.h"
+#include "report/ratios.h"
 
 namespace faasnap::cli::report {
 namespace {
@@ -32,7 +33,7 @@ std::vector<FaultBucket> mean_buckets(const Measurements& measurements, Buckets 
 
 Pictures fault_bars(const Measurements& all) {
   Pictures pictures;
-  for (const Part& part : split(all, subject)) {
+  for (const Part& part : split_by_subject(all)) {
     std::vector<Bar> bars;
     for (const Summary& summary : summarize(split_by_setting(part.measurements))) {
       const double major = summary.amounts.value(Amount::major_faults);
@@ -52,7 +53,7 @@ Pictures fault_bars(const Measurements& all) {
 
 Pictures fault_histograms(const Measurements& all, Buckets field) {
   Pictures pictures;
-  for (const Part& part : split(all, subject)) {
+  for (const Part& part : split_by_subject(all)) {
     std::vector<std::pair<std::string, std::vector<FaultBucket>>> settings;
     double most = 0;
     for (const Part& setting : split_by_setting(part.measurements)) {

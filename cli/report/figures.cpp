@@ -24,19 +24,6 @@ double round_step(double range, int parts) {
   return 10 * power;
 }
 
-// "20 ms" for "20.0 ms": the steps of an axis are round.
-std::string without_zeros(std::string text) {
-  const auto point = text.find('.');
-  if (point != std::string::npos) {
-    const auto end = text.find_first_not_of("0123456789", point + 1);
-    const auto last =
-        text.find_last_not_of('0', (end == std::string::npos ? text.size() : end) - 1);
-    const auto from = last == point ? point : last + 1;
-    text.erase(from, (end == std::string::npos ? text.size() : end) - from);
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string format_time(double nanoseconds) {
@@ -65,9 +52,11 @@ std::vector<std::pair<double, std::string>> ticks(double most, int parts,
                                                   const Quantity& quantity) {
   std::vector<std::pair<double, std::string>> result{{0, "0"}};
   if (most > 0) {
-    const double step = round_step(most / quantity.unit, parts) * quantity.unit;
-    for (int i = 1; i * step <= most * (1 + 1e-9); ++i) {
-      result.emplace_back(i * step, without_zeros(quantity.format(i * step)));
+    const Scale& scale = most >= quantity.large_from ? quantity.large : quantity.small;
+    const double step = round_step(most / scale.unit, parts);
+    for (int i = 1; i * step <= most / scale.unit * (1 + 1e-9); ++i) {
+      result.emplace_back(i * step * scale.unit,
+                          fmt::format("{}{:g}{}", scale.before, i * step, scale.after));
     }
   }
   return result;

@@ -13,18 +13,28 @@ std::string format_count(double count);
 // "x1.23"
 std::string format_ratio(double ratio);
 
-// What an axis counts: how its values are told, and in which unit its steps are round.
+// How the steps of an axis are told: in which unit they are round, and what stands around a number.
+struct Scale {
+  double unit;
+  const char* before;
+  const char* after;
+};
+
+// What an axis counts: how a value of it is told, and the scale of an axis that ends below
+// `large_from`, and of one that does not.
 struct Quantity {
   std::string (*format)(double);
-  double unit;
+  Scale small;
+  double large_from;
+  Scale large;
 };
-inline constexpr Quantity kTime{format_time, 1e6};
-inline constexpr Quantity kSize{format_size, 1 << 20};
-inline constexpr Quantity kCount{format_count, 1};
-inline constexpr Quantity kRatio{format_ratio, 1};
+inline constexpr Quantity kTime{format_time, {1e6, "", " ms"}, 10e9, {1e9, "", " s"}};
+inline constexpr Quantity kSize{format_size, {1 << 20, "", " MiB"}, 1 << 30, {1 << 30, "", " GiB"}};
+inline constexpr Quantity kCount{format_count, {1, "", ""}, 1e4, {1e3, "", "k"}};
+inline constexpr Quantity kRatio{format_ratio, {1, "\u00d7", ""}, 1e4, {1, "\u00d7", ""}};
 
 // The values of an axis from 0 to `most`, at most `parts` + 1, each step 1, 2 or 5 times a power of
-// ten units; and how each is told.
+// ten of a unit that all of them share; and how each is told.
 std::vector<std::pair<double, std::string>> ticks(double most, int parts, const Quantity& quantity);
 
 }  // namespace faasnap::cli::report

@@ -5,8 +5,19 @@
 namespace faasnap::cli::report {
 namespace {
 
+// U+FFFE and U+FFFF, which XML forbids.
+bool is_no_character(std::string_view rest) {
+  return rest.starts_with("\xef\xbf\xbe") || rest.starts_with("\xef\xbf\xbf");
+}
+
 void append_escaped(std::string& out, std::string_view plain) {
-  for (const char c : plain) {
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    const char c = plain[i];
+    if (is_no_character(plain.substr(i))) {
+      out += "\ufffd";
+      i += 2;
+      continue;
+    }
     switch (c) {
       case '&':
         out += "&amp;";
@@ -24,7 +35,7 @@ void append_escaped(std::string& out, std::string_view plain) {
         out += "&#39;";
         break;
       default:
-        // Control characters have no place in HTML.
+        // Control characters have no place in HTML or XML.
         if ((c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == '\x7f') {
           out += "\ufffd";
         } else {

@@ -132,7 +132,7 @@ Pictures over_parallelism(const Measurements& all, const std::string& what, cons
 
 Pictures time_over_input(const Measurements& all) {
   Pictures pictures;
-  for (const Part& part : split(all, subject)) {
+  for (const Part& part : split_by_subject(all)) {
     const Axis axis = input_axis(part.measurements);
     pictures.push_back(line_chart(part.label, axis.labels, axis.title,
                                   make_lines(part.measurements, axis, median_total), kTime));
@@ -155,8 +155,7 @@ Pictures means_over_parallelism(const Measurements& all, const std::string& base
     const auto lines = lines_of_means(part.measurements, axis, baseline);
     if (lines.size() > 1) {
       pictures.push_back(
-          line_chart(fmt::format("total time to {}, geometric mean, {}", baseline, part.label),
-                     axis.labels, axis.title, lines, kRatio));
+          line_chart("All functions, " + part.label, axis.labels, axis.title, lines, kRatio));
     }
   }
   return pictures;

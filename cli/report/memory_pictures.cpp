@@ -5,12 +5,13 @@
 #include "report/charts.h"
 #include "report/figures.h"
 #include "report/pictures.h"
+#include "report/ratios.h"
 
 namespace faasnap::cli::report {
 
 Pictures memory_bars(const Measurements& all) {
   Pictures pictures;
-  for (const Part& part : split(all, subject)) {
+  for (const Part& part : split_by_subject(all)) {
     std::vector<Bar> bars;
     for (const Summary& summary : summarize(split_by_setting(part.measurements))) {
       const double resident = summary.amounts.value(Amount::resident);
@@ -31,7 +32,7 @@ Pictures memory_bars(const Measurements& all) {
 
 Pictures size_bars(const Measurements& all, Amount which) {
   Pictures pictures;
-  for (const Part& part : split(all, subject)) {
+  for (const Part& part : split_by_subject(all)) {
     std::vector<Bar> bars;
     for (const Summary& summary : summarize(split_by_setting(part.measurements))) {
       if (const auto& size = summary.amounts[which]) {

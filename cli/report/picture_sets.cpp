@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "report/pictures.h"
+#include "report/ratios.h"
 
 namespace faasnap::cli::report {
 namespace {
@@ -19,6 +20,14 @@ Measurements only(const Measurements& all, bool same) {
   return some;
 }
 
+// Said once instead of in each title.
+std::string common_variant(const Measurements& all) {
+  const auto variants = split(all, variant);
+  return variants.size() == 1 && !variants.front().label.empty()
+             ? fmt::format(" All of them: {}.", variants.front().label)
+             : "";
+}
+
 PictureSet means(const Measurements& all, const std::string& baseline) {
   return {"means", "",
           fmt::format("Total time as a multiple of {}: the geometric mean over all functions and "
@@ -30,8 +39,8 @@ PictureSet means(const Measurements& all, const std::string& baseline) {
 PictureSet bars_of_times(const Measurements& all, const std::string& baseline) {
   return {"", "",
           fmt::format("Pale: set-up, until the VM can be asked. Solid: invocation, from the "
-                      "request to the reply. \u00d7: the total as a multiple of {}.",
-                      baseline),
+                      "request to the reply. \u00d7: the total as a multiple of {}.{}",
+                      baseline, common_variant(all)),
           time_bars(all, baseline)};
 }
 
@@ -94,7 +103,9 @@ void put_first(std::vector<PictureSet>& sets, const std::string& main,
   for (PictureSet& set : sets) {
     if (set.name.empty()) {
       set.name = "times";
-      set.title = "Times";
+    }
+    if (set.title.empty()) {
+      set.title = set.name == "means" ? "Mean times" : "Times";
       set.shown = false;
     }
   }

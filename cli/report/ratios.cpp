@@ -45,4 +45,11 @@ std::string variant(const Measurement& measurement) {
   return text;
 }
 
+std::vector<Part> split_by_subject(const Measurements& all) {
+  if (split(all, variant).size() > 1) {
+    return split(all, subject);
+  }
+  return split(all, [](const Measurement& m) { return m.function; });
+}
+
 }  // namespace faasnap::cli::report

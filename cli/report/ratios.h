@@ -31,4 +31,7 @@ std::vector<MeanRatio> mean_ratios(const Measurements& all, const std::string& b
 // over different ones say nothing.
 std::string variant(const Measurement& measurement);
 
+// Parts by subject, which is the function alone where all have the same variant.
+std::vector<Part> split_by_subject(const Measurements& all);
+
 }  // namespace faasnap::cli::report

@@ -86,6 +86,7 @@ Html grid(const Pictures& pictures, std::size_t columns, double& y) {
     }
     for (std::size_t i = begin; i < end; ++i) {
       const double x = kBetween + static_cast<double>(i - begin) * (kCardWidth + kBetween);
+      drawn += Html::constant("\n");
       drawn += moved(x, y, card(pictures[i], height));
     }
     y += height + kBetween;

@@ -54,9 +54,8 @@ Pictures means_of_ratios(const Measurements& all, const std::string& baseline) {
   for (const Part& part : split(all, variant)) {
     const auto means = mean_ratios(part.measurements, baseline);
     if (means.size() > 1) {
-      const std::string what = fmt::format("total time to {}, geometric mean", baseline);
       pictures.push_back(
-          bars_of_means(part.label.empty() ? what : part.label + ": " + what, means));
+          bars_of_means("All functions" + (part.label.empty() ? "" : ", " + part.label), means));
     }
   }
   return pictures;
@@ -64,7 +63,7 @@ Pictures means_of_ratios(const Measurements& all, const std::string& baseline) {
 
 Pictures time_bars(const Measurements& all, const std::string& baseline) {
   Pictures pictures;
-  for (const Part& part : split(all, subject)) {
+  for (const Part& part : split_by_subject(all)) {
     const auto summaries = summarize(split_by_setting(part.measurements));
     const auto base = baseline_total(summaries, baseline);
     std::vector<Bar> bars;

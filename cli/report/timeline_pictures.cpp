@@ -5,6 +5,7 @@
 #include "report/charts.h"
 #include "report/figures.h"
 #include "report/pictures.h"
+#include "report/ratios.h"
 
 namespace faasnap::cli::report {
 namespace {
@@ -62,7 +63,7 @@ void add_row(Pictures& rows, const std::string& subject_label, const Measurement
 
 Pictures timelines(const Measurements& all) {
   Pictures rows;
-  for (const Part& part : split(with_spans(all), subject)) {
+  for (const Part& part : split_by_subject(with_spans(all))) {
     Measurements shown;
     for (const Part& setting : split_by_setting(part.measurements)) {
       shown.push_back(&typical(setting.measurements));
