@@ -43,9 +43,15 @@ Picture line_chart(const std::string& title, const std::vector<std::string>& pla
                    const std::string& x_label, const std::vector<Line>& lines,
                    const Quantity& quantity);
 
-// Counts of faults by the time that each took, from 100 ns to 100 ms on a logarithmic axis.
-Picture histogram(const std::string& title, const std::string& colour,
-                  const std::vector<FaultBucket>& buckets, double most);
+// Counts of faults by the time that each took.
+struct FaultStrip {
+  std::string label;
+  std::string colour;
+  std::vector<FaultBucket> buckets;
+};
+
+// One histogram below the other, of one height, from 100 ns to 100 ms on a logarithmic axis.
+Picture histograms(const std::string& title, const std::vector<FaultStrip>& strips);
 
 // The spans of one invocation, one row each; the axis ends at `end` nanoseconds.
 Picture timeline(const std::string& title, const std::string& colour,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "report/charts.h"
 #include "report/figures.h"
@@ -10,10 +11,11 @@
 namespace faasnap::cli::report {
 namespace {
 
-constexpr double kLeft = 40;
-constexpr double kWidth = kPictureWidth - kLeft - 10;
-constexpr double kTop = 6;
-constexpr double kBottom = 110;
+constexpr double kLeft = 118;
+constexpr double kGap = 6;
+constexpr double kWidth = kPictureWidth - kLeft - 18;
+constexpr double kStrip = 42;
+constexpr double kHighest = 36;
 constexpr double kLeast = 1e2;
 constexpr double kMost = 1e8;
 
@@ -30,35 +32,59 @@ std::string describe(double nanoseconds) {
                             : fmt::format("{:.4g} ns", nanoseconds);
 }
 
-}  // namespace
+double total(const FaultStrip& strip) {
+  return std::accumulate(strip.buckets.begin(), strip.buckets.end(), 0.0,
+                         [](double sum, const FaultBucket& bucket) { return sum + bucket.count; });
+}
 
-Picture histogram(const std::string& title, const std::string& colour,
-                  const std::vector<FaultBucket>& buckets, double most) {
-  Html content;
-  const auto y_of = [&](double count) {
-    return kBottom - (kBottom - kTop) * count / std::max(most, 1.0);
-  };
-  for (const auto& [count, label] : ticks(most, 4, kCount)) {
-    content += svg_line(kLeft, y_of(count), kLeft + kWidth, y_of(count), "grid");
-    content += svg_text(kLeft - 4, y_of(count) + 4, label, Anchor::end, "tick");
-  }
-  for (const auto& [time, label] :
-       {std::pair{1e2, "100 ns"}, {1e4, "10 \u00b5s"}, {1e6, "1 ms"}, {1e8, "100 ms"}}) {
-    content += svg_text(x_of(time), kBottom + kLine, label,
-                        time == kMost    ? Anchor::end
-                        : time == kLeast ? Anchor::start
-                                         : Anchor::middle,
-                        "tick");
-  }
-  for (const FaultBucket& bucket : buckets) {
+Html draw(const FaultStrip& strip, double bottom, double most) {
+  Html drawn = svg_text(kLeft - kGap, bottom - 18, fit(strip.label, kLeft - kGap), Anchor::end);
+  drawn += svg_text(kLeft - kGap, bottom - 4, format_count(total(strip)), Anchor::end, "tick");
+  drawn += svg_line(kLeft, bottom, kLeft + kWidth, bottom, "grid");
+  for (const FaultBucket& bucket : strip.buckets) {
     const double begin = x_of(bucket.from);
     const double width = std::max(1.0, x_of(bucket.to) - begin - 1);
-    content +=
-        svg_box(begin, y_of(bucket.count), width, kBottom - y_of(bucket.count), colour + " shade0",
-                fmt::format("{} to {}: {:.0f} faults", describe(bucket.from), describe(bucket.to),
-                            bucket.count));
+    // The few long ones are seen, too.
+    const double height = bucket.count > 0 ? std::max(1.0, kHighest * bucket.count / most) : 0;
+    drawn += svg_box(begin, bottom - height, width, height, strip.colour + " shade0",
+                     fmt::format("{}: {} to {}: {:.0f} faults", strip.label, describe(bucket.from),
+                                 describe(bucket.to), bucket.count));
   }
-  return {title, kBottom + kLine + 4, content};
+  return drawn;
+}
+
+Html draw_axis(double bottom) {
+  Html axis;
+  for (const auto& [time, label] : {std::pair{1e2, "100 ns"},
+                                    {1e3, ""},
+                                    {1e4, "10 \u00b5s"},
+                                    {1e5, ""},
+                                    {1e6, "1 ms"},
+                                    {1e7, ""},
+                                    {1e8, "100 ms"}}) {
+    axis += svg_line(x_of(time), 0, x_of(time), bottom, "grid");
+    axis += svg_text(x_of(time), bottom + kLine, label, Anchor::middle, "tick");
+  }
+  return axis;
+}
+
+}  // namespace
+
+Picture histograms(const std::string& title, const std::vector<FaultStrip>& strips) {
+  double most = 0;
+  for (const FaultStrip& strip : strips) {
+    for (const FaultBucket& bucket : strip.buckets) {
+      most = std::max(most, bucket.count);
+    }
+  }
+  const double bottom = static_cast<double>(strips.size()) * kStrip;
+  Html content = draw_axis(bottom);
+  double y = 0;
+  for (const FaultStrip& strip : strips) {
+    y += kStrip;
+    content += draw(strip, y, most);
+  }
+  return {title, bottom + kLine + 4, content};
 }
 
 }  // namespace faasnap::cli::report

@@ -54,19 +54,14 @@ Pictures fault_bars(const Measurements& all) {
 Pictures fault_histograms(const Measurements& all, Buckets field) {
   Pictures pictures;
   for (const Part& part : split_by_subject(all)) {
-    std::vector<std::pair<std::string, std::vector<FaultBucket>>> settings;
-    double most = 0;
+    std::vector<FaultStrip> strips;
     for (const Part& setting : split_by_setting(part.measurements)) {
-      settings.emplace_back(setting.label, mean_buckets(setting.measurements, field));
-      for (const FaultBucket& bucket : settings.back().second) {
-        most = std::max(most, bucket.count);
+      if (auto buckets = mean_buckets(setting.measurements, field); !buckets.empty()) {
+        strips.push_back({setting.label, colour_class(setting.label), std::move(buckets)});
       }
     }
-    for (const auto& [label, buckets] : settings) {
-      if (!buckets.empty()) {
-        pictures.push_back(histogram(fmt::format("{}, {}", part.label, label), colour_class(label),
-                                     buckets, most));
-      }
+    if (!strips.empty()) {
+      pictures.push_back(histograms(part.label, strips));
     }
   }
   return pictures;

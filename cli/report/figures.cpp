@@ -24,6 +24,14 @@ double round_step(double range, int parts) {
   return 10 * power;
 }
 
+const Scale& scale_of(double most, const Quantity& quantity) {
+  return most >= quantity.large_from ? quantity.large : quantity.small;
+}
+
+std::pair<double, std::string> tick(double value, const Scale& scale) {
+  return {value * scale.unit, fmt::format("{}{:g}{}", scale.before, value, scale.after)};
+}
+
 }  // namespace
 
 std::string format_time(double nanoseconds) {
@@ -52,14 +60,38 @@ std::vector<std::pair<double, std::string>> ticks(double most, int parts,
                                                   const Quantity& quantity) {
   std::vector<std::pair<double, std::string>> result{{0, "0"}};
   if (most > 0) {
-    const Scale& scale = most >= quantity.large_from ? quantity.large : quantity.small;
+    const Scale& scale = scale_of(most, quantity);
     const double step = round_step(most / scale.unit, parts);
     for (int i = 1; i * step <= most / scale.unit * (1 + 1e-9); ++i) {
-      result.emplace_back(i * step * scale.unit,
-                          fmt::format("{}{:g}{}", scale.before, i * step, scale.after));
+      result.push_back(tick(i * step, scale));
     }
   }
   return result;
+}
+
+std::vector<std::pair<double, std::string>> log_ticks(double least, double most,
+                                                      const Quantity& quantity) {
+  constexpr double kNearly = 1 + 1e-9;
+  const Scale& scale = scale_of(most, quantity);
+  const double first = least / scale.unit;
+  const double last = most / scale.unit;
+  std::vector<double> steps{1, 2, 5};
+  if (last / first > 100) {
+    steps = {1};
+  }
+  std::vector<std::pair<double, std::string>> result;
+  for (int power = static_cast<int>(std::floor(std::log10(first)));; ++power) {
+    for (const double step : steps) {
+      const double value = step * std::pow(10, power);
+      if (value <= first * kNearly) {
+        result.clear();
+      }
+      result.push_back(tick(value, scale));
+      if (value * kNearly >= last && result.size() > 1) {
+        return result;
+      }
+    }
+  }
 }
 
 }  // namespace faasnap::cli::report

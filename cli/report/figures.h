@@ -28,7 +28,7 @@ struct Quantity {
   double large_from;
   Scale large;
 };
-inline constexpr Quantity kTime{format_time, {1e6, "", " ms"}, 10e9, {1e9, "", " s"}};
+inline constexpr Quantity kTime{format_time, {1e6, "", " ms"}, 5e9, {1e9, "", " s"}};
 inline constexpr Quantity kSize{format_size, {1 << 20, "", " MiB"}, 1 << 30, {1 << 30, "", " GiB"}};
 inline constexpr Quantity kCount{format_count, {1, "", ""}, 1e4, {1e3, "", "k"}};
 inline constexpr Quantity kRatio{format_ratio, {1, "\u00d7", ""}, 1e4, {1, "\u00d7", ""}};
@@ -36,5 +36,11 @@ inline constexpr Quantity kRatio{format_ratio, {1, "\u00d7", ""}, 1e4, {1, "\u00
 // The values of an axis from 0 to `most`, at most `parts` + 1, each step 1, 2 or 5 times a power of
 // ten of a unit that all of them share; and how each is told.
 std::vector<std::pair<double, std::string>> ticks(double most, int parts, const Quantity& quantity);
+
+// Those of a logarithmic axis: from the last one at or below `least` to the first at or above
+// `most`, 1, 2 and 5 times powers of ten, or these alone where it spans more than two. `least` is
+// positive.
+std::vector<std::pair<double, std::string>> log_ticks(double least, double most,
+                                                      const Quantity& quantity);
 
 }  // namespace faasnap::cli::report

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "report/charts.h"
 #include "report/figures.h"
@@ -14,41 +16,72 @@ constexpr double kRight = 12;
 constexpr double kTop = 8;
 constexpr double kBottom = 190;
 constexpr double kWidth = kPictureWidth - kLeft - kRight;
-constexpr int kMarkers = 4;
+constexpr int kMarkers = 6;
+
+// An axis of values that differ by more than this is logarithmic.
+constexpr double kWide = 10;
 
 struct Layout {
-  std::size_t places;
-  double most = 0;
+  Layout(std::size_t place_count, const std::vector<Line>& lines, const Quantity& quantity)
+      : places(place_count) {
+    double most = 0;
+    double least = std::numeric_limits<double>::max();
+    for (const Line& line : lines) {
+      for (const auto& point : line.points) {
+        most = std::max(most, point.second);
+        least = std::min(least, point.second);
+      }
+    }
+    logarithmic = least > 0 && most > kWide * least;
+    steps = logarithmic ? log_ticks(least, most, quantity) : ticks(most, 5, quantity);
+    end = logarithmic ? steps.back().first : most;
+  }
 
   double x(std::size_t place) const {
     return places < 2
                ? kLeft + kWidth / 2
                : kLeft + kWidth * static_cast<double>(place) / static_cast<double>(places - 1);
   }
-  double y(double value) const {
-    return most == 0 ? kBottom : kBottom - (kBottom - kTop) * value / most;
+  double y(double value) const { return kBottom - (kBottom - kTop) * part(value); }
+  // How far up the axis, from 0 to 1.
+  double part(double value) const {
+    if (logarithmic) {
+      const double begin = steps.front().first;
+      return std::log(value / begin) / std::log(end / begin);
+    }
+    return end == 0 ? 0 : value / end;
   }
+
+  std::size_t places;
+  bool logarithmic = false;
+  std::vector<std::pair<double, std::string>> steps;
+  double end = 0;
 };
 
-// Lines differ by colour and by what marks their points: a circle, a square, a diamond, a triangle.
+// Lines differ by colour and by what marks their points: a circle, a square, a diamond, a cross,
+// and triangles up and down.
 Html marker(double x, double y, std::size_t kind, const std::string& colour,
             const std::string& tip) {
   constexpr double kR = 4;
   const Html title = element("title", {}, tip);
+  const auto path = [&](const char* from, const char* outline) {
+    return element(
+        "path", {{"d", fmt::format("M{:.1f} {:.1f}{}{}", x, y, from, outline)}, {"class", colour}},
+        title);
+  };
   switch (kind % kMarkers) {
     case 0:
       return element("circle", {{"cx", x}, {"cy", y}, {"r", kR}, {"class", colour}}, title);
     case 1:
       return svg_box(x - kR, y - kR, 2 * kR, 2 * kR, colour, tip);
     case 2:
-      return element(
-          "path",
-          {{"d", fmt::format("M{:.1f} {:.1f}l5 5l-5 5l-5 -5z", x, y - 5)}, {"class", colour}},
-          title);
+      return path("m0 -5", "l5 5l-5 5l-5 -5z");
+    case 3:
+      return path("m0 -5", "l5 9h-10z");
+    case 4:
+      return path("m0 5", "l5 -9h-10z");
     default:
-      return element("path",
-                     {{"d", fmt::format("M{:.1f} {:.1f}l5 9h-10z", x, y - 5)}, {"class", colour}},
-                     title);
+      return path("m-1 -5", "h2v4h4v2h-4v4h-2v-4h-4v-2h4z");
   }
 }
 
@@ -68,9 +101,9 @@ Html draw(const Line& line, std::size_t kind, const Layout& layout,
 }
 
 Html draw_axes(const Layout& layout, const std::vector<std::string>& places,
-               const std::string& x_label, const Quantity& quantity) {
+               const std::string& x_label) {
   Html axes;
-  for (const auto& [value, label] : ticks(layout.most, 5, quantity)) {
+  for (const auto& [value, label] : layout.steps) {
     const double y = layout.y(value);
     axes += svg_line(kLeft, y, kLeft + kWidth, y, "grid");
     axes += svg_text(kLeft - 8, y + 4, label, Anchor::end, "tick");
@@ -105,13 +138,8 @@ Html draw_names(const std::vector<Line>& lines, double& y) {
 Picture line_chart(const std::string& title, const std::vector<std::string>& places,
                    const std::string& x_label, const std::vector<Line>& lines,
                    const Quantity& quantity) {
-  Layout layout{places.size(), 0};
-  for (const Line& line : lines) {
-    for (const auto& point : line.points) {
-      layout.most = std::max(layout.most, point.second);
-    }
-  }
-  Html content = draw_axes(layout, places, x_label, quantity);
+  const Layout layout(places.size(), lines, quantity);
+  Html content = draw_axes(layout, places, x_label);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     content += draw(lines[i], i, layout, places, quantity);
   }

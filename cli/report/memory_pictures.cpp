@@ -50,4 +50,18 @@ Pictures size_bars(const Measurements& all, Amount which) {
   return pictures;
 }
 
+Pictures sizes_on_disk(const Measurements& all) {
+  std::vector<Bar> bars;
+  for (const Part& part : split_by_subject(all)) {
+    if (const auto size = summarize(part).amounts[Amount::on_disk]) {
+      bars.push_back({part.label,
+                      colour_class(""),
+                      {*size},
+                      format_size(*size),
+                      fmt::format("{}: {}", part.label, format_size(*size))});
+    }
+  }
+  return bars.empty() ? Pictures() : Pictures{bar_chart("All functions", bars, kSize)};
+}
+
 }  // namespace faasnap::cli::report

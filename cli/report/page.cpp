@@ -25,6 +25,10 @@ Html notices(const Results& results, const std::vector<Experiment>& experiments)
   return all;
 }
 
+std::string counted(std::size_t count, const char* what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 Html navigation(const std::vector<Experiment>& experiments, bool failures) {
   Html links;
   for (const Experiment& experiment : experiments) {
@@ -88,8 +92,8 @@ std::string make_page(const Results& results, const std::string& baseline) {
   const auto experiments = experiments_of(results);
   Html main = element("h1", {}, "faasnap: results");
   main += element("p", {},
-                  fmt::format("{} invocations in {} experiment{}.", results.measurements.size(),
-                              experiments.size(), experiments.size() == 1 ? "" : "s"));
+                  fmt::format("{} in {}.", counted(results.measurements.size(), "invocation"),
+                              counted(experiments.size(), "experiment")));
   main += notices(results, experiments);
   main += navigation(experiments, !results.failures.empty());
   for (const Experiment& experiment : experiments) {

@@ -12,6 +12,8 @@ namespace faasnap::cli::report {
 namespace {
 
 constexpr bool kFolded = false;
+constexpr const char* kLogarithmic =
+    " Where times differ by more than ten times the axis is logarithmic.";
 
 Measurements only(const Measurements& all, bool same) {
   Measurements some;
@@ -31,8 +33,8 @@ std::string common_variant(const Measurements& all) {
 PictureSet means(const Measurements& all, const std::string& baseline) {
   return {"means", "",
           fmt::format("Total time as a multiple of {}: the geometric mean over all functions and "
-                      "inputs.",
-                      baseline),
+                      "inputs.{}",
+                      baseline, common_variant(all)),
           has_bursts(all) ? means_over_parallelism(all, baseline) : means_of_ratios(all, baseline)};
 }
 
@@ -45,16 +47,19 @@ PictureSet bars_of_times(const Measurements& all, const std::string& baseline) {
 }
 
 std::vector<PictureSet> bursts(const Measurements& all) {
-  constexpr const char* kMedian = "Median of a VM's own set-up and invocation.";
-  return {{"", "", kMedian, time_over_parallelism(only(all, true))},
-          {"copies", "", kMedian, time_over_parallelism(only(all, false))},
+  const std::string median =
+      fmt::format("Median of a VM's own set-up and invocation.{}", kLogarithmic);
+  return {{"", "", median, time_over_parallelism(only(all, true))},
+          {"copies", "", median, time_over_parallelism(only(all, false))},
           {"memory", "", "Guest memory of all VMs together; pages that several share count once.",
            memory_over_parallelism(all)}};
 }
 
 std::vector<PictureSet> times(const Measurements& all, const std::string& baseline) {
   if (varies(all, [](const Measurement& m) { return m.input_name; })) {
-    return {{"", "", "Median of set-up and invocation together, by the size of the input.",
+    return {{"", "",
+             fmt::format("Median of set-up and invocation together, by the size of the input.{}",
+                         kLogarithmic),
              time_over_input(all)}};
   }
   if (has_bursts(all)) {
@@ -71,7 +76,7 @@ PictureSet counts_of_faults(const Measurements& all) {
 
 std::vector<PictureSet> times_of_faults(const Measurements& all) {
   return {{"histograms", "How long faults take",
-           "Faults per invocation, by the time that KVM spends on each.",
+           "Faults per invocation, by the time that KVM spends on each; their number on the left.",
            fault_histograms(all, &Measurement::fault_buckets), kFolded},
           {"waiting", "How long faults wait",
            "Of these, faults that KVM hands to a worker of the kernel since they have to wait, by "
@@ -87,14 +92,14 @@ PictureSet memory(const Measurements& all) {
 }
 
 std::vector<PictureSet> other_sizes(const Measurements& all) {
-  return {{"cache", "Page cache", "What the page cache has of the snapshot after the invocation.",
-           size_bars(all, Amount::cache), kFolded},
-          {"prepared", "Prepared VMs", "What a prepared VM holds of the host's memory as it waits.",
-           size_bars(all, Amount::waiting), kFolded},
-          {"disk", "On the disk", "What the snapshot's files take up.",
-           size_bars(all, Amount::on_disk), kFolded},
-          {"device", "Read of the device", "By one invocation.",
-           size_bars(all, Amount::device_read_bytes), kFolded}};
+  return {
+      {"cache", "Page cache", "What the page cache has of the snapshot after the invocation.",
+       size_bars(all, Amount::cache), kFolded},
+      {"prepared", "Prepared VMs", "What a prepared VM holds of the host's memory as it waits.",
+       size_bars(all, Amount::waiting), kFolded},
+      {"disk", "On the disk", "What the snapshot's files take up.", sizes_on_disk(all), kFolded},
+      {"device", "Read of the device", "By one invocation.",
+       size_bars(all, Amount::device_read_bytes), kFolded}};
 }
 
 // What the experiment is about comes first, and is seen at once.

@@ -26,6 +26,8 @@ Pictures fault_histograms(const Measurements& all, std::vector<FaultBucket> Meas
 // What is resident, with its proportional share; and any amount of bytes.
 Pictures memory_bars(const Measurements& all);
 Pictures size_bars(const Measurements& all, Amount which);
+// What the snapshots take up, all functions in one picture.
+Pictures sizes_on_disk(const Measurements& all);
 // One invocation for each setting: the one whose total is the median.
 Pictures timelines(const Measurements& all);
 

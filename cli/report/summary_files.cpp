@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "failure.h"
 #include "report/experiment.h"
@@ -62,8 +63,12 @@ std::vector<PictureSet> kept_sets(const Experiment& experiment, const std::strin
 }
 
 std::string draw(const Experiment& experiment, const PictureSet& set) {
-  const std::string title =
-      set.title.empty() ? experiment.title : experiment.title + ": " + set.title;
+  std::string title = experiment.title;
+  if (!set.title.empty()) {
+    std::string more = set.title;
+    more.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(more.front())));
+    title += ": " + more;
+  }
   return draw(Sheet{title, set.explanation, set.pictures, describe_conditions(experiment)});
 }
 

@@ -51,11 +51,12 @@ Pictures means_of_ratios(const Measurements& all, const std::string& baseline) {
   if (split(all, full_subject).size() < 2) {
     return pictures;
   }
-  for (const Part& part : split(all, variant)) {
+  const auto variants = split(all, variant);
+  for (const Part& part : variants) {
     const auto means = mean_ratios(part.measurements, baseline);
     if (means.size() > 1) {
       pictures.push_back(
-          bars_of_means("All functions" + (part.label.empty() ? "" : ", " + part.label), means));
+          bars_of_means("All functions" + (variants.size() == 1 ? "" : ", " + part.label), means));
     }
   }
   return pictures;

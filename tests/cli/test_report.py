@@ -118,7 +118,7 @@ class Pictures(ReportCase):
 
     def test_faults_by_their_time(self):
         self.results("f.jsonl", invocation(fault_buckets=[[1000, 2000, 100], [2000, 4000, 7]]))
-        self.assertIn("2 µs to 4 µs: 7 faults", self.page("f.jsonl").texts)
+        self.assertIn("lazy: 2 µs to 4 µs: 7 faults", self.page("f.jsonl").texts)
 
     def test_what_an_experiment_is_about_is_open(self):
         for experiment, opened in (("e1", 0), ("footprint", 1), ("page_faults", 2)):
@@ -407,7 +407,7 @@ class Failures(ReportCase):
         self.results("e1.jsonl", invocation(setting="reap"), self.FAILED)
         page = self.page("e1.jsonl")
         self.assertNotIn("Failures", page.texts)
-        self.assertIn("1 invocations in 1 experiment.", page.texts)
+        self.assertIn("1 invocation in 1 experiment.", page.texts)
 
 
 class WrongFiles(ReportCase):
