@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kRow = 21;
 constexpr double kGap = 6;
-constexpr double kMostLabel = 118;
+constexpr double kMostLabel = 150;
 
 double letters(const std::string& text) { return static_cast<double>(text.size()) * kLetter; }
 

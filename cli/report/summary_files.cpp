@@ -64,7 +64,7 @@ std::vector<PictureSet> kept_sets(const Experiment& experiment, const std::strin
 
 std::string draw(const Experiment& experiment, const PictureSet& set) {
   std::string title = experiment.title;
-  if (!set.title.empty()) {
+  if (!set.name.empty() && !set.title.empty()) {
     std::string more = set.title;
     more.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(more.front())));
     title += ": " + more;
