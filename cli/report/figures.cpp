@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace faasnap::cli::report {
@@ -58,11 +59,14 @@ std::string format_ratio(double ratio) { return fmt::format("\u00d7{}", three_di
 
 std::vector<std::pair<double, std::string>> ticks(double most, int parts,
                                                   const Quantity& quantity) {
+  // Of less there is nothing to tell.
+  constexpr double kLeast = 1e-9;
+  const Scale& scale = scale_of(most, quantity);
+  const double range = most / scale.unit;
   std::vector<std::pair<double, std::string>> result{{0, "0"}};
-  if (most > 0) {
-    const Scale& scale = scale_of(most, quantity);
-    const double step = round_step(most / scale.unit, parts);
-    for (int i = 1; i * step <= most / scale.unit * (1 + 1e-9); ++i) {
+  if (range > kLeast) {
+    const double step = round_step(range, parts);
+    for (int i = 1; i * step <= range * (1 + 1e-9); ++i) {
       result.push_back(tick(i * step, scale));
     }
   }
@@ -73,8 +77,9 @@ std::vector<std::pair<double, std::string>> log_ticks(double least, double most,
                                                       const Quantity& quantity) {
   constexpr double kNearly = 1 + 1e-9;
   const Scale& scale = scale_of(most, quantity);
-  const double first = least / scale.unit;
+  constexpr double kWidest = 1e12;
   const double last = most / scale.unit;
+  const double first = std::max(least / scale.unit, last / kWidest);
   std::vector<double> steps{1, 2, 5};
   if (last / first > 100) {
     steps = {1};

@@ -32,7 +32,7 @@ struct Layout {
         least = std::min(least, point.second);
       }
     }
-    logarithmic = least > 0 && most > kWide * least;
+    logarithmic = least > 0 && most >= 1 && most > kWide * least;
     steps = logarithmic ? log_ticks(least, most, quantity) : ticks(most, 5, quantity);
     end = logarithmic ? steps.back().first : most;
   }
@@ -47,7 +47,7 @@ struct Layout {
   double part(double value) const {
     if (logarithmic) {
       const double begin = steps.front().first;
-      return std::log(value / begin) / std::log(end / begin);
+      return std::max(0.0, std::log(value / begin) / std::log(end / begin));
     }
     return end == 0 ? 0 : value / end;
   }

@@ -17,9 +17,12 @@ const Json* find(const Json& line, const char* field) {
   return found == line.end() || found->is_null() ? nullptr : &*found;
 }
 
+// More than any time or size; sums and ratios of numbers up to it are finite.
+constexpr double kMost = 1e18;
+
 double as_number(const Json& value, const char* field) {
-  if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() < 0) {
-    reject(field, "a number that is not negative");
+  if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() <= kMost)) {
+    reject(field, "a number from 0 to 1e18");
   }
   return value.get<double>();
 }

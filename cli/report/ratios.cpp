@@ -11,8 +11,9 @@ std::optional<double> baseline_total(const std::vector<Summary>& of_a_subject,
                                      const std::string& baseline) {
   const auto found = std::find_if(of_a_subject.begin(), of_a_subject.end(),
                                   [&](const Summary& s) { return s.label == baseline; });
-  return found != of_a_subject.end() && found->total > 0 ? std::optional(found->total)
-                                                         : std::nullopt;
+  // Less than a nanosecond is no time that anything could be compared with.
+  return found != of_a_subject.end() && found->total >= 1 ? std::optional(found->total)
+                                                          : std::nullopt;
 }
 
 std::vector<MeanRatio> mean_ratios(const Measurements& all, const std::string& baseline) {

@@ -143,6 +143,24 @@ class Summary(ReportCase):
                 self.picture(name)
         self.assertEqual({row["function"] for row in self.document("e1.json")["rows"]}, {evil})
 
+    def test_numbers_far_apart_are_drawn(self):
+        least, most = 5e-324, 1e18
+        self.results(
+            "x.jsonl",
+            *(invocation(experiment="e2", setting=setting, total=total, setup_ns=0, invoke_ns=total,
+                         input_name=name)
+              for setting, totals in (("cached", (least, most)), ("lazy", (most, least)),
+                                      ("reap", (0, 0)))
+              for name, total in zip("ab", totals)),
+            *(invocation(experiment="e3", parallelism=parallelism, same=False, pss_bytes=size)
+              for parallelism, size in ((1, least), (2**64 - 1, 10 * least))),
+            invocation(experiment="page_faults",
+                       fault_buckets=[[0, 0, 0], [5, 1, most], [1, most, 1]]))
+        for name in self.summary("x.jsonl", "-o", "report.html"):
+            self.assertNotRegex(self.read(name), r"\b(nan|inf)\b")
+            if name.endswith(".svg"):
+                self.picture(name)
+
     def test_a_name_that_is_none_for_a_file(self):
         for name in ("../e1", "", "e 1", "a/b"):
             with self.subTest(name):

@@ -25,6 +25,13 @@ TEST_CASE("the steps of an axis are round in one unit") {
   CHECK(labels(0, 3, kCount) == Labels{"0"});
 }
 
+TEST_CASE("an axis of next to nothing, or of everything, has few steps") {
+  CHECK(labels(5e-324, 3, kTime) == Labels{"0"});
+  CHECK(labels(1e18, 3, kTime).size() <= 4);
+  CHECK(log_ticks(5e-324, 1, kTime).size() <= 15);
+  CHECK(log_ticks(5e-324, 1e18, kCount).size() <= 15);
+}
+
 TEST_CASE("a logarithmic axis begins and ends around its values") {
   const auto all = [](double least, double most, const Quantity& quantity) {
     Labels labels;
