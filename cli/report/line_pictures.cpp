@@ -76,6 +76,10 @@ double median_total(const Measurements& measurements) {
   return summarize(Part{"", measurements}).total;
 }
 
+double median_burst(const Measurements& measurements) {
+  return summarize(Part{"", measurements}).amounts.value(Amount::burst_time);
+}
+
 // All VMs of a burst together, the median over its repetitions.
 double median_memory(const Measurements& measurements) {
   std::map<std::uint64_t, double> sums;
@@ -142,6 +146,13 @@ Pictures time_over_input(const Measurements& all) {
 
 Pictures time_over_parallelism(const Measurements& all) {
   return over_parallelism(all, "", median_total, kTime);
+}
+
+Pictures bursts_over_parallelism(const Measurements& all) {
+  const bool measured = std::any_of(all.begin(), all.end(), [](const Measurement* one) {
+    return one->amounts[Amount::burst_time].has_value();
+  });
+  return measured ? over_parallelism(all, ": whole burst", median_burst, kTime) : Pictures();
 }
 
 Pictures memory_over_parallelism(const Measurements& all) {

@@ -52,7 +52,9 @@ std::vector<PictureSet> bursts(const Measurements& all) {
   return {{"", "", median, time_over_parallelism(only(all, true))},
           {"copies", "", median, time_over_parallelism(only(all, false))},
           {"memory", "", "Guest memory of all VMs together; pages that several share count once.",
-           memory_over_parallelism(all)}};
+           memory_over_parallelism(all)},
+          {"bursts", "Whole bursts", "From the moment at which all are asked until the last reply.",
+           bursts_over_parallelism(all), kFolded}};
 }
 
 std::vector<PictureSet> times(const Measurements& all, const std::string& baseline) {

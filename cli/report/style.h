@@ -19,7 +19,8 @@ inline constexpr std::string_view kDrawingStyle = R"css(
 svg{font:11.5px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 svg text{fill:var(--fore)}
 svg .tick{fill:var(--dim);font-size:10.5px}
-svg .note{white-space:pre}
+/* Above the lines of the grid. */
+svg .note{white-space:pre;paint-order:stroke;stroke:var(--card);stroke-width:3px}
 .grid{stroke:var(--grid)}
 .shade1{opacity:.5}
 .shade2{opacity:.25}

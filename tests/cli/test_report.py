@@ -50,12 +50,15 @@ class Pictures(ReportCase):
 
     def test_bursts_of_shared_and_of_distinct_snapshots_have_pictures_of_their_own(self):
         self.results("e3.jsonl", *(
-            invocation(experiment="e3", parallelism=parallelism, same=same, instance=instance)
+            invocation(experiment="e3", parallelism=parallelism, same=same, instance=instance,
+                       burst_ns=30_000_000 * parallelism)
             for parallelism in (1, 2) for same in (True, False) for instance in range(parallelism)))
         page = self.page("e3.jsonl")
-        for name in ("json, one snapshot", "json, a copy each", "json, one snapshot: memory"):
+        for name in ("json, one snapshot", "json, a copy each", "json, one snapshot: memory",
+                     "json, a copy each: whole burst"):
             self.assertEqual(page.count("svg", **{"aria-label": name}), 1)
         self.assertIn("4.00 MiB", self.markup)  # of two
+        self.assertIn("lazy, 2: 60.0 ms", page.texts)
 
     def test_faults_by_their_time(self):
         self.results("f.jsonl", invocation(fault_buckets=[[1000, 2000, 100], [2000, 4000, 7]]))
