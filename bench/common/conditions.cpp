@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "common/lab_calibration.h"
+
 namespace faasnap::bench {
 namespace {
 
@@ -19,21 +21,26 @@ std::string cpu_model() {
   return "unknown";
 }
 
-// The type of the file system, from the mount that `path` lies on.
-std::string file_system(const std::filesystem::path& path) {
+struct Mount {
+  std::string point;
+  std::string type;
+};
+
+// The one that `path` lies on.
+Mount mount_of(const std::filesystem::path& path) {
   const std::string absolute = std::filesystem::absolute(path).lexically_normal().string() + "/";
   std::ifstream mounts("/proc/self/mounts");
-  std::string type = "unknown";
+  Mount mount{.point = "", .type = "unknown"};
   std::size_t longest = 0;
   for (std::string device, point, kind, rest;
        mounts >> device >> point >> kind && std::getline(mounts, rest);) {
     const std::string prefix = point == "/" ? point : point + "/";
     if (absolute.starts_with(prefix) && prefix.size() >= longest) {
       longest = prefix.size();
-      type = kind;
+      mount = {point, kind};
     }
   }
-  return type;
+  return mount;
 }
 
 }  // namespace
@@ -42,14 +49,27 @@ nlohmann::json conditions(const std::filesystem::path& data) {
   utsname system{};
   ::uname(&system);
   const char* in_lab = std::getenv("FAASNAP_IN_LAB");
-  return {
+  const Mount mount = mount_of(data);
+  nlohmann::json conditions{
       {"cpu", cpu_model()},
       {"cpus", ::sysconf(_SC_NPROCESSORS_ONLN)},
       {"kernel", system.release},
-      {"file_system", file_system(data)},
+      {"file_system", mount.type},
       {"accelerator", in_lab != nullptr ? "kvm-in-lab" : "kvm"},
       {"build", FAASNAP_BUILD_TYPE},
   };
+  conditions.update(fields_of(lab_calibration(), mount.point));
+  return conditions;
+}
+
+nlohmann::json carried(const nlohmann::json& conditions) {
+  nlohmann::json fields = nlohmann::json::object();
+  for (const char* name : {"dilation", "disk"}) {
+    if (const auto found = conditions.find(name); found != conditions.end()) {
+      fields[name] = *found;
+    }
+  }
+  return fields;
 }
 
 std::string describe(const nlohmann::json& conditions) {
@@ -59,7 +79,9 @@ std::string describe(const nlohmann::json& conditions) {
             (value.is_string() ? value.get<std::string>() : value.dump());
   }
   if (conditions.at("accelerator") == "kvm-in-lab") {
-    line += "; times are those of an emulated processor, about ten times slower than a real one";
+    line += "; times are those of an emulated processor, " +
+            (conditions.contains("dilation") ? conditions.at("dilation").dump() : "about ten") +
+            " times slower than a real one";
   }
   return line;
 }

@@ -5,9 +5,13 @@
 
 namespace faasnap::bench {
 
-// Under which conditions a bench ran: CPU, kernel, file system of `data`, accelerator, build type.
-// A number without them means nothing.
+// Under which conditions a bench ran: CPU, kernel, file system of `data`, accelerator, build type,
+// and in the lab how slow its processor and its disk are, where that is known. A number without
+// them means nothing.
 nlohmann::json conditions(const std::filesystem::path& data);
+
+// Those of them that each record carries too, `dilation` and `disk`, where there are such.
+nlohmann::json carried(const nlohmann::json& conditions);
 
 // The same in one line, for people.
 std::string describe(const nlohmann::json& conditions);

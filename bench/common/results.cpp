@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "common/conditions.h"
+
 namespace faasnap::bench {
 namespace {
 
@@ -80,7 +82,9 @@ bool is_failure(const json& record) {
 }  // namespace
 
 Results::Results(const std::filesystem::path& file, const json& conditions)
-    : file_(file), descriptor_(open_file(file, O_RDWR | O_CREAT | O_APPEND)) {
+    : file_(file),
+      descriptor_(open_file(file, O_RDWR | O_CREAT | O_APPEND)),
+      carried_(carried(conditions)) {
   if (is_regular(descriptor_.get(), file_)) {
     if (::flock(descriptor_.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) {
@@ -137,13 +141,15 @@ bool Results::has(const Point& point) const {
 
 void Results::add(const Point& point, const json& record) {
   json line = record;
+  line.update(carried_);
   line.update(without_nulls(point));
   write(line);
   remember(std::move(line));
 }
 
 void Results::add_failure(const Point& point, std::string_view error) {
-  json line = without_nulls(point);
+  json line = carried_;
+  line.update(without_nulls(point));
   line["failed"] = true;
   line["error"] = error;
   ++failures_;

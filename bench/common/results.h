@@ -36,8 +36,9 @@ class Results {
   // The records of all runs that did not fail, in the order in which they were written.
   const std::vector<nlohmann::json>& records() const noexcept { return records_; }
 
-  // Writes the record with the fields of the point, which come before fields of the record that
-  // have the same name. Throws std::system_error when the line cannot be written whole.
+  // Writes the record with what it carries of the conditions and the fields of the point, which
+  // come before fields of the record that have the same name. Throws std::system_error when the
+  // line cannot be written whole.
   void add(const Point& point, const nlohmann::json& record);
   // Writes that the invocation of this point failed, and why.
   void add_failure(const Point& point, std::string_view error);
@@ -52,6 +53,7 @@ class Results {
   std::filesystem::path file_;
   Descriptor descriptor_;
   std::string notice_;
+  nlohmann::json carried_;
   std::vector<nlohmann::json> records_;
   unsigned failures_ = 0;
 };

@@ -62,6 +62,25 @@ TEST_CASE("results are the run's conditions and then a line for each invocation"
   CHECK(results.notice().empty());
 }
 
+TEST_CASE(
+    "each line of results carries the lab's calibration and disk, unless it has a disk itself") {
+  const ScratchFile file;
+  Results results(file.path(), {{"cpu", "a processor"}, {"dilation", 9.5}, {"disk", "slow"}});
+  results.add(point("lazy", 0), {{"total_ns", 7}});
+  Point elsewhere = point("lazy", 1);
+  elsewhere["disk"] = "remote";
+  results.add(elsewhere, {{"total_ns", 7}});
+  results.add_failure(point("lazy", 2), "no");
+  CHECK(results.records().at(0).at("dilation") == 9.5);
+  CHECK(results.records().at(0).at("disk") == "slow");
+  CHECK(results.records().at(1).at("disk") == "remote");
+  CHECK(results.has(elsewhere));
+  const std::string text = file.text();
+  const json failed = json::parse(text.substr(text.find('\n', text.find("\"repeat\":1"))));
+  CHECK(failed.at("dilation") == 9.5);
+  CHECK(failed.at("disk") == "slow");
+}
+
 TEST_CASE("a run that goes on knows what the one before it measured") {
   const ScratchFile file;
   { Results(file.path(), kConditions).add(point("lazy", 0), {{"total_ns", 7}}); }
