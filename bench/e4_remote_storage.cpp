@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "common/lab_calibration.h"
 #include "common/program.h"
 #include "guests/run.h"
+#include "remote_disk/disk_profile.h"
 #include "remote_disk/remote_disk.h"
 
 namespace faasnap::bench {
@@ -20,9 +22,7 @@ constexpr GuestProgram kProgram{
         "Example: bench_e4_remote_storage --quick --functions json,hello --latency-us 2000",
     .settings = "lazy,reap,faasnap,faasnap+gap0,stream"};
 
-// How much slower the lab's processor is than a real one: a device that is as much slower keeps the
-// proportion of computing to reading.
-constexpr const char* kDilationOfLab = "10";
+constexpr double kMebi = 1 << 20;
 
 double positive(const cxxopts::ParseResult& found, const char* option) {
   const auto value = found[option].as<double>();
@@ -33,24 +33,41 @@ double positive(const cxxopts::ParseResult& found, const char* option) {
 }
 
 void add_link_options(cxxopts::Options& line) {
-  const auto number = [](const std::string& otherwise) {
-    return cxxopts::value<double>()->default_value(otherwise);
+  const auto number = [](double otherwise) {
+    return cxxopts::value<double>()->default_value(fmt::format("{:g}", otherwise));
   };
-  const bool in_lab = !from_environment("FAASNAP_IN_LAB", "").empty();
-  line.add_options()("latency-us", "from a read to its answer", number("1000"))(
-      "bandwidth-mib", "MiB that pass in a second", number("125"))(
-      "iops", "reads that pass in a second", number("3000"))(
+  const LinkSpeed& speed = disk_profile("ebs").speed;
+  const std::chrono::duration<double, std::micro> latency(speed.latency);
+  line.add_options()("latency-us", "from a read to its answer", number(latency.count()))(
+      "bandwidth-mib", "MiB that pass in a second", number(speed.bytes / kMebi))(
+      "iops", "reads that pass in a second", number(speed.requests))(
       "dilation",
-      "the device is this many times as slow as said, as the processor is; in the lab 10",
-      number(in_lab ? kDilationOfLab : "1"));
+      "the device is this many times as slow as said, as the processor is; without: as the lab's "
+      "calibration says, outside of a lab 1",
+      cxxopts::value<double>());
+}
+
+// A device as much slower as the processor keeps the proportion of computing to reading.
+double dilation(const cxxopts::ParseResult& found) {
+  if (found.count("dilation") != 0) {
+    return positive(found, "dilation");
+  }
+  if (from_environment("FAASNAP_IN_LAB", "").empty()) {
+    return 1;
+  }
+  const auto measured = dilation_of(lab_calibration());
+  if (!measured) {
+    throw cxxopts::exceptions::specification(
+        "this lab is not calibrated: start it with --calibrated, or say --dilation N");
+  }
+  return *measured;
 }
 
 LinkSpeed link_speed(const cxxopts::ParseResult& found) {
-  constexpr double kMebi = 1 << 20;
   const std::chrono::duration<double, std::micro> latency(positive(found, "latency-us"));
   return LinkSpeed{std::chrono::duration_cast<std::chrono::nanoseconds>(latency),
                    positive(found, "bandwidth-mib") * kMebi, positive(found, "iops")}
-      .slower(positive(found, "dilation"));
+      .slower(dilation(found));
 }
 
 int run(int argc, char** argv) {
@@ -62,7 +79,7 @@ int run(int argc, char** argv) {
   std::filesystem::create_directories(options.data);
   const RemoteDisk disk(options.data, speed);
   options.data = disk.directory();
-  options.disk = speed.name();
+  options.disk = "remote, " + speed.figures();
   const auto measure = [&](const std::filesystem::path& snapshot, const Invocation& invocation) {
     const NbdServer::Traffic before = disk.reads();
     nlohmann::json record = invoke_cold(snapshot, invocation);

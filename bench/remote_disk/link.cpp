@@ -3,18 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace faasnap::bench {
+namespace {
+
+double three_digits(double value) {
+  const double unit = std::pow(10, std::floor(std::log10(value)) - 2);
+  return std::round(value / unit) * unit;
+}
+
+}  // namespace
 
 LinkSpeed LinkSpeed::slower(double times) const {
   return {std::chrono::duration_cast<std::chrono::nanoseconds>(latency * times), bytes / times,
           requests / times};
 }
 
-std::string LinkSpeed::name() const {
-  return fmt::format("remote, {:g} ms, {:g} MiB/s, {:g} IOPS",
-                     std::chrono::duration<double, std::milli>(latency).count(), bytes / (1 << 20),
-                     requests);
+std::string LinkSpeed::figures() const {
+  return fmt::format("{:g} ms, {:g} MiB/s, {:g} IOPS",
+                     three_digits(std::chrono::duration<double, std::milli>(latency).count()),
+                     three_digits(bytes / (1 << 20)), three_digits(requests));
 }
 
 Link::Clock::time_point Link::answer(Clock::time_point arrival, std::uint64_t bytes) {

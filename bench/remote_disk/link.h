@@ -6,7 +6,7 @@
 
 namespace faasnap::bench {
 
-// How fast a device at the other end of a network answers.
+// How fast a device answers.
 struct LinkSpeed {
   // From a request to its answer, when nothing else is under way.
   std::chrono::nanoseconds latency{};
@@ -16,8 +16,8 @@ struct LinkSpeed {
 
   // The same device as a processor sees it that is `times` as slow.
   LinkSpeed slower(double times) const;
-  // "remote, 1 ms, 125 MiB/s, 3000 IOPS"
-  std::string name() const;
+  // "1 ms, 125 MiB/s, 3000 IOPS", each to three digits.
+  std::string figures() const;
 };
 
 // When requests are answered: they pass one after the other, each in the time that its bytes or its

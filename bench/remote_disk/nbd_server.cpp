@@ -1,6 +1,8 @@
 #include "remote_disk/nbd_server.h"
 
 #include <endian.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/nbd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -78,12 +80,19 @@ NbdServer::NbdServer(Descriptor file, std::uint64_t size, Descriptor socket, con
     : file_(std::move(file)), size_(size), socket_(std::move(socket)), link_(speed) {
   taking_ = std::thread([this] { take_requests(); });
   answering_ = std::thread([this] { answer_reads(); });
+  flushing_ = std::thread([this] { flush_file(); });
 }
 
 NbdServer::~NbdServer() {
   end();
   taking_.join();
   answering_.join();
+  flushing_.join();
+}
+
+void NbdServer::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return ended_; });
 }
 
 void NbdServer::end() noexcept {
@@ -119,6 +128,7 @@ bool NbdServer::take(const Request& request) {
         return reply(request, kInvalid, {});
       }
       const auto time = link_.answer(Link::Clock::now(), request.length);
+      fetch(request);
       const std::lock_guard lock(mutex_);
       due_.push_back({request, time});
       changed_.notify_all();
@@ -127,6 +137,14 @@ bool NbdServer::take(const Request& request) {
     case NBD_CMD_WRITE:
       // Where it is not inside, what follows may be data, and may be anything.
       return inside && write_file(request);
+    case NBD_CMD_FLUSH: {
+      const std::lock_guard lock(mutex_);
+      flushes_.push_back(request);
+      changed_.notify_all();
+      return true;
+    }
+    case NBD_CMD_TRIM:
+      return trim(request);
     case NBD_CMD_DISC:
       return false;
     default:
@@ -142,6 +160,44 @@ bool NbdServer::write_file(const Request& request) {
   const bool written =
       transfer(::pwrite, file_.get(), std::span<const std::byte>(data), request.offset);
   return reply(request, written ? 0 : kIoError, {});
+}
+
+// Has the file's own disk work while the request waits. Where that fails, it is read when it is
+// due.
+void NbdServer::fetch(const Request& request) noexcept {
+  // No length would mean up to the end.
+  if (request.length != 0) {
+    (void)::posix_fadvise(file_.get(), static_cast<off_t>(request.offset), request.length,
+                          POSIX_FADV_WILLNEED);
+  }
+}
+
+// A request that moves no data may be longer than others.
+bool NbdServer::trim(const Request& request) {
+  if (request.length == 0 || request.offset > size_ || request.length > size_ - request.offset) {
+    return reply(request, kInvalid, {});
+  }
+  const bool freed = ::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                 static_cast<off_t>(request.offset), request.length) == 0;
+  // A file system that cannot is no error of the disk: what is trimmed may stay as it is.
+  return reply(request, freed || errno == EOPNOTSUPP ? 0 : kIoError, {});
+}
+
+// Writes are done before their replies, so that a flush covers all that the client has seen done.
+void NbdServer::flush_file() noexcept {
+  std::unique_lock lock(mutex_);
+  while (!ended_) {
+    if (flushes_.empty()) {
+      changed_.wait(lock);
+      continue;
+    }
+    const Request next = flushes_.front();
+    flushes_.pop_front();
+    lock.unlock();
+    const bool answered = reply(next, ::fdatasync(file_.get()) == 0 ? 0 : kIoError, {});
+    lock.lock();
+    ended_ = ended_ || !answered;
+  }
 }
 
 void NbdServer::answer_reads() noexcept {

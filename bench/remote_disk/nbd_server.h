@@ -15,9 +15,9 @@
 namespace faasnap::bench {
 
 // Serves a file as a block device over a stream socket: the transmission phase of the NBD protocol
-// (doc/proto.md of NetworkBlockDevice/nbd) with the commands READ, WRITE and DISC, which is all
-// that Linux's client uses of a server that offers no flags. Reads are answered when the link says
-// so; writes at once. Two threads of its own; a client that breaks the protocol is shut out.
+// (doc/proto.md of NetworkBlockDevice/nbd) with the commands READ, WRITE, FLUSH, TRIM and DISC.
+// Reads are answered when the link says so; everything else as soon as it is done. Three threads of
+// its own; a client that breaks the protocol is shut out.
 class NbdServer {
  public:
   // `file` has `size` bytes.
@@ -26,6 +26,9 @@ class NbdServer {
   ~NbdServer();
   NbdServer(const NbdServer&) = delete;
   NbdServer& operator=(const NbdServer&) = delete;
+
+  // Returns when the connection has ended.
+  void wait();
 
   // What was read up to now. From any thread.
   struct Traffic {
@@ -50,7 +53,10 @@ class NbdServer {
   bool take(const Request& request);
   void answer_reads() noexcept;
   bool answer_read(const Request& request);
+  void fetch(const Request& request) noexcept;
   bool write_file(const Request& request);
+  bool trim(const Request& request);
+  void flush_file() noexcept;
   bool reply(const Request& request, std::uint32_t error, std::span<const std::byte> data);
   void end() noexcept;
 
@@ -65,9 +71,12 @@ class NbdServer {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Due> due_;
+  std::deque<Request> flushes_;
   bool ended_ = false;
   std::thread taking_;
   std::thread answering_;
+  // Apart, since a flush takes long, and no read is to wait for it.
+  std::thread flushing_;
 };
 
 }  // namespace faasnap::bench

@@ -35,10 +35,10 @@ TEST_CASE("a slower link takes longer for everything") {
   CHECK(link.answer(kStart, 500) == kStart + 5010ms);
 }
 
-TEST_CASE("a link's name tells what it is like") {
+TEST_CASE("a link's figures tell what it is like, to three digits") {
   constexpr LinkSpeed kVolume{.latency = 1ms, .bytes = 125 << 20, .requests = 3000};
-  CHECK(kVolume.name() == "remote, 1 ms, 125 MiB/s, 3000 IOPS");
-  CHECK(kVolume.slower(10).name() == "remote, 10 ms, 12.5 MiB/s, 300 IOPS");
+  CHECK(kVolume.figures() == "1 ms, 125 MiB/s, 3000 IOPS");
+  CHECK(kVolume.slower(9.87).figures() == "9.87 ms, 12.7 MiB/s, 304 IOPS");
 }
 
 }  // namespace

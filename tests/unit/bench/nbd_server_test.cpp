@@ -72,7 +72,7 @@ class Connection {
     char byte = 0;
     return ::recv(client_.get(), &byte, 1, 0) <= 0;
   }
-  const NbdServer& server() const { return *server_; }
+  NbdServer& server() const { return *server_; }
 
  private:
   std::array<int, 2> ends_{};
@@ -115,10 +115,45 @@ TEST_CASE("a read beyond the end of the disk is an error, and the connection goe
   CHECK(disk.reply().error == EINVAL);
   disk.request(NBD_CMD_READ, 2, ~std::uint64_t{0}, 2);
   CHECK(disk.reply().error == EINVAL);
-  disk.request(NBD_CMD_TRIM, 3, 0, 512);
+  disk.request(NBD_CMD_TRIM, 3, kSize - 512, 1024);
   CHECK(disk.reply().error == EINVAL);
   disk.request(NBD_CMD_READ, 4, kSize - 2, 2);
   CHECK(disk.reply().error == 0);
+}
+
+TEST_CASE("a command that the server does not know is an error, and the connection goes on") {
+  const Connection disk;
+  disk.request(0x1000, 1, 0, 512);
+  CHECK(disk.reply().error == EINVAL);
+  disk.request(NBD_CMD_READ, 2, 0, 512);
+  CHECK(disk.reply().error == 0);
+}
+
+TEST_CASE("a flush is answered, and what is trimmed is zero and its neighbours are not") {
+  const Connection disk;
+  const std::string data(12288, 'x');
+  disk.request(NBD_CMD_WRITE, 1, 0, 12288);
+  disk.send(data.data(), data.size());
+  CHECK(disk.reply().error == 0);
+
+  disk.request(NBD_CMD_FLUSH, 2, 0, 0);
+  const auto flushed = disk.reply();
+  CHECK(flushed.error == 0);
+  CHECK(flushed.cookie == 2);
+
+  disk.request(NBD_CMD_TRIM, 3, 4096, 4096);
+  const auto trimmed = disk.reply();
+  CHECK(trimmed.error == 0);
+  CHECK(trimmed.cookie == 3);
+  disk.request(NBD_CMD_READ, 4, 4095, 4098);
+  CHECK(disk.reply().error == 0);
+  CHECK(disk.receive(4098) == "x" + std::string(4096, '\0') + "x");
+}
+
+TEST_CASE("who waits for a server goes on when its client has left") {
+  auto disk = std::make_unique<Connection>();
+  disk->request(NBD_CMD_DISC, 0, 0, 0);
+  CHECK_NOTHROW(disk->server().wait());
 }
 
 TEST_CASE("a client that breaks the protocol or says good-bye is shut out") {
