@@ -21,7 +21,7 @@ using nlohmann::json;
 
 // Where these differ, the numbers cannot be compared.
 constexpr const char* kComparedConditions[] = {"cpu",         "cpus",  "kernel", "file_system",
-                                               "accelerator", "build", "disk"};
+                                               "accelerator", "build", "disk",   "inputs"};
 
 [[noreturn]] void fail(const std::filesystem::path& file) {
   throw std::system_error(errno, std::generic_category(), file.string());

@@ -17,6 +17,7 @@ Results open_results(const GuestOptions& options) {
     std::filesystem::create_directories(options.output.parent_path());
   }
   nlohmann::json conditions_of_run = conditions(options.data);
+  conditions_of_run["inputs"] = options.size == InputSize::quick ? "quick" : "full";
   if (!options.disk.empty()) {
     conditions_of_run["disk"] = options.disk;
   }

@@ -179,7 +179,7 @@ TEST_CASE("a point says with null that its measurement lacks a field") {
   CHECK_FALSE(results.records().back().contains("merge_gap"));
 }
 
-TEST_CASE("results of another machine are not added to") {
+TEST_CASE("results of another machine, or of larger inputs, are not added to") {
   const ScratchFile file;
   { Results(file.path(), kConditions); }
   const std::string before = file.text();
@@ -187,6 +187,9 @@ TEST_CASE("results of another machine are not added to") {
   other["kernel"] = "6.1";
   CHECK_THROWS_MATCHES(Results(file.path(), other), std::runtime_error,
                        MessageMatches(ContainsSubstring("kernel was \"6.12\", and is \"6.1\"")));
+  json larger = kConditions;
+  larger["inputs"] = "full";
+  CHECK_THROWS_AS(Results(file.path(), larger), std::runtime_error);
   CHECK(file.text() == before);
 
   json drifted = kConditions;
