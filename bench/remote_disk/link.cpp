@@ -27,10 +27,13 @@ std::string LinkSpeed::figures() const {
 }
 
 Link::Clock::time_point Link::answer(Clock::time_point arrival, std::uint64_t bytes) {
-  const std::chrono::duration<double> passing(
-      std::max(static_cast<double>(bytes) / speed_.bytes, 1 / speed_.requests));
-  free_ = std::max(free_, arrival) + std::chrono::duration_cast<Clock::duration>(passing);
-  return free_ + speed_.latency;
+  const auto seconds = [](double count) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
+  };
+  const double transfer = static_cast<double>(bytes) / speed_.bytes;
+  const Clock::time_point begin = std::max(free_, arrival);
+  free_ = begin + seconds(std::max(transfer, 1 / speed_.requests));
+  return begin + seconds(transfer) + speed_.latency;
 }
 
 }  // namespace faasnap::bench

@@ -20,9 +20,8 @@ struct LinkSpeed {
   std::string figures() const;
 };
 
-// When requests are answered: they pass one after the other, each in the time that its bytes or its
-// being a request takes, whichever is longer, and each answer comes a latency later. For one
-// thread.
+// When requests are answered: each a latency after its bytes have passed. They pass one after the
+// other, and no more of them begin in a second than the speed says. For one thread.
 class Link {
  public:
   using Clock = std::chrono::steady_clock;

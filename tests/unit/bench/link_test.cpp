@@ -14,8 +14,12 @@ constexpr Link::Clock::time_point kStart{1h};
 TEST_CASE("a request is answered after it has passed, and a latency") {
   Link large(kSpeed);
   CHECK(large.answer(kStart, 500) == kStart + 501ms);
-  Link small(kSpeed);
-  CHECK(small.answer(kStart, 1) == kStart + 101ms);
+}
+
+TEST_CASE("a small request keeps the next one waiting, and nothing itself") {
+  Link link(kSpeed);
+  CHECK(link.answer(kStart, 1) == kStart + 2ms);
+  CHECK(link.answer(kStart, 1) == kStart + 102ms);
 }
 
 TEST_CASE("requests pass one after the other, but wait out their latencies together") {
