@@ -48,7 +48,10 @@ void check(const GuestOptions& options) {
   }
 }
 
-double microseconds(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e3; }
+std::string microseconds(std::uint64_t nanoseconds) {
+  const double value = static_cast<double>(nanoseconds) / 1e3;
+  return fmt::format("{:9.{}f}", value, value < 100 ? 1 : 0);
+}
 
 std::string describe(const std::vector<const json*>& records, const char* field) {
   std::vector<FaultHistogram> histograms;
@@ -56,7 +59,7 @@ std::string describe(const std::vector<const json*>& records, const char* field)
     histograms.push_back(histogram_of(record->at(field)));
   }
   const FaultHistogram all = sum(histograms);
-  return fmt::format("{:8.0f} {:>9.4g} {:>9.4g} {:>9.4g}",
+  return fmt::format("{:8.0f} {} {} {}",
                      static_cast<double>(count(all)) / static_cast<double>(records.size()),
                      microseconds(quantile(all, 0.5)), microseconds(quantile(all, 0.99)),
                      microseconds(quantile(all, 1)));
