@@ -21,6 +21,22 @@ PageRange block_around(PageIndex page, std::uint64_t block, PageRange run) {
   return {first, std::min(begin + block, run.end()) - first};
 }
 
+// Calls use(run) for each run of the pages of `block` that are `wanted`.
+template <typename Wanted, typename Use>
+void for_each_run(PageRange block, Wanted wanted, Use use) {
+  for (PageIndex page = block.first; page < block.end();) {
+    const PageIndex first = page;
+    while (page < block.end() && wanted(page)) {
+      page = page + 1;
+    }
+    if (first < page) {
+      use(PageRange{first, page - first});
+    } else {
+      page = page + 1;
+    }
+  }
+}
+
 }  // namespace
 
 FaultServer::FaultServer(const RestorePlan& plan, std::vector<PageRange> watched,
@@ -37,7 +53,7 @@ FaultServer::FaultServer(const RestorePlan& plan, std::vector<PageRange> watched
       failure_(failure),
       tuning_(checked(tuning)),
       file_(files.memory),
-      zeros_(base::Mapping::anonymous({tuning.miss_pages * kPageSize})),
+      zeros_(base::Mapping::anonymous({tuning.miss_zero_pages * kPageSize})),
       buffers_({tuning.miss_pages * kPageSize}, tuning.misses),
       requests_(tuning.misses),
       ring_(std::make_unique<uring::Ring>(tuning.misses)) {
@@ -102,10 +118,10 @@ bool FaultServer::answer_faults() {
 
 void FaultServer::answer(const PageFault& fault) {
   const bool stored = run_with(nonzero_, fault.page).has_value();
-  if (log_ != nullptr) {
+  const auto state = loader_ != nullptr ? loader_->state_of(fault.page) : std::nullopt;
+  if (log_ != nullptr && !state) {
     log_->note(fault.page, fault.write, !stored, base::monotonic_now());
   }
-  const auto state = loader_ != nullptr ? loader_->state_of(fault.page) : std::nullopt;
   if (state == PartState::installed) {
     // The guest had it and has given it back since: it is empty. If it is there after all, the
     // fault is one that was answered while its message was on the way.
@@ -113,7 +129,10 @@ void FaultServer::answer(const PageFault& fault) {
   } else if (state && *state != PartState::waiting) {
     // The loader installs it next, and that wakes whoever waits.
   } else if (!stored) {
-    install_zeros(fault, state || singly_ ? PageRange{fault.page, 1} : zeros_around(fault));
+    install_zeros(fault, {fault.page, 1});
+    if (!singly_) {
+      install_zeros_around(fault);
+    }
   } else if (!under_way(fault.page)) {
     backlog_.push_back(fault.page);
   }
@@ -128,12 +147,21 @@ void FaultServer::install_zeros(const PageFault& fault, PageRange pages) const {
   }
 }
 
-PageRange FaultServer::zeros_around(const PageFault& fault) const {
+// A guest that takes one free page takes others near it next, and has many single ones.
+void FaultServer::install_zeros_around(const PageFault& fault) const {
   const PageRange watched = *run_with(watched_, fault.page);
-  const PageRange gap = gap_with(nonzero_, fault.page, watched.end());
-  const PageRange block =
-      block_around(fault.page, fault.write ? tuning_.miss_pages : tuning_.miss_zero_pages, gap);
-  return loader_ != nullptr ? loader_->lookup().uncovered_around(fault.page, block) : block;
+  for_each_run(
+      block_around(fault.page, tuning_.miss_zero_pages, watched),
+      [&](PageIndex page) {
+        return page != fault.page && !run_with(nonzero_, page) && is_lacking(page);
+      },
+      [&](PageRange pages) { install_zeros(fault, pages); });
+}
+
+// Whether the loader neither brings the page nor has it at hand.
+bool FaultServer::is_lacking(PageIndex page) const {
+  const auto state = loader_ != nullptr ? loader_->state_of(page) : std::nullopt;
+  return !state || *state == PartState::waiting || *state == PartState::reading;
 }
 
 bool FaultServer::under_way(PageIndex page) const {
@@ -160,10 +188,8 @@ void FaultServer::start_reads() {
 
 // Where neighbours may come along, holes between them are read as the zeros that they are.
 PageRange FaultServer::to_read_for(PageIndex page) const {
-  if (singly_ || (loader_ != nullptr && loader_->state_of(page))) {
-    return {page, 1};
-  }
-  return block_around(page, tuning_.miss_pages, *run_with(watched_, page));
+  return singly_ ? PageRange{page, 1}
+                 : block_around(page, tuning_.miss_pages, *run_with(watched_, page));
 }
 
 void FaultServer::queue_read(unsigned buffer) {
@@ -191,24 +217,11 @@ void FaultServer::complete(const uring::Completion& completion) {
   free_buffers_.push_back(buffer);
 }
 
-// All that the loader does not bring: it installs its own pages, and knows of each whether it is
-// there. A single page was asked for whoever brings it.
 void FaultServer::install(const Request& request, const std::byte* data) const {
   const PageRange all = request.pages;
-  if (loader_ == nullptr || all.count == 1) {
-    copy(all, data);
-    return;
-  }
-  const PageLookup& lookup = loader_->lookup();
-  for (PageIndex page = all.first; page < all.end();) {
-    if (lookup.part_of(page)) {
-      page = page + 1;
-      continue;
-    }
-    const PageRange pages = lookup.uncovered_around(page, {page, all.end() - page});
-    copy(pages, data + (page - all.first) * kPageSize);
-    page = pages.end();
-  }
+  for_each_run(
+      all, [&](PageIndex page) { return is_lacking(page); },
+      [&](PageRange pages) { copy(pages, data + (pages.first - all.first) * kPageSize); });
 }
 
 void FaultServer::copy(PageRange pages, const std::byte* data) const {

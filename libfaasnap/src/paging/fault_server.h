@@ -27,8 +27,8 @@ namespace faasnap::paging {
 // Answers the faults of watched guest memory on a thread of its own: pages that the memory file has
 // data for with that data, all others with zeros. Several reads are under way at once. A page that
 // the loader is about to install is left to it, and between faults the thread helps the loader.
-// Around a miss that the plan did not foresee, neighbours come along: for what a round trip costs,
-// a few pages more cost next to nothing.
+// Around a miss, neighbours come along: for what a round trip costs, a few pages more cost next to
+// nothing.
 //
 // Made, it serves. What it was given must outlive it. Every member function is safe from any
 // thread.
@@ -61,7 +61,8 @@ class FaultServer {
   bool answer_faults();
   void answer(const PageFault& fault);
   void install_zeros(const PageFault& fault, PageRange pages) const;
-  PageRange zeros_around(const PageFault& fault) const;
+  void install_zeros_around(const PageFault& fault) const;
+  bool is_lacking(PageIndex page) const;
   bool under_way(PageIndex page) const;
   void start_reads();
   PageRange to_read_for(PageIndex page) const;

@@ -40,6 +40,7 @@ InstallEngine::InstallEngine(const RestorePlan& plan, std::span<std::byte> guest
     : guest_memory_(guest_memory),
       pieces_(cut_reads(plan.reads, checked(tuning).piece)),
       zeros_(cut_zeros(plan.zero_pages, watched, tuning.zero_pages)),
+      unforeseen_zeros_(unforeseen_zeros(plan, watched)),
       lookup_(pieces_, zeros_, {guest_memory.size()}),
       faults_(faults),
       failure_(failure),
@@ -125,6 +126,7 @@ void InstallEngine::load() {
     } else if (ring_->outstanding() != 0) {
       ring_->submit_and_wait(1);
     } else if (queue_.all_installed()) {
+      share_unforeseen_zeros();
       return;
     } else {
       queue_.wait_for_change(seen);  // another thread is at the rest
@@ -203,6 +205,15 @@ void InstallEngine::install_zeros(InstallWork work) {
     events_.present(pages);
   }
   queue_.finish(work, pages.count);
+}
+
+void InstallEngine::share_unforeseen_zeros() const {
+  for (const PageRange& pages : unforeseen_zeros_) {
+    if (queue_.cancelled()) {
+      return;
+    }
+    faults_.share_zeros(pages);
+  }
 }
 
 void InstallEngine::populate_zeros(PageRange pages) const {

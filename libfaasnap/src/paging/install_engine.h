@@ -28,8 +28,9 @@ namespace faasnap::paging {
 
 // Loads what a plan lists into watched guest memory while the guest runs: reads with O_DIRECT into
 // huge-page buffers on a thread of its own and copies from there (UFFDIO_COPY), page runs in the
-// plan's order; zero pages in theirs, also where nothing is watched. Installing is shared with any
-// thread that calls `help`.
+// plan's order; zero pages in theirs, also where nothing is watched. In the end all other watched
+// zero pages get the kernel's shared one, so that it answers the guest's first write, and no
+// handler. Installing is shared with any thread that calls `help`.
 //
 // Made, it has its buffers, its ring and its thread, and waits for `start`. `faults`, `failure` and
 // the functions must outlive it. Every member function is safe from any thread.
@@ -57,7 +58,6 @@ class InstallEngine {
   bool help();
   // How far the part that brings `page` has come; nothing when the plan does not load the page.
   std::optional<PartState> state_of(PageIndex page) const;
-  const PageLookup& lookup() const noexcept { return lookup_; }
 
   void cancel() noexcept { queue_.cancel(); }
   // Waits until loading has ended; throws the first error of it, ErrorKind::cancelled for a
@@ -81,12 +81,14 @@ class InstallEngine {
   void install_piece(InstallWork work);
   void install_zeros(InstallWork work);
   void populate_zeros(PageRange pages) const;
+  void share_unforeseen_zeros() const;
   void step() const;
   const DirectFile& file_of(const ReadPiece& piece) const;
 
   const std::span<std::byte> guest_memory_;
   const std::vector<ReadPiece> pieces_;
   const std::vector<ZeroStretch> zeros_;
+  const std::vector<PageRange> unforeseen_zeros_;
   const PageLookup lookup_;
   const Userfault& faults_;
   FailureLatch& failure_;

@@ -14,10 +14,9 @@ struct InstallTuning {
   unsigned depth = 8;
   // Zero pages that are installed at a time.
   std::uint64_t zero_pages = 64;
-  // Pages of the aligned block of the memory file that a miss reads, the missed one among them; so
-  // many zero pages are copied for a write to one.
+  // Pages of the aligned block of the memory file that a miss reads, the missed one among them.
   std::uint64_t miss_pages = 16;
-  // Zero pages that are shared together with one that is read.
+  // Pages of the aligned block whose zero pages come along with a missed one.
   std::uint64_t miss_zero_pages = 64;
   // Misses that are read at once.
   unsigned misses = 16;

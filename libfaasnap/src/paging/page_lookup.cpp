@@ -46,31 +46,14 @@ PageLookup::PageLookup(std::span<const ReadPiece> pieces, std::span<const ZeroSt
   }
 }
 
-std::vector<PageLookup::Entry>::const_iterator PageLookup::first_ending_after(
-    PageIndex page) const {
-  return std::partition_point(entries_.begin(), entries_.end(),
-                              [&](const Entry& entry) { return entry.pages.end() <= page; });
-}
-
 std::optional<std::size_t> PageLookup::part_of(PageIndex page) const {
-  const auto entry = first_ending_after(page);
+  const auto entry = std::partition_point(
+      entries_.begin(), entries_.end(),
+      [&](const Entry& candidate) { return candidate.pages.end() <= page; });
   if (entry == entries_.end() || page < entry->pages.first) {
     return std::nullopt;
   }
   return entry->part;
-}
-
-PageRange PageLookup::uncovered_around(PageIndex page, PageRange within) const {
-  const auto after = first_ending_after(page);
-  PageIndex first = within.first;
-  PageIndex end = within.end();
-  if (after != entries_.begin()) {
-    first = std::max(first, std::prev(after)->pages.end());
-  }
-  if (after != entries_.end()) {
-    end = std::min(end, after->pages.first);
-  }
-  return {first, end - first};
 }
 
 std::optional<PageRange> run_with(std::span<const PageRange> runs, PageIndex page) {
@@ -79,12 +62,6 @@ std::optional<PageRange> run_with(std::span<const PageRange> runs, PageIndex pag
     return std::nullopt;
   }
   return *run;
-}
-
-PageRange gap_with(std::span<const PageRange> runs, PageIndex page, PageIndex end) {
-  const auto after = first_run_ending_after(runs, page);
-  const PageIndex first = after == runs.begin() ? PageIndex{0} : std::prev(after)->end();
-  return {first, (after == runs.end() ? end : after->first) - first};
 }
 
 void check_zero_pages(std::span<const PageRange> zeros, std::span<const PageRange> nonzero) {

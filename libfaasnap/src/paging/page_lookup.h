@@ -23,26 +23,17 @@ class PageLookup {
   PageLookup(std::span<const ReadPiece> pieces, std::span<const ZeroStretch> zeros, Bytes memory);
 
   std::optional<std::size_t> part_of(PageIndex page) const;
-  // The longest run around `page`, inside `within`, of pages that no part brings; `page` itself
-  // must be such a page.
-  PageRange uncovered_around(PageIndex page, PageRange within) const;
 
  private:
   struct Entry {
     PageRange pages;
     std::size_t part;
   };
-  // The first entry that ends after `page`.
-  std::vector<Entry>::const_iterator first_ending_after(PageIndex page) const;
-
   std::vector<Entry> entries_;  // sorted by page
 };
 
 // The run of `runs`, which are sorted and disjoint, that holds `page`.
 std::optional<PageRange> run_with(std::span<const PageRange> runs, PageIndex page);
-// The gap between two of them that holds `page`; beyond the last one, as far as `end`. The page
-// must be in none.
-PageRange gap_with(std::span<const PageRange> runs, PageIndex page, PageIndex end);
 
 // Throws ErrorKind::invalid_argument unless every stretch of `zeros` lies outside `nonzero`, which
 // must be sorted and disjoint: a page that has data must never be made zero.

@@ -38,6 +38,17 @@ std::vector<PageRange> watched_pages(const RestorePlan& plan, Bytes memory) {
   return watched;
 }
 
+std::vector<PageRange> unforeseen_zeros(const RestorePlan& plan,
+                                        std::span<const PageRange> watched) {
+  if (answers_singly(plan)) {
+    return {};
+  }
+  std::vector<PageRange> installed = pages_read(plan);
+  installed.insert(installed.end(), plan.zero_pages.begin(), plan.zero_pages.end());
+  const auto foreseen = format::union_of(plan.nonzero, format::set_of(std::move(installed)));
+  return format::difference_of(watched, foreseen);
+}
+
 std::vector<ZeroStretch> cut_zeros(std::span<const PageRange> zeros,
                                    std::span<const PageRange> watched, std::uint64_t longest) {
   std::vector<ZeroStretch> stretches;

@@ -21,6 +21,11 @@ bool answers_singly(const RestorePlan& plan);
 // Pure.
 std::vector<PageRange> watched_pages(const RestorePlan& plan, Bytes memory);
 
+// The zero pages among the `watched` ones that the plan does not install, sorted: what a guest has
+// free between what it uses. None where accesses are recorded, or a fault is answered singly.
+std::vector<PageRange> unforeseen_zeros(const RestorePlan& plan,
+                                        std::span<const PageRange> watched);
+
 // A stretch of zero pages to install, all of it watched or none.
 struct ZeroStretch {
   PageRange pages;

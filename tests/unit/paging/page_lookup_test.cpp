@@ -30,15 +30,6 @@ TEST_CASE("each page is found in the part that brings it") {
   }
 }
 
-TEST_CASE("the run around a page ends where a part begins, and at the bounds asked for") {
-  const std::vector<ReadPiece> pieces = {piece({{{20}, 5}, {{40}, 5}})};
-  const PageLookup lookup(pieces, {}, kMemory);
-  CHECK(lookup.uncovered_around({30}, {{0}, 100}) == PageRange{{25}, 15});
-  CHECK(lookup.uncovered_around({30}, {{28}, 4}) == PageRange{{28}, 4});
-  CHECK(lookup.uncovered_around({10}, {{0}, 100}) == PageRange{{0}, 20});
-  CHECK(lookup.uncovered_around({70}, {{0}, 100}) == PageRange{{45}, 55});
-}
-
 TEST_CASE("a page in two parts, or beyond memory, is refused") {
   const auto refused = [](std::vector<PageRange> data, std::vector<ZeroStretch> zeros) {
     const std::vector<ReadPiece> pieces = {piece(std::move(data))};
@@ -52,15 +43,12 @@ TEST_CASE("a page in two parts, or beyond memory, is refused") {
   CHECK(refused({{{0}, ~0ULL}}, {}));
 }
 
-TEST_CASE("runs and the gaps between them are found by page") {
+TEST_CASE("runs are found by page") {
   const std::vector<PageRange> runs = {{{10}, 5}, {{15}, 1}, {{30}, 2}};
   CHECK(run_with(runs, {14}) == PageRange{{10}, 5});
   CHECK(run_with(runs, {15}) == PageRange{{15}, 1});
   CHECK_FALSE(run_with(runs, {16}).has_value());
   CHECK_FALSE(run_with(runs, {9}).has_value());
-  CHECK(gap_with(runs, {20}, {100}) == PageRange{{16}, 14});
-  CHECK(gap_with(runs, {0}, {100}) == PageRange{{0}, 10});
-  CHECK(gap_with(runs, {99}, {100}) == PageRange{{32}, 68});
 }
 
 TEST_CASE("zero pages must not have data") {

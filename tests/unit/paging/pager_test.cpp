@@ -3,8 +3,10 @@
 #include <sys/mman.h>
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -171,6 +173,55 @@ TEST_CASE("a miss brings its neighbours along, and nothing beyond their block") 
         PagedImage::count(image.set()) + PagedImage::count(image.zeros()) + 64);
 }
 
+TEST_CASE("a missed zero page brings those of its block along, between data, too") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  RestorePlan plan = image.stream();
+  plan.reads.clear();
+  plan.zero_pages.clear();
+  Pager pager(plan, guest, image.files(), {}, {.miss_zero_pages = 64});
+  pager.start();
+  // A run of data with zeros before and behind it, all in one block.
+  const auto run = std::ranges::find_if(image.nonzero(), [](const PageRange& data) {
+    return data.first.value % 64 != 0 && data.end().value % 64 != 0 &&
+           data.first.value / 64 == data.end().value / 64 &&
+           data.end() < PagedImage::kLongGap.first;
+  });
+  REQUIRE(run != image.nonzero().end());
+  const PageIndex before{run->first.value - 1};
+  at(guest, before) = std::byte{1};
+  // The handler may still be at the rest of the block when it has let go of the page.
+  const auto is_there = [&](PageIndex page) {
+    unsigned char resident = 0;
+    REQUIRE(::mincore(guest.host().data() + page.offset().value, kPageSize, &resident) == 0);
+    return resident != 0;
+  };
+  for (int i = 0; i < 10000 && !is_there(run->end()); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  CHECK(is_there(run->end()));
+  CHECK_FALSE(is_there(run->first));
+  CHECK(pager.faults() == 1);
+  CHECK(touch(guest, run->first) == image.image()[run->first.offset().value]);
+}
+
+TEST_CASE("once all is loaded, no zero page needs the handler") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(image.stream(), guest, image.files());
+  pager.start();
+  pager.wait();
+  PageIndex page{0};
+  for (const PageRange& data : image.nonzero()) {
+    for (; page < data.first; page = page + 1) {
+      at(guest, page) = std::byte{1};
+      REQUIRE(touch(guest, page) == std::byte{1});
+    }
+    page = data.end();
+  }
+  CHECK(pager.faults() == 0);
+}
+
 TEST_CASE("long gaps of zeros are the kernel's: no fault there reaches the handler") {
   const PagedImage image;
   const memory::GuestMemory guest(PagedImage::kMemory);
@@ -266,6 +317,27 @@ TEST_CASE("recorded accesses are the first touches of pages, in order, and what 
     CHECK(accesses[i].zero == expected[i].zero);
     CHECK(accesses[i].time >= (i == 0 ? Nanoseconds(0) : accesses[i - 1].time));
   }
+}
+
+TEST_CASE("with a set to install, the accesses recorded are those that it lacks, one by one") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  RestorePlan plan = image.stream();
+  plan.record_accesses = true;
+  Pager pager(plan, guest, image.files());
+  touch(guest, image.set()[0].first);  // before it is loaded
+  pager.start();
+  pager.wait();
+  const PageIndex data = image.unforeseen_data(2);
+  touch(guest, image.set()[1].first);
+  touch(guest, image.zeros()[0].first);
+  at(guest, data) = std::byte{1};
+  touch(guest, data + 1);
+  const auto accesses = pager.accesses();
+  REQUIRE(accesses.size() == 2);
+  CHECK(accesses[0].page == data);
+  CHECK(accesses[0].write);
+  CHECK(accesses[1].page == data + 1);
 }
 
 TEST_CASE("each page that several threads touch at once is recorded once") {

@@ -51,6 +51,18 @@ TEST_CASE("everything is watched where each fault counts") {
   CHECK(watched_pages(plan, kMemory) == all);
 }
 
+TEST_CASE("the zeros that nobody foresaw are what is watched and neither has data nor is loaded") {
+  RestorePlan plan;
+  plan.nonzero = {{{100}, 2}, {{110}, 5}};
+  plan.reads = {{Backing::stream_set, {}, {{120}, 2}}, {Backing::stream_set, {}, {{110}, 1}}};
+  plan.zero_pages = {{{105}, 2}, {{103}, 1}, {{5000}, 10}};
+  const auto watched = watched_pages(plan, kMemory);
+  CHECK(unforeseen_zeros(plan, watched) ==
+        std::vector<PageRange>{{{102}, 1}, {{104}, 1}, {{107}, 3}, {{115}, 5}});
+  plan.record_accesses = true;
+  CHECK(unforeseen_zeros(plan, watched).empty());
+}
+
 TEST_CASE("zero pages are cut where watching begins and ends, and keep their order") {
   const std::vector<PageRange> watched = {{{10}, 10}, {{40}, 5}};
   const std::vector<PageRange> zeros = {{{38}, 10}, {{0}, 4}, {{8}, 20}};
