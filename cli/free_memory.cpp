@@ -5,6 +5,8 @@
 #include <chrono>
 #include <thread>
 
+#include <faasnap/guest_channel.h>
+
 #include "failure.h"
 #include "interruption.h"
 
@@ -17,6 +19,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kQuiet = std::chrono::milliseconds(3000);
 // A guest that frees memory all the time is never quiet.
 constexpr auto kLongest = std::chrono::seconds(45);
+constexpr auto kSettleTimeout = std::chrono::minutes(1);
 constexpr auto kPoll = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -42,10 +45,12 @@ FreeMemory parse_free_memory(const std::string& text, const std::string& what) {
   throw UsageError(fmt::format("{} {}: report, zero or keep is expected", what, text));
 }
 
+// The kernel reports what is in its free lists: blocks from one page on, where the default is 2 MiB,
+// and not what a processor keeps in a list of its own, which is therefore to be short.
 const char* kernel_words(FreeMemory mode) noexcept {
   switch (mode) {
     case FreeMemory::report:
-      return " page_reporting.page_reporting_order=0";
+      return " page_reporting.page_reporting_order=0 sysctl.vm.percpu_pagelist_high_fraction=100000";
     case FreeMemory::zero:
       return " init_on_free=1";
     case FreeMemory::keep:
@@ -54,7 +59,13 @@ const char* kernel_words(FreeMemory mode) noexcept {
   return "";
 }
 
-void wait_for_reports(const VM& vm) {
+void settle_free_memory(VM& vm) {
+  const auto reply = GuestChannel(vm).request("POST", "/settle", "", kSettleTimeout);
+  if (reply.status != 200) {
+    throw Failure(fmt::format("the guest's agent answered POST /settle with status {}: are its "
+                              "images those of this version, as ./dev images makes them?",
+                              reply.status));
+  }
   const auto deadline = Clock::now() + kLongest;
   Bytes reported = vm.counters().reported;
   auto changed = Clock::now();

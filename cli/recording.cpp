@@ -71,10 +71,10 @@ class Session {
  private:
   // Lets the guest give up what it has freed. Before the recording, too: what the guest's kernel
   // does for it would otherwise be recorded.
-  void settle(const VM& vm) {
+  void settle(VM& vm) {
     if (recording_.free_memory == FreeMemory::report) {
       steps_.begin("wait for the guest to report its free memory");
-      wait_for_reports(vm);
+      settle_free_memory(vm);
     }
   }
 

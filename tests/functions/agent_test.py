@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import tempfile
 import textwrap
 import threading
@@ -11,6 +12,7 @@ from support import connect, read_reply
 
 from faasnap_agent import http, server
 from faasnap_agent.addresses import Address
+from faasnap_agent.guest import Guest
 from faasnap_agent.registry import Registry
 from faasnap_agent.routes import Routes
 from faasnap_agent.runner import Runner
@@ -67,6 +69,9 @@ class FakeGuest:
 
     def refresh(self, headers):
         self.refreshed.append(headers)
+
+    def clear_free_lists(self):
+        self.actions.append("clear free lists")
 
     def power_off(self, connection):
         self.actions.append("power off")
@@ -261,6 +266,9 @@ class HttpTest(AgentTest):
         self.assert_error(self.post("/poweroff"), 404, "inside a VM")
         self.assert_error(self.post("/panic"), 404, "faasnap.test=1")
 
+    def test_outside_a_vm_there_is_no_free_memory_to_clear(self):
+        self.assert_error(self.post("/settle"), 404, "inside a VM")
+
 
 class GuestTest(AgentTest):
     guest = FakeGuest(test_mode=True)
@@ -269,12 +277,27 @@ class GuestTest(AgentTest):
         self.exchange(b"GET /healthz HTTP/1.1\r\nFaasnap-Entropy: 00ff\r\n\r\n")
         self.assertEqual(self.guest.refreshed[-1]["faasnap-entropy"], "00ff")
 
+    def test_settling_clears_free_memory_before_the_reply(self):
+        self.guest.actions.clear()
+        self.assertEqual(self.post("/settle")[:2], (200, {"status": "settled"}))
+        self.assertEqual(self.guest.actions, ["clear free lists"])
+
     def test_power_off_and_panic_follow_their_reply(self):
         for path, action in (("/poweroff", "power off"), ("/panic", "panic")):
             self.guest.acted.clear()
             self.assertEqual(self.post(path)[0], 200)
             self.assertTrue(self.guest.acted.wait(10))
             self.assertEqual(self.guest.actions[-1], action)
+
+
+class MachineTest(unittest.TestCase):
+    def test_clearing_free_lists_leaves_the_agent_on_all_its_processors(self):
+        before = os.sched_getaffinity(0)
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        Guest(test_mode=False).clear_free_lists()
+        self.assertEqual(os.sched_getaffinity(0), before)
+        faulted = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+        self.assertGreaterEqual(faulted, 256 * len(before))
 
 
 class GuestOutsideTestModeTest(AgentTest):

@@ -1,4 +1,5 @@
-"""What the agent does as the master of its virtual machine: entropy, clock, power-off."""
+"""What the agent does as the master of its virtual machine: entropy, clock, free memory,
+power-off."""
 
 import fcntl
 import os
@@ -14,6 +15,9 @@ _MAX_SEED_BYTES = 64
 _CLOCK_TOLERANCE_NS = 1_000_000
 # A request may have been this long under way since the host looked at its clock.
 _LONGEST_WAY_NS = 10_000_000_000
+_PAGE_BYTES = 4096
+# More than a processor keeps in each of its own lists of free pages; a pipe holds so much.
+_FREE_LIST_BYTES = 256 * _PAGE_BYTES
 
 
 class Guest:
@@ -35,6 +39,18 @@ class Guest:
         now = headers.get("faasnap-time-ns", "")
         if now.isascii() and now.isdigit():
             self._set_clock(int(now))
+
+    def clear_free_lists(self):
+        """Fills the free pages with zeros that each processor keeps in lists of its own, and that
+        the kernel never reports."""
+        processors = os.sched_getaffinity(0)
+        try:
+            for processor in processors:
+                os.sched_setaffinity(0, {processor})
+                _use_movable_pages()
+                _use_kernel_pages()
+        finally:
+            os.sched_setaffinity(0, processors)
 
     def power_off(self, connection):
         import ctypes
@@ -62,6 +78,28 @@ class Guest:
         ahead = time.clock_gettime_ns(time.CLOCK_REALTIME) - now
         if ahead < -_CLOCK_TOLERANCE_NS or ahead > _LONGEST_WAY_NS:
             time.clock_settime_ns(time.CLOCK_REALTIME, now)
+
+
+def _use_movable_pages():
+    """Takes pages as a program does: the kernel clears them."""
+    import mmap
+
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    with mmap.mmap(-1, _FREE_LIST_BYTES, flags=flags) as memory:
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+        for offset in range(0, _FREE_LIST_BYTES, _PAGE_BYTES):
+            memory[offset] = 0
+
+
+def _use_kernel_pages():
+    """Takes pages as the kernel does for itself, which has other lists: those of a full pipe."""
+    source, sink = os.pipe()
+    try:
+        fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, _FREE_LIST_BYTES)
+        os.write(sink, bytes(_FREE_LIST_BYTES))
+    finally:
+        os.close(source)
+        os.close(sink)
 
 
 def _finish(connection):

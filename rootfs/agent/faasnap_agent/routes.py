@@ -18,6 +18,7 @@ class Routes:
         self._routes = {
             "/invoke": ("POST", self._invoke),
             "/healthz": ("GET", self._healthz),
+            "/settle": ("POST", self._settle),
             "/poweroff": ("POST", self._poweroff),
             "/panic": ("POST", self._panic),
         }
@@ -64,6 +65,12 @@ class Routes:
             "kernel": os.uname().release,
         }
         return health, None
+
+    def _settle(self, request, started):
+        if self._guest is None:
+            raise HttpError(404, "/settle is for agents inside a VM")
+        self._guest.clear_free_lists()
+        return {"status": "settled"}, None
 
     def _poweroff(self, request, started):
         if self._guest is None:

@@ -1,5 +1,6 @@
 """Runs functions: in the guest for the agent, outside any VM for run_function.py."""
 
+import gc
 import os
 import random
 import threading
@@ -41,9 +42,13 @@ class Runner:
         self._turn = threading.Lock()
 
     def preload(self, name):
-        """Imports function `name`, and the store's client if the function says that it uses it."""
+        """Imports function `name`, and the store's client if the function says that it uses it.
+        What has been imported stays, so the garbage collector is not to look at it again: each
+        look would write to all of it, and each clone fault on all of it."""
         if getattr(self._registry.load(name), "USES_STORE", False):
             import faasnap_agent.store  # noqa: F401
+        gc.collect()
+        gc.freeze()
 
     def invoke(self, name, params):
         """The function's result and the nanoseconds spent inside its handler. Raises what the
