@@ -59,11 +59,19 @@ class Session {
     return vm.snapshot(path, options);
   }
 
-  // The pages that the function uses in a clone of the snapshot that is served from.
-  WorkingSet record_clone(const Snapshot& served) {
-    VM vm =
-        VM::restore(served, {.setting = Setting::lazy, .record_accesses = true, .start = false});
+  // The pages that the function uses in a clone of the snapshot that is served from, but for those
+  // that `setting` brings.
+  WorkingSet record_clone(const Snapshot& served, Setting setting) {
+    VM vm = VM::restore(served, {.setting = setting, .record_accesses = true, .start = false});
     return invoke(vm, served, Recorder::userfaultfd);
+  }
+
+  // What was recorded, and what a clone misses that runs as fast as those that serve.
+  WorkingSet rehearse(const Snapshot& served, const WorkingSet& recorded, const fs::path& path) {
+    const Snapshot rehearsed = served.derive(path, {.working_set = &recorded});
+    const WorkingSet sets[] = {recorded, record_clone(rehearsed, Setting::stream)};
+    Snapshot::remove(path);
+    return WorkingSet::merge(sets);
   }
 
   Json take_result() { return std::move(result_); }
@@ -115,9 +123,10 @@ Recorded record(const Recording& recording, FunctionHost& host, Interruption& in
   Snapshot::remove(base.directory());
   std::vector<WorkingSet> recordings;
   for (unsigned i = 0; i < recording.repeats; ++i) {
-    recordings.push_back(session.record_clone(served));
+    recordings.push_back(session.record_clone(served, Setting::lazy));
   }
-  const WorkingSet touched = WorkingSet::merge(recordings);
+  const WorkingSet touched =
+      session.rehearse(served, WorkingSet::merge(recordings), scratch.path() / "rehearsed");
   steps.begin("add the sets of REAP and stream");
   Snapshot snapshot = served.derive(
       recording.target, {.working_set = &touched, .thresholds = recording.options.thresholds});

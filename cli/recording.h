@@ -37,8 +37,9 @@ struct Recorded {
 };
 
 // Boots a guest, and records the function twice over: by mincore in a guest that has never run it,
-// as FaaSnap does, and by userfaultfd in clones of the snapshot that is served from. The snapshot
-// gets the files of both. Throws Failure and Interrupted; nothing is left of what was not finished.
+// as FaaSnap does, and by userfaultfd in clones of the snapshot that is served from, the last of
+// which is restored as stream restores. The snapshot gets the files of both. Throws Failure and
+// Interrupted; nothing is left of what was not finished.
 Recorded record(const Recording& recording, FunctionHost& host, Interruption& interruption,
                 Steps& steps);
 

@@ -105,7 +105,8 @@ struct RestorePlan {
   // For FaultHandler::userfaultfd: the pages that the memory file has data for, sorted; a fault on
   // any other is answered with zeros.
   std::vector<PageRange> nonzero{};
-  // Whether the fault handler notes every first touch, for a WorkingSetRecorder.
+  // Whether the fault handler notes every first touch of what is not read, for a
+  // WorkingSetRecorder.
   bool record_accesses = false;
 };
 
@@ -113,8 +114,9 @@ struct RestorePlan {
 struct RestoreOptions {
   // Any but warm and boot.
   Setting setting = Setting::lazy;
-  // For a WorkingSetRecorder with Recorder::userfaultfd: every first touch of a page goes through a
-  // handler that notes it. With the setting lazy only; slow.
+  // For a WorkingSetRecorder with Recorder::userfaultfd. With the setting lazy every first touch of
+  // a page goes through a handler that notes it, which is slow; with stream those do that the
+  // snapshot's stream set does not have. No other setting goes with it.
   bool record_accesses = false;
   // Takes the place of the root image that the snapshot names; empty: that one. Must be the same
   // bytes.

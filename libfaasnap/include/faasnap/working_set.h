@@ -98,7 +98,8 @@ struct RecorderOptions {
   std::uint64_t group_pages = 1024;
 };
 
-// Records the working set of a VM that was restored with the setting lazy.
+// Records the working set of a VM that was restored with the setting lazy; or, with stream and
+// Recorder::userfaultfd, what the snapshot's recording lacks of it.
 //
 // Recorder::mincore watches which pages of the snapshot's memory file come into the page cache
 // while the VM runs: host page recording, FaaSnap section 4.4. The kernel's read-ahead is thus part

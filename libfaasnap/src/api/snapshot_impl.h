@@ -51,8 +51,8 @@ class Snapshot::Impl {
 
   std::optional<WorkingSet> working_set(Recorder recorder) const;
   RestorePlan plan(Setting setting, bool prepared) const;
-  // The plan that notes every first touch.
-  RestorePlan recording_plan() const;
+  // The plan that notes every first touch of what `setting`, lazy or stream, does not bring.
+  RestorePlan recording_plan(Setting setting) const;
   void verify(const Progress& progress) const;
   std::uint64_t drop_caches() const;
   std::uint64_t cached_pages() const;

@@ -75,8 +75,19 @@ RestorePlan Snapshot::Impl::plan(Setting setting, bool prepared) const {
   return paging::plan_restore(setting, inputs);
 }
 
-RestorePlan Snapshot::Impl::recording_plan() const {
-  return paging::plan_recording({.memory = info().memory, .nonzero = image_.nonzero});
+RestorePlan Snapshot::Impl::recording_plan(Setting setting) const {
+  if (setting == Setting::lazy) {
+    return paging::plan_recording({.memory = info().memory, .nonzero = image_.nonzero});
+  }
+  if (setting != Setting::stream) {
+    base::fail(ErrorKind::invalid_argument, "plan restore", directory_,
+               fmt::format("record_accesses goes with the settings 'lazy' and 'stream', not with "
+                           "'{}'",
+                           to_string(setting)));
+  }
+  RestorePlan recording = plan(setting, false);
+  recording.record_accesses = true;
+  return recording;
 }
 
 }  // namespace faasnap

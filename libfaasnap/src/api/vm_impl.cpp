@@ -81,15 +81,8 @@ base::UniqueFd open_same_root_image(const FileIdentity& expected,
 }
 
 RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options, bool prepared) {
-  if (!options.record_accesses) {
-    return snapshot.plan(options.setting, prepared);
-  }
-  if (options.setting != Setting::lazy) {
-    base::fail(ErrorKind::invalid_argument, kRestore, snapshot.directory(),
-               fmt::format("record_accesses goes with the setting 'lazy', not with '{}'",
-                           to_string(options.setting)));
-  }
-  return snapshot.impl().recording_plan();
+  return options.record_accesses ? snapshot.impl().recording_plan(options.setting)
+                                 : snapshot.plan(options.setting, prepared);
 }
 
 }  // namespace

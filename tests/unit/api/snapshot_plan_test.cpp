@@ -70,11 +70,23 @@ TEST_CASE("a setting whose file is not there says which file it needs and what m
   }
 }
 
+TEST_CASE("what stream lacks is recorded by a plan that is stream's otherwise") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  const Snapshot snapshot = guest.save_whole(scratch.path() / "s");
+  const RestorePlan plan = snapshot.impl().recording_plan(Setting::stream);
+  CHECK(plan.record_accesses);
+  CHECK(plan.reads.size() == snapshot.plan(Setting::stream).reads.size());
+  CHECK(plan.zero_pages == snapshot.plan(Setting::stream).zero_pages);
+  const Error error = error_of([&] { snapshot.impl().recording_plan(Setting::faasnap); });
+  CHECK(error.kind() == ErrorKind::invalid_argument);
+}
+
 TEST_CASE("the plan that records touches needs no recording") {
   const ScratchDirectory scratch;
   const SyntheticGuest guest;
   const Snapshot bare = guest.save(scratch.path() / "s", false);
-  const RestorePlan plan = bare.impl().recording_plan();
+  const RestorePlan plan = bare.impl().recording_plan(Setting::lazy);
   CHECK(plan.record_accesses);
   CHECK(std::ranges::equal(plan.nonzero, SyntheticGuest::kData));
 }
