@@ -19,8 +19,33 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kQuiet = std::chrono::milliseconds(3000);
 // A guest that frees memory all the time is never quiet.
 constexpr auto kLongest = std::chrono::seconds(45);
-constexpr auto kSettleTimeout = std::chrono::minutes(1);
+constexpr auto kAnswerTimeout = std::chrono::minutes(1);
 constexpr auto kPoll = std::chrono::milliseconds(100);
+
+void ask_agent(VM& vm, const char* path) {
+  const auto reply = GuestChannel(vm).request("POST", path, "", kAnswerTimeout);
+  if (reply.status != 200) {
+    throw Failure(
+        fmt::format("the guest's agent answered POST {} with status {}: are its images those of "
+                    "this version, as ./dev images makes them?",
+                    path, reply.status));
+  }
+}
+
+// Until there has been none for a while.
+void wait_for_reports(const VM& vm) {
+  const auto deadline = Clock::now() + kLongest;
+  Bytes reported = vm.counters().reported;
+  auto changed = Clock::now();
+  while (Clock::now() < deadline && Clock::now() - changed < kQuiet) {
+    std::this_thread::sleep_for(kPoll);
+    Interruption::check();
+    if (const Bytes now = vm.counters().reported; now != reported) {
+      reported = now;
+      changed = Clock::now();
+    }
+  }
+}
 
 }  // namespace
 
@@ -45,14 +70,11 @@ FreeMemory parse_free_memory(const std::string& text, const std::string& what) {
   throw UsageError(fmt::format("{} {}: report, zero or keep is expected", what, text));
 }
 
-// The kernel reports what is in its free lists: blocks from one page on, where the default is 2 MiB,
-// and not what a processor keeps in a list of its own, which is therefore to be short.
 const char* kernel_words(FreeMemory mode) noexcept {
   switch (mode) {
-    case FreeMemory::report:
-      return " page_reporting.page_reporting_order=0 sysctl.vm.percpu_pagelist_high_fraction=100000";
     case FreeMemory::zero:
       return " init_on_free=1";
+    case FreeMemory::report:
     case FreeMemory::keep:
       break;
   }
@@ -60,23 +82,11 @@ const char* kernel_words(FreeMemory mode) noexcept {
 }
 
 void settle_free_memory(VM& vm) {
-  const auto reply = GuestChannel(vm).request("POST", "/settle", "", kSettleTimeout);
-  if (reply.status != 200) {
-    throw Failure(fmt::format("the guest's agent answered POST /settle with status {}: are its "
-                              "images those of this version, as ./dev images makes them?",
-                              reply.status));
-  }
-  const auto deadline = Clock::now() + kLongest;
-  Bytes reported = vm.counters().reported;
-  auto changed = Clock::now();
-  while (Clock::now() < deadline && Clock::now() - changed < kQuiet) {
-    std::this_thread::sleep_for(kPoll);
-    Interruption::check();
-    if (const Bytes now = vm.counters().reported; now != reported) {
-      reported = now;
-      changed = Clock::now();
-    }
-  }
+  ask_agent(vm, "/settle");
+  wait_for_reports(vm);
+  ask_agent(vm, "/settled");
+  // A pass that was asked for before would run in every clone.
+  wait_for_reports(vm);
 }
 
 }  // namespace faasnap::cli

@@ -20,9 +20,9 @@ FreeMemory parse_free_memory(const std::string& text, const std::string& what);
 // Words of the kernel command line that the mode needs.
 const char* kernel_words(FreeMemory mode) noexcept;
 
-// Has the agent of a guest that reports clear what the kernel never reports, and waits until there
-// is nothing more to report: the kernel does so in passes, each two seconds after pages have been
-// freed or after a pass that left some. Throws Failure when the agent does not do its part.
+// Has a guest that reports give up all that it has free: what its kernel never reports is cleared,
+// the rest waited for. The kernel reports in passes, each two seconds after pages have been freed
+// or after a pass that left some. Throws Failure when the agent does not do its part.
 void settle_free_memory(VM& vm);
 
 }  // namespace faasnap::cli

@@ -70,8 +70,11 @@ class FakeGuest:
     def refresh(self, headers):
         self.refreshed.append(headers)
 
-    def clear_free_lists(self):
-        self.actions.append("clear free lists")
+    def report_all_free_memory(self):
+        self.actions.append("report all")
+
+    def report_large_blocks(self):
+        self.actions.append("report large blocks")
 
     def power_off(self, connection):
         self.actions.append("power off")
@@ -266,8 +269,9 @@ class HttpTest(AgentTest):
         self.assert_error(self.post("/poweroff"), 404, "inside a VM")
         self.assert_error(self.post("/panic"), 404, "faasnap.test=1")
 
-    def test_outside_a_vm_there_is_no_free_memory_to_clear(self):
+    def test_outside_a_vm_there_is_no_free_memory_to_report(self):
         self.assert_error(self.post("/settle"), 404, "inside a VM")
+        self.assert_error(self.post("/settled"), 404, "inside a VM")
 
 
 class GuestTest(AgentTest):
@@ -277,10 +281,12 @@ class GuestTest(AgentTest):
         self.exchange(b"GET /healthz HTTP/1.1\r\nFaasnap-Entropy: 00ff\r\n\r\n")
         self.assertEqual(self.guest.refreshed[-1]["faasnap-entropy"], "00ff")
 
-    def test_settling_clears_free_memory_before_the_reply(self):
+    def test_free_memory_is_reported_in_full_only_while_the_guest_settles(self):
         self.guest.actions.clear()
-        self.assertEqual(self.post("/settle")[:2], (200, {"status": "settled"}))
-        self.assertEqual(self.guest.actions, ["clear free lists"])
+        self.assertEqual(self.post("/settle")[:2], (200, {"status": "settling"}))
+        self.assertEqual(self.guest.actions, ["report all"])
+        self.assertEqual(self.post("/settled")[:2], (200, {"status": "settled"}))
+        self.assertEqual(self.guest.actions[-1], "report large blocks")
 
     def test_power_off_and_panic_follow_their_reply(self):
         for path, action in (("/poweroff", "power off"), ("/panic", "panic")):

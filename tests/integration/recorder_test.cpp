@@ -35,6 +35,19 @@ TEST_CASE("userfaultfd records each page that a function writes, once, in order"
   CHECK(WorkingSet::similarity(used, record_map(Recorder::userfaultfd)) > 0.5);
 }
 
+TEST_CASE("in a clone that stream restores, userfaultfd records what the recording lacks") {
+  require_kvm();
+  const Snapshot snapshot = recorded_snapshot();
+  const auto recorded = snapshot.working_set(Recorder::userfaultfd);
+  REQUIRE(recorded);
+  Guest guest = Guest::restore(snapshot, {.setting = Setting::stream, .record_accesses = true});
+  WorkingSetRecorder recording(snapshot, guest.vm(), {.recorder = Recorder::userfaultfd});
+  guest.invoke("hello", {{"name", "recorded"}});
+  const WorkingSet missed = recording.finish();
+  CHECK(missed.pages() < recorded->pages() / 2);
+  CHECK(WorkingSet::similarity(missed, *recorded) == 0);
+}
+
 TEST_CASE("mincore records at least what a function writes, and more by the kernel's read-ahead") {
   require_kvm();
   const WorkingSet used = record_map(Recorder::mincore);

@@ -47,9 +47,9 @@ PageLookup::PageLookup(std::span<const ReadPiece> pieces, std::span<const ZeroSt
 }
 
 std::optional<std::size_t> PageLookup::part_of(PageIndex page) const {
-  const auto entry = std::partition_point(
-      entries_.begin(), entries_.end(),
-      [&](const Entry& candidate) { return candidate.pages.end() <= page; });
+  const auto entry =
+      std::partition_point(entries_.begin(), entries_.end(),
+                           [&](const Entry& candidate) { return candidate.pages.end() <= page; });
   if (entry == entries_.end() || page < entry->pages.first) {
     return std::nullopt;
   }

@@ -15,6 +15,10 @@ _MAX_SEED_BYTES = 64
 _CLOCK_TOLERANCE_NS = 1_000_000
 # A request may have been this long under way since the host looked at its clock.
 _LONGEST_WAY_NS = 10_000_000_000
+# The smallest blocks that the kernel reports, as a power of two in pages.
+_REPORTED_ORDER = "/sys/module/page_reporting/parameters/page_reporting_order"
+# Share of memory that the processors' lists of free pages may have; 0 for the kernel's default.
+_SHORT_LISTS = "/proc/sys/vm/percpu_pagelist_high_fraction"
 _PAGE_BYTES = 4096
 # More than a processor keeps in each of its own lists of free pages; a pipe holds so much.
 _FREE_LIST_BYTES = 256 * _PAGE_BYTES
@@ -40,9 +44,20 @@ class Guest:
         if now.isascii() and now.isdigit():
             self._set_clock(int(now))
 
+    def report_all_free_memory(self):
+        """From now on the kernel reports free memory page by page, and all of it but the little
+        that each processor keeps in lists of its own: that is filled with zeros."""
+        _write(_REPORTED_ORDER, 0)
+        _write(_SHORT_LISTS, 100_000)
+        self.clear_free_lists()
+
+    def report_large_blocks(self):
+        """From now on the kernel reports only what it has the largest blocks of: its looking for
+        something to report, two seconds after pages were freed, is no part of an invocation."""
+        _write(_REPORTED_ORDER, 10)
+        _write(_SHORT_LISTS, 0)
+
     def clear_free_lists(self):
-        """Fills the free pages with zeros that each processor keeps in lists of its own, and that
-        the kernel never reports."""
         processors = os.sched_getaffinity(0)
         try:
             for processor in processors:
@@ -78,6 +93,11 @@ class Guest:
         ahead = time.clock_gettime_ns(time.CLOCK_REALTIME) - now
         if ahead < -_CLOCK_TOLERANCE_NS or ahead > _LONGEST_WAY_NS:
             time.clock_settime_ns(time.CLOCK_REALTIME, now)
+
+
+def _write(path, number):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(number))
 
 
 def _use_movable_pages():

@@ -19,6 +19,7 @@ class Routes:
             "/invoke": ("POST", self._invoke),
             "/healthz": ("GET", self._healthz),
             "/settle": ("POST", self._settle),
+            "/settled": ("POST", self._settled),
             "/poweroff": ("POST", self._poweroff),
             "/panic": ("POST", self._panic),
         }
@@ -69,7 +70,13 @@ class Routes:
     def _settle(self, request, started):
         if self._guest is None:
             raise HttpError(404, "/settle is for agents inside a VM")
-        self._guest.clear_free_lists()
+        self._guest.report_all_free_memory()
+        return {"status": "settling"}, None
+
+    def _settled(self, request, started):
+        if self._guest is None:
+            raise HttpError(404, "/settled is for agents inside a VM")
+        self._guest.report_large_blocks()
         return {"status": "settled"}, None
 
     def _poweroff(self, request, started):
