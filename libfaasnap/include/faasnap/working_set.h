@@ -33,6 +33,8 @@ struct PageAccess {
   bool write = false;
   // Whether the page was all zero then.
   bool zero = false;
+  // Whether it was noted in a clone that stream restored, which had not foreseen it.
+  bool missed = false;
 
   constexpr auto operator<=>(const PageAccess&) const = default;
 };
@@ -59,7 +61,7 @@ class FAASNAP_EXPORT WorkingSet {
   // The pages of any of `recordings`, of which there is at least one and which must be of one
   // snapshot (ErrorKind::invalid_argument otherwise), each in the earliest group that it is in. Has
   // accesses if all of them do: a page's is then the earliest of its touches, a write if any was
-  // one; otherwise it is as a recording by mincore.
+  // one, missed if all were; otherwise it is as a recording by mincore.
   static WorkingSet merge(std::span<const WorkingSet> recordings);
   // How well two recordings agree: pages in both over pages in either, 1 for two empty ones
   // (Jaccard index). ErrorKind::invalid_argument when they are of different snapshots.

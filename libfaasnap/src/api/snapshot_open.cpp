@@ -169,9 +169,10 @@ std::optional<format::LoadingSetTable> Snapshot::Impl::read_loading_set() const 
 
 std::optional<format::LoadingSetTable> Snapshot::Impl::read_reap_set() const {
   auto table = read_table(format::kReapSetFile, manifest_.reap_set);
-  if (table) {
-    expect_equal(path_of(format::kReapSetFile), "number of pages", table->pages(),
-                 info().touched_pages);
+  if (table && table->pages() > info().touched_pages) {
+    fail_corrupt(path_of(format::kReapSetFile),
+                 fmt::format("number of pages is {}, expected at most {}", table->pages(),
+                             info().touched_pages));
   }
   return table;
 }

@@ -63,6 +63,7 @@ std::vector<PageAccess> merge_accesses(std::span<const WorkingSet> recordings) {
   for (const PageAccess& access : all) {
     if (!merged.empty() && merged.back().page == access.page) {
       merged.back().write = merged.back().write || access.write;
+      merged.back().missed = merged.back().missed && access.missed;
     } else {
       merged.push_back(access);
     }

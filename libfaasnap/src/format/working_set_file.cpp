@@ -10,14 +10,15 @@
 namespace faasnap::format {
 namespace {
 
-constexpr FrameKind kWorkingSet{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'W'}, 2, kMaximumWorkingSet};
+constexpr FrameKind kWorkingSet{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'W'}, 3, kMaximumWorkingSet};
 
 constexpr std::uint32_t kRecorders = 2;
 // An access takes at least a byte for its page and one for its time.
 constexpr std::size_t kSmallestAccess = 2;
 constexpr std::uint64_t kWriteFlag = 1;
 constexpr std::uint64_t kZeroFlag = 2;
-constexpr unsigned kFlagBits = 2;
+constexpr std::uint64_t kMissedFlag = 4;
+constexpr unsigned kFlagBits = 3;
 
 // Signed numbers near zero as unsigned ones near zero: 0, -1, 1, -2, 2 ...
 constexpr std::uint64_t zigzag(std::int64_t value) {
@@ -37,7 +38,7 @@ void put_accesses(base::ByteWriter& payload, std::span<const PageAccess> accesse
     payload.put_varint(zigzag(static_cast<std::int64_t>(access.page - expected)));
     const auto passed = static_cast<std::uint64_t>((access.time - before).count());
     payload.put_varint(passed << kFlagBits | (access.write ? kWriteFlag : 0) |
-                       (access.zero ? kZeroFlag : 0));
+                       (access.zero ? kZeroFlag : 0) | (access.missed ? kMissedFlag : 0));
     expected = access.page + 1;
     before = access.time;
   }
@@ -88,6 +89,7 @@ std::vector<PageAccess> read_accesses(base::ByteReader& reader) {
     access.time = Nanoseconds(static_cast<std::int64_t>(time));
     access.write = (passed & kWriteFlag) != 0;
     access.zero = (passed & kZeroFlag) != 0;
+    access.missed = (passed & kMissedFlag) != 0;
     expected = access.page.value + 1;
   }
   return accesses;

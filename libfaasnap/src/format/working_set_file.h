@@ -25,8 +25,8 @@ struct WorkingSetContent {
 };
 
 inline constexpr Bytes kMaximumWorkingSet{128ULL << 20};
-// Of an access: 146 years.
-inline constexpr Nanoseconds kMaximumAccessTime{(1LL << 62) - 1};
+// Of an access: 73 years.
+inline constexpr Nanoseconds kMaximumAccessTime{(1LL << 61) - 1};
 
 // What makes `content` no working set (a range beyond memory, a page in two groups, an unsorted
 // group, accesses to other pages than the groups have, a size that is no number of pages); nothing

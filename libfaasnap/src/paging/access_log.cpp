@@ -9,14 +9,14 @@ void AccessLog::start(Nanoseconds now) {
   start_ = now;
 }
 
-void AccessLog::note(PageIndex page, bool write, bool zero, Nanoseconds now) {
+void AccessLog::note(PageAccess access) {
   const std::lock_guard lock(mutex_);
-  if (seen_.at(page.value)) {
+  if (seen_.at(access.page.value)) {
     return;
   }
-  seen_[page.value] = true;
-  const Nanoseconds time = now - std::min(start_, now);
-  accesses_.push_back({page, time, write, zero});
+  seen_[access.page.value] = true;
+  access.time -= std::min(start_, access.time);
+  accesses_.push_back(access);
 }
 
 std::vector<PageAccess> AccessLog::accesses() const {

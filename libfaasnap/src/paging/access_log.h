@@ -16,7 +16,8 @@ class AccessLog {
   // Accesses are timed from here on.
   void start(Nanoseconds now);
   // Only the first access to a page is kept; one before `start` is at time zero.
-  void note(PageIndex page, bool write, bool zero, Nanoseconds now);
+  // `access.time` is when it is by the clock of `start`.
+  void note(PageAccess access);
   std::vector<PageAccess> accesses() const;
 
  private:

@@ -120,7 +120,11 @@ void FaultServer::answer(const PageFault& fault) {
   const bool stored = run_with(nonzero_, fault.page).has_value();
   const auto state = loader_ != nullptr ? loader_->state_of(fault.page) : std::nullopt;
   if (log_ != nullptr && !state) {
-    log_->note(fault.page, fault.write, !stored, base::monotonic_now());
+    log_->note({.page = fault.page,
+                .time = base::monotonic_now(),
+                .write = fault.write,
+                .zero = !stored,
+                .missed = loader_ != nullptr});
   }
   if (state == PartState::installed) {
     // The guest had it and has given it back since: it is empty. If it is there after all, the

@@ -83,6 +83,9 @@ std::vector<PlannedEntry> entries_inside(std::span<const format::LoadingSetRegio
 std::vector<format::LoadingRegion> plan_reap_set(std::span<const PageAccess> accesses) {
   std::vector<format::LoadingRegion> regions;
   for (const PageAccess& access : accesses) {
+    if (access.missed) {
+      continue;
+    }
     if (!regions.empty() && regions.back().guest.end() == access.page) {
       ++regions.back().guest.count;
     } else {

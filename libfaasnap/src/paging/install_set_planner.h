@@ -32,8 +32,9 @@ std::vector<PageRange> zero_runs_outside(std::span<const format::LoadingSetRegio
 std::vector<PlannedEntry> entries_inside(std::span<const format::LoadingSetRegion> regions,
                                          std::span<const PageAccess> accesses);
 
-// What REAP keeps: every page that was touched, whatever is in it, in the order of first touches. A
-// page that follows the one before in guest memory goes into its region.
+// What REAP keeps: every page that was touched, whatever is in it, in the order of first touches,
+// and no page that only stream missed. One that follows the one before in guest memory goes into
+// its region.
 std::vector<format::LoadingRegion> plan_reap_set(std::span<const PageAccess> accesses);
 
 // Touches that make a group of the stream set. Within a group the order of addresses counts, since

@@ -81,6 +81,29 @@ TEST_CASE("a snapshot derived with touches has both recordings and all that is m
   CHECK_NOTHROW(derived.verify());
 }
 
+TEST_CASE("pages that were missed are in what stream installs, and not in what REAP does") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  const Snapshot base = guest.save(scratch.path() / "base");
+  auto accesses = guest.accesses();
+  accesses.back().missed = true;
+  const auto touched = WorkingSet::from_accesses(base.info().id, base.info().memory, accesses);
+  const Snapshot derived = base.derive(scratch.path() / "s", {.working_set = &touched});
+  CHECK(derived.info().touched_pages == accesses.size());
+  const auto pages = [](const RestorePlan& plan) {
+    std::uint64_t count = 0;
+    for (const PlannedRead& read : plan.reads) {
+      count += read.guest.count;
+    }
+    for (const PageRange& zeros : plan.zero_pages) {
+      count += zeros.count;
+    }
+    return count;
+  };
+  CHECK(pages(derived.plan(Setting::reap)) == accesses.size() - 1);
+  CHECK(pages(derived.plan(Setting::stream)) == accesses.size());
+}
+
 TEST_CASE("a derived snapshot shares the image's file, and outlives the other") {
   const ScratchDirectory scratch;
   const SyntheticGuest guest;

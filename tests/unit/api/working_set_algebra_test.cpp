@@ -53,6 +53,13 @@ TEST_CASE("of merged touches of a page the earliest counts, as a write if any wa
   CHECK(WorkingSet::decode(set.encode(), "ws").accesses() == set.accesses());
 }
 
+TEST_CASE("a page that any recording foresaw was not missed") {
+  const PageAccess missed{{5}, Nanoseconds(10), false, false, true};
+  const PageAccess touched_early{{5}, Nanoseconds(5), false, false, false};
+  CHECK(merged({touched({missed}), touched({touched_early})}).accesses().at(0).missed == false);
+  CHECK(merged({touched({missed}), touched({missed})}).accesses().at(0).missed);
+}
+
 TEST_CASE("a recording without accesses leaves the merged one without") {
   const auto set = merged({touched({{{5}, Nanoseconds(10)}}), of({{{{6}, 1}}})});
   CHECK(set.recorder() == Recorder::mincore);

@@ -13,7 +13,7 @@ namespace {
 
 using test::error_of;
 
-constexpr FrameKind kWorkingSet{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'W'}, 2, kMaximumWorkingSet};
+constexpr FrameKind kWorkingSet{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'W'}, 3, kMaximumWorkingSet};
 
 WorkingSetContent example() {
   return {"id", {1000 * kPageSize}, Recorder::mincore, {{{{5}, 2}, {{900}, 100}}, {}, {{{0}, 5}}}};
@@ -27,7 +27,7 @@ WorkingSetContent touched() {
           {{{999}, Nanoseconds(0), true, false},
            {{5}, Nanoseconds(100), false, false},
            {{6}, Nanoseconds(100), true, true},
-           {{0}, Nanoseconds(5'000'000'000), false, true}}};
+           {{0}, Nanoseconds(5'000'000'000), false, true, true}}};
 }
 
 void put_head(base::ByteWriter& out, std::uint64_t memory, std::uint32_t groups) {
@@ -127,7 +127,7 @@ TEST_CASE("accesses that do not fit the groups are corrupt") {
 }
 
 TEST_CASE("an access later than any clock tells is corrupt") {
-  CHECK(says(rejected_accesses(2, {6, ~0ULL, 0, 4}), "the time of an access"));
+  CHECK(says(rejected_accesses(2, {6, ~0ULL, 0, 8}), "the time of an access"));
 }
 
 TEST_CASE("an unknown recorder, or accesses in a recording by mincore, are corrupt") {

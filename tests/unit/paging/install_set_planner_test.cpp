@@ -29,6 +29,13 @@ TEST_CASE("REAP keeps every touched page in the order of touches, joining ascend
   CHECK(plan_reap_set({}).empty());
 }
 
+TEST_CASE("what stream missed in a recording is in its own set, and not in that of REAP") {
+  auto accesses = touches({7, 8, 9});
+  accesses[1].missed = true;
+  CHECK(ranges_of(plan_reap_set(accesses)) == Ranges{{{7}, 1}, {{9}, 1}});
+  CHECK(ranges_of(plan_stream_set(accesses, Ranges{{{0}, 100}}, 3, 0).regions) == Ranges{{{7}, 3}});
+}
+
 TEST_CASE("the stream set is sorted by address within a group, and groups come in order") {
   const Ranges nonzero = {{{0}, 100}};
   const auto set = plan_stream_set(touches({50, 7, 51, 9, 8, 6}), nonzero, 3, 0);

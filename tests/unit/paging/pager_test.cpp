@@ -337,6 +337,7 @@ TEST_CASE("with a set to install, the accesses recorded are those that it lacks,
   REQUIRE(accesses.size() == 2);
   CHECK(accesses[0].page == data);
   CHECK(accesses[0].write);
+  CHECK(accesses[0].missed);
   CHECK(accesses[1].page == data + 1);
 }
 
