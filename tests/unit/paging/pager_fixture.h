@@ -30,6 +30,12 @@ inline void require_paging() {
   }
 }
 
+// The first byte of a page.
+inline volatile std::byte& at(const memory::GuestMemory& guest, PageIndex page) {
+  return guest.host()[page.offset().value];
+}
+inline std::byte touch(const memory::GuestMemory& guest, PageIndex page) { return at(guest, page); }
+
 // A snapshot's files as the paging floor sees them: a memory image with runs of data between runs
 // of zeros, and a set file with some of the data, in a scrambled order.
 class PagedImage {
