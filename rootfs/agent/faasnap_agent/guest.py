@@ -96,8 +96,10 @@ class Guest:
 
 
 def _write(path, number):
-    with open(path, "w", encoding="ascii") as file:
-        file.write(str(number))
+    """Sets a parameter of the kernel, if this one has it."""
+    if os.path.exists(path):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(str(number))
 
 
 def _use_movable_pages():
