@@ -29,6 +29,7 @@ class PageLookup {
     PageRange pages;
     std::size_t part;
   };
+
   std::vector<Entry> entries_;  // sorted by page
 };
 

@@ -68,26 +68,25 @@ class Routes:
         return health, None
 
     def _settle(self, request, started):
-        if self._guest is None:
-            raise HttpError(404, "/settle is for agents inside a VM")
-        self._guest.report_all_free_memory()
+        self._guest_for(request).report_all_free_memory()
         return {"status": "settling"}, None
 
     def _settled(self, request, started):
-        if self._guest is None:
-            raise HttpError(404, "/settled is for agents inside a VM")
-        self._guest.report_large_blocks()
+        self._guest_for(request).report_large_blocks()
         return {"status": "settled"}, None
 
     def _poweroff(self, request, started):
-        if self._guest is None:
-            raise HttpError(404, "/poweroff is for agents inside a VM")
-        return {"status": "powering off"}, self._guest.power_off
+        return {"status": "powering off"}, self._guest_for(request).power_off
 
     def _panic(self, request, started):
         if self._guest is None or not self._guest.test_mode:
             raise HttpError(404, "/panic needs faasnap.test=1 on the kernel command line")
         return {"status": "panicking"}, self._guest.panic
+
+    def _guest_for(self, request):
+        if self._guest is None:
+            raise HttpError(404, f"{request.path} is for agents inside a VM")
+        return self._guest
 
 
 def _caller(headers):

@@ -11,6 +11,7 @@
 
 #include "api/snapshot_fixture.h"
 #include "api/snapshot_impl.h"
+#include "format/page_ranges.h"
 
 // Snapshots of memory alone, and snapshots made from others.
 namespace faasnap {
@@ -91,12 +92,9 @@ TEST_CASE("pages that were missed are in what stream installs, and not in what R
   const Snapshot derived = base.derive(scratch.path() / "s", {.working_set = &touched});
   CHECK(derived.info().touched_pages == accesses.size());
   const auto pages = [](const RestorePlan& plan) {
-    std::uint64_t count = 0;
+    std::uint64_t count = format::count_pages(plan.zero_pages);
     for (const PlannedRead& read : plan.reads) {
       count += read.guest.count;
-    }
-    for (const PageRange& zeros : plan.zero_pages) {
-      count += zeros.count;
     }
     return count;
   };

@@ -30,7 +30,7 @@ inline void require_paging() {
   }
 }
 
-// The first byte of a page.
+// What a thread that plays the guest does to the first byte of a page.
 inline volatile std::byte& at(const memory::GuestMemory& guest, PageIndex page) {
   return guest.host()[page.offset().value];
 }

@@ -48,7 +48,6 @@ void check_restored(const PagedImage& image, const RestorePlan& plan,
   CHECK_FALSE(pager.failed());
 }
 
-// What a thread that plays the guest does to the first byte of a page.
 TEST_CASE("every plan restores the same bytes, whoever touches them in what order meanwhile") {
   const PagedImage image;
   image.set_file().make_cold();
