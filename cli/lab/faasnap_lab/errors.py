@@ -1,0 +1,32 @@
+"""The ways in which a lab ends without its command's status."""
+
+from __future__ import annotations
+
+
+class UsageError(Exception):
+    """The command line is wrong."""
+
+
+class LabFailure(Exception):
+    """The lab cannot do what it was asked for. The text is one line."""
+
+
+class LabDied(LabFailure):
+    """A lab that was started ended, or fell silent, before its command ended."""
+
+    def __init__(self, reason: str, phase: str, console: list[str], refused: bool = False) -> None:
+        super().__init__(reason)
+        # How far the lab had come.
+        self.phase = phase
+        # The end of the kernel's console and of what QEMU and its servers said.
+        self.console = console
+        # True if another start cannot help, since a program did not accept what it was given.
+        self.refused = refused
+
+
+class Interrupted(BaseException):
+    """A signal asks this program to end. Like KeyboardInterrupt, it passes by `except Exception`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
