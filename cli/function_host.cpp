@@ -16,8 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Long enough for an emulated processor, too.
-constexpr Nanoseconds kBootTimeout = std::chrono::minutes(3);
+// Long enough for an emulated processor on a busy machine, too. A guest that fails says so at once.
+constexpr Nanoseconds kBootTimeout = std::chrono::minutes(10);
 constexpr Nanoseconds kInvokeTimeout = std::chrono::minutes(15);
 // No time that a guest may claim is longer.
 constexpr std::uint64_t kLongestTime = std::chrono::nanoseconds(std::chrono::hours(24)).count();

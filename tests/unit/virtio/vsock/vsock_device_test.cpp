@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "descriptor_limit.h"
 #include "virtio/vsock/socket_rig.h"
 
 namespace faasnap::virtio::test {
@@ -123,6 +124,8 @@ TEST_CASE("A listener that throws costs its connection only") {
 }
 
 TEST_CASE("Two hundred connections live side by side") {
+  // Each has two ends in this process.
+  faasnap::test::require_descriptors(1024);
   Rig rig;
   rig.listen();
   std::map<std::uint32_t, base::UniqueFd> from_guest;
@@ -148,6 +151,7 @@ TEST_CASE("Two hundred connections live side by side") {
 }
 
 TEST_CASE("Beyond the most connections allowed, more are refused") {
+  faasnap::test::require_descriptors(VsockDevice::kMaximumConnections);
   Rig rig;
   rig.listen();
   for (std::uint32_t i = 0; i < VsockDevice::kMaximumConnections / 2; ++i) {

@@ -1,0 +1,116 @@
+"""Runs what ctest knows under a label, and counts each of its tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+
+from phases import Run
+
+# What a lab that failed by itself ends with here; ctest never does.
+LAB_FAILED = 125
+# How often tests are taken up again in a new lab before the rest of them has failed.
+LABS = 3
+
+RESULT = re.compile(r"^ *\d+/\d+ Test +#\d+: (.*?) *\.*(?: +|\*\*\*)(Passed|Failed|Skipped|Not Run|"
+                    r"Timeout|Exception)\b")
+
+
+@dataclass
+class Tests:
+    """A selection of ctest's tests."""
+
+    preset: str
+    label: str
+    options: tuple[str, ...] = ()
+
+    def command(self, directory: str) -> list[str]:
+        return ["ctest", "--test-dir", directory, "-L", f"^{self.label}$", *self.options]
+
+    def names(self, directory: str) -> set[str]:
+        listing = subprocess.run(self.command(directory) + ["--show-only=json-v1"],
+                                 stdout=subprocess.PIPE, check=True).stdout
+        return {test["name"] for test in json.loads(listing)["tests"]}
+
+
+def results_in(log: str, names: set[str]) -> dict[str, str]:
+    """The last result of each test of `names` that ctest's output `log` has."""
+    found = (RESULT.match(line) for line in log.splitlines())
+    results = {match[1].strip(): match[2] for match in found if match}
+    return {name: result for name, result in results.items() if name in names}
+
+
+def excluding(names: set[str]) -> list[str]:
+    """The options for ctest to leave out just these tests."""
+    if not names:
+        return []
+    exact = "|".join(re.sub(r"[^A-Za-z0-9 ]", ".", name) for name in sorted(names))
+    return ["-E", f"^({exact})$"]
+
+
+def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int = 300,
+              lab: list[str] | None = None, environment: dict[str, str] | None = None,
+              options: dict | None = None) -> bool:
+    """Runs tests and counts them; one without a result has failed.
+
+    With `lab`, the beginning of a command line that runs the rest of it where KVM works, tests have
+    three tries each, and those that a dying lab has left without a result go on in another one.
+    """
+    directory = str(run.build / tests.preset)
+    try:
+        names = tests.names(directory)
+    except (subprocess.CalledProcessError, ValueError, KeyError):
+        names = set()
+    if not names:
+        run.say(f"{name}: ctest knows no tests of the label {tests.label} in {directory}")
+        run.count(failed=1)
+        return False
+    results: dict[str, str] = {}
+    repeat = ["--repeat", "until-pass:3"] if lab else []
+    for attempt in range(LABS if lab else 1):
+        argv = (lab or []) + tests.command(directory) + excluding(set(results)) + repeat + [
+            "--timeout", str(timeout), "--parallel", str(jobs), "--output-on-failure",
+            "--no-tests=error"]
+        status = run.phase(name, argv, environment=environment, again=attempt > 0, options=options)
+        results |= results_in(run.log_of(name).read_text(errors="replace"), names)
+        if status != LAB_FAILED or len(results) == len(names):
+            break
+        run.say(f"{name}: the lab failed after {len(results)} of {len(names)} tests"
+                + ("; goes on in a new one" if attempt + 1 < LABS else ", for the third time"))
+    passed = sum(result == "Passed" for result in results.values())
+    skipped = sum(result == "Skipped" for result in results.values())
+    run.count(passed=passed, skipped=skipped, failed=len(names) - passed - skipped)
+    for test in sorted(names - results.keys()):
+        run.say(f"    no result: {test}")
+    return passed + skipped == len(names)
+
+
+def hostile_environment(scratch: str) -> tuple[dict[str, str], dict]:
+    """An environment in which programs tend to fail, and options for Popen that go with it.
+
+    `scratch` is an existing directory, best with a blank in its name.
+    """
+    environment = {name: os.environ[name] for name in os.environ if name.startswith("FAASNAP_")}
+    environment |= {
+        "PATH": os.environ["PATH"], "TMPDIR": scratch,
+        "LANG": "tr_TR.ISO-8859-9", "LC_ALL": "nonsense", "LC_NUMERIC": "de_DE", "TZ": "Asia/Kolkata",
+        "PYTHONPATH": "/nonexistent:.", "PYTHONSTARTUP": "/nonexistent", "PYTHONWARNINGS": "default",
+        "OPENBLAS_CORETYPE": "SkylakeX", "MKL_ENABLE_INSTRUCTIONS": "AVX512",
+        "MKL_DEBUG_CPU_TYPE": "5", "OMP_NUM_THREADS": "64", "ATEN_CPU_CAPABILITY": "avx512",
+        "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.check=3", "MALLOC_PERTURB_": "165",
+        "LD_BIND_NOW": "1", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9",
+        "REDIS_URL": "redis://127.0.0.1:9", "POSIXLY_CORRECT": "1", "COLUMNS": "1", "TERM": "nonsense",
+        "CDPATH": "/", "GREP_OPTIONS": "-v", "IFS": "/", "ENV": "/nonexistent", "BASH_ENV": "/nonexistent",
+    }
+
+    def prepare() -> None:
+        import resource
+        os.umask(0o077)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        os.close(0)
+
+    return environment, {"preexec_fn": prepare}
