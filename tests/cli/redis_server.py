@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import time
 import unittest
 
 # The package redis-tools has the server under the name of a tool; what it does follows from the
