@@ -13,7 +13,8 @@
  * 512 KiB is several, and adjacent ones that are submitted together are one.
  *
  * There is one disk, /dev/paced0, for as long as the module is loaded. It takes memory for pages
- * that were written and not discarded since; a write fails with ENOSPC when there is none left.
+ * that were written and not discarded since; a write that would take the machine's last 1/16 fails
+ * with ENOSPC.
  * Written for Linux 6.12.
  */
 
@@ -21,10 +22,14 @@
 
 #include <linux/blk-mq.h>
 #include <linux/hrtimer.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/rwsem.h>
 #include <linux/sizes.h>
 #include <linux/xarray.h>
+
+/* The part of the memory that stays free, since a machine without any dies. */
+#define RESERVE 16
 
 static unsigned long long size;
 module_param(size, ullong, 0444);
@@ -79,6 +84,8 @@ static struct page *paced_page(pgoff_t index)
 
 	if (page)
 		return page;
+	if (si_mem_available() < totalram_pages() / RESERVE)
+		return NULL;
 	page = alloc_page(GFP_NOIO | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!page)
 		return NULL;
