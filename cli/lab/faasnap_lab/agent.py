@@ -170,12 +170,26 @@ class System:
             raise RuntimeError(f"mount {b' '.join(map(os.fsencode, arguments))!r}: status {status}")
 
     def prepare(self) -> None:
+        self._prepare_devices()
         self._prepare_modules()
         self._prepare_directories()
         if "disk" in self.job:
             self._mount("-t", self._disk_type(), "-o", "noatime", "/dev/vda", "/data")
         self._hold_kvm()
         time.clock_settime(time.CLOCK_REALTIME, float(self.job["time"][0]))
+
+    def _prepare_devices(self) -> None:
+        os.symlink("/proc/self/fd", "/dev/fd")
+        for number, name in enumerate(("stdin", "stdout", "stderr")):
+            os.symlink(f"/proc/self/fd/{number}", f"/dev/{name}")
+        # Opening one of these loads its module.
+        os.mkdir("/dev/mapper")
+        for name, minor in (("loop-control", 237), ("mapper/control", 236), ("vhost-vsock", 241)):
+            os.mknod(f"/dev/{name}", 0o20600, os.makedev(10, minor))
+        for name in ("kvm", "fuse"):
+            os.chmod(f"/dev/{name}", 0o666)
+        with open("/proc/sys/kernel/hostname", "w") as file:
+            file.write("faasnap-lab")
 
     def _prepare_modules(self) -> None:
         """Shows the modules of the running kernel where it looks for what loads on demand."""

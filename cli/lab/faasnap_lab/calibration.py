@@ -26,10 +26,12 @@ class Calibration:
     def __init__(self, installed: Installation) -> None:
         self.installed = installed
         self.path = os.path.join(installed.directory, "calibration.json")
-        # What a calibration holds for.
-        self.subject = {
+
+    def _subject(self) -> dict:
+        """Returns what a calibration holds for."""
+        return {
             "cpu": _cpu_model(),
-            "qemu": installed.qemu_version(),
+            "qemu": self.installed.qemu_version(),
             "work": _checksum(WORK),
         }
 
@@ -42,7 +44,7 @@ class Calibration:
             return None
         if not isinstance(fields, dict):
             return None
-        holds = all(fields.get(name) == value for name, value in self.subject.items())
+        holds = all(fields.get(name) == value for name, value in self._subject().items())
         return fields if holds else None
 
     def measure(self) -> dict:
@@ -56,7 +58,7 @@ class Calibration:
         # Once more, in case that something else was at work before.
         native = min(native, _work_ns(work))
         fields = {"dilation": round(lab / native, 1), "native_ns": native, "lab_ns": lab}
-        fields |= self.subject
+        fields |= self._subject()
         self._write(fields)
         return fields
 

@@ -14,6 +14,13 @@ from .installation import SYSTEM_PATH, find_program
 # Where an XFS superblock says that mkfs has not finished (sb_inprogress).
 IN_PROGRESS_OFFSET = 126
 
+NO_SPACE = "no space left on its file system"
+
+
+def is_full(path: str) -> bool:
+    space = os.statvfs(path)
+    return space.f_bavail * space.f_frsize < 1 << 20
+
 
 def take_disk(path: str, size: int) -> int:
     """Returns a descriptor that holds the disk, which is made if it is new."""
@@ -62,6 +69,7 @@ def _make(path: str, disk: int, size: int) -> None:
         os.ftruncate(disk, 0)
         raise
     if done.returncode != 0:
+        said = done.stdout.decode(errors="replace").strip().split("\n")[-1]
+        why = NO_SPACE if is_full(path) else said
         os.ftruncate(disk, 0)
-        said = " ".join(done.stdout.decode(errors="replace").split())
-        raise LabFailure(f"{path}: cannot be formatted: {said}")
+        raise LabFailure(f"{path}: cannot be formatted: {why}")

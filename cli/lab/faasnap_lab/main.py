@@ -98,14 +98,22 @@ class Lab:
 
     def run(self) -> int:
         tries = starts = 1
+        before = ""
         while True:
             supervisor = self._supervisor(tries)
             try:
-                return supervisor.run(self.environment)
+                status = supervisor.run(self.environment)
+                # What the disk did not take may have been lost without the command's notice.
+                if supervisor.complaint and status == 0:
+                    status = self.options.failure_status
+                return status
             except LabDied as death:
                 if death.phase in (BOOT, PREPARATION):
-                    if death.refused or starts == STARTS:
+                    # What cannot be prepared twice for the same reason cannot be prepared.
+                    again = death.phase == PREPARATION and str(death) == before
+                    if death.refused or again or starts == STARTS:
                         raise
+                    before = str(death)
                     starts += 1
                     self.log.add(death)
                     continue
@@ -119,6 +127,9 @@ class Lab:
                 self.log.add(death)
                 say(f"the lab died ({death}); starts it again, "
                     f"try {tries} of {self.options.tries}")
+            finally:
+                if supervisor.complaint:
+                    say(supervisor.complaint)
 
     def _supervisor(self, number: int) -> Supervisor:
         return Supervisor(

@@ -66,6 +66,7 @@ class Supervisor:
         self.diagnostics = bytearray()
         self.status: int | None = None
         self.expected: dict[str, int] = {}
+        self.complaint: str | None = None
         # When the command was last signalled, and with what.
         self.signalled: tuple[float, int] | None = None
         self.began = time.monotonic()
@@ -90,6 +91,7 @@ class Supervisor:
                 self.children.stop()
                 self._deliver_rest()
                 self.wires.close()
+                self.complaint = self.machine.complaint(self.console)
 
     # ---- the loop -------------------------------------------------------------------------
 
