@@ -8,6 +8,7 @@ import sys
 import time
 
 from .calibration import DiskProfile, calibration_for
+from .children import raise_file_limit
 from .disk import take_disk
 from .environment import caller_environment, selected
 from .errors import Interrupted, LabDied, LabFailure, UsageError
@@ -175,6 +176,7 @@ def run(options: Options, signals: Signals) -> int:
     if options.help:
         print(HELP, end="")
         return 0
+    raise_file_limit()
     installed = find_installation(options)
     machine, calibration = qemu_machine(options, installed, say)
     if options.calibrate:
