@@ -108,7 +108,8 @@ port = next(p for p in os.listdir("/sys/class/virtio-ports")
             if open(f"/sys/class/virtio-ports/{p}/name").read() == "faasnap.pulse0\\n")
 device = os.readlink(f"/sys/class/virtio-ports/{port}/device").rsplit("/")[-1]
 def count():
-    return int(re.search(rf"^ *\\d+: +(\\d+) .*\\b{device}$", open("/proc/interrupts").read(), re.M)[1])
+    text = open("/proc/interrupts").read()
+    return int(re.search(rf"^ *\\d+: +(\\d+) .*\\b{device}$", text, re.M)[1])
 before = count()
 time.sleep(4)
 print(count() - before)
