@@ -14,7 +14,7 @@ STEERING = {
 }
 WANTED = {
     "HOME": "/nonexistent", "USER": "someone", "LOGNAME": "someone", "SHELL": "/bin/sh",
-    "TERM": "dumb", "COLORTERM": "truecolor", "LANG": "nonsense", "LANGUAGE": "xx",
+    "TERM": "dumb", "COLORTERM": "truecolor", "NO_COLOR": "1", "LANG": "nonsense", "LANGUAGE": "xx",
     "LC_NUMERIC": "C", "TZ": "Asia/Kolkata", "FAASNAP_X": "a=b\n",
 }
 

@@ -218,7 +218,11 @@ class System:
             make_path(directory)
             self._mount("-o", "bind", HOST_ROOT + directory, directory)
         for directory in self.job.get("directory", []):
-            make_path(directory, 0o1777)
+            try:
+                make_path(directory, 0o1777)
+            except OSError:
+                # The command finds out itself, if it needs it.
+                pass
 
     def _disk_type(self) -> str:
         """XFS, unless somebody made the disk another way."""
