@@ -3,6 +3,8 @@
 import fcntl
 import json
 import os
+import signal
+import time
 
 from harness import Lab, expect, expect_in, it
 
@@ -106,6 +108,20 @@ def calibration(lab: Lab) -> None:
     got = lab.output("--calibrated", "--", "sh", "-c", 'echo "$FAASNAP_LAB_CALIBRATION"')
     expect("calibration in the lab", fields, json.loads(got))
     expect("files", {"calibration.json", "initrd", "modules", "tsc-khz", "vmlinux"},
+           set(os.listdir(directory)) - {"restarts.log"})
+
+
+@it("a signal while the lab is calibrated leaves nothing behind")
+def interrupted_calibration(lab: Lab) -> None:
+    directory = lab.own_directory()
+    for moment in (1.0, 6.0):
+        with lab.running("--calibrated", "--", "true") as process:
+            time.sleep(moment)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate()
+            expect("status", (130, b""), (process.returncode, out))
+        lab.expect_nothing_left()
+    expect("files", {"initrd", "modules", "tsc-khz", "vmlinux"},
            set(os.listdir(directory)) - {"restarts.log"})
 
 

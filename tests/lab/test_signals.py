@@ -74,3 +74,4 @@ def time_limit(lab: Lab) -> None:
     expect("exit status", 1, done.returncode)
     expect("output", b"up\n", done.stdout)
     expect_in(b"faasnap-lab: the command did not end within 40 s\n", done.stderr)
+    lab.refused(1, "--timeout", "1", "--", "true", says=b"did not end within 1 s")

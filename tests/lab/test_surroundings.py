@@ -14,7 +14,7 @@ STEERING = {
 }
 WANTED = {
     "HOME": "/nonexistent", "USER": "someone", "LOGNAME": "someone", "SHELL": "/bin/sh",
-    "TERM": "dumb", "COLORTERM": "truecolor", "LANG": "nonsense", "LANGUAGE": "xx",
+    "TERM": "dumb", "COLORTERM": "truecolor", "NO_COLOR": "1", "LANG": "nonsense", "LANGUAGE": "xx",
     "LC_NUMERIC": "C", "TZ": "Asia/Kolkata", "FAASNAP_X": "a=b\n",
 }
 
@@ -54,8 +54,9 @@ def odd_surroundings(lab: Lab) -> None:
         os.close(0)
         os.close(1)
         os.umask(0o077)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard_limit))
 
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     directory = lab.own_directory()
     script = 'cat && f=$(mktemp) && echo "$f" >"$1/file" && echo data >/data/file && ls "$1"'
     with open(lab.work / "err", "wb") as err:
@@ -72,3 +73,14 @@ def odd_surroundings(lab: Lab) -> None:
     name = (kept / "file").read_text()
     expect("a temporary file's name", f"{temporary}/tmp.", name[:len(f"{temporary}/tmp.")])
     expect("what is left in TMPDIR", [], os.listdir(temporary))
+
+
+@it("a limit on open files is raised, or named in one line where root may not raise it")
+def hard_limit(lab: Lab) -> None:
+    def prepare() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    done = lab.run("--", "true", preexec_fn=prepare)
+    refusal = b"faasnap-lab: only 64 files can be open, the lab needs 1024 (ulimit -n)\n"
+    if (done.returncode, done.stderr) not in ((0, b""), (1, refusal)):
+        raise AssertionError(f"status {done.returncode}: {done.stderr!r}")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 
 from .errors import LabFailure
 
 PR_SET_PDEATHSIG = 1
+# virtiofsd keeps each file open that the lab has looked up.
+WANTED_FILES = 1 << 20
+LEAST_FILES = 1024
 _libc = ctypes.CDLL(None)
 
 
@@ -23,6 +27,19 @@ def die_with_parent(number: int = signal.SIGKILL):
             os._exit(1)
 
     return prepare
+
+
+def raise_file_limit() -> None:
+    """Lets the programs of a lab open many files, whatever the caller's own limit is."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(hard, WANTED_FILES),) * 2)
+    except (OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if hard < LEAST_FILES:
+            raise LabFailure(
+                f"only {hard} files can be open, the lab needs {LEAST_FILES} (ulimit -n)"
+            ) from None
 
 
 class Children:

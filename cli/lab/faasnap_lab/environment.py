@@ -9,8 +9,8 @@ from collections.abc import Iterable
 # (OPENBLAS_CORETYPE, MKL_*, GLIBC_TUNABLES), to files (LD_PRELOAD, LD_LIBRARY_PATH, PYTHONPATH) or
 # to a network (http_proxy).
 ALLOWED = frozenset(
-    (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"COLORTERM", b"LANG", b"LANGUAGE",
-     b"TZ", b"TMPDIR")
+    (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"COLORTERM", b"NO_COLOR",
+     b"LANG", b"LANGUAGE", b"TZ", b"TMPDIR")
 )
 ALLOWED_PREFIXES = (b"LC_", b"FAASNAP_")
 DEFAULT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -25,7 +25,7 @@ class LabDied(LabFailure):
 
 
 class Interrupted(BaseException):
-    """A signal asks this program to end. Like KeyboardInterrupt, it passes by `except Exception`."""
+    """A signal asks this program to end. Like KeyboardInterrupt, it is not an Exception."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

@@ -6,6 +6,7 @@ import os
 import socket
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from . import initrd
 from .children import Children
@@ -39,7 +40,7 @@ class Wires:
     # By the names of the protocol: control, stdin, stdout, stderr.
     port: dict[str, socket.socket]
     # The text of the kernel's console.
-    console: socket.socket
+    console: socket.socket | BinaryIO
     # A byte to one of these interrupts the CPU of its number.
     pulses: list[socket.socket] = field(default_factory=list)
 
@@ -72,10 +73,36 @@ class Machine(ABC):
         """Returns what the agent must know of this machine: fields of the job."""
 
 
-def _pair() -> tuple[socket.socket, socket.socket]:
+def pair() -> tuple[socket.socket, socket.socket]:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     return ours, theirs
+
+
+def start_virtiofsd(installed: Installation, children: Children) -> socket.socket:
+    """Returns the connection for the machine.
+
+    virtiofsd wants to accept its peer; the peer is connected here and handed on, so the
+    address is needed for a moment only.
+    """
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"\0faasnap-lab-{os.getpid()}-{os.urandom(8).hex()}")
+    listener.listen(1)
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(listener.getsockname())
+    arguments = [installed.virtiofsd, f"--fd={listener.fileno()}"]
+    if installed.virtiofsd_is_qemus:
+        arguments += ["-f", "-o", "source=/", "-o", "cache=always", "-o", "sandbox=chroot",
+                      "-o", "log_level=err"]
+    else:
+        arguments += ["--shared-dir=/", "--cache=always", "--sandbox=chroot",
+                      "--log-level=error"]
+    if os.geteuid() != 0:
+        # Without privileges a user namespace serves the files, in which the caller is root.
+        arguments = ["unshare", "--user", "--map-root-user", *arguments]
+    children.start("virtiofsd", arguments, [listener.fileno()])
+    listener.close()
+    return peer
 
 
 @dataclass
@@ -106,7 +133,7 @@ class QemuMachine(Machine):
     def job(self) -> list[tuple[str, bytes]]:
         fields = [("modules", os.fsencode(self.installed.modules))]
         if self.disk:
-            fields.append(("disk", b"1"))
+            fields.append(("disk", b"/dev/vda"))
         return fields
 
     def complaint(self, console: bytes) -> str | None:
@@ -116,10 +143,10 @@ class QemuMachine(Machine):
         return f"the data disk {self.disk.path} had errors{why}"
 
     def start(self, children: Children) -> Wires:
-        pairs = {name: _pair() for name in ("console", *PORTS)}
-        pulses = [_pair() for _ in range(self.options.cpus)]
+        pairs = {name: pair() for name in ("console", *PORTS)}
+        pulses = [pair() for _ in range(self.options.cpus)]
         image = initrd.make(self.installed.initrd)
-        files = self._start_virtiofsd(children)
+        files = start_virtiofsd(self.installed, children)
         paced = self._start_disk_server(children) if self.disk and self.disk.server else None
         theirs = {name: pair[1] for name, pair in pairs.items()}
         theirs |= {f"pulse{cpu}": pair[1] for cpu, pair in enumerate(pulses)}
@@ -138,31 +165,6 @@ class QemuMachine(Machine):
             pairs["console"][0],
             [ours for ours, _ in pulses],
         )
-
-    def _start_virtiofsd(self, children: Children) -> socket.socket:
-        """Returns the connection for QEMU.
-
-        virtiofsd wants to accept its peer; the peer is connected here and handed to QEMU, so the
-        address is needed for a moment only.
-        """
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(f"\0faasnap-lab-{os.getpid()}-{os.urandom(8).hex()}")
-        listener.listen(1)
-        peer = socket.socket(socket.AF_UNIX)
-        peer.connect(listener.getsockname())
-        arguments = [self.installed.virtiofsd, f"--fd={listener.fileno()}"]
-        if self.installed.virtiofsd_is_qemus:
-            arguments += ["-f", "-o", "source=/", "-o", "cache=always", "-o", "sandbox=chroot",
-                          "-o", "log_level=err"]
-        else:
-            arguments += ["--shared-dir=/", "--cache=always", "--sandbox=chroot",
-                          "--log-level=error"]
-        if os.geteuid() != 0:
-            # Without privileges a user namespace serves the files, in which the caller is root.
-            arguments = ["unshare", "--user", "--map-root-user", *arguments]
-        children.start("virtiofsd", arguments, [listener.fileno()])
-        listener.close()
-        return peer
 
     def _start_disk_server(self, children: Children) -> socket.socket:
         theirs, peer = socket.socketpair()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 
+from . import counted
 from .calibration import DiskProfile, calibration_for
+from .children import raise_file_limit
 from .disk import take_disk
 from .environment import caller_environment, selected
 from .errors import Interrupted, LabDied, LabFailure, UsageError
@@ -171,12 +172,22 @@ def qemu_machine(options: Options, installed: Installation,
     return QemuMachine(options, installed, disk), calibration
 
 
+def counted_machine(options: Options, installed: Installation,
+                    say) -> tuple[Machine, dict | None]:
+    """Returns the machine, and what its command learns of its clock."""
+    bochs = counted.find_bochs(installed.directory)
+    options.memory = counted.choose_memory(options)
+    return counted.CountedMachine(options, installed, bochs), {"ips": options.ips}
+
+
 def run(options: Options, signals: Signals) -> int:
     if options.help:
         print(HELP, end="")
         return 0
+    raise_file_limit()
     installed = find_installation(options)
-    machine, calibration = qemu_machine(options, installed, say)
+    make_machine = counted_machine if options.counted else qemu_machine
+    machine, calibration = make_machine(options, installed, say)
     if options.calibrate:
         print(json.dumps(calibration, indent=2))
         return 0

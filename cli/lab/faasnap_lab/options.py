@@ -39,6 +39,9 @@ writes vanishes with the lab, except on the data disk (/data) and below --writab
   --failure-status N the exit status when the lab failed and not the command (default: 1)
   --timeout SECONDS  gives up a try after this time (default: never)
   --patience SECONDS gives up when the lab has shown no sign of life for this long (default: 120)
+  --counted          the lab whose clock counts instructions: an Intel processor emulated by Bochs;
+                     docs/counted-lab.md. Several CPUs are fine in it, the disk is in memory
+  --ips N            instructions in a counted second, of each CPU (default: 2000000000)
   -v, --verbose      shows the lab's kernel console
   -h, --help         shows this text
 
@@ -74,6 +77,8 @@ class Options:
     failure_status: int = 1
     timeout: int = 0
     patience: int = 120
+    counted: bool = False
+    ips: int = 2_000_000_000
     verbose: bool = False
     help: bool = False
     command: list[bytes] = field(default_factory=list)
@@ -94,7 +99,7 @@ def _memory(name: str, text: str) -> int:
 
 def _number(least: int, most: int) -> Callable[[str, str], int]:
     def parse(name: str, text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,7}", text, re.ASCII) or not least <= int(text) <= most:
+        if not re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) or not least <= int(text) <= most:
             raise UsageError(f"{name} {text}: a number from {least} to {most} is expected")
         return int(text)
 
@@ -125,8 +130,9 @@ VALUES: dict[str, Callable] = {
     "--failure-status": _number(1, 255),
     "--timeout": _number(0, 9999999),
     "--patience": _number(1, 9999999),
+    "--ips": _number(100_000_000, 4_000_000_000),
 }
-FLAGS = ("--accept-crashes", "--calibrate", "--calibrated", "--verbose", "--help")
+FLAGS = ("--accept-crashes", "--calibrate", "--calibrated", "--counted", "--verbose", "--help")
 SHORT = {"-v": "--verbose", "-h": "--help"}
 
 
@@ -167,7 +173,7 @@ def _check(options: Options) -> None:
         options.disk = "none"
     elif not options.command:
         raise UsageError("a command is missing")
-    if options.cpus > 1 and not options.accept_crashes:
+    if options.cpus > 1 and not options.accept_crashes and not options.counted:
         raise UsageError(
             f"--cpus {options.cpus} needs --accept-crashes: with several CPUs QEMU's emulation now "
             "and then kills the lab or a guest in it"

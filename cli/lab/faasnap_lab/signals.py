@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from .errors import Interrupted
 
@@ -13,15 +14,17 @@ ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
 class Signals:
-    """Raises Interrupted for a signal, or keeps it for a loop that waits for `fd`.
+    """Raises Interrupted for the first signal, or keeps it for a loop that waits for `fd`.
 
-    A signal that the caller had ignored stays so.
+    A signal that the caller had ignored stays so. Once Interrupted is raised, others are ignored:
+    what it leads to is bounded, and must not be interrupted itself.
     """
 
     def __init__(self) -> None:
         self.pending: list[int] = []
         self.window_changed = False
         self._kept = False
+        self._ends = False
         self.fd, self._writer = os.pipe()
         os.set_blocking(self.fd, False)
         os.set_blocking(self._writer, False)
@@ -33,9 +36,15 @@ class Signals:
         # Wakes the loop: a child has ended.
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
 
+    def end(self, number: int) -> NoReturn:
+        self._ends = True
+        raise Interrupted(number)
+
     def _receive(self, number: int, frame: object) -> None:
+        if self._ends:
+            return
         if not self._kept:
-            raise Interrupted(number)
+            self.end(number)
         self.pending.append(number)
 
     def _notice_window(self, number: int, frame: object) -> None:
@@ -48,8 +57,8 @@ class Signals:
             yield
         finally:
             self._kept = False
-            if self.pending:
-                raise Interrupted(self.pending[0])
+            if self.pending and not self._ends:
+                self.end(self.pending[0])
 
     def drain(self) -> None:
         try:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from .children import Children
-from .errors import Interrupted, LabDied
+from .errors import LabDied
 from .machine import Machine, Wires
 from .options import Options
 from .protocol import CHUNK, take_lines
@@ -165,11 +165,11 @@ class Supervisor:
         while self.signals.pending:
             number = self.signals.pending.pop(0)
             if self.phase not in (COMMAND, END) or self.signalled:
-                raise Interrupted(number)
+                self.signals.end(number)
             self._tell(f"signal {number}")
             self.signalled = (now, number)
         if self.signalled and now > self.signalled[0] + GRACE_SECONDS:
-            raise Interrupted(self.signalled[1])
+            self.signals.end(self.signalled[1])
         if self.signals.window_changed and self.phase == COMMAND and self.terminal.streams:
             self.signals.window_changed = False
             self._tell("window {} {}".format(*self.terminal.window()))
@@ -178,7 +178,8 @@ class Supervisor:
         options = self.options
         spent = now - self.began
         if options.timeout and spent > options.timeout:
-            self._die(f"the command did not end within {options.timeout} s")
+            began = self.phase in (COMMAND, END)
+            self._die(f"the command did not end within {options.timeout} s", refused=not began)
         if self.phase in (BOOT, PREPARATION):
             if spent > self.machine.startup_seconds:
                 self._die(f"the lab did not come up within {self.machine.startup_seconds:g} s")

@@ -20,7 +20,7 @@ class Terminal:
     """The streams that are one, and its mode while a command has it."""
 
     def __init__(self) -> None:
-        # A command gets a terminal when it is used from one; otherwise each stream stays what it is.
+        # A command gets a terminal when it is used from one; else each stream stays what it is.
         streams = "".join(str(fd) for fd in range(3) if os.isatty(fd))
         self.streams = streams if streams.startswith("01") and may_read_stdin() else ""
         self._saved: list | None = None
