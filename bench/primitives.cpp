@@ -485,7 +485,8 @@ class Guest {
 
 Samples guest_exit(const Options& options, const Guest::Code& code, std::size_t exits_per_run) {
   constexpr std::size_t kExits = 512;
-  if (!inspect_kvm().runs_vms_at_speed) {
+  static const bool usable = inspect_kvm().runs_vms_at_speed;
+  if (!usable) {
     throw Unavailable("/dev/kvm does not run VMs at speed");
   }
   const Guest guest(code);

@@ -98,7 +98,7 @@ static struct page *paced_page(pgoff_t index)
 
 /*
  * A real disk copies without the processor, so this must cost it little: copy_page() and
- * clear_page() take a third of the instructions of memcpy() and memset().
+ * clear_page() take fewer instructions than memcpy() and memset().
  */
 static void paced_copy(void *to, const void *from, unsigned int bytes)
 {
