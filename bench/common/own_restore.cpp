@@ -10,16 +10,16 @@
 namespace faasnap::bench {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(180);
+constexpr auto kRestorePatience = std::chrono::seconds(180);
 constexpr std::string_view kRequest =
     "GET /healthz HTTP/1.1\r\nHost: guest\r\nConnection: close\r\n\r\n";
 
 Nanoseconds now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 void await_first_byte(GuestStream& stream) {
-  stream.write(std::as_bytes(std::span(kRequest)), kPatience);
+  stream.write(std::as_bytes(std::span(kRequest)), kRestorePatience);
   std::byte first{};
-  if (stream.read({&first, 1}, kPatience) == 0) {
+  if (stream.read({&first, 1}, kRestorePatience) == 0) {
     throw std::runtime_error("the restored guest's agent answers nothing");
   }
 }
@@ -36,14 +36,14 @@ Snapshot make_snapshot(const GuestParts& guest, const std::filesystem::path& dir
   options.memory = {guest.memory};
   const Snapshot base = [&] {
     VM vm = VM::boot(options);
-    GuestChannel(vm).wait_ready(kPatience);
+    GuestChannel(vm).wait_ready(kRestorePatience);
     return vm.snapshot(directory / "base");
   }();
 
   base.drop_caches();
   VM vm = VM::restore(base, {.setting = Setting::lazy});
   WorkingSetRecorder recorder(base, vm);
-  if (GuestChannel(vm).invoke("hello", "{}", kPatience).status != 200) {
+  if (GuestChannel(vm).invoke("hello", "{}", kRestorePatience).status != 200) {
     throw std::runtime_error("the guest's function hello fails");
   }
   const WorkingSet used = recorder.finish();
@@ -57,7 +57,7 @@ OwnRestore restore_once(const std::filesystem::path& directory, Setting setting)
   restored.opened = now() - call;
   VM vm = VM::restore(snapshot, {.setting = setting});
   restored.returned = now() - call;
-  GuestStream stream = vm.connect(kAgentPort, kPatience);
+  GuestStream stream = vm.connect(kAgentPort, kRestorePatience);
   restored.connected = now() - call;
   await_first_byte(stream);
   restored.first_byte = now() - call;

@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kProgram = "qemu-system-x86_64";
-constexpr auto kPatience = std::chrono::seconds(180);
+constexpr auto kPeerPatience = std::chrono::seconds(180);
 // In QEMU: the file that it restores from.
 constexpr int kStreamDescriptor = 100;
 
@@ -35,7 +35,7 @@ std::string read_text(const std::filesystem::path& path) {
 
 template <typename Condition>
 void wait_until(Child& qemu, const std::string& what, Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kPeerPatience;
   while (!condition()) {
     if (qemu.ended()) {
       qemu.wait();

@@ -99,8 +99,8 @@ class Places {
 // A place for `length` pages inside one of `holes`.
 PageIndex place(std::uint64_t length, const std::vector<PageRange>& holes, Places& places,
                 Random& random) {
-  constexpr int kTries = 100'000;
-  for (int i = 0; i < kTries; ++i) {
+  constexpr int kDraws = 100'000;
+  for (int i = 0; i < kDraws; ++i) {
     const PageRange& hole = holes[random.below(holes.size())];
     if (hole.count >= length) {
       const PageRange range{hole.first + random.below(hole.count - length + 1), length};

@@ -23,7 +23,7 @@ constexpr char kEscape = 0x1d;  // Ctrl-]
 // How soon the end of the guest or a signal is noticed.
 constexpr int kPollMilliseconds = 50;
 
-CommandLine make_command_line() {
+CommandLine boot_command_line() {
   CommandLine line("boot", "[OPTION]...",
                    "Boots a microVM with a shell on its console. Ctrl-] ends it; so does\n"
                    "`poweroff -f` in the guest.",
@@ -73,7 +73,7 @@ bool run_console(VM& vm, bool terminal) {
 }  // namespace
 
 int run_boot(const Arguments& arguments) {
-  CommandLine line = make_command_line();
+  CommandLine line = boot_command_line();
   if (!line.parse(arguments)) {
     return kSuccess;
   }

@@ -15,7 +15,7 @@
 namespace faasnap::cli {
 namespace {
 
-CommandLine make_command_line() {
+CommandLine doctor_command_line() {
   CommandLine line(
       "doctor", "[OPTION]...",
       "Tries out what this host offers to microVMs: each line good or bad, with the remedy.\n"
@@ -63,7 +63,7 @@ void print_json(const HostReport& report) {
 }  // namespace
 
 int run_doctor(const Arguments& arguments) {
-  CommandLine line = make_command_line();
+  CommandLine line = doctor_command_line();
   if (!line.parse(arguments)) {
     return kSuccess;
   }

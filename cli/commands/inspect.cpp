@@ -13,7 +13,7 @@
 namespace faasnap::cli {
 namespace {
 
-CommandLine make_command_line() {
+CommandLine inspect_command_line() {
   CommandLine line("inspect", "DIR [--plan S [--prepared]] [--json]",
                    "Shows what a snapshot says of itself, or how a setting would restore it.",
                    "faasnap inspect snapshots/json --plan stream");
@@ -45,7 +45,7 @@ Inspection::Inspection(const Snapshot& inspected)
 }
 
 int run_inspect(const Arguments& arguments) {
-  CommandLine line = make_command_line();
+  CommandLine line = inspect_command_line();
   if (!line.parse(arguments)) {
     return kSuccess;
   }

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::uint64_t kMostRepeats = 1'000'000;
 
-CommandLine make_command_line() {
+CommandLine invoke_command_line() {
   CommandLine line(
       "invoke", "--snapshot DIR --input JSON [--setting S] [OPTION]...",
       "Restores a microVM from the snapshot and invokes the function in it. Settings:\n"
@@ -178,7 +178,7 @@ void print_row(const InvocationRecord& record, std::uint64_t number) {
 }  // namespace
 
 int run_invoke(const Arguments& arguments) {
-  CommandLine line = make_command_line();
+  CommandLine line = invoke_command_line();
   if (!line.parse(arguments)) {
     return kSuccess;
   }

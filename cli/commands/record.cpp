@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMostRecordings = 100;
 
-CommandLine make_command_line() {
+CommandLine record_command_line() {
   CommandLine line(
       "record", "FUNCTION --input JSON --snapshot DIR [OPTION]...",
       "Boots a microVM, invokes the function in it while recording which of the guest's pages it\n"
@@ -129,7 +129,7 @@ void print(const Recorded& recorded, const Recording& recording, double seconds,
 }  // namespace
 
 int run_record(const Arguments& arguments) {
-  CommandLine line = make_command_line();
+  CommandLine line = record_command_line();
   if (!line.parse(arguments)) {
     return kSuccess;
   }

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-CommandLine make_command_line() {
+CommandLine report_command_line() {
   CommandLine line("report", "RESULTS... [-o FILE] [--summary DIR] [--baseline SETTING]",
                    "Makes a page, to be opened in a browser, or a summary in small files, to be "
                    "kept, or both,\nof results files as bench programs and `faasnap invoke --json` "
@@ -34,7 +34,7 @@ CommandLine make_command_line() {
 }  // namespace
 
 int run_report(const Arguments& arguments) {
-  CommandLine line = make_command_line();
+  CommandLine line = report_command_line();
   if (!line.parse(arguments)) {
     return kSuccess;
   }

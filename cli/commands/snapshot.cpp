@@ -18,7 +18,7 @@
 namespace faasnap::cli {
 namespace {
 
-void add_options(CommandLine& line) {
+void add_catalogue_options(CommandLine& line) {
   line.add()("redis", "the Redis server at HOST:PORT, or at a Unix socket",
              cxxopts::value<std::string>(), "ADDRESS")(
       "catalogue", "the directory that the hosts share", cxxopts::value<std::string>(), "DIR")(
@@ -69,12 +69,12 @@ void print(const std::string& name, const SnapshotCatalogue::Version& version) {
              version.info.touched_pages, version.info.id);
 }
 
-int run_ls(const Arguments& arguments) {
+int run_ls_snapshots(const Arguments& arguments) {
   CommandLine line("snapshot ls", "[NAME] [OPTION]...",
                    "Lists the snapshots of the catalogue, or the versions of one.",
                    "faasnap snapshot ls --redis redis:6379 --catalogue /mnt/snapshots");
   line.positional({}, {"NAME"});
-  add_options(line);
+  add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;
   }
@@ -122,7 +122,7 @@ int run_push(const Arguments& arguments) {
                    "--catalogue /mnt/snapshots");
   line.positional({"DIR"}, {"NAME"});
   line.add()("replace", "take the name from the image that has it");
-  add_options(line);
+  add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;
   }
@@ -159,7 +159,7 @@ int run_pull(const Arguments& arguments) {
       "--catalogue /mnt/snapshots");
   line.positional({"NAME", "DIR"});
   line.add()("version", "which one (default: the newest)", cxxopts::value<std::string>(), "N");
-  add_options(line);
+  add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;
   }
@@ -182,8 +182,8 @@ int run_pull(const Arguments& arguments) {
   return kSuccess;
 }
 
-constexpr Subcommand kSubcommands[] = {
-    {"ls", "[NAME]", "list snapshots, or versions", run_ls},
+constexpr Subcommand kSnapshotSubcommands[] = {
+    {"ls", "[NAME]", "list snapshots, or versions", run_ls_snapshots},
     {"push", "DIR [NAME]", "publish a snapshot", run_push},
     {"pull", "NAME DIR", "fetch a snapshot", run_pull},
 };
@@ -197,7 +197,7 @@ int run_snapshot(const Arguments& arguments) {
       "files through a directory that every host mounts. Settings file: [catalogue].",
       "  faasnap snapshot push snapshots/json --redis redis:6379 --catalogue /mnt/snapshots\n"
       "  faasnap snapshot pull json snapshots/json --redis redis:6379 --catalogue /mnt/snapshots",
-      kSubcommands, arguments);
+      kSnapshotSubcommands, arguments);
 }
 
 }  // namespace faasnap::cli

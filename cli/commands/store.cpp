@@ -26,7 +26,7 @@ AnyStore open_store(const CommandLine& line) {
   return AnyStore(choose_store(line, load_config(line.optional_text("config"))));
 }
 
-void add_options(CommandLine& line) {
+void add_object_options(CommandLine& line) {
   line.add()("json", "print a JSON object");
   add_store_options(line);
   add_config_option(line);
@@ -38,7 +38,7 @@ int run_put(const Arguments& arguments) {
                    "is the standard input.",
                    "faasnap store put json-13k build/images/inputs/json-13k");
   line.positional({"KEY", "FILE"});
-  add_options(line);
+  add_object_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;
   }
@@ -144,13 +144,13 @@ int run_get(const Arguments& arguments) {
   return kSuccess;
 }
 
-int run_ls(const Arguments& arguments) {
+int run_ls_objects(const Arguments& arguments) {
   CommandLine line("store ls", "[PATTERN] [OPTION]...",
                    "Lists the objects whose keys match the pattern, with their sizes in bytes. As\n"
                    "in Redis: *, ?, [a-z], [^a-z], and \\ before what stands for itself.",
                    "faasnap store ls 'json-*'");
   line.positional({}, {"PATTERN"});
-  add_options(line);
+  add_object_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;
   }
@@ -172,7 +172,7 @@ int run_fill(const Arguments& arguments) {
                    "faasnap store fill build/images/inputs --redis localhost:6379");
   line.positional({"DIR"});
   line.add()("replace", "put those that the store has, too");
-  add_options(line);
+  add_object_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;
   }
@@ -197,10 +197,10 @@ int run_fill(const Arguments& arguments) {
   return kSuccess;
 }
 
-constexpr Subcommand kSubcommands[] = {
+constexpr Subcommand kStoreSubcommands[] = {
     {"put", "KEY FILE", "put a file", run_put},
     {"get", "KEY [FILE]", "get an object", run_get},
-    {"ls", "[PATTERN]", "list objects", run_ls},
+    {"ls", "[PATTERN]", "list objects", run_ls_objects},
     {"fill", "DIR", "put the files of a directory", run_fill},
 };
 
@@ -213,7 +213,7 @@ int run_store(const Arguments& arguments) {
       "Redis server (--redis HOST:PORT). Without either: what the settings file says.",
       "  faasnap store fill build/images/inputs --redis localhost:6379\n"
       "  faasnap store ls 'json-*' --redis localhost:6379",
-      kSubcommands, arguments);
+      kStoreSubcommands, arguments);
 }
 
 }  // namespace faasnap::cli

@@ -36,7 +36,7 @@ constexpr Known kKnown[] = {
      "engine, on the machine itself."},
 };
 
-std::size_t rank(const std::string& name) {
+std::size_t rank_of_experiment(const std::string& name) {
   return static_cast<std::size_t>(std::find_if(std::begin(kKnown), std::end(kKnown),
                                                [&](const Known& k) { return k.name == name; }) -
                                   std::begin(kKnown));
@@ -116,7 +116,7 @@ std::vector<Experiment> experiments_of(const Results& results) {
     if (found != experiments.end()) {
       return *found;
     }
-    const std::size_t place = rank(one.experiment);
+    const std::size_t place = rank_of_experiment(one.experiment);
     const bool known = place < std::size(kKnown);
     return experiments.emplace_back(Experiment{one.experiment,
                                                known ? kKnown[place].title : one.experiment,
@@ -134,9 +134,10 @@ std::vector<Experiment> experiments_of(const Results& results) {
   for (Experiment& experiment : experiments) {
     experiment.conditions = conditions_of(experiment, results.conditions);
   }
-  std::stable_sort(
-      experiments.begin(), experiments.end(),
-      [](const Experiment& a, const Experiment& b) { return rank(a.name) < rank(b.name); });
+  std::stable_sort(experiments.begin(), experiments.end(),
+                   [](const Experiment& a, const Experiment& b) {
+                     return rank_of_experiment(a.name) < rank_of_experiment(b.name);
+                   });
   return experiments;
 }
 

@@ -11,17 +11,17 @@
 namespace faasnap::cli::report {
 namespace {
 
-constexpr double kLeft = 118;
-constexpr double kGap = 6;
-constexpr double kWidth = kPictureWidth - kLeft - 18;
+constexpr double kStripsLeft = 118;
+constexpr double kStripGap = 6;
+constexpr double kStripsWidth = kPictureWidth - kStripsLeft - 18;
 constexpr double kStrip = 42;
 constexpr double kHighest = 36;
-constexpr double kLeast = 1e2;
-constexpr double kMost = 1e8;
+constexpr double kShortest = 1e2;
+constexpr double kLongest = 1e8;
 
 double x_of(double nanoseconds) {
-  const double inside = std::clamp(nanoseconds, kLeast, kMost);
-  return kLeft + kWidth * std::log(inside / kLeast) / std::log(kMost / kLeast);
+  const double inside = std::clamp(nanoseconds, kShortest, kLongest);
+  return kStripsLeft + kStripsWidth * std::log(inside / kShortest) / std::log(kLongest / kShortest);
 }
 
 std::string describe(double nanoseconds) {
@@ -38,9 +38,11 @@ double total(const FaultStrip& strip) {
 }
 
 Html draw(const FaultStrip& strip, double bottom, double most) {
-  Html drawn = svg_text(kLeft - kGap, bottom - 18, fit(strip.label, kLeft - kGap), Anchor::end);
-  drawn += svg_text(kLeft - kGap, bottom - 4, format_count(total(strip)), Anchor::end, "tick");
-  drawn += svg_line(kLeft, bottom, kLeft + kWidth, bottom, "grid");
+  Html drawn = svg_text(kStripsLeft - kStripGap, bottom - 18,
+                        fit(strip.label, kStripsLeft - kStripGap), Anchor::end);
+  drawn += svg_text(kStripsLeft - kStripGap, bottom - 4, format_count(total(strip)), Anchor::end,
+                    "tick");
+  drawn += svg_line(kStripsLeft, bottom, kStripsLeft + kStripsWidth, bottom, "grid");
   for (const FaultBucket& bucket : strip.buckets) {
     const double begin = x_of(bucket.from);
     const double width = std::max(1.0, x_of(bucket.to) - begin - 1);

@@ -11,18 +11,18 @@
 namespace faasnap::cli::report {
 namespace {
 
-constexpr double kLeft = 58;
+constexpr double kLinesLeft = 58;
 constexpr double kRight = 12;
 constexpr double kTop = 8;
 constexpr double kBottom = 190;
-constexpr double kWidth = kPictureWidth - kLeft - kRight;
+constexpr double kLinesWidth = kPictureWidth - kLinesLeft - kRight;
 constexpr int kMarkers = 6;
 
 // An axis of values that differ by more than this is logarithmic.
 constexpr double kWide = 10;
 
-struct Layout {
-  Layout(std::size_t place_count, const std::vector<Line>& lines, const Quantity& quantity)
+struct LineLayout {
+  LineLayout(std::size_t place_count, const std::vector<Line>& lines, const Quantity& quantity)
       : places(place_count) {
     double most = 0;
     double least = std::numeric_limits<double>::max();
@@ -38,9 +38,9 @@ struct Layout {
   }
 
   double x(std::size_t place) const {
-    return places < 2
-               ? kLeft + kWidth / 2
-               : kLeft + kWidth * static_cast<double>(place) / static_cast<double>(places - 1);
+    return places < 2 ? kLinesLeft + kLinesWidth / 2
+                      : kLinesLeft + kLinesWidth * static_cast<double>(place) /
+                                         static_cast<double>(places - 1);
   }
   double y(double value) const { return kBottom - (kBottom - kTop) * part(value); }
   // How far up the axis, from 0 to 1.
@@ -85,7 +85,7 @@ Html marker(double x, double y, std::size_t kind, const std::string& colour,
   }
 }
 
-Html draw(const Line& line, std::size_t kind, const Layout& layout,
+Html draw(const Line& line, std::size_t kind, const LineLayout& layout,
           const std::vector<std::string>& places, const Quantity& quantity) {
   std::string path;
   for (const auto& [place, value] : line.points) {
@@ -100,19 +100,20 @@ Html draw(const Line& line, std::size_t kind, const Layout& layout,
   return drawn;
 }
 
-Html draw_axes(const Layout& layout, const std::vector<std::string>& places,
+Html draw_axes(const LineLayout& layout, const std::vector<std::string>& places,
                const std::string& x_label) {
   Html axes;
   for (const auto& [value, label] : layout.steps) {
     const double y = layout.y(value);
-    axes += svg_line(kLeft, y, kLeft + kWidth, y, "grid");
-    axes += svg_text(kLeft - 8, y + 4, label, Anchor::end, "tick");
+    axes += svg_line(kLinesLeft, y, kLinesLeft + kLinesWidth, y, "grid");
+    axes += svg_text(kLinesLeft - 8, y + 4, label, Anchor::end, "tick");
   }
-  const double room = kWidth / static_cast<double>(std::max<std::size_t>(1, places.size()));
+  const double room = kLinesWidth / static_cast<double>(std::max<std::size_t>(1, places.size()));
   for (std::size_t i = 0; i < places.size(); ++i) {
     axes += svg_text(layout.x(i), kBottom + kLine, fit(places[i], room), Anchor::middle, "tick");
   }
-  axes += svg_text(kLeft + kWidth / 2, kBottom + 2 * kLine, x_label, Anchor::middle, "tick");
+  axes +=
+      svg_text(kLinesLeft + kLinesWidth / 2, kBottom + 2 * kLine, x_label, Anchor::middle, "tick");
   return axes;
 }
 
@@ -138,7 +139,7 @@ Html draw_names(const std::vector<Line>& lines, double& y) {
 Picture line_chart(const std::string& title, const std::vector<std::string>& places,
                    const std::string& x_label, const std::vector<Line>& lines,
                    const Quantity& quantity) {
-  const Layout layout(places.size(), lines, quantity);
+  const LineLayout layout(places.size(), lines, quantity);
   Html content = draw_axes(layout, places, x_label);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     content += draw(lines[i], i, layout, places, quantity);

@@ -18,10 +18,10 @@ const Json* find(const Json& line, const char* field) {
 }
 
 // More than any time or size; sums and ratios of numbers up to it are finite.
-constexpr double kMost = 1e18;
+constexpr double kMostPlausible = 1e18;
 
 double as_number(const Json& value, const char* field) {
-  if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() <= kMost)) {
+  if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() <= kMostPlausible)) {
     reject(field, "a number from 0 to 1e18");
   }
   return value.get<double>();

@@ -11,7 +11,7 @@ constexpr const char* kOrder[] = {"warm",       "boot",       "lazy",    "cached
                                   "concurrent", "per-region", "faasnap", "stream"};
 
 // Place in the order of settings; those that are not known come last.
-std::size_t rank(const std::string& label) {
+std::size_t rank_of_part(const std::string& label) {
   const auto setting = label.substr(0, label.find(' '));
   return static_cast<std::size_t>(std::find(std::begin(kOrder), std::end(kOrder), setting) -
                                   std::begin(kOrder));
@@ -62,8 +62,9 @@ std::vector<Part> split(const Measurements& all,
 
 std::vector<Part> split_by_setting(const Measurements& all) {
   auto parts = split(all, setting_label);
-  std::stable_sort(parts.begin(), parts.end(),
-                   [](const Part& a, const Part& b) { return rank(a.label) < rank(b.label); });
+  std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
+    return rank_of_part(a.label) < rank_of_part(b.label);
+  });
   return parts;
 }
 

@@ -9,9 +9,9 @@
 namespace faasnap::cli::report {
 namespace {
 
-constexpr double kLeft = 122;
-constexpr double kWidth = kPictureWidth - kLeft - 10;
-constexpr double kRow = 17;
+constexpr double kRowsLeft = 122;
+constexpr double kRowsWidth = kPictureWidth - kRowsLeft - 10;
+constexpr double kRowHeight = 17;
 
 // Spans of one name share a row.
 struct Row {
@@ -50,9 +50,11 @@ std::string describe(const SpanOfTime& span) {
 }
 
 Html draw(const SpanOfTime& span, const std::string& colour, double y, double end) {
-  const auto x_of = [&](double time) { return kLeft + kWidth * std::clamp(time / end, 0.0, 1.0); };
+  const auto x_of = [&](double time) {
+    return kRowsLeft + kRowsWidth * std::clamp(time / end, 0.0, 1.0);
+  };
   if (span.start + span.duration < 0) {
-    return svg_text(kLeft + 2, y + kRow - 5,
+    return svg_text(kRowsLeft + 2, y + kRowHeight - 5,
                     fmt::format("{}, before the request", format_time(span.duration)),
                     Anchor::start, "tick");
   }
@@ -67,7 +69,7 @@ Html draw(const SpanOfTime& span, const std::string& colour, double y, double en
         element("title", {}, describe(span)));
   }
   const double width = std::max(1.0, x_of(span.start + span.duration) - begin);
-  return svg_box(begin, y + 3, width, kRow - 6, colour + " span", describe(span));
+  return svg_box(begin, y + 3, width, kRowHeight - 6, colour + " span", describe(span));
 }
 
 }  // namespace
@@ -75,21 +77,22 @@ Html draw(const SpanOfTime& span, const std::string& colour, double y, double en
 Picture timeline(const std::string& title, const std::string& colour,
                  const std::vector<SpanOfTime>& spans, double end) {
   const auto rows = make_rows(spans);
-  const double bottom = static_cast<double>(rows.size()) * kRow;
+  const double bottom = static_cast<double>(rows.size()) * kRowHeight;
   Html content;
   const double last = std::max(end, 1.0);
   for (const auto& [time, label] : ticks(last, 4, kTime)) {
-    const double x = kLeft + kWidth * time / last;
+    const double x = kRowsLeft + kRowsWidth * time / last;
     content += svg_line(x, 0, x, bottom, "grid");
     content += svg_text(x, bottom + kLine, label, Anchor::middle, "tick");
   }
   double y = 0;
   for (const Row& row : rows) {
-    content += svg_text(kLeft - 6, y + kRow - 5, fit(row.name, kLeft - 6), Anchor::end);
+    content +=
+        svg_text(kRowsLeft - 6, y + kRowHeight - 5, fit(row.name, kRowsLeft - 6), Anchor::end);
     for (const SpanOfTime* span : row.spans) {
       content += draw(*span, colour, y, last);
     }
-    y += kRow;
+    y += kRowHeight;
   }
   return {title, bottom + kLine + 4, content};
 }

@@ -14,7 +14,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr const char* kOperation = "wait for the guest's agent";
+constexpr const char* kAwaitingAgent = "wait for the guest's agent";
 // A guest whose vsock driver is not up yet answers nothing at all.
 constexpr Nanoseconds kConnectTimeout = milliseconds(250);
 constexpr Nanoseconds kReplyTimeout = std::chrono::seconds(5);
@@ -22,9 +22,9 @@ constexpr Nanoseconds kFirstPause = milliseconds(1);
 constexpr Nanoseconds kLongestPause = milliseconds(20);
 
 HttpResponse ask(const AgentSite& site, const Deadline& deadline) {
-  GuestStream stream = site.connect(deadline.remaining_at_most(kConnectTimeout, kOperation));
+  GuestStream stream = site.connect(deadline.remaining_at_most(kConnectTimeout, kAwaitingAgent));
   return http_exchange(stream, {"GET", "/healthz", ""},
-                       deadline.remaining_at_most(kReplyTimeout, kOperation));
+                       deadline.remaining_at_most(kReplyTimeout, kAwaitingAgent));
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ std::string wait_until_ready(const AgentSite& site, Nanoseconds timeout) {
   std::string last_failure;
   for (Nanoseconds pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
     if (const std::string reason = site.ended(); !reason.empty()) {
-      base::fail(ErrorKind::guest, kOperation, {}, reason);
+      base::fail(ErrorKind::guest, kAwaitingAgent, {}, reason);
     }
     try {
       HttpResponse response = ask(site, deadline);
@@ -52,7 +52,7 @@ std::string wait_until_ready(const AgentSite& site, Nanoseconds timeout) {
       }
     }
     if (deadline.passed()) {
-      base::fail(ErrorKind::timeout, kOperation, {},
+      base::fail(ErrorKind::timeout, kAwaitingAgent, {},
                  fmt::format("no answer in time; {}", last_failure));
     }
     std::this_thread::sleep_for(pause);

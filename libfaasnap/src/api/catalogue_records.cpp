@@ -11,7 +11,7 @@
 namespace faasnap::api {
 namespace {
 
-[[noreturn]] void fail_corrupt(const std::string& address, const std::string& reason) {
+[[noreturn]] void fail_corrupt_record(const std::string& address, const std::string& reason) {
   base::fail(ErrorKind::corrupt, "read catalogue", address, reason);
 }
 
@@ -50,7 +50,7 @@ CatalogueRecords::Texts CatalogueRecords::fields(RedisLink& link, const std::str
   words.insert(words.end(), names.begin(), names.end());
   const auto reply = run(link, words);
   if (reply->type != REDIS_REPLY_ARRAY || reply->elements != names.size()) {
-    fail_corrupt(address_, "expected the fields of a hash");
+    fail_corrupt_record(address_, "expected the fields of a hash");
   }
   Texts texts;
   for (std::size_t i = 0; i < reply->elements; ++i) {

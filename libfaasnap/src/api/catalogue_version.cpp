@@ -12,7 +12,7 @@ namespace {
 
 constexpr unsigned kMostVersions = 10'000;
 
-[[noreturn]] void fail_corrupt(const std::string& address, const std::string& reason) {
+[[noreturn]] void fail_corrupt_version(const std::string& address, const std::string& reason) {
   base::fail(ErrorKind::corrupt, "read catalogue", address, reason);
 }
 
@@ -26,7 +26,7 @@ Number parse_number(const HashField& field, const char* what, const std::string&
       return value;
     }
   }
-  fail_corrupt(address, fmt::format("{}: expected a number", what));
+  fail_corrupt_version(address, fmt::format("{}: expected a number", what));
 }
 
 }  // namespace
@@ -34,7 +34,8 @@ Number parse_number(const HashField& field, const char* what, const std::string&
 unsigned version_count(const HashField& field, const std::string& address) {
   const auto count = parse_number<unsigned>(field, "versions", address);
   if (count == 0 || count > kMostVersions) {
-    fail_corrupt(address, fmt::format("{} versions, expected 1 to {}", count, kMostVersions));
+    fail_corrupt_version(address,
+                         fmt::format("{} versions, expected 1 to {}", count, kMostVersions));
   }
   return count;
 }

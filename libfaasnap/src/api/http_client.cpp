@@ -13,11 +13,11 @@
 namespace faasnap::api {
 namespace {
 
-constexpr const char* kOperation = "ask the guest's agent";
+constexpr const char* kAskingAgent = "ask the guest's agent";
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
 
-[[noreturn]] void reject(const std::string& reason) {
-  base::fail(ErrorKind::guest, kOperation, {}, reason);
+[[noreturn]] void reject_reply(const std::string& reason) {
+  base::fail(ErrorKind::guest, kAskingAgent, {}, reason);
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
@@ -47,11 +47,11 @@ std::optional<Integer> parse_number(std::string_view text) {
 int parse_status_line(std::string_view line) {
   if (!line.starts_with("HTTP/1.") || line.size() < 12 || line[8] != ' ' ||
       (line.size() > 12 && line[12] != ' ')) {
-    reject("expected an HTTP/1 status line");
+    reject_reply("expected an HTTP/1 status line");
   }
   const auto status = parse_number<unsigned>(line.substr(9, 3));
   if (!status || *status < 100) {
-    reject("expected a status of three digits");
+    reject_reply("expected a status of three digits");
   }
   return static_cast<int>(*status);
 }
@@ -60,22 +60,23 @@ void apply_header(std::string_view line, HttpHead& head) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || colon == 0 ||
       line.substr(0, colon).find_first_of(" \t") != std::string_view::npos) {
-    reject("expected a header line 'Name: value'");
+    reject_reply("expected a header line 'Name: value'");
   }
   const auto name = line.substr(0, colon);
   const auto value = trim(line.substr(colon + 1));
   if (equals_ignoring_case(name, "Transfer-Encoding")) {
-    reject("expected a reply with Content-Length, got a transfer encoding");
+    reject_reply("expected a reply with Content-Length, got a transfer encoding");
   }
   if (!equals_ignoring_case(name, "Content-Length")) {
     return;
   }
   const auto length = parse_number<std::uint64_t>(value);
   if (!length || (head.content_length && *head.content_length != *length)) {
-    reject("expected one Content-Length, a number");
+    reject_reply("expected one Content-Length, a number");
   }
   if (*length > kMaximumBody.value) {
-    reject(fmt::format("reply of {} bytes, expected at most {}", *length, kMaximumBody.value));
+    reject_reply(
+        fmt::format("reply of {} bytes, expected at most {}", *length, kMaximumBody.value));
   }
   head.content_length = length;
 }
@@ -84,7 +85,7 @@ void check_token(std::string_view text, const char* what) {
   const bool fine = !text.empty() && std::all_of(text.begin(), text.end(),
                                                  [](char c) { return c > ' ' && c < '\x7f'; });
   if (!fine) {
-    base::fail(ErrorKind::invalid_argument, kOperation, {},
+    base::fail(ErrorKind::invalid_argument, kAskingAgent, {},
                fmt::format("{} must be printable ASCII without spaces", what));
   }
 }
@@ -110,11 +111,11 @@ class ResponseReader {
     std::size_t end;
     while ((end = data_.find(kEndOfHead)) == std::string::npos) {
       if (data_.size() > kMaximumHead.value) {
-        reject(fmt::format("headers of more than {} bytes", kMaximumHead.value));
+        reject_reply(fmt::format("headers of more than {} bytes", kMaximumHead.value));
       }
       if (!read_more()) {
-        reject(data_.empty() ? "the guest closed the connection without a reply"
-                             : "the reply ends within its headers");
+        reject_reply(data_.empty() ? "the guest closed the connection without a reply"
+                                   : "the reply ends within its headers");
       }
     }
     const HttpHead head = parse_http_head(std::string_view(data_).substr(0, end));
@@ -126,13 +127,14 @@ class ResponseReader {
     while (data_.size() < head.content_length.value_or(kMaximumBody.value + 1)) {
       if (!read_more()) {
         if (head.content_length) {
-          reject(fmt::format("the reply ends {} bytes early", *head.content_length - data_.size()));
+          reject_reply(
+              fmt::format("the reply ends {} bytes early", *head.content_length - data_.size()));
         }
         return std::move(data_);
       }
     }
     if (!head.content_length) {
-      reject(fmt::format("reply of more than {} bytes", kMaximumBody.value));
+      reject_reply(fmt::format("reply of more than {} bytes", kMaximumBody.value));
     }
     data_.resize(*head.content_length);
     return std::move(data_);
@@ -141,7 +143,7 @@ class ResponseReader {
  private:
   bool read_more() {
     std::array<std::byte, 16 << 10> piece;
-    const std::size_t got = stream_.read(piece, deadline_.remaining(kOperation));
+    const std::size_t got = stream_.read(piece, deadline_.remaining(kAskingAgent));
     if (first_byte_ == Nanoseconds(0)) {
       first_byte_ = base::monotonic_now();
     }
@@ -168,7 +170,7 @@ HttpHead parse_http_head(std::string_view text) {
     const auto end = text.find("\r\n");
     const auto line = text.substr(0, end);
     if (line.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
-      reject("stray line end or NUL in the headers");
+      reject_reply("stray line end or NUL in the headers");
     }
     if (first) {
       head.status = parse_status_line(line);
@@ -186,11 +188,11 @@ HttpHead parse_http_head(std::string_view text) {
 HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nanoseconds timeout) {
   const Deadline deadline(timeout);
   const std::string text = format_request(request);
-  stream.write(std::as_bytes(std::span(text)), deadline.remaining(kOperation));
+  stream.write(std::as_bytes(std::span(text)), deadline.remaining(kAskingAgent));
   ResponseReader reader(stream, deadline);
   const HttpHead head = reader.read_head();
   if (head.status < 200) {
-    reject("expected a final status, got an interim one");  // none was asked for
+    reject_reply("expected a final status, got an interim one");  // none was asked for
   }
   std::string body = has_body(request, head.status) ? reader.read_body(head) : std::string();
   return {head.status, std::move(body), reader.first_byte()};

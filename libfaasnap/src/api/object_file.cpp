@@ -21,9 +21,9 @@ constexpr std::uint64_t kSend = 1 << 20;
 
 void wait_until_writable(int socket, Nanoseconds stall) {
   pollfd entry{socket, POLLOUT, 0};
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(stall).count();
+  const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(stall).count();
   const int ready =
-      base::retry_eintr([&] { return ::poll(&entry, 1, static_cast<int>(milliseconds)); });
+      base::retry_eintr([&] { return ::poll(&entry, 1, static_cast<int>(patience)); });
   if (ready < 0) {
     base::fail_errno("send object");
   }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kMaximumPort = 65535;
 
-[[noreturn]] void reject(const std::string& text) {
+[[noreturn]] void reject_address(const std::string& text) {
   base::fail(ErrorKind::invalid_argument, "connect to Redis", text,
              "expected HOST:PORT or the path of a Unix socket");
 }
@@ -23,22 +23,22 @@ RedisAddress parse_redis_address(const std::string& text) {
   }
   const auto colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0) {
-    reject(text);
+    reject_address(text);
   }
   int port = 0;
   const char* last = text.data() + text.size();
   const auto [end, error] = std::from_chars(text.data() + colon + 1, last, port);
   if (error != std::errc() || end != last || port < 1 || port > kMaximumPort) {
-    reject(text);
+    reject_address(text);
   }
   std::string host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
   } else if (host.find(':') != std::string::npos) {
-    reject(text);
+    reject_address(text);
   }
   if (host.empty()) {
-    reject(text);
+    reject_address(text);
   }
   return {host, port, {}};
 }

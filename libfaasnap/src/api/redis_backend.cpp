@@ -6,7 +6,7 @@
 namespace faasnap::api {
 namespace {
 
-constexpr std::size_t kPiece = 64 << 10;
+constexpr std::size_t kReadPiece = 64 << 10;
 
 // A value on its way from the server. One that is left half read costs the link.
 class ValueInTransit : public ObjectBackend::Object {
@@ -24,7 +24,7 @@ class ValueInTransit : public ObjectBackend::Object {
   }
 
   void send(GuestStream& stream, Nanoseconds stall) override {
-    std::vector<std::byte> piece(kPiece);
+    std::vector<std::byte> piece(kReadPiece);
     while (link_.left().value != 0) {
       const std::size_t got = link_.read(piece);
       stream.write(std::span(piece).first(got), stall);

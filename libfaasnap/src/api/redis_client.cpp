@@ -20,7 +20,7 @@ std::uint64_t number_of(const RedisLink::Reply& reply) {
   return static_cast<std::uint64_t>(reply->integer);
 }
 
-std::string_view text_of(const redisReply& reply) {
+std::string_view view_of(const redisReply& reply) {
   return {reply.str, static_cast<std::size_t>(reply.len)};
 }
 
@@ -49,9 +49,9 @@ Page scan(RedisLink& link, const std::string& cursor, const std::string& pattern
       reply->element[1]->type != REDIS_REPLY_ARRAY) {
     base::fail(ErrorKind::corrupt, "ask Redis", {}, "expected a cursor and keys");
   }
-  Page page{std::string(text_of(*reply->element[0])), {}};
+  Page page{std::string(view_of(*reply->element[0])), {}};
   for (std::size_t i = 0; i < reply->element[1]->elements; ++i) {
-    page.keys.emplace_back(text_of(*reply->element[1]->element[i]));
+    page.keys.emplace_back(view_of(*reply->element[1]->element[i]));
   }
   return page;
 }

@@ -15,7 +15,7 @@ namespace faasnap::api {
 
 namespace {
 
-constexpr const char* kOperation = "connect to Redis with TLS";
+constexpr const char* kConnectingWithTls = "connect to Redis with TLS";
 
 const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
@@ -31,10 +31,11 @@ void start_tls(redisContext& context, const RedisTls& tls, const std::string& ho
                             or_null(name), &error),
       &redisFreeSSLContext);
   if (made == nullptr) {
-    base::fail(ErrorKind::invalid_argument, kOperation, address, redisSSLContextGetError(error));
+    base::fail(ErrorKind::invalid_argument, kConnectingWithTls, address,
+               redisSSLContextGetError(error));
   }
   if (redisInitiateSSLWithContext(&context, made.get()) != REDIS_OK) {
-    base::fail(ErrorKind::permission, kOperation, address, context.errstr);
+    base::fail(ErrorKind::permission, kConnectingWithTls, address, context.errstr);
   }
 }
 

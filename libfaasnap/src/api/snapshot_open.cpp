@@ -18,7 +18,7 @@ namespace {
 // Of a file, on opening: a large working set or table takes a second read.
 constexpr Bytes kReadAhead{128ULL << 10};
 
-[[noreturn]] void fail_corrupt(const std::filesystem::path& path, const std::string& reason) {
+[[noreturn]] void fail_corrupt_file(const std::filesystem::path& path, const std::string& reason) {
   base::fail(ErrorKind::corrupt, "open snapshot", path, reason);
 }
 
@@ -26,7 +26,7 @@ template <typename Value>
 void expect_equal(const std::filesystem::path& path, const char* what, const Value& found,
                   const Value& expected) {
   if (found != expected) {
-    fail_corrupt(path, fmt::format("{} is {}, expected {}", what, found, expected));
+    fail_corrupt_file(path, fmt::format("{} is {}, expected {}", what, found, expected));
   }
 }
 
@@ -40,8 +40,8 @@ Snapshot::Impl::Impl(const std::filesystem::path& directory)
   for (const auto& [name, record] : format::kOptionalFiles) {
     const bool expected = (manifest_.*record).has_value();
     if (static_cast<bool>(fd_of(name)) != expected) {
-      fail_corrupt(path_of(name), expected ? "is missing, expected one by the manifest"
-                                           : "is there, expected none by the manifest");
+      fail_corrupt_file(path_of(name), expected ? "is missing, expected one by the manifest"
+                                                : "is there, expected none by the manifest");
     }
   }
   sections_ = read_state();
@@ -87,13 +87,14 @@ void Snapshot::Impl::check_record(std::string_view file, const format::FileRecor
                                   Bytes size, std::uint32_t checksum) const {
   const auto path = path_of(file);
   if (size != expected.size) {
-    fail_corrupt(path, fmt::format("file has {} bytes, expected {} by the manifest", size.value,
-                                   expected.size.value));
+    fail_corrupt_file(path, fmt::format("file has {} bytes, expected {} by the manifest",
+                                        size.value, expected.size.value));
   }
   if (checksum != expected.checksum) {
-    fail_corrupt(path, fmt::format("file of another snapshot: its checksum is {:08x}, expected "
-                                   "{:08x} by the manifest",
-                                   checksum, expected.checksum));
+    fail_corrupt_file(path,
+                      fmt::format("file of another snapshot: its checksum is {:08x}, expected "
+                                  "{:08x} by the manifest",
+                                  checksum, expected.checksum));
   }
 }
 
@@ -150,8 +151,8 @@ std::optional<format::LoadingSetTable> Snapshot::Impl::read_table(
   expect_equal(path, "memory size", table.memory.value, info.memory.value);
   const auto zeros = format::set_of(table.zero_runs);
   if (const auto lost = format::intersection_of(zeros, image_.nonzero); !lost.empty()) {
-    fail_corrupt(path, fmt::format("has page {} as zero, where the image has data",
-                                   lost.front().first.value));
+    fail_corrupt_file(path, fmt::format("has page {} as zero, where the image has data",
+                                        lost.front().first.value));
   }
   return table;
 }
@@ -170,9 +171,9 @@ std::optional<format::LoadingSetTable> Snapshot::Impl::read_loading_set() const 
 std::optional<format::LoadingSetTable> Snapshot::Impl::read_reap_set() const {
   auto table = read_table(format::kReapSetFile, manifest_.reap_set);
   if (table && table->pages() > info().touched_pages) {
-    fail_corrupt(path_of(format::kReapSetFile),
-                 fmt::format("number of pages is {}, expected at most {}", table->pages(),
-                             info().touched_pages));
+    fail_corrupt_file(path_of(format::kReapSetFile),
+                      fmt::format("number of pages is {}, expected at most {}", table->pages(),
+                                  info().touched_pages));
   }
   return table;
 }

@@ -15,9 +15,9 @@ namespace {
 constexpr std::size_t kHeaderStart = 0x1f1;
 constexpr std::size_t kSetupSectors = 0x1f1;
 constexpr std::size_t kSystemSize = 0x1f4;
-constexpr std::size_t kBootFlag = 0x1fe;
+constexpr std::size_t kImageBootFlag = 0x1fe;
 constexpr std::size_t kHeaderLength = 0x201;  // operand of a jump over the header
-constexpr std::size_t kHeaderMagic = 0x202;
+constexpr std::size_t kImageHeaderMagic = 0x202;
 constexpr std::size_t kVersion = 0x206;
 constexpr std::size_t kInitramfsLimit = 0x22c;
 constexpr std::size_t kLoadFlags = 0x236;
@@ -35,9 +35,9 @@ constexpr std::uint16_t kHas64BitEntry = 1;
 constexpr std::uint64_t k64BitEntry = 0x200;
 constexpr std::uint64_t kSector = 512;
 constexpr std::uint64_t kParagraph = 16;
-constexpr std::uint64_t kLargePage = 2ULL << 20;
+constexpr std::uint64_t kLoadAlignment = 2ULL << 20;
 
-void check_header(const KernelFile& file) {
+void check_setup_header(const KernelFile& file) {
   const auto head = file.head();
   if (head.size() < kHeaderNeeded) {
     file.reject(fmt::format("ends at {} bytes, within the setup header", head.size()));
@@ -54,7 +54,8 @@ void check_header(const KernelFile& file) {
 
 // Where the setup header ends in the file, and in the zero page.
 std::size_t header_end(const KernelFile& file) {
-  const std::size_t end = kHeaderMagic + std::to_integer<std::size_t>(file.head()[kHeaderLength]);
+  const std::size_t end =
+      kImageHeaderMagic + std::to_integer<std::size_t>(file.head()[kHeaderLength]);
   if (end < kHeaderNeeded || end > kHeaderRoom) {
     file.reject(fmt::format("setup header ends at {:#x}, expected {:#x} to {:#x}", end,
                             kHeaderNeeded, kHeaderRoom));
@@ -86,13 +87,14 @@ Payload find_payload(const KernelFile& file) {
 
 bool is_bzimage(const KernelFile& file) {
   const auto head = file.head();
-  return head.size() >= kVersion && read_le<std::uint16_t>(head, kBootFlag) == kBootFlagValue &&
-         std::memcmp(head.data() + kHeaderMagic, kHeaderMagicValue.data(),
+  return head.size() >= kVersion &&
+         read_le<std::uint16_t>(head, kImageBootFlag) == kBootFlagValue &&
+         std::memcmp(head.data() + kImageHeaderMagic, kHeaderMagicValue.data(),
                      kHeaderMagicValue.size()) == 0;
 }
 
 LoadedKernel load_bzimage(const memory::GuestMemory& memory, const KernelFile& file) {
-  check_header(file);
+  check_setup_header(file);
   const auto head = file.head();
   const std::size_t end_of_header = header_end(file);
   const Payload payload = find_payload(file);
@@ -104,7 +106,7 @@ LoadedKernel load_bzimage(const memory::GuestMemory& memory, const KernelFile& f
   }
   const KernelRoom room = kernel_room(memory);
   if (address < room.start || address >= room.end || init_size > room.end - address ||
-      address % kLargePage != 0) {
+      address % kLoadAlignment != 0) {
     file.reject(
         fmt::format("wants {:#x} bytes at guest address {:#x}, expected a multiple of 2 MiB "
                     "from {:#x}, and the memory option to reach beyond ({:#x} now)",

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kSegmentLimit = 64;
 
-Elf64_Ehdr check_header(const KernelFile& file) {
+Elf64_Ehdr checked_header(const KernelFile& file) {
   Elf64_Ehdr header;
   if (file.head().size() < sizeof(header)) {
     file.reject(fmt::format("ends at {} bytes, within the ELF header", file.head().size()));
@@ -74,7 +74,7 @@ bool is_elf(const KernelFile& file) {
 }
 
 LoadedKernel load_elf(const memory::GuestMemory& memory, const KernelFile& file) {
-  const Elf64_Ehdr header = check_header(file);
+  const Elf64_Ehdr header = checked_header(file);
   const std::vector<Elf64_Phdr> segments = read_segments(file, header);
   const KernelRoom room = kernel_room(memory);
   LoadedKernel kernel;

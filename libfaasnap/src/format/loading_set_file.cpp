@@ -14,8 +14,8 @@
 namespace faasnap::format {
 namespace {
 
-constexpr const char* kWriting = "write";
-constexpr const char* kVerifying = "verify";
+constexpr const char* kWritingSet = "write";
+constexpr const char* kVerifyingSet = "verify";
 constexpr std::uint64_t kBufferSize = 1 << 20;
 
 // Calls `use(piece, offset in the region)` for all of `region`'s bytes, read from `offset` of `fd`.
@@ -45,7 +45,7 @@ LoadingSetTable lay_out(const LoadingSetInputs& inputs, const std::filesystem::p
   }
   table.file_size = offset;
   if (const auto defect = defect_of(table)) {
-    base::fail(ErrorKind::invalid_argument, kWriting, path, *defect);
+    base::fail(ErrorKind::invalid_argument, kWritingSet, path, *defect);
   }
   return table;
 }
@@ -66,7 +66,7 @@ LoadingSetTable write_loading_set(const base::UniqueFd& fd, const std::filesyste
                   region.checksum = base::crc32c(piece, region.checksum);
                   base::write_exact(fd, piece, region.file_offset.value + at, path);
                   written += Bytes{piece.size()};
-                  report(progress, written, total, kWriting, path);
+                  report(progress, written, total, kWritingSet, path);
                 });
   }
   const std::vector<std::byte> head = encode_loading_set_table(table);
@@ -100,10 +100,10 @@ void verify_loading_set(const base::UniqueFd& fd, const std::filesystem::path& p
                 [&](std::span<const std::byte> piece, std::uint64_t) {
                   checksum = base::crc32c(piece, checksum);
                   done += Bytes{piece.size()};
-                  report(progress, done, total, kVerifying, path);
+                  report(progress, done, total, kVerifyingSet, path);
                 });
     if (checksum != region.checksum) {
-      base::fail(ErrorKind::corrupt, kVerifying, path,
+      base::fail(ErrorKind::corrupt, kVerifyingSet, path,
                  fmt::format("region {} (pages {} to {}): checksum is {:08x}, expected {:08x}", i,
                              region.guest.first.value, region.guest.end().value - 1, checksum,
                              region.checksum));

@@ -20,7 +20,7 @@ std::uint32_t checksum_of(std::string_view text) {
   return base::crc32c(std::as_bytes(std::span(text)));
 }
 
-[[noreturn]] void refuse(const std::string& reason) {
+[[noreturn]] void refuse_manifest(const std::string& reason) {
   base::fail(ErrorKind::invalid_argument, "encode manifest", {}, reason);
 }
 
@@ -97,8 +97,8 @@ std::string encode_manifest(const Manifest& manifest) {
   std::string text = fmt::format("{}{}\n", kFirstLine, kSnapshotVersion) + out.take();
   text += fmt::format("{}{:08x}\n", kChecksumKey, checksum_of(text));
   if (text.size() > kMaximumManifest.value) {
-    refuse(fmt::format("manifest has {} bytes, expected at most {}", text.size(),
-                       kMaximumManifest.value));
+    refuse_manifest(fmt::format("manifest has {} bytes, expected at most {}", text.size(),
+                                kMaximumManifest.value));
   }
   return text;
 }

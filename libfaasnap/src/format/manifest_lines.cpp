@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kLabelPrefix = "label.";
 constexpr std::string_view kSeparator = " = ";
 
-[[noreturn]] void refuse(const std::string& reason) {
+[[noreturn]] void refuse_line(const std::string& reason) {
   base::fail(ErrorKind::invalid_argument, "encode manifest", {}, reason);
 }
 
@@ -40,7 +40,7 @@ void ManifestWriter::checksum(std::string_view key, std::uint32_t value) {
 
 void ManifestWriter::text(std::string_view key, std::string_view value) {
   if (!is_printable(value)) {
-    refuse(fmt::format("the value of '{}' holds control characters", key));
+    refuse_line(fmt::format("the value of '{}' holds control characters", key));
   }
   text_ += fmt::format("{}{}{}\n", key, kSeparator, value);
 }
@@ -60,7 +60,7 @@ void ManifestWriter::record(std::string_view key, const FileRecord& file) {
 void ManifestWriter::labels(const std::map<std::string, std::string>& labels) {
   for (const auto& [key, value] : labels) {
     if (!is_key(key)) {
-      refuse(fmt::format("label '{}' is not of [a-z0-9_.-]", key));
+      refuse_line(fmt::format("label '{}' is not of [a-z0-9_.-]", key));
     }
     text(fmt::format("{}{}", kLabelPrefix, key), value);
   }

@@ -14,8 +14,8 @@
 namespace faasnap::format {
 namespace {
 
-constexpr const char* kWriting = "write memory image";
-constexpr const char* kVerifying = "verify memory image";
+constexpr const char* kWritingImage = "write memory image";
+constexpr const char* kVerifyingImage = "verify memory image";
 // How far verification reads ahead: data between holes is in many small pieces, which a device
 // reads faster together than one after the other.
 constexpr std::uint64_t kReadAheadChunks = 32;
@@ -37,7 +37,7 @@ void check_candidates(std::span<const PageRange> candidates, std::span<const std
   const PageIndex end{host.size() / kPageSize};
   for (const PageRange& range : candidates) {
     if (range.first < previous_end || range.first > end || range.count > end - range.first) {
-      base::fail(ErrorKind::invalid_argument, kWriting, {},
+      base::fail(ErrorKind::invalid_argument, kWritingImage, {},
                  fmt::format("candidate pages {} + {} are out of order or beyond the {} pages of "
                              "memory",
                              range.first.value, range.count, end.value));
@@ -154,12 +154,12 @@ class ImageVerifier {
       if (range != table_.nonzero.end() && range->first <= page) {
         checksum = base::crc32c(bytes, checksum);
       } else if (!is_zero(bytes)) {
-        base::fail(ErrorKind::corrupt, kVerifying, path_,
+        base::fail(ErrorKind::corrupt, kVerifyingImage, path_,
                    fmt::format("chunk {}: page {} holds data, expected zeros", chunk, page.value));
       }
     }
     if (checksum != table_.chunk_checksums[chunk]) {
-      base::fail(ErrorKind::corrupt, kVerifying, path_,
+      base::fail(ErrorKind::corrupt, kVerifyingImage, path_,
                  fmt::format("chunk {} (pages {} to {}): checksum is {:08x}, expected {:08x}",
                              chunk, pages.first.value, pages.end().value - 1, checksum,
                              table_.chunk_checksums[chunk]));
@@ -191,7 +191,7 @@ ImageTable write_memory_image(const base::UniqueFd& fd, const std::filesystem::p
       const PageIndex end = std::min(chunk_end(page), range.end());
       writer.write({page, end - page});
       done += Bytes{(end - page) * kPageSize};
-      report(progress, done, total, kWriting, path);
+      report(progress, done, total, kWritingImage, path);
       page = end;
     }
   }
@@ -207,7 +207,7 @@ void verify_memory_image(const base::UniqueFd& fd, const std::filesystem::path& 
   for (std::uint64_t chunk = 0; chunk < table.chunk_checksums.size(); ++chunk) {
     verifier.check(chunk);
     const Bytes done{std::min((chunk + 1) * kChunkPages * kPageSize, table.memory.value)};
-    report(progress, done, table.memory, kVerifying, path);
+    report(progress, done, table.memory, kVerifyingImage, path);
   }
 }
 

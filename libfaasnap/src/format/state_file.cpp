@@ -14,17 +14,17 @@ namespace {
 
 constexpr FrameKind kState{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'S'}, 1, kMaximumState};
 
-[[noreturn]] void refuse(const std::string& reason) {
+[[noreturn]] void refuse_state(const std::string& reason) {
   base::fail(ErrorKind::invalid_argument, "encode state", {}, reason);
 }
 
 void check_name(std::span<const Section> before, const Section& section) {
   if (section.name.empty() || section.name.size() > kMaximumSectionName) {
-    refuse(fmt::format("section name '{}' is not of 1 to {} bytes", section.name,
-                       kMaximumSectionName));
+    refuse_state(fmt::format("section name '{}' is not of 1 to {} bytes", section.name,
+                             kMaximumSectionName));
   }
   if (find_section(before, section.name) != nullptr) {
-    refuse(fmt::format("two sections of the name '{}'", section.name));
+    refuse_state(fmt::format("two sections of the name '{}'", section.name));
   }
 }
 
@@ -58,7 +58,8 @@ Section decode_section(base::ByteReader& reader, std::span<const Section> before
 
 std::vector<std::byte> encode_state(std::span<const Section> sections) {
   if (sections.size() > kMaximumSections) {
-    refuse(fmt::format("{} sections, expected at most {}", sections.size(), kMaximumSections));
+    refuse_state(
+        fmt::format("{} sections, expected at most {}", sections.size(), kMaximumSections));
   }
   base::ByteWriter payload;
   payload.put(static_cast<std::uint32_t>(sections.size()));
@@ -72,8 +73,8 @@ std::vector<std::byte> encode_state(std::span<const Section> sections) {
     payload.put_bytes(section.bytes);
   }
   if (kFrameHeaderSize + payload.bytes().size() > kMaximumState.value) {
-    refuse(fmt::format("state has {} bytes, expected at most {}", payload.bytes().size(),
-                       kMaximumState.value));
+    refuse_state(fmt::format("state has {} bytes, expected at most {}", payload.bytes().size(),
+                             kMaximumState.value));
   }
   return encode_frame(kState, payload.bytes());
 }

@@ -9,7 +9,7 @@
 namespace faasnap::paging {
 namespace {
 
-[[noreturn]] void reject(const std::string& reason) {
+[[noreturn]] void reject_entry(const std::string& reason) {
   base::fail(ErrorKind::invalid_argument, "load guest memory", {}, reason);
 }
 
@@ -36,11 +36,11 @@ PageLookup::PageLookup(std::span<const ReadPiece> pieces, std::span<const ZeroSt
   for (const Entry& entry : entries_) {
     if (entry.pages.count > memory.pages() ||
         entry.pages.first.value > memory.pages() - entry.pages.count) {
-      reject(fmt::format("{} pages from page {} do not fit a guest of {} pages", entry.pages.count,
-                         entry.pages.first.value, memory.pages()));
+      reject_entry(fmt::format("{} pages from page {} do not fit a guest of {} pages",
+                               entry.pages.count, entry.pages.first.value, memory.pages()));
     }
     if (entry.pages.first < end) {
-      reject(fmt::format("page {} is loaded twice", entry.pages.first.value));
+      reject_entry(fmt::format("page {} is loaded twice", entry.pages.first.value));
     }
     end = entry.pages.end();
   }
@@ -68,8 +68,8 @@ void check_zero_pages(std::span<const PageRange> zeros, std::span<const PageRang
   for (const PageRange& pages : zeros) {
     const auto run = first_run_ending_after(nonzero, pages.first);
     if (run != nonzero.end() && run->first < pages.end()) {
-      reject(fmt::format("page {} is to be zero, and the memory file has data for it",
-                         std::max(run->first, pages.first).value));
+      reject_entry(fmt::format("page {} is to be zero, and the memory file has data for it",
+                               std::max(run->first, pages.first).value));
     }
   }
 }

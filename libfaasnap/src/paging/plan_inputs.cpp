@@ -12,7 +12,7 @@
 namespace faasnap::paging {
 namespace {
 
-[[noreturn]] void reject(const std::string& reason) {
+[[noreturn]] void reject_inputs(const std::string& reason) {
   base::fail(ErrorKind::invalid_argument, "plan restore", {}, reason);
 }
 
@@ -21,11 +21,11 @@ void check_sorted(std::span<const PageRange> ranges, Bytes memory, std::string_v
   std::uint64_t end = 0;
   for (const PageRange& range : ranges) {
     if (range.count == 0 || range.first.value > pages || range.count > pages - range.first.value) {
-      reject(fmt::format("{} has {} pages from page {}, expected 1 or more inside {} pages", name,
-                         range.count, range.first.value, pages));
+      reject_inputs(fmt::format("{} has {} pages from page {}, expected 1 or more inside {} pages",
+                                name, range.count, range.first.value, pages));
     }
     if (range.first.value < end) {
-      reject(fmt::format("{} has page {} twice or out of order", name, range.first.value));
+      reject_inputs(fmt::format("{} has page {} twice or out of order", name, range.first.value));
     }
     end = range.end().value;
   }
@@ -40,8 +40,8 @@ void check_disjoint(std::vector<PageRange> ranges, Bytes memory, std::string_vie
 
 void check_memory(const PlanInputs& inputs) {
   if (inputs.memory.value == 0 || inputs.memory.value % kPageSize != 0) {
-    reject(fmt::format("guest memory has {} bytes, expected a multiple of {}", inputs.memory.value,
-                       kPageSize));
+    reject_inputs(fmt::format("guest memory has {} bytes, expected a multiple of {}",
+                              inputs.memory.value, kPageSize));
   }
 }
 
@@ -68,8 +68,8 @@ void check_regions(std::span<const format::LoadingSetRegion> regions,
   std::ranges::sort(zeros);
   const auto lost = format::intersection_of(zeros, inputs.nonzero);
   if (!lost.empty()) {
-    reject(fmt::format("{} has page {} as zero, where the image has data", name,
-                       lost.front().first.value));
+    reject_inputs(fmt::format("{} has page {} as zero, where the image has data", name,
+                              lost.front().first.value));
   }
 }
 

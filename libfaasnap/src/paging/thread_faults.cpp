@@ -19,7 +19,7 @@ namespace {
 constexpr int kMinorField = 10 - 3;
 constexpr int kMajorField = 12 - 3;
 
-[[noreturn]] void reject(const std::string& path) {
+[[noreturn]] void reject_file(const std::string& path) {
   base::fail(ErrorKind::internal, "read", path, "not what proc_pid_stat(5) describes");
 }
 
@@ -27,13 +27,13 @@ std::uint64_t field(std::string_view fields, int number, const std::string& path
   for (int i = 0; i < number; ++i) {
     const auto space = fields.find(' ');
     if (space == std::string_view::npos) {
-      reject(path);
+      reject_file(path);
     }
     fields.remove_prefix(space + 1);
   }
   std::uint64_t value = 0;
   if (std::from_chars(fields.data(), fields.data() + fields.size(), value).ec != std::errc{}) {
-    reject(path);
+    reject_file(path);
   }
   return value;
 }
@@ -53,7 +53,7 @@ ThreadFaults read_thread_faults(pid_t thread) {
   // The name is in parentheses and may hold any character, parentheses too.
   const auto name_end = text.rfind(") ");
   if (name_end == std::string_view::npos) {
-    reject(path);
+    reject_file(path);
   }
   text.remove_prefix(name_end + 2);
   return {field(text, kMinorField, path), field(text, kMajorField, path)};

@@ -15,11 +15,6 @@
 
 namespace faasnap::test {
 
-template <typename Action>
-ErrorKind kind_of(Action action) {
-  return error_of(action).kind();
-}
-
 // A Redis server, a directory that hosts share, and a catalogue on both.
 struct CatalogueRig {
   RedisServer redis;

@@ -13,13 +13,12 @@
 namespace faasnap {
 namespace {
 
+using api::HashField;
 using test::error_of;
 using test::kind_of;
-using Rig = test::CatalogueRig;
-using api::HashField;
 
 TEST_CASE("records that are damaged or hostile are refused") {
-  Rig rig;
+  test::CatalogueRig rig;
   rig.catalogue().push(rig.guest.save(rig.local("s")), "json");
   api::RedisLink link(rig.redis.options());
   const auto pull = [&] { rig.catalogue().pull("json", rig.local("p")); };

@@ -20,7 +20,7 @@ using test::bytes_of;
 using test::RedisServer;
 using test::text_of;
 
-constexpr Nanoseconds kPatience = std::chrono::minutes(2);
+constexpr Nanoseconds kRelayPatience = std::chrono::minutes(2);
 
 // Sanitizers make each byte slow; with them another value must do.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -29,7 +29,7 @@ constexpr Bytes kLargeValue = 32_MiB;
 constexpr Bytes kLargeValue = ObjectStore::kMaximumValue;
 #endif
 
-std::string command(std::initializer_list<std::string_view> words) {
+std::string command_of(std::initializer_list<std::string_view> words) {
   std::string text = fmt::format("*{}\r\n", words.size());
   for (const std::string_view word : words) {
     text += fmt::format("${}\r\n{}\r\n", word.size(), word);
@@ -50,7 +50,7 @@ class Guest {
     stream_.emplace(near.release());
   }
 
-  void send(std::string_view bytes) { stream_->write(bytes_of(bytes), kPatience); }
+  void send(std::string_view bytes) { stream_->write(bytes_of(bytes), kRelayPatience); }
 
   // As many bytes, or what comes before the end of the stream.
   std::string read(std::size_t expected) {
@@ -58,7 +58,7 @@ class Guest {
     std::array<std::byte, 65536> buffer;
     while (text.size() < expected) {
       const std::size_t room = std::min(buffer.size(), expected - text.size());
-      const std::size_t got = stream_->read(std::span(buffer).first(room), kPatience);
+      const std::size_t got = stream_->read(std::span(buffer).first(room), kRelayPatience);
       if (got == 0) {
         break;
       }
@@ -69,7 +69,7 @@ class Guest {
 
   // The first line of the reply, which is all of it but for a value.
   std::string ask(std::initializer_list<std::string_view> words) {
-    send(command(words));
+    send(command_of(words));
     std::string line;
     while (!line.ends_with("\r\n")) {
       line += read(1);
@@ -97,8 +97,9 @@ TEST_CASE("a guest's commands reach the Redis server") {
   CHECK(guest.ask({"GET", "k"}) == "$-1");
   CHECK(guest.ask({"SET", "k", "value"}) == "+OK");
   CHECK(text_of(*store.get("k")) == "value");
-  guest.send(command({"GET", "k"}) + command({"STRLEN", "k"}) + command({"EXISTS", "k", "x", "k"}) +
-             command({"DEL", "k", "x"}) + command({"GET", "k"}));
+  guest.send(command_of({"GET", "k"}) + command_of({"STRLEN", "k"}) +
+             command_of({"EXISTS", "k", "x", "k"}) + command_of({"DEL", "k", "x"}) +
+             command_of({"GET", "k"}));
   CHECK(guest.read(28) == "$5\r\nvalue\r\n:5\r\n:2\r\n:1\r\n$-1\r\n");
 }
 
@@ -190,7 +191,7 @@ TEST_CASE("the server of objects ends while Redis keeps a guest waiting") {
   Guest guest(options);
   CHECK(guest.ask({"SET", "k", "v"}) == "+OK");
   redis.freeze();
-  guest.send(command({"GET", "k"}));
+  guest.send(command_of({"GET", "k"}));
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
 }
 

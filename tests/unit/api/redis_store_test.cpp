@@ -13,13 +13,9 @@ namespace {
 
 using test::bytes_of;
 using test::error_of;
+using test::kind_of;
 using test::RedisServer;
 using test::text_of;
-
-template <typename Action>
-ErrorKind kind_of(Action action) {
-  return error_of(action).kind();
-}
 
 TEST_CASE("objects come back from Redis as they went there, and are gone when removed") {
   const RedisServer server;

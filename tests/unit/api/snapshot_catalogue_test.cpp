@@ -14,10 +14,9 @@ using test::check_same;
 using test::error_of;
 using test::kind_of;
 using test::SyntheticGuest;
-using Rig = test::CatalogueRig;
 
 TEST_CASE("what one host pushes another pulls: the same files, verified") {
-  Rig rig;
+  test::CatalogueRig rig;
   const Snapshot pushed = rig.guest.save(rig.local("s"));
   CHECK(rig.catalogue().list().empty());
   const auto result = rig.catalogue().push(pushed, "json");
@@ -36,14 +35,14 @@ TEST_CASE("what one host pushes another pulls: the same files, verified") {
 }
 
 TEST_CASE("a snapshot without recordings can be shared") {
-  Rig rig;
+  test::CatalogueRig rig;
   const Snapshot pushed = rig.guest.save(rig.local("s"), false);
   rig.catalogue().push(pushed, "bare");
   check_same(rig.catalogue().pull("bare", rig.local("pulled")), pushed);
 }
 
 TEST_CASE("other recordings of the same image are a version, and the same ones are not") {
-  Rig rig;
+  test::CatalogueRig rig;
   const Snapshot first = rig.guest.save(rig.local("s"));
   const WorkingSet smaller("recorded-elsewhere", first.info().memory, {{{{900}, 2}}});
   const Snapshot second = first.derive(rig.local("s2"), {.working_set = &smaller});
@@ -68,7 +67,7 @@ TEST_CASE("other recordings of the same image are a version, and the same ones a
 }
 
 TEST_CASE("a name that stands for another image is not taken but on demand") {
-  Rig rig;
+  test::CatalogueRig rig;
   const Snapshot first = rig.guest.save(rig.local("s"));
   const Snapshot other = SyntheticGuest(2).save(rig.local("other"));
   rig.catalogue().push(first, "json");
@@ -84,7 +83,7 @@ TEST_CASE("a name that stands for another image is not taken but on demand") {
 }
 
 TEST_CASE("of two hosts that push to one name at once, neither is lost") {
-  Rig rig;
+  test::CatalogueRig rig;
   const Snapshot first = rig.guest.save(rig.local("s"));
   const WorkingSet smaller("recorded-elsewhere", first.info().memory, {{{{900}, 2}}});
   const Snapshot second = first.derive(rig.local("s2"), {.working_set = &smaller});
@@ -102,7 +101,7 @@ TEST_CASE("of two hosts that push to one name at once, neither is lost") {
 }
 
 TEST_CASE("a push that is interrupted shows nothing, and the next one completes it") {
-  Rig rig;
+  test::CatalogueRig rig;
   const Snapshot snapshot = rig.guest.save(rig.local("s"));
   int calls = 0;
   CHECK(kind_of([&] {
@@ -117,7 +116,7 @@ TEST_CASE("a push that is interrupted shows nothing, and the next one completes 
 }
 
 TEST_CASE("a pull that is interrupted leaves nothing") {
-  Rig rig;
+  test::CatalogueRig rig;
   rig.catalogue().push(rig.guest.save(rig.local("s")), "json");
   for (const int limit : {1, 3, 6}) {
     int calls = 0;
@@ -134,7 +133,7 @@ TEST_CASE("a pull that is interrupted leaves nothing") {
 }
 
 TEST_CASE("files that are missing or damaged are found before anything is there") {
-  Rig rig;
+  test::CatalogueRig rig;
   rig.catalogue().push(rig.guest.save(rig.local("s")), "json");
   fs::create_directory(rig.local("hosts"));
   const auto pull = [&] { rig.catalogue().pull("json", rig.local("hosts/p")); };
@@ -159,7 +158,7 @@ TEST_CASE("files that are missing or damaged are found before anything is there"
 }
 
 TEST_CASE("a push that replaces heals files that were damaged") {
-  Rig rig;
+  test::CatalogueRig rig;
   const Snapshot snapshot = rig.guest.save(rig.local("s"));
   rig.catalogue().push(snapshot, "json");
   test::replace_content(rig.shared_file("state-"), test::bytes_of("damaged"));
@@ -168,7 +167,7 @@ TEST_CASE("a push that replaces heals files that were damaged") {
 }
 
 TEST_CASE("names and versions that are not there, and names that cannot be") {
-  Rig rig;
+  test::CatalogueRig rig;
   CHECK(kind_of([&] { rig.catalogue().pull("none", rig.local("p")); }) == ErrorKind::not_found);
   CHECK_FALSE(rig.catalogue().find("none"));
   const Snapshot snapshot = rig.guest.save(rig.local("s"));
@@ -183,7 +182,7 @@ TEST_CASE("names and versions that are not there, and names that cannot be") {
 }
 
 TEST_CASE("without the server or the shared directory there is no catalogue") {
-  Rig rig;
+  test::CatalogueRig rig;
   const Snapshot snapshot = rig.guest.save(rig.local("s"));
   rig.redis.stop();
   CHECK(kind_of([&] { rig.catalogue().push(snapshot, "json"); }) == ErrorKind::io);
@@ -195,7 +194,7 @@ TEST_CASE("without the server or the shared directory there is no catalogue") {
 }
 
 TEST_CASE("a snapshot names the shared copy of an image that a host lacks") {
-  Rig rig;
+  test::CatalogueRig rig;
   const fs::path image = rig.local("rootfs.img");
   test::replace_content(image, test::bytes_of("the root file system"));
   SnapshotContents contents;

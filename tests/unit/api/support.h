@@ -47,4 +47,9 @@ Error error_of(Action action) {
   throw std::logic_error("expected a faasnap::Error, none was thrown");
 }
 
+template <typename Action>
+ErrorKind kind_of(Action action) {
+  return error_of(action).kind();
+}
+
 }  // namespace faasnap::test

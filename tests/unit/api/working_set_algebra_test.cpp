@@ -11,9 +11,9 @@ namespace {
 using test::error_of;
 using Groups = std::vector<WorkingSet::Group>;
 
-constexpr Bytes kMemory{100 * kPageSize};
+constexpr Bytes kAlgebraMemory{100 * kPageSize};
 
-WorkingSet of(Groups groups) { return {"id", kMemory, std::move(groups)}; }
+WorkingSet of(Groups groups) { return {"id", kAlgebraMemory, std::move(groups)}; }
 
 WorkingSet merged(const std::vector<WorkingSet>& recordings) {
   return WorkingSet::merge(recordings);
@@ -35,7 +35,7 @@ TEST_CASE("one recording, or the same twice, merges to itself") {
 }
 
 WorkingSet touched(std::vector<PageAccess> accesses) {
-  return WorkingSet::from_accesses("id", kMemory, std::move(accesses), 2);
+  return WorkingSet::from_accesses("id", kAlgebraMemory, std::move(accesses), 2);
 }
 
 TEST_CASE("of merged touches of a page the earliest counts, as a write if any was one") {
@@ -69,7 +69,7 @@ TEST_CASE("a recording without accesses leaves the merged one without") {
 
 TEST_CASE("only recordings of one snapshot are merged or compared") {
   const auto set = of({{{{1}, 1}}});
-  const WorkingSet other_id("other", kMemory, {});
+  const WorkingSet other_id("other", kAlgebraMemory, {});
   const WorkingSet other_size("id", {50 * kPageSize}, {});
   for (const WorkingSet& other : {other_id, other_size}) {
     CHECK(error_of([&] { merged({set, other}); }).kind() == ErrorKind::invalid_argument);

@@ -20,7 +20,8 @@ namespace {
 
 constexpr std::uint64_t kSize = 1 << 20;
 // Fast enough for a test.
-constexpr LinkSpeed kSpeed{.latency = std::chrono::microseconds(1), .bytes = 1e12, .requests = 1e9};
+constexpr LinkSpeed kFastSpeed{
+    .latency = std::chrono::microseconds(1), .bytes = 1e12, .requests = 1e9};
 
 // A server of an empty file, and the client's end of its connection.
 class Connection {
@@ -30,7 +31,8 @@ class Connection {
     client_ = Descriptor(ends_[0]);
     const int file = ::memfd_create("disk", MFD_CLOEXEC);
     REQUIRE(::ftruncate(file, kSize) == 0);
-    server_ = std::make_unique<NbdServer>(Descriptor(file), kSize, Descriptor(ends_[1]), kSpeed);
+    server_ =
+        std::make_unique<NbdServer>(Descriptor(file), kSize, Descriptor(ends_[1]), kFastSpeed);
   }
 
   void request(std::uint32_t command, std::uint64_t cookie, std::uint64_t offset,

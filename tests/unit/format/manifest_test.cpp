@@ -13,7 +13,7 @@ namespace {
 
 using test::error_of;
 
-Manifest example() {
+Manifest example_manifest() {
   Manifest manifest;
   SnapshotInfo& info = manifest.info;
   info.format_version = kSnapshotVersion;
@@ -49,7 +49,7 @@ std::string sealed(const std::string& body) {
 
 // The lines of the example before the last one.
 std::string example_body() {
-  const std::string text = encode_manifest(example());
+  const std::string text = encode_manifest(example_manifest());
   return text.substr(0, text.rfind("crc32c = "));
 }
 
@@ -64,7 +64,7 @@ Error rejected(const std::string& text) {
 }
 
 TEST_CASE("a manifest comes back as it was written") {
-  const Manifest written = example();
+  const Manifest written = example_manifest();
   const Manifest read = decode_manifest(encode_manifest(written), "m");
   CHECK(read.info.id == written.info.id);
   CHECK(read.info.created == written.info.created);
@@ -92,7 +92,7 @@ TEST_CASE("a manifest comes back as it was written") {
 }
 
 TEST_CASE("a manifest begins with its format's name and version, for people to read") {
-  CHECK(encode_manifest(example()).starts_with("faasnap snapshot 2\nid = 0011"));
+  CHECK(encode_manifest(example_manifest()).starts_with("faasnap snapshot 2\nid = 0011"));
 }
 
 TEST_CASE("every key but those of absent files is required, once") {
@@ -159,7 +159,7 @@ TEST_CASE("lines without a key, and control characters, are corrupt") {
 }
 
 TEST_CASE("a manifest cut short anywhere is corrupt") {
-  const std::string text = encode_manifest(example());
+  const std::string text = encode_manifest(example_manifest());
   for (std::size_t length = 0; length < text.size(); ++length) {
     INFO(length);
     // Within the version's digits, a shorter one is another version.
@@ -169,14 +169,14 @@ TEST_CASE("a manifest cut short anywhere is corrupt") {
 }
 
 TEST_CASE("a manifest over the limit is neither written nor read") {
-  Manifest manifest = example();
+  Manifest manifest = example_manifest();
   manifest.info.labels["big"] = std::string(kMaximumManifest.value, 'x');
   CHECK(error_of([&] { encode_manifest(manifest); }).kind() == ErrorKind::invalid_argument);
   CHECK(rejected(std::string(kMaximumManifest.value + 1, 'x')).kind() == ErrorKind::corrupt);
 }
 
 TEST_CASE("what would break a line is not written") {
-  Manifest manifest = example();
+  Manifest manifest = example_manifest();
   SECTION("a path") { manifest.info.kernel.path = "/boot/a\nvcpus = 8"; }
   SECTION("a label") { manifest.info.labels["a"] = "b\nc"; }
   SECTION("a label's name") { manifest.info.labels["a = b"] = "c"; }

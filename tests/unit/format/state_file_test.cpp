@@ -15,7 +15,7 @@ using test::error_of;
 
 constexpr FrameKind kState{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'S'}, 1, kMaximumState};
 
-std::vector<Section> example() {
+std::vector<Section> example_state() {
   const auto bytes = test::bytes_of("registers");
   return {{"vcpu0", 7, {bytes.begin(), bytes.end()}}, {"empty", 1, {}}};
 }
@@ -52,7 +52,7 @@ bool names(const Error& error, std::string_view word) {
 }
 
 TEST_CASE("sections come back in order, with name, version and bytes") {
-  const auto written = example();
+  const auto written = example_state();
   const auto read = decode_state(encode_state(written), "state");
   REQUIRE(read.size() == 2);
   CHECK(read[0].name == "vcpu0");
@@ -64,7 +64,7 @@ TEST_CASE("sections come back in order, with name, version and bytes") {
 }
 
 TEST_CASE("a required section that is missing or of another version is named") {
-  const auto sections = example();
+  const auto sections = example_state();
   CHECK(&require_section(sections, "vcpu0", 7, "state") == &sections[0]);
   const Error missing = error_of([&] { require_section(sections, "pit", 1, "dir/state"); });
   CHECK(missing.kind() == ErrorKind::corrupt);
@@ -75,7 +75,7 @@ TEST_CASE("a required section that is missing or of another version is named") {
 }
 
 TEST_CASE("a state file cut short or prolonged anywhere is corrupt") {
-  const auto bytes = encode_state(example());
+  const auto bytes = encode_state(example_state());
   for (std::size_t length = 0; length <= bytes.size() + 3; ++length) {
     auto changed = bytes;
     changed.resize(length);
@@ -86,7 +86,7 @@ TEST_CASE("a state file cut short or prolonged anywhere is corrupt") {
 }
 
 TEST_CASE("any flipped bit of a state file is noticed") {
-  const auto bytes = encode_state(example());
+  const auto bytes = encode_state(example_state());
   for (std::size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
     auto changed = bytes;
     changed[bit / 8] ^= std::byte{static_cast<unsigned char>(1 << (bit % 8))};
@@ -139,7 +139,7 @@ TEST_CASE("a count of sections that is wrong is corrupt") {
 TEST_CASE("a length field of any value is checked before it is used") {
   for (const std::uint64_t length : {std::uint64_t{0}, std::uint64_t{23}, kMaximumState.value + 1,
                                      std::numeric_limits<std::uint64_t>::max()}) {
-    auto bytes = encode_state(example());
+    auto bytes = encode_state(example_state());
     for (std::size_t i = 0; i < sizeof(length); ++i) {
       bytes[16 + i] = static_cast<std::byte>(length >> (8 * i));
     }

@@ -15,7 +15,7 @@ using test::error_of;
 
 constexpr FrameKind kWorkingSet{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'W'}, 3, kMaximumWorkingSet};
 
-WorkingSetContent example() {
+WorkingSetContent example_set() {
   return {"id", {1000 * kPageSize}, Recorder::mincore, {{{{5}, 2}, {{900}, 100}}, {}, {{{0}, 5}}}};
 }
 
@@ -37,16 +37,16 @@ void put_head(base::ByteWriter& out, std::uint64_t memory, std::uint32_t groups)
   out.put(groups);
 }
 
-Error rejected(const base::ByteWriter& payload) {
+Error rejected_set(const base::ByteWriter& payload) {
   return error_of([&] { decode_working_set(encode_frame(kWorkingSet, payload.bytes()), "ws"); });
 }
 
 TEST_CASE("a working-set file comes back as it was written") {
-  const WorkingSetContent read = decode_working_set(encode_working_set(example()), "ws");
+  const WorkingSetContent read = decode_working_set(encode_working_set(example_set()), "ws");
   CHECK(read.snapshot_id == "id");
-  CHECK(read.memory == example().memory);
+  CHECK(read.memory == example_set().memory);
   CHECK(read.recorder == Recorder::mincore);
-  CHECK(read.groups == example().groups);
+  CHECK(read.groups == example_set().groups);
   CHECK(read.accesses.empty());
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("the farthest pages and times come back") {
 }
 
 TEST_CASE("a working-set file cut short or prolonged anywhere is corrupt") {
-  const auto bytes = encode_working_set(GENERATE(0, 1) == 0 ? example() : touched());
+  const auto bytes = encode_working_set(GENERATE(0, 1) == 0 ? example_set() : touched());
   for (std::size_t length = 0; length <= bytes.size() + 2; ++length) {
     auto changed = bytes;
     changed.resize(length);
@@ -82,17 +82,17 @@ TEST_CASE("a working-set file cut short or prolonged anywhere is corrupt") {
 TEST_CASE("counts beyond the bytes there are, are corrupt and allocate nothing") {
   base::ByteWriter groups;
   put_head(groups, 8 * kPageSize, 0xffffffff);
-  CHECK(rejected(groups).kind() == ErrorKind::corrupt);
+  CHECK(rejected_set(groups).kind() == ErrorKind::corrupt);
   base::ByteWriter ranges;
   put_head(ranges, 8 * kPageSize, 1);
   ranges.put(std::uint32_t{0xffffffff});
   ranges.put(std::uint64_t{0});
-  CHECK(rejected(ranges).kind() == ErrorKind::corrupt);
+  CHECK(rejected_set(ranges).kind() == ErrorKind::corrupt);
   base::ByteWriter accesses;
   put_head(accesses, 8 * kPageSize, 0);
   accesses.put(std::uint32_t{0xffffffff});
   accesses.put(std::uint64_t{0});
-  CHECK(rejected(accesses).kind() == ErrorKind::corrupt);
+  CHECK(rejected_set(accesses).kind() == ErrorKind::corrupt);
 }
 
 // A file of userfaultfd with the one page 3 in its group, and these numbers for its accesses.
@@ -109,7 +109,7 @@ Error rejected_accesses(std::uint32_t count, std::initializer_list<std::uint64_t
   for (const std::uint64_t number : numbers) {
     payload.put_varint(number);
   }
-  return rejected(payload);
+  return rejected_set(payload);
 }
 
 bool says(const Error& error, std::string_view words) {
@@ -136,7 +136,7 @@ TEST_CASE("an unknown recorder, or accesses in a recording by mincore, are corru
   unknown.put(std::uint64_t{8 * kPageSize});
   unknown.put(std::uint32_t{2});
   unknown.put(std::uint64_t{0});
-  CHECK(says(rejected(unknown), "recorder is 2"));
+  CHECK(says(rejected_set(unknown), "recorder is 2"));
   base::ByteWriter accesses;
   put_head(accesses, 8 * kPageSize, 1);
   accesses.put(std::uint32_t{1});
@@ -145,7 +145,7 @@ TEST_CASE("an unknown recorder, or accesses in a recording by mincore, are corru
   accesses.put(std::uint32_t{1});
   accesses.put_varint(6);
   accesses.put_varint(0);
-  CHECK(says(rejected(accesses), "a recording by mincore has accesses"));
+  CHECK(says(rejected_set(accesses), "a recording by mincore has accesses"));
 }
 
 TEST_CASE("ranges that no recording can have are corrupt") {
@@ -156,7 +156,7 @@ TEST_CASE("ranges that no recording can have are corrupt") {
     payload.put(first);
     payload.put(count);
     payload.put(std::uint32_t{0});
-    return rejected(payload).kind();
+    return rejected_set(payload).kind();
   };
   CHECK(with_range(8, 1) == ErrorKind::corrupt);
   CHECK(with_range(0, 9) == ErrorKind::corrupt);
@@ -169,16 +169,16 @@ TEST_CASE("a working set of a memory that is no number of pages is corrupt") {
     base::ByteWriter payload;
     put_head(payload, memory, 0);
     payload.put(std::uint32_t{0});
-    CHECK(rejected(payload).kind() == ErrorKind::corrupt);
+    CHECK(rejected_set(payload).kind() == ErrorKind::corrupt);
   }
 }
 
 TEST_CASE("each defect has a sentence of its own") {
-  CHECK_FALSE(defect_of(example()).has_value());
-  auto content = example();
+  CHECK_FALSE(defect_of(example_set()).has_value());
+  auto content = example_set();
   content.groups[2] = {{{6}, 1}};
   CHECK(defect_of(content) == "page 6 is in two groups");
-  content = example();
+  content = example_set();
   content.snapshot_id.clear();
   CHECK(defect_of(content).value().find("snapshot id") == 0);
   CHECK_FALSE(defect_of(touched()).has_value());

@@ -10,7 +10,7 @@ namespace {
 
 using test::error_of;
 
-constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kLargest = std::numeric_limits<std::uint64_t>::max();
 
 TEST_CASE("memory of up to 3 GiB is one region from address zero") {
   for (const Bytes size : {kMinimumSize, Bytes{kHoleStart.value}}) {
@@ -35,8 +35,9 @@ TEST_CASE("memory beyond 3 GiB continues at 4 GiB, without a gap in the image") 
 }
 
 TEST_CASE("sizes outside the limits, or of no whole number of pages, are refused") {
-  for (const std::uint64_t size : {std::uint64_t{0}, kMinimumSize.value - kPageSize,
-                                   kMinimumSize.value + 1, kMaximumSize.value + kPageSize, kMax}) {
+  for (const std::uint64_t size :
+       {std::uint64_t{0}, kMinimumSize.value - kPageSize, kMinimumSize.value + 1,
+        kMaximumSize.value + kPageSize, kLargest}) {
     CHECK(error_of([&] { GuestMemory(Bytes{size}); }).kind() == ErrorKind::invalid_argument);
   }
 }
@@ -58,12 +59,12 @@ TEST_CASE("a view lies in one region whole, or there is none") {
 
 TEST_CASE("lengths and addresses near the top of 64 bits never wrap into memory") {
   const GuestMemory memory(Bytes{kHoleStart.value + kPageSize});
-  CHECK_FALSE(memory.view({0}, kMax).has_value());
-  CHECK_FALSE(memory.view({1}, kMax).has_value());
-  CHECK_FALSE(memory.view({kMax}, 1).has_value());
-  CHECK_FALSE(memory.view({kMax}, kMax).has_value());
-  CHECK_FALSE(memory.view({kMax - 3}, 8).has_value());
-  CHECK_FALSE(memory.view(kHoleEnd, kMax - 1).has_value());
+  CHECK_FALSE(memory.view({0}, kLargest).has_value());
+  CHECK_FALSE(memory.view({1}, kLargest).has_value());
+  CHECK_FALSE(memory.view({kLargest}, 1).has_value());
+  CHECK_FALSE(memory.view({kLargest}, kLargest).has_value());
+  CHECK_FALSE(memory.view({kLargest - 3}, 8).has_value());
+  CHECK_FALSE(memory.view(kHoleEnd, kLargest - 1).has_value());
 }
 
 TEST_CASE("what is written is read back, and lies where the image has it") {

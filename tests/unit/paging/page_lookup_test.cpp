@@ -7,7 +7,7 @@
 namespace faasnap::paging {
 namespace {
 
-constexpr Bytes kMemory{1000 * kPageSize};
+constexpr Bytes kLookupMemory{1000 * kPageSize};
 
 ReadPiece piece(std::vector<PageRange> guest) {
   ReadPiece made;
@@ -18,7 +18,7 @@ ReadPiece piece(std::vector<PageRange> guest) {
 TEST_CASE("each page is found in the part that brings it") {
   const std::vector<ReadPiece> pieces = {piece({{{500}, 10}, {{20}, 5}}), piece({{{100}, 1}})};
   const std::vector<ZeroStretch> zeros = {{{{25}, 5}, true}, {{{0}, 3}, false}};
-  const PageLookup lookup(pieces, zeros, kMemory);
+  const PageLookup lookup(pieces, zeros, kLookupMemory);
   CHECK(lookup.part_of({500}) == 0);
   CHECK(lookup.part_of({509}) == 0);
   CHECK(lookup.part_of({24}) == 0);
@@ -33,7 +33,7 @@ TEST_CASE("each page is found in the part that brings it") {
 TEST_CASE("a page in two parts, or beyond memory, is refused") {
   const auto refused = [](std::vector<PageRange> data, std::vector<ZeroStretch> zeros) {
     const std::vector<ReadPiece> pieces = {piece(std::move(data))};
-    return test::error_of([&] { PageLookup(pieces, zeros, kMemory); }).kind() ==
+    return test::error_of([&] { PageLookup(pieces, zeros, kLookupMemory); }).kind() ==
            ErrorKind::invalid_argument;
   };
   CHECK(refused({{{10}, 5}, {{14}, 1}}, {}));

@@ -17,7 +17,7 @@
 namespace faasnap::paging {
 namespace {
 
-constexpr Bytes kMemory = memory::kMinimumSize;
+constexpr Bytes kEngineMemory = memory::kMinimumSize;
 
 void require_io_uring() {
   if (const auto availability = uring::available(); !availability) {
@@ -29,7 +29,7 @@ void require_io_uring() {
 struct LoadingSet {
   static constexpr std::uint64_t kRegionPages = 37;
   test::ScratchDirectory directory;
-  test::PageFile memory{directory.path() / "memory", kMemory, 0};
+  test::PageFile memory{directory.path() / "memory", kEngineMemory, 0};
   test::PageFile loading{directory.path() / "loading-set", 4_KiB, 1};
   std::vector<format::LoadingSetRegion> regions;
 
@@ -46,7 +46,7 @@ struct LoadingSet {
   }
   RestorePlan plan() const {
     return plan_restore(Setting::faasnap,
-                        {.memory = kMemory, .nonzero = {}, .loading_set = regions});
+                        {.memory = kEngineMemory, .nonzero = {}, .loading_set = regions});
   }
   Files files() const { return {memory.ref(), loading.ref()}; }
   std::uint64_t pages() const { return regions.size() * kRegionPages; }
@@ -113,7 +113,7 @@ TEST_CASE("the first pages of the file come in before the last ones") {
 
 TEST_CASE("populated guest memory shows the loading set without another fault") {
   const LoadingSet set;
-  const memory::GuestMemory guest(kMemory);
+  const memory::GuestMemory guest(kEngineMemory);
   apply(set.plan(), guest, set.files());
   PrefetchEngine engine(set.plan(), set.files(), guest.host().data());
   engine.start();
@@ -127,7 +127,7 @@ TEST_CASE("populated guest memory shows the loading set without another fault") 
 
 TEST_CASE("what is read before the start is entered into guest memory after it") {
   const LoadingSet set;
-  const memory::GuestMemory guest(kMemory);
+  const memory::GuestMemory guest(kEngineMemory);
   PrefetchEngine engine(set.plan(), set.files(), guest.host().data());
   engine.read();
   while (engine.stats().pages < set.pages()) {
@@ -141,7 +141,7 @@ TEST_CASE("what is read before the start is entered into guest memory after it")
 
 TEST_CASE("populating leaves alone what the guest has written meanwhile") {
   const LoadingSet set;
-  const memory::GuestMemory guest(kMemory);
+  const memory::GuestMemory guest(kEngineMemory);
   apply(set.plan(), guest, set.files());
   PrefetchEngine engine(set.plan(), set.files(), guest.host().data(), {.blocks = 4});
   engine.start();
@@ -185,7 +185,7 @@ TEST_CASE("planned pages are entered, and copied if planned so") {
   const PageRange other = set.regions.back().guest;
   plan.entries = {{{region.first + 2, 5}, true}, {{region.first + 7, 3}, false}, {other, true}};
   std::ranges::sort(plan.entries, {}, [](const PlannedEntry& entry) { return entry.guest.first; });
-  const memory::GuestMemory guest(kMemory);
+  const memory::GuestMemory guest(kEngineMemory);
   apply(plan, guest, set.files());
   PrefetchEngine engine(plan, set.files(), guest.host().data());
   engine.start();
@@ -208,7 +208,7 @@ TEST_CASE("zero pages are allocated, in a guest that has written some of them") 
   const LoadingSet set;
   RestorePlan plan = set.plan();
   plan.zero_pages = {{{50}, 7}, {{30000}, 200}};
-  const memory::GuestMemory guest(kMemory);
+  const memory::GuestMemory guest(kEngineMemory);
   apply(plan, guest, set.files());
   const auto written = PageIndex{30010}.offset().value;
   guest.host()[written] = std::byte{0x55};
@@ -228,7 +228,7 @@ TEST_CASE("zero pages are allocated, in a guest that has written some of them") 
 TEST_CASE("scattered pages of the memory file are read") {
   require_io_uring();
   test::ScratchDirectory directory;
-  test::PageFile memory{directory.path() / "memory", kMemory, 0};
+  test::PageFile memory{directory.path() / "memory", kEngineMemory, 0};
   const std::vector<PageRange> recorded = {{{100}, 3}, {{5000}, 300}, {{9000}, 1}};
   for (const PageRange& run : recorded) {
     memory.write(run, run.first.offset());
@@ -236,12 +236,12 @@ TEST_CASE("scattered pages of the memory file are read") {
   memory.make_cold();
   const std::vector<WorkingSet::Group> groups = {recorded};
   const RestorePlan plan = plan_restore(
-      Setting::per_region, {.memory = kMemory, .nonzero = recorded, .recorded = groups});
+      Setting::per_region, {.memory = kEngineMemory, .nonzero = recorded, .recorded = groups});
   PrefetchEngine engine(plan, {memory.ref(), {}});
   engine.start();
   engine.wait();
   CHECK(engine.stats().pages == 304);
-  FileResidency residency(memory.ref(), kMemory);
+  FileResidency residency(memory.ref(), kEngineMemory);
   std::uint64_t resident = 0;
   for (const PageRange& run : recorded) {
     resident += test::resident_in(residency, run);
@@ -283,7 +283,7 @@ TEST_CASE("a cancelled prefetcher ends, says so, and begins nothing more") {
 
 TEST_CASE("a prefetcher can be destroyed at any moment") {
   const LoadingSet set;
-  const memory::GuestMemory guest(kMemory);
+  const memory::GuestMemory guest(kEngineMemory);
   apply(set.plan(), guest, set.files());
   std::mt19937 random(2);
   for (int round = 0; round < 40; ++round) {

@@ -7,16 +7,16 @@
 namespace faasnap::paging {
 namespace {
 
-constexpr std::uint64_t kPages = 32768;
-constexpr Bytes kMemory{kPages * kPageSize};
+constexpr std::uint64_t kWatchedPages = 32768;
+constexpr Bytes kWatchedMemory{kWatchedPages * kPageSize};
 
 TEST_CASE("all pages with data and all short gaps are watched, and no long gap is") {
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     std::mt19937 random(seed);
     RestorePlan plan;
-    plan.nonzero = test::random_runs(random, kPages, 0.02, 40);
-    const auto watched = watched_pages(plan, kMemory);
-    const auto bits = test::as_bits(watched, kPages);
+    plan.nonzero = test::random_runs(random, kWatchedPages, 0.02, 40);
+    const auto watched = watched_pages(plan, kWatchedMemory);
+    const auto bits = test::as_bits(watched, kWatchedPages);
     for (const PageRange& run : plan.nonzero) {
       REQUIRE(bits[run.first.value]);
       REQUIRE(bits[run.end().value - 1]);
@@ -36,19 +36,19 @@ TEST_CASE("what is read is watched, with data or without") {
   RestorePlan plan;
   plan.nonzero = {{{100}, 2}};
   plan.reads = {{Backing::stream_set, {}, {{9000}, 4}}, {Backing::stream_set, {}, {{5000}, 1}}};
-  CHECK(watched_pages(plan, kMemory) ==
+  CHECK(watched_pages(plan, kWatchedMemory) ==
         std::vector<PageRange>{{{100}, 2}, {{5000}, 1}, {{9000}, 4}});
 }
 
 TEST_CASE("everything is watched where each fault counts") {
   RestorePlan plan;
   plan.nonzero = {{{100}, 2}};
-  const std::vector<PageRange> all = {{{0}, kPages}};
+  const std::vector<PageRange> all = {{{0}, kWatchedPages}};
   plan.record_accesses = true;
-  CHECK(watched_pages(plan, kMemory) == all);
+  CHECK(watched_pages(plan, kWatchedMemory) == all);
   plan.record_accesses = false;
   plan.load_before_start = true;
-  CHECK(watched_pages(plan, kMemory) == all);
+  CHECK(watched_pages(plan, kWatchedMemory) == all);
 }
 
 TEST_CASE("the zeros that nobody foresaw are what is watched and neither has data nor is loaded") {
@@ -56,7 +56,7 @@ TEST_CASE("the zeros that nobody foresaw are what is watched and neither has dat
   plan.nonzero = {{{100}, 2}, {{110}, 5}};
   plan.reads = {{Backing::stream_set, {}, {{120}, 2}}, {Backing::stream_set, {}, {{110}, 1}}};
   plan.zero_pages = {{{105}, 2}, {{103}, 1}, {{5000}, 10}};
-  const auto watched = watched_pages(plan, kMemory);
+  const auto watched = watched_pages(plan, kWatchedMemory);
   CHECK(unforeseen_zeros(plan, watched) ==
         std::vector<PageRange>{{{102}, 1}, {{104}, 1}, {{107}, 3}, {{115}, 5}});
   plan.record_accesses = true;

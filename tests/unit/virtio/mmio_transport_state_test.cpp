@@ -10,11 +10,9 @@
 namespace faasnap::virtio::test {
 namespace {
 
-using Rig = TransportRig;
-
 // The kind of error that restoring `state` into a fresh device ends with.
 std::optional<ErrorKind> restore_error(std::vector<std::byte> state) {
-  Rig rig;
+  TransportRig rig;
   try {
     rig.driver.restore(state);
   } catch (const Error& error) {
@@ -43,7 +41,7 @@ constexpr std::size_t kSavedQueueSize = 32;
 }  // namespace
 
 TEST_CASE("A drained device takes nothing, and resume makes up for lost notifications") {
-  Rig rig;
+  TransportRig rig;
   rig.driver.start();
   rig.driver.drain();
   rig.driver.queues[0].add({{rig.driver.allocator.take(16), 16, true}});
@@ -57,7 +55,7 @@ TEST_CASE("A drained device takes nothing, and resume makes up for lost notifica
 }
 
 TEST_CASE("Resume repeats an interrupt that the driver has not acknowledged") {
-  Rig rig;
+  TransportRig rig;
   rig.driver.start();
   rig.driver.queues[0].add({{rig.driver.allocator.take(16), 16, true}});
   rig.driver.kick(0);
@@ -73,7 +71,7 @@ TEST_CASE("Resume repeats an interrupt that the driver has not acknowledged") {
 }
 
 TEST_CASE("A restored device goes on where the saved one stopped") {
-  Rig saved;
+  TransportRig saved;
   saved.driver.start();
   for (unsigned i = 0; i < 3; ++i) {
     saved.driver.queues[0].add({{saved.driver.allocator.take(16), 16, true}});
@@ -84,7 +82,7 @@ TEST_CASE("A restored device goes on where the saved one stopped") {
   saved.driver.queues[0].add({{saved.driver.allocator.take(16), 16, true}});
   const auto state = saved.driver.save();
 
-  Rig clone;
+  TransportRig clone;
   std::copy(saved.world.memory.host().begin(), saved.world.memory.host().begin() + (8 << 20),
             clone.world.memory.host().begin());
   clone.driver.restore(state);
@@ -100,33 +98,33 @@ TEST_CASE("A restored device goes on where the saved one stopped") {
 }
 
 TEST_CASE("Saved registers come back bit by bit") {
-  Rig saved;
+  TransportRig saved;
   REQUIRE(saved.driver.negotiate(kFeatureVersion1 | kFeatureEventIndex));
   saved.driver.write32(kQueueSelect, 1);
   saved.driver.write32(kQueueSize, 16);
   saved.driver.write32(kQueueDescriptorLow, 0x1000);
   const auto state = saved.driver.save();
-  Rig clone;
+  TransportRig clone;
   clone.driver.restore(state);
   CHECK(clone.record.activations == 0);
   CHECK(clone.driver.save() == state);
 }
 
 TEST_CASE("A device that needs a reset is restored as one that needs a reset") {
-  Rig saved;
+  TransportRig saved;
   saved.driver.start();
   saved.driver.queues[0].offer(9999);
   saved.driver.write32(kMmioQueueNotify, 0);
   saved.driver.drain();
   const auto state = saved.driver.save();
-  Rig clone;
+  TransportRig clone;
   clone.driver.restore(state);
   CHECK((clone.driver.status() & kNeedsReset) != 0);
   CHECK(clone.record.activations == 0);
 }
 
 TEST_CASE("A damaged state is refused with nothing changed") {
-  Rig saved;
+  TransportRig saved;
   saved.driver.start();
   saved.driver.drain();
   const auto good = saved.driver.save();
@@ -153,7 +151,7 @@ TEST_CASE("A damaged state is refused with nothing changed") {
 }
 
 TEST_CASE("A state that ends early is refused wherever it ends") {
-  Rig saved;
+  TransportRig saved;
   saved.driver.start();
   saved.driver.drain();
   const auto good = saved.driver.save();

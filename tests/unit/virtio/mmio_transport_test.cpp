@@ -5,14 +5,10 @@
 #include "virtio/recording_device.h"
 
 namespace faasnap::virtio::test {
-namespace {
-
-using Rig = TransportRig;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("The identity registers name a virtio-mmio device of version 2") {
-  Rig rig;
+  TransportRig rig;
   CHECK(rig.driver.read32(kMagicValue) == 0x74726976);
   CHECK(rig.driver.read32(kVersion) == 2);
   CHECK(rig.driver.read32(kDeviceId) == 42);
@@ -21,13 +17,13 @@ TEST_CASE("The identity registers name a virtio-mmio device of version 2") {
 }
 
 TEST_CASE("There is no shared memory region") {
-  Rig rig;
+  TransportRig rig;
   CHECK(rig.driver.read32(kSharedMemoryLengthLow) == 0xffffffff);
   CHECK(rig.driver.read32(kSharedMemoryLengthHigh) == 0xffffffff);
 }
 
 TEST_CASE("Features are offered in two halves, and nothing beyond") {
-  Rig rig;
+  TransportRig rig;
   CHECK(rig.driver.device_features() ==
         (kOwnFeature | kFeatureIndirect | kFeatureEventIndex | kFeatureVersion1));
   rig.driver.write32(kDeviceFeaturesSelect, 2);
@@ -35,7 +31,7 @@ TEST_CASE("Features are offered in two halves, and nothing beyond") {
 }
 
 TEST_CASE("Features that are offered are accepted and reach the device") {
-  Rig rig;
+  TransportRig rig;
   rig.driver.start();
   CHECK(rig.record.activations == 1);
   CHECK(rig.record.features ==
@@ -44,7 +40,7 @@ TEST_CASE("Features that are offered are accepted and reach the device") {
 }
 
 TEST_CASE("A feature that is not offered keeps FEATURES_OK from being set") {
-  Rig rig;
+  TransportRig rig;
   CHECK_FALSE(rig.driver.negotiate(kFeatureVersion1 | (1ULL << 34)));
   rig.driver.write32(kStatus, kAcknowledge | kDriver | kDriverOk);
   CHECK((rig.driver.status() & kDriverOk) == 0);
@@ -52,12 +48,12 @@ TEST_CASE("A feature that is not offered keeps FEATURES_OK from being set") {
 }
 
 TEST_CASE("A legacy driver is refused") {
-  Rig rig;
+  TransportRig rig;
   CHECK_FALSE(rig.driver.negotiate(kOwnFeature));
 }
 
 TEST_CASE("Features cannot change once they are agreed on") {
-  Rig rig;
+  TransportRig rig;
   REQUIRE(rig.driver.negotiate(kFeatureVersion1));
   rig.driver.write32(kDriverFeaturesSelect, 0);
   rig.driver.write32(kDriverFeatures, static_cast<std::uint32_t>(kOwnFeature));
@@ -66,7 +62,7 @@ TEST_CASE("Features cannot change once they are agreed on") {
 }
 
 TEST_CASE("Queues have the device's sizes, and those it lacks have none") {
-  Rig rig;
+  TransportRig rig;
   CHECK(rig.driver.read32(kQueueSizeMaximum) == 64);
   rig.driver.write32(kQueueSelect, 1);
   CHECK(rig.driver.read32(kQueueSizeMaximum) == 16);
@@ -79,7 +75,7 @@ TEST_CASE("Queues have the device's sizes, and those it lacks have none") {
 }
 
 TEST_CASE("Configuration space is read in any width and ends where it ends") {
-  Rig rig;
+  TransportRig rig;
   CHECK(rig.driver.read_config(0, 1) == std::vector{std::byte{1}});
   CHECK(rig.driver.read_config(2, 2) == std::vector{std::byte{3}, std::byte{4}});
   CHECK(rig.driver.read_config(2, 4) ==
@@ -90,7 +86,7 @@ TEST_CASE("Configuration space is read in any width and ends where it ends") {
 }
 
 TEST_CASE("Accesses of a wrong width or place read zero and change nothing") {
-  Rig rig;
+  TransportRig rig;
   std::array<std::byte, 8> wide;
   const std::array<std::byte, 2> narrow{std::byte{1}, std::byte{0}};
   rig.driver.on_loop([&] {
@@ -105,7 +101,7 @@ TEST_CASE("Accesses of a wrong width or place read zero and change nothing") {
 }
 
 TEST_CASE("A notification by register write and one by eventfd both reach the device") {
-  Rig rig;
+  TransportRig rig;
   rig.driver.start();
   const Buffer buffer{rig.driver.allocator.take(16), 16, true};
   rig.driver.queues[0].add({buffer});
@@ -118,7 +114,7 @@ TEST_CASE("A notification by register write and one by eventfd both reach the de
 }
 
 TEST_CASE("A notification of a queue that does not exist is ignored") {
-  Rig rig;
+  TransportRig rig;
   rig.driver.start();
   rig.driver.write32(kMmioQueueNotify, 2);
   rig.driver.write32(kMmioQueueNotify, 0xffffffff);
@@ -126,7 +122,7 @@ TEST_CASE("A notification of a queue that does not exist is ignored") {
 }
 
 TEST_CASE("A used buffer raises the interrupt until it is acknowledged, on any thread") {
-  Rig rig;
+  TransportRig rig;
   rig.driver.start();
   rig.driver.queues[0].add({{rig.driver.allocator.take(16), 16, true}});
   rig.driver.kick(0);
@@ -140,7 +136,7 @@ TEST_CASE("A used buffer raises the interrupt until it is acknowledged, on any t
 
 TEST_CASE(
     "A fault sets DEVICE_NEEDS_RESET, raises a configuration interrupt and stops the device") {
-  Rig rig;
+  TransportRig rig;
   rig.driver.start();
   rig.driver.queues[0].offer(9999);
   rig.driver.kick(0);
@@ -154,7 +150,7 @@ TEST_CASE(
 }
 
 TEST_CASE("After a fault, a reset makes the device work again") {
-  Rig rig;
+  TransportRig rig;
   rig.driver.start();
   rig.driver.queues[0].offer(9999);
   rig.driver.kick(0);
@@ -168,7 +164,7 @@ TEST_CASE("After a fault, a reset makes the device work again") {
 }
 
 TEST_CASE("A driver that faults for ever does not fill the log for ever") {
-  Rig rig;
+  TransportRig rig;
   for (unsigned i = 0; i < 40; ++i) {
     rig.driver.start();
     rig.driver.queues[0].offer(static_cast<std::uint16_t>(1000 + i));
@@ -179,7 +175,7 @@ TEST_CASE("A driver that faults for ever does not fill the log for ever") {
 }
 
 TEST_CASE("A queue that lies outside memory is found out at DRIVER_OK") {
-  Rig rig;
+  TransportRig rig;
   REQUIRE(rig.driver.negotiate(kFeatureVersion1));
   rig.driver.write32(kQueueSelect, 0);
   rig.driver.write32(kQueueSize, 8);
@@ -192,7 +188,7 @@ TEST_CASE("A queue that lies outside memory is found out at DRIVER_OK") {
 }
 
 TEST_CASE("A queue's size that is not a power of two is found out at DRIVER_OK") {
-  Rig rig;
+  TransportRig rig;
   REQUIRE(rig.driver.negotiate(kFeatureVersion1));
   for (const std::uint32_t size : {0U, 3U, 128U, 0x10040U}) {
     REQUIRE(rig.driver.negotiate(kFeatureVersion1));
@@ -206,7 +202,7 @@ TEST_CASE("A queue's size that is not a power of two is found out at DRIVER_OK")
 }
 
 TEST_CASE("Queues cannot be moved while the device runs") {
-  Rig rig;
+  TransportRig rig;
   rig.driver.start();
   rig.driver.write32(kQueueSelect, 0);
   rig.driver.write32(kQueueReady, 0);
@@ -218,7 +214,7 @@ TEST_CASE("Queues cannot be moved while the device runs") {
 }
 
 TEST_CASE("A device whose driver set up no queue starts and does nothing") {
-  Rig rig;
+  TransportRig rig;
   REQUIRE(rig.driver.negotiate(kFeatureVersion1));
   rig.driver.write32(kStatus, kAcknowledge | kDriver | kFeaturesOk | kDriverOk);
   CHECK(rig.record.activations == 1);

@@ -6,14 +6,10 @@
 #include "virtio/queue_rig.h"
 
 namespace faasnap::virtio::test {
-namespace {
-
-using Rig = QueueRig;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("A chain that loops is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.write_descriptor(0, {rig.area.value, 16, kNext, 1});
   rig.driver.write_descriptor(1, {rig.area.value, 16, kNext, 0});
   rig.driver.offer(0);
@@ -21,106 +17,106 @@ TEST_CASE("A chain that loops is a fault") {
 }
 
 TEST_CASE("An indirect table that loops is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.memory.write_value(rig.area, Descriptor{rig.area.value, 16, kNext, 0});
   rig.offer({rig.area.value, 16, kIndirect, 0});
   rig.expect_fault("does not end");
 }
 
 TEST_CASE("A head beyond the descriptor table is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.offer(kSize);
   rig.expect_fault("descriptor 8 of a table of 8");
 }
 
 TEST_CASE("A successor beyond the descriptor table is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.offer({rig.area.value, 16, kNext, 9999});
   rig.expect_fault("descriptor 9999");
 }
 
 TEST_CASE("A buffer outside guest memory is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.offer({kMemorySize, 1, 0, 0});
   rig.expect_fault("is not guest memory");
 }
 
 TEST_CASE("A buffer that ends outside guest memory is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.offer({kMemorySize - 8, 9, kWrite, 0});
   rig.expect_fault("is not guest memory");
 }
 
 TEST_CASE("A buffer whose end overflows is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.offer({~0ULL - 4, 16, 0, 0});
   rig.expect_fault("is not guest memory");
 }
 
 TEST_CASE("A readable buffer after a writable one is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.add({rig.writable(0, 16), rig.readable(16, 16)});
   rig.expect_fault("readable buffer after a writable one");
 }
 
 TEST_CASE("A buffer of no bytes is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.offer({rig.area.value, 0, 0, 0});
   rig.expect_fault("no bytes");
 }
 
 TEST_CASE("An indirect table within an indirect table is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.memory.write_value(rig.area, Descriptor{rig.area.value, 16, kIndirect, 0});
   rig.offer({rig.area.value, 16, kIndirect, 0});
   rig.expect_fault("within an indirect table");
 }
 
 TEST_CASE("An indirect descriptor with a successor is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.offer({rig.area.value, 16, kIndirect | kNext, 1});
   rig.expect_fault("with a successor");
 }
 
 TEST_CASE("An indirect table of part of a descriptor is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.offer({rig.area.value, 24, kIndirect, 0});
   rig.expect_fault("indirect table of 24 bytes");
 }
 
 TEST_CASE("An empty indirect table is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.offer({rig.area.value, 0, kIndirect, 0});
   rig.expect_fault("indirect table of 0 bytes");
 }
 
 TEST_CASE("An indirect table that is too long is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.offer({rig.area.value, 16 * (kMaximumChainLength + 1), kIndirect, 0});
   rig.expect_fault("indirect table of");
 }
 
 TEST_CASE("An indirect table outside guest memory is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.offer({kMemorySize - 16, 32, kIndirect, 0});
   rig.expect_fault("is not guest memory");
 }
 
 TEST_CASE("A chain too long, part direct and part indirect, is a fault") {
-  Rig rig;
+  QueueRig rig;
   std::vector<Buffer> buffers(kMaximumChainLength + 1, rig.readable(0, 1));
   rig.driver.add_indirect(buffers, 1);
   rig.expect_fault("chain of more than");
 }
 
 TEST_CASE("An available index too far ahead is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.set_available_index(kSize + 1);
   rig.expect_fault("available index 9");
 }
 
 TEST_CASE("An available index that goes back is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.add({rig.readable(0, 1)});
   REQUIRE(rig.queue.pop(rig.chain));
   rig.queue.push_used(rig.chain.head, 0);
@@ -129,7 +125,7 @@ TEST_CASE("An available index that goes back is a fault") {
 }
 
 TEST_CASE("More chains in use than the queue has entries is a fault") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.write_descriptor(0, {rig.area.value, 1, 0, 0});
   for (unsigned i = 0; i < kSize; ++i) {
     rig.driver.offer(0);
@@ -140,7 +136,7 @@ TEST_CASE("More chains in use than the queue has entries is a fault") {
 }
 
 TEST_CASE("A device's own fault ends the queue") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.add({rig.readable(0, 1)});
   rig.queue.fault("makes no sense");
   rig.expect_fault("makes no sense");

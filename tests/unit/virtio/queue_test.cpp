@@ -5,14 +5,10 @@
 #include "virtio/queue_rig.h"
 
 namespace faasnap::virtio::test {
-namespace {
-
-using Rig = QueueRig;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("An empty queue yields nothing and is no fault") {
-  Rig rig;
+  QueueRig rig;
   CHECK_FALSE(rig.queue.pop(rig.chain));
   CHECK(rig.owner.faults == 0);
 }
@@ -26,7 +22,7 @@ TEST_CASE("An unused queue yields nothing") {
 }
 
 TEST_CASE("A chain comes out with its buffers by direction and in order") {
-  Rig rig;
+  QueueRig rig;
   const auto head = rig.driver.add(
       {rig.readable(0, 16), rig.readable(64, 32), rig.writable(128, 8), rig.writable(256, 1)});
   REQUIRE(rig.queue.pop(rig.chain));
@@ -39,7 +35,7 @@ TEST_CASE("A chain comes out with its buffers by direction and in order") {
 }
 
 TEST_CASE("A returned chain appears in the used ring with its length") {
-  Rig rig;
+  QueueRig rig;
   const auto head = rig.driver.add({rig.writable(0, 100)});
   REQUIRE(rig.queue.pop(rig.chain));
   rig.queue.push_used(rig.chain.head, 77);
@@ -50,7 +46,7 @@ TEST_CASE("A returned chain appears in the used ring with its length") {
 }
 
 TEST_CASE("A chain that was put back comes again") {
-  Rig rig;
+  QueueRig rig;
   const auto first = rig.driver.add({rig.writable(0, 100)});
   rig.driver.add({rig.writable(100, 100)});
   REQUIRE(rig.queue.pop(rig.chain));
@@ -60,7 +56,7 @@ TEST_CASE("A chain that was put back comes again") {
 }
 
 TEST_CASE("Indices wrap around 65536") {
-  Rig rig;
+  QueueRig rig;
   for (unsigned i = 0; i < 70000; ++i) {
     rig.driver.add({rig.writable(0, 1)});
     REQUIRE(rig.queue.pop(rig.chain));
@@ -73,7 +69,7 @@ TEST_CASE("Indices wrap around 65536") {
 }
 
 TEST_CASE("Indirect descriptors give the same buffers as direct ones") {
-  Rig rig;
+  QueueRig rig;
   std::vector<Buffer> buffers;
   for (std::uint32_t i = 0; i < 100; ++i) {
     buffers.push_back(i < 50 ? rig.readable(i * 64, 16) : rig.writable(i * 64, 32));
@@ -85,7 +81,7 @@ TEST_CASE("Indirect descriptors give the same buffers as direct ones") {
 }
 
 TEST_CASE("An indirect table may follow direct descriptors") {
-  Rig rig;
+  QueueRig rig;
   const std::vector<Buffer> buffers{rig.readable(0, 16), rig.readable(16, 16), rig.writable(32, 1)};
   rig.driver.add_indirect(buffers, 2);
   REQUIRE(rig.queue.pop(rig.chain));
@@ -94,7 +90,7 @@ TEST_CASE("An indirect table may follow direct descriptors") {
 }
 
 TEST_CASE("Overlapping buffers are the driver's own business") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.add({rig.readable(0, 64), rig.readable(32, 64), rig.writable(16, 64)});
   REQUIRE(rig.queue.pop(rig.chain));
   CHECK(total_size(rig.chain.readable) == 128);
@@ -102,7 +98,7 @@ TEST_CASE("Overlapping buffers are the driver's own business") {
 }
 
 TEST_CASE("With an event index the driver is interrupted only when it is passed") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.wants_interrupts = false;
   const auto complete_one = [&rig] {
     rig.driver.add({rig.writable(0, 1)});
@@ -122,7 +118,7 @@ TEST_CASE("With an event index the driver is interrupted only when it is passed"
 }
 
 TEST_CASE("Several returned chains make one interrupt") {
-  Rig rig;
+  QueueRig rig;
   for (unsigned i = 0; i < 5; ++i) {
     rig.driver.add({rig.writable(i, 1)});
   }
@@ -135,7 +131,7 @@ TEST_CASE("Several returned chains make one interrupt") {
 }
 
 TEST_CASE("Without an event index the driver's flag suppresses interrupts") {
-  Rig rig(false);
+  QueueRig rig(false);
   rig.driver.set_no_interrupt_flag(true);
   rig.driver.add({rig.writable(0, 1)});
   REQUIRE(rig.queue.pop(rig.chain));
@@ -151,7 +147,7 @@ TEST_CASE("Without an event index the driver's flag suppresses interrupts") {
 }
 
 TEST_CASE("The driver need not kick before notifications are enabled, and must afterwards") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.add({rig.readable(0, 1)});
   CHECK(rig.driver.needs_kick());
   REQUIRE(rig.queue.pop(rig.chain));
@@ -165,7 +161,7 @@ TEST_CASE("The driver need not kick before notifications are enabled, and must a
 }
 
 TEST_CASE("Notifications can be asked for beyond chains that are available already") {
-  Rig rig;
+  QueueRig rig;
   rig.driver.add({rig.readable(0, 1)});
   rig.driver.add({rig.readable(0, 1)});
   rig.driver.needs_kick();
@@ -176,7 +172,7 @@ TEST_CASE("Notifications can be asked for beyond chains that are available alrea
 }
 
 TEST_CASE("A queue goes on from a saved position") {
-  Rig rig;
+  QueueRig rig;
   for (unsigned i = 0; i < 3; ++i) {
     rig.driver.add({rig.writable(0, 1)});
     REQUIRE(rig.queue.pop(rig.chain));

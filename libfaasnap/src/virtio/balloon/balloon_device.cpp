@@ -17,9 +17,9 @@ constexpr std::size_t kDeflateQueue = 1;
 // other use, which is number 2 as neither statistics nor hints are offered (Linux does, and QEMU
 // expects it). What comes in any of these is a report.
 constexpr std::size_t kQueues = 5;
-constexpr std::uint16_t kQueueSize = 128;
-constexpr std::array<std::uint16_t, kQueues> kQueueSizes{kQueueSize, kQueueSize, kQueueSize,
-                                                         kQueueSize, kQueueSize};
+constexpr std::uint16_t kBalloonQueueSize = 128;
+constexpr std::array<std::uint16_t, kQueues> kBalloonQueueSizes{
+    kBalloonQueueSize, kBalloonQueueSize, kBalloonQueueSize, kBalloonQueueSize, kBalloonQueueSize};
 
 // The pages that the inflate and deflate queues name are of 4 KiB whatever the architecture.
 constexpr unsigned kPageShift = 12;
@@ -28,7 +28,7 @@ static_assert(kPageSize == 1ULL << kPageShift);
 constexpr std::size_t kMaximumPageNumbers = 16384;
 
 // Chains taken in one go; then the loop's other descriptors have their turn.
-constexpr unsigned kBatch = 64;
+constexpr unsigned kChainBatch = 64;
 
 }  // namespace
 
@@ -40,7 +40,9 @@ BalloonDevice::~BalloonDevice() { reset(); }
 
 std::uint64_t BalloonDevice::features() const noexcept { return kFeatureReporting; }
 
-std::span<const std::uint16_t> BalloonDevice::queue_sizes() const noexcept { return kQueueSizes; }
+std::span<const std::uint16_t> BalloonDevice::queue_sizes() const noexcept {
+  return kBalloonQueueSizes;
+}
 
 void BalloonDevice::activate(std::span<Queue> queues, std::uint64_t features, Activation) {
   queues_ = queues;
@@ -58,7 +60,7 @@ void BalloonDevice::work() {
   if (queues_.empty() || drained_) {
     return;
   }
-  unsigned budget = kBatch;
+  unsigned budget = kChainBatch;
   for (std::size_t i = 0; i < queues_.size(); ++i) {
     do {
       while (budget != 0 && take(i)) {

@@ -13,8 +13,8 @@
 namespace faasnap::virtio {
 namespace {
 
-constexpr std::uint16_t kQueueSize = 128;
-constexpr std::array<std::uint16_t, 1> kQueueSizes{kQueueSize};
+constexpr std::uint16_t kBlockQueueSize = 128;
+constexpr std::array<std::uint16_t, 1> kBlockQueueSizes{kBlockQueueSize};
 
 // Feature bits and configuration space of virtio 1.2, sections 5.2.3 and 5.2.4.
 constexpr std::uint64_t kFeatureSegmentMaximum = 1ULL << 2;
@@ -26,12 +26,12 @@ constexpr std::size_t kSegmentMaximumOffset = 12;
 constexpr std::size_t kBlockSizeOffset = 20;
 
 // Data buffers of one request: the header and the status take a descriptor each.
-constexpr std::uint32_t kSegmentMaximum = kQueueSize - 2;
+constexpr std::uint32_t kSegmentMaximum = kBlockQueueSize - 2;
 
 constexpr std::size_t kSerialSize = 20;
 
 // Chains taken in one go; then the loop's other descriptors have their turn.
-constexpr unsigned kBatch = 4 * kQueueSize;
+constexpr unsigned kRequestBatch = 4 * kBlockQueueSize;
 
 std::uint64_t sectors_of(const base::UniqueFd& image, const std::filesystem::path& path) {
   const Bytes size = base::file_size(image, path);
@@ -50,8 +50,8 @@ BlockDevice::BlockDevice(base::EventLoop& loop, base::UniqueFd image,
       image_(std::move(image)),
       sectors_(sectors_of(image_, path)),
       serial_(std::move(serial)),
-      requests_(kQueueSize),
-      ring_(kQueueSize) {
+      requests_(kBlockQueueSize),
+      ring_(kBlockQueueSize) {
   serial_.resize(kSerialSize);
   const auto block_size = static_cast<std::uint32_t>(kSectorSize);
   std::memcpy(config_.data() + kCapacityOffset, &sectors_, sizeof(sectors_));
@@ -69,7 +69,9 @@ std::uint64_t BlockDevice::features() const noexcept {
   return kFeatureSegmentMaximum | kFeatureReadOnly | kFeatureBlockSize | kFeatureFlush;
 }
 
-std::span<const std::uint16_t> BlockDevice::queue_sizes() const noexcept { return kQueueSizes; }
+std::span<const std::uint16_t> BlockDevice::queue_sizes() const noexcept {
+  return kBlockQueueSizes;
+}
 
 void BlockDevice::activate(std::span<Queue> queues, std::uint64_t, Activation) {
   queue_ = &queues[0];
@@ -89,14 +91,14 @@ void BlockDevice::start_available() {
   }
   unsigned taken = 0;
   do {
-    while (taken < kBatch && !free_.empty() && queue_->pop(free_.back()->chain)) {
+    while (taken < kRequestBatch && !free_.empty() && queue_->pop(free_.back()->chain)) {
       BlockRequest& request = *free_.back();
       free_.pop_back();
       ++taken;
       start(request);
     }
-  } while (taken < kBatch && !free_.empty() && queue_->enable_notifications());
-  if (taken == kBatch) {
+  } while (taken < kRequestBatch && !free_.empty() && queue_->enable_notifications());
+  if (taken == kRequestBatch) {
     completed_.signal();  // comes back here
   }
   ring_.submit();

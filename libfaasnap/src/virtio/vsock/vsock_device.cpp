@@ -14,7 +14,7 @@ namespace {
 
 // By the numbers of VsockDevice: to the guest, from the guest, events. The sizes bound what the
 // guest's driver keeps ready: each of the buffers for packets is a page or so of its memory.
-constexpr std::array<std::uint16_t, 3> kQueueSizes{128, 128, 16};
+constexpr std::array<std::uint16_t, 3> kVsockQueueSizes{128, 128, 16};
 
 constexpr std::uint64_t kFeatureStream = 1ULL << 0;
 
@@ -59,7 +59,9 @@ VsockDevice::~VsockDevice() {
 
 std::uint64_t VsockDevice::features() const noexcept { return kFeatureStream; }
 
-std::span<const std::uint16_t> VsockDevice::queue_sizes() const noexcept { return kQueueSizes; }
+std::span<const std::uint16_t> VsockDevice::queue_sizes() const noexcept {
+  return kVsockQueueSizes;
+}
 
 std::uint64_t VsockDevice::guest_cid() const noexcept {
   std::uint64_t cid = 0;

@@ -12,7 +12,7 @@ namespace faasnap::virtio {
 namespace {
 
 // Packets moved in one go; then the loop's other descriptors have their turn.
-constexpr unsigned kBatch = 512;
+constexpr unsigned kPacketBatch = 512;
 
 // Resets that wait for the guest to provide buffers. Beyond that many, no further packets are taken
 // from it, each of which might cause another.
@@ -34,7 +34,7 @@ void VsockDevice::work() {
   working_ = true;
   tell_of_reset();
   if (reset_event_ == ResetEvent::none) {
-    unsigned budget = kBatch;
+    unsigned budget = kPacketBatch;
     receive_packets(budget);
     const bool stalled = resets_.size() >= kMaximumResets;
     send_packets(budget);

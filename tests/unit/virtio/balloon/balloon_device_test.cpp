@@ -12,31 +12,30 @@
 namespace faasnap::virtio::test {
 namespace {
 
-using Rig = BalloonRig;
 constexpr std::uint64_t kReporting = 1ULL << 5;
 
 }  // namespace
 
 TEST_CASE("A balloon is a device of type 5 that offers free page reporting and asks for no page") {
-  Rig rig;
+  BalloonRig rig;
   CHECK(rig.driver.read32(kDeviceId) == 5);
   CHECK((rig.driver.device_features() & 0xffffff) == kReporting);
   CHECK(rig.driver.read_config(0, 8) == std::vector<std::byte>(8));
 }
 
 TEST_CASE("Reported pages are released, and the report is returned") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start();
   const auto queue = GENERATE(kLinuxReportingQueue, kReportingQueue);
-  rig.send(queue, {Rig::pages(0x4000, 512), Rig::pages(0x5000, 1)});
+  rig.send(queue, {BalloonRig::pages(0x4000, 512), BalloonRig::pages(0x5000, 1)});
   CHECK(rig.released() == Ranges{range(0x4000, 512), range(0x5000, 1)});
 }
 
 TEST_CASE("Reported pages are not brought in to be released") {
-  Rig rig;
+  BalloonRig rig;
   rig.world.memory.guard({.intact = {}, .refused = [](PageRange, const std::string&) {}});
   rig.driver.start();
-  rig.send(kLinuxReportingQueue, {Rig::pages(0x4000, 512)});
+  rig.send(kLinuxReportingQueue, {BalloonRig::pages(0x4000, 512)});
   CHECK(rig.released() == Ranges{range(0x4000, 512)});
   std::array<unsigned char, 512> resident;
   REQUIRE(::mincore(rig.world.memory.host().data() + 0x4000 * kPage, 512 * kPage,
@@ -45,22 +44,22 @@ TEST_CASE("Reported pages are not brought in to be released") {
 }
 
 TEST_CASE("Ranges of one report that touch or overlap are released as one") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start();
-  rig.send(kLinuxReportingQueue,
-           {Rig::pages(0x4010, 16), Rig::pages(0x4000, 16), Rig::pages(0x4004, 20),
-            Rig::pages(0x4008, 2), Rig::pages(0x4030, 1)});
+  rig.send(kLinuxReportingQueue, {BalloonRig::pages(0x4010, 16), BalloonRig::pages(0x4000, 16),
+                                  BalloonRig::pages(0x4004, 20), BalloonRig::pages(0x4008, 2),
+                                  BalloonRig::pages(0x4030, 1)});
   CHECK(rig.released() == Ranges{range(0x4000, 32), range(0x4030, 1)});
 }
 
 TEST_CASE("Reports are taken in one go however many there are") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start();
   constexpr std::uint64_t kReports = 500;
   for (std::uint64_t sent = 0; sent < kReports;) {
     FakeQueue& queue = rig.driver.queues[kLinuxReportingQueue];
     while (sent < kReports && queue.room() != 0) {
-      queue.add({Rig::pages(0x4000 + 2 * sent++, 1)});
+      queue.add({BalloonRig::pages(0x4000 + 2 * sent++, 1)});
     }
     rig.driver.kick(kLinuxReportingQueue);
     rig.driver.wait_used(kLinuxReportingQueue);
@@ -71,7 +70,7 @@ TEST_CASE("Reports are taken in one go however many there are") {
 }
 
 TEST_CASE("Inflated pages are released, deflated ones are not touched") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start();
   rig.send(kInflateQueue, {rig.numbers({0x4002, 0x4001, 0x5000})});
   CHECK(rig.released() == Ranges{range(0x4001, 2), range(0x5000, 1)});
@@ -80,10 +79,10 @@ TEST_CASE("Inflated pages are released, deflated ones are not touched") {
 }
 
 TEST_CASE("A drained balloon leaves reports in the queue until it resumes") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start();
   rig.driver.drain();
-  rig.driver.queues[kLinuxReportingQueue].add({Rig::pages(0x4000, 1)});
+  rig.driver.queues[kLinuxReportingQueue].add({BalloonRig::pages(0x4000, 1)});
   rig.driver.kick(kLinuxReportingQueue);
   rig.driver.on_loop([] {});
   CHECK(rig.released().empty());
@@ -92,14 +91,14 @@ TEST_CASE("A drained balloon leaves reports in the queue until it resumes") {
 }
 
 TEST_CASE("A restored balloon takes the reports that the saved one had not taken") {
-  Rig saved;
+  BalloonRig saved;
   saved.driver.start();
-  saved.send(kLinuxReportingQueue, {Rig::pages(0x4000, 1)});
+  saved.send(kLinuxReportingQueue, {BalloonRig::pages(0x4000, 1)});
   saved.driver.drain();
-  saved.driver.queues[kLinuxReportingQueue].add({Rig::pages(0x4100, 3)});
+  saved.driver.queues[kLinuxReportingQueue].add({BalloonRig::pages(0x4100, 3)});
   const auto state = saved.driver.save();
 
-  Rig clone;
+  BalloonRig clone;
   std::copy(saved.world.memory.host().begin(), saved.world.memory.host().begin() + (8 << 20),
             clone.world.memory.host().begin());
   clone.driver.restore(state);
@@ -108,17 +107,17 @@ TEST_CASE("A restored balloon takes the reports that the saved one had not taken
 }
 
 TEST_CASE("A balloon works again after a reset") {
-  Rig rig;
+  BalloonRig rig;
   for (unsigned round = 0; round < 3; ++round) {
     rig.driver.start();
-    rig.send(kLinuxReportingQueue, {Rig::pages(0x4000 + round, 1)});
+    rig.send(kLinuxReportingQueue, {BalloonRig::pages(0x4000 + round, 1)});
     rig.driver.write32(kStatus, 0);
   }
   CHECK(rig.released().size() == 3);
 }
 
 TEST_CASE("A report that a driver sends without having negotiated it stops the device") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start(kFeatureIndirect | kFeatureEventIndex);
   rig.driver.write32(kStatus, 0);
   REQUIRE(rig.driver.negotiate(kFeatureVersion1));
@@ -129,7 +128,7 @@ TEST_CASE("A report that a driver sends without having negotiated it stops the d
     rig.driver.set_up_queue(i);
   }
   rig.driver.write32(kStatus, kAcknowledge | kDriver | kFeaturesOk | kDriverOk);
-  rig.expect_fault(kLinuxReportingQueue, {Rig::pages(0x4000, 1)}, "was not negotiated");
+  rig.expect_fault(kLinuxReportingQueue, {BalloonRig::pages(0x4000, 1)}, "was not negotiated");
 }
 
 }  // namespace faasnap::virtio::test

@@ -6,52 +6,55 @@
 namespace faasnap::virtio::test {
 namespace {
 
-using Rig = BalloonRig;
-
 constexpr std::uint64_t kMemoryPages = (128ULL << 20) / kPage;
 
 }  // namespace
 
 TEST_CASE("A report of memory that the guest has not stops the balloon") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start();
   SECTION("beyond the end") {
-    rig.expect_fault(kLinuxReportingQueue, {Rig::pages(0x4000, 1), Rig::pages(kMemoryPages, 1)},
+    rig.expect_fault(kLinuxReportingQueue,
+                     {BalloonRig::pages(0x4000, 1), BalloonRig::pages(kMemoryPages, 1)},
                      "is not guest memory");
   }
   SECTION("across the end") {
-    rig.expect_fault(kLinuxReportingQueue, {Rig::pages(0x4000, 1), Rig::pages(kMemoryPages - 1, 2)},
+    rig.expect_fault(kLinuxReportingQueue,
+                     {BalloonRig::pages(0x4000, 1), BalloonRig::pages(kMemoryPages - 1, 2)},
                      "is not guest memory");
   }
   SECTION("where the address overflows") {
-    rig.expect_fault(kLinuxReportingQueue, {Rig::pages(0x4000, 1), {{~0xfffULL}, 2 * kPage, true}},
+    rig.expect_fault(kLinuxReportingQueue,
+                     {BalloonRig::pages(0x4000, 1), {{~0xfffULL}, 2 * kPage, true}},
                      "is not guest memory");
   }
 }
 
 TEST_CASE("A report of parts of pages stops the balloon") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start();
   SECTION("from the middle of one") {
-    rig.expect_fault(kLinuxReportingQueue, {Rig::pages(0x4000, 1), {{0x5000800}, kPage, true}},
+    rig.expect_fault(kLinuxReportingQueue,
+                     {BalloonRig::pages(0x4000, 1), {{0x5000800}, kPage, true}},
                      "free bytes at 0x800");
   }
   SECTION("to the middle of one") {
     rig.expect_fault(kLinuxReportingQueue,
-                     {Rig::pages(0x4000, 1), {{0x5000000}, kPage + 512, true}},
+                     {BalloonRig::pages(0x4000, 1), {{0x5000000}, kPage + 512, true}},
                      "report of 4608 free bytes");
   }
 }
 
 TEST_CASE("A report that the device would have to read stops the balloon") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start();
-  rig.expect_fault(kLinuxReportingQueue, {{{0x4000 * kPage}, kPage, false}, Rig::pages(0x4100, 1)},
+  rig.expect_fault(kLinuxReportingQueue,
+                   {{{0x4000 * kPage}, kPage, false}, BalloonRig::pages(0x4100, 1)},
                    "with a buffer to read");
 }
 
 TEST_CASE("A report whose descriptors form a loop stops the balloon") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start();
   FakeQueue& queue = rig.driver.queues[kLinuxReportingQueue];
   queue.write_descriptor(0, {0x4000 * kPage, kPage, kNext | kWrite, 1});
@@ -61,7 +64,7 @@ TEST_CASE("A report whose descriptors form a loop stops the balloon") {
 }
 
 TEST_CASE("Page numbers that make no sense stop the balloon") {
-  Rig rig;
+  BalloonRig rig;
   rig.driver.start();
   SECTION("of a page that the guest has not") {
     rig.expect_fault(kInflateQueue, {rig.numbers({0x4000, kMemoryPages})},

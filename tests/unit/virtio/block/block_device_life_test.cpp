@@ -8,14 +8,10 @@
 #include "virtio/block/block_rig.h"
 
 namespace faasnap::virtio::test {
-namespace {
-
-using Rig = BlockRig;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("A request without a whole header stops the device") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   rig.driver.queues[0].add({{rig.driver.allocator.take(15), 15, false}, rig.status_byte()});
   rig.driver.kick(0);
@@ -24,7 +20,7 @@ TEST_CASE("A request without a whole header stops the device") {
 }
 
 TEST_CASE("A request without a status byte stops the device") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   rig.driver.queues[0].add({rig.header(kRead, 0)});
   rig.driver.kick(0);
@@ -33,7 +29,7 @@ TEST_CASE("A request without a status byte stops the device") {
 }
 
 TEST_CASE("A hostile chain behind honest ones stops the device and spares the honest ones") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   std::vector<Buffer> good{rig.header(kRead, 0), rig.data(4096), rig.status_byte()};
   rig.driver.queues[0].add(good);
@@ -45,7 +41,7 @@ TEST_CASE("A hostile chain behind honest ones stops the device and spares the ho
 }
 
 TEST_CASE("A reset waits for reads in flight, and the disk works afterwards") {
-  Rig rig;
+  BlockRig rig;
   for (unsigned round = 0; round < 20; ++round) {
     rig.driver.start();
     for (unsigned i = 0; i < 32; ++i) {
@@ -62,7 +58,7 @@ TEST_CASE("A reset waits for reads in flight, and the disk works afterwards") {
 }
 
 TEST_CASE("Drain completes what is in flight and leaves the rest in the queue") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   FakeQueue& queue = rig.driver.queues[0];
   for (unsigned i = 0; i < 32; ++i) {
@@ -81,7 +77,7 @@ TEST_CASE("Drain completes what is in flight and leaves the rest in the queue") 
 }
 
 TEST_CASE("A restored disk serves the requests that the saved one had not taken") {
-  Rig saved;
+  BlockRig saved;
   saved.driver.start();
   CHECK(saved.run(kRead, 0, {saved.data(512)}).first == 0);
   saved.driver.drain();
@@ -89,7 +85,7 @@ TEST_CASE("A restored disk serves the requests that the saved one had not taken"
   saved.driver.queues[0].add({saved.header(kRead, 9), buffer, saved.status_byte()});
   const auto state = saved.driver.save();
 
-  Rig clone;
+  BlockRig clone;
   std::copy(saved.world.memory.host().begin(), saved.world.memory.host().begin() + (8 << 20),
             clone.world.memory.host().begin());
   clone.driver.restore(state);
@@ -101,11 +97,11 @@ TEST_CASE("A restored disk serves the requests that the saved one had not taken"
 }
 
 TEST_CASE("A disk is not restored with an image of another size") {
-  Rig saved;
+  BlockRig saved;
   saved.driver.start();
   saved.driver.drain();
   const auto state = saved.driver.save();
-  Rig other(kImageSize / 2);
+  BlockRig other(kImageSize / 2);
   try {
     other.driver.restore(state);
     FAIL("accepted");

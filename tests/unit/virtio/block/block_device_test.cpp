@@ -10,14 +10,10 @@
 #include "virtio/block/block_rig.h"
 
 namespace faasnap::virtio::test {
-namespace {
-
-using Rig = BlockRig;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("The disk is read-only, of the image's size, with 512-byte blocks") {
-  Rig rig;
+  BlockRig rig;
   CHECK((rig.driver.device_features() & 0xffffff) == ((1 << 2) | (1 << 5) | (1 << 6) | (1 << 9)));
   std::uint64_t capacity = 0;
   std::memcpy(&capacity, rig.driver.read_config(0, 8).data(), 8);
@@ -43,7 +39,7 @@ TEST_CASE("An image of part of a sector is refused") {
 }
 
 TEST_CASE("A read brings the image's bytes") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   const Buffer buffer = rig.data(4096);
   CHECK(rig.run(kRead, 3, {buffer}) == Result{0, 4097});
@@ -51,7 +47,7 @@ TEST_CASE("A read brings the image's bytes") {
 }
 
 TEST_CASE("A read scatters over several buffers, odd ones included") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   const Buffer first = rig.data(512);
   const Buffer second = rig.data(100);
@@ -63,7 +59,7 @@ TEST_CASE("A read scatters over several buffers, odd ones included") {
 }
 
 TEST_CASE("Header, data and status may be split and joined in any way") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   const Buffer header = rig.header(kRead, 1);
   const Buffer data_and_status = rig.data(512 + 1);
@@ -76,7 +72,7 @@ TEST_CASE("Header, data and status may be split and joined in any way") {
 }
 
 TEST_CASE("A read through an indirect table") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   std::vector<Buffer> buffers{rig.header(kRead, 0)};
   for (unsigned i = 0; i < 100; ++i) {
@@ -93,7 +89,7 @@ TEST_CASE("A read through an indirect table") {
 }
 
 TEST_CASE("As many requests as the queue holds are in flight together, with the right answers") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   const auto count = static_cast<unsigned>(rig.driver.queues[0].room());
   CHECK(count == 128);
@@ -116,7 +112,7 @@ TEST_CASE("As many requests as the queue holds are in flight together, with the 
 }
 
 TEST_CASE("Without indirect descriptors and event index the disk works too") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start(0, 16);
   for (unsigned i = 0; i < 50; ++i) {
     const Buffer buffer = rig.data(512);
@@ -127,7 +123,7 @@ TEST_CASE("Without indirect descriptors and event index the disk works too") {
 }
 
 TEST_CASE("The last sector can be read, and what lies beyond it cannot") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   const Buffer last = rig.data(512);
   CHECK(rig.run(kRead, kSectors - 1, {last}) == Result{0, 513});
@@ -139,19 +135,19 @@ TEST_CASE("The last sector can be read, and what lies beyond it cannot") {
 }
 
 TEST_CASE("A read of part of a sector is an I/O error") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   CHECK(rig.run(kRead, 0, {rig.data(511)}) == Result{1, 1});
 }
 
 TEST_CASE("A read of nothing succeeds") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   CHECK(rig.run(kRead, 0, {}) == Result{0, 1});
 }
 
 TEST_CASE("A write is an I/O error and leaves the image alone") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   CHECK(rig.run(kWriteOut, 0, {rig.data(512, false)}) == Result{1, 1});
   std::array<std::byte, 512> now;
@@ -160,13 +156,13 @@ TEST_CASE("A write is an I/O error and leaves the image alone") {
 }
 
 TEST_CASE("A flush succeeds") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   CHECK(rig.run(kFlush, 0, {}) == Result{0, 1});
 }
 
 TEST_CASE("The serial number fills twenty bytes") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   const Buffer id = rig.data(20);
   CHECK(rig.run(kGetId, 0, {id}) == Result{0, 21});
@@ -177,14 +173,14 @@ TEST_CASE("The serial number fills twenty bytes") {
 }
 
 TEST_CASE("An operation that does not exist is unsupported") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   CHECK(rig.run(kDiscard, 0, {}).first == 2);
   CHECK(rig.run(0xffffffff, 0, {}).first == 2);
 }
 
 TEST_CASE("An image that has become shorter gives an I/O error, not an endless wait") {
-  Rig rig;
+  BlockRig rig;
   rig.driver.start();
   REQUIRE(::ftruncate(rig.image.file.get(), kImageSize / 2) == 0);
   CHECK(rig.run(kRead, kSectors - 8, {rig.data(4096)}).first == 1);

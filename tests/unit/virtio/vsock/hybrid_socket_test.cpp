@@ -10,14 +10,10 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "virtio/vsock/fake_guest.h"
+#include "virtio/vsock/socket_rig.h"
 
 namespace faasnap::virtio::test {
 namespace {
-
-constexpr std::uint32_t kGuestPort = 8080;
-
-using Op = PacketOperation;
 
 class Directory {
  public:

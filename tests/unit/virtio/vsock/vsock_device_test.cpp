@@ -12,14 +12,10 @@
 #include "virtio/vsock/socket_rig.h"
 
 namespace faasnap::virtio::test {
-namespace {
-
-using Rig = SocketRig;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("The guest reads its CID from the configuration space") {
-  Rig rig;
+  SocketRig rig;
   std::uint64_t cid = 0;
   std::memcpy(&cid, rig.driver.read_config(0, 8).data(), 8);
   CHECK(cid == kCid);
@@ -33,7 +29,7 @@ TEST_CASE("CIDs that are not a guest's are refused") {
 }
 
 TEST_CASE("The host connects to a port of the guest, and bytes go both ways") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   CHECK(host_port >= 1U << 30);
   write_all(end, bytes_of("ping"));
@@ -45,7 +41,7 @@ TEST_CASE("The host connects to a port of the guest, and bytes go both ways") {
 }
 
 TEST_CASE("What the host writes before the guest accepts arrives afterwards") {
-  Rig rig;
+  SocketRig rig;
   auto attempt = rig.start_connect(kGuestPort);
   write_all(attempt.end, bytes_of("early"));
   rig.accept(kGuestPort);
@@ -53,7 +49,7 @@ TEST_CASE("What the host writes before the guest accepts arrives afterwards") {
 }
 
 TEST_CASE("A guest that refuses makes the host's connection fail and its end close") {
-  Rig rig;
+  SocketRig rig;
   auto attempt = rig.start_connect(kGuestPort);
   const PacketHeader request = rig.next().header;
   rig.send(rig.packet(Op::reset, request.source_port, kGuestPort));
@@ -70,7 +66,7 @@ TEST_CASE("Without a driver in the guest, a connection fails at once") {
 }
 
 TEST_CASE("A host that closes its end before the guest has answered gives up") {
-  Rig rig;
+  SocketRig rig;
   auto attempt = rig.start_connect(kGuestPort);
   const PacketHeader request = rig.next().header;
   attempt.end.reset();
@@ -80,14 +76,14 @@ TEST_CASE("A host that closes its end before the guest has answered gives up") {
 }
 
 TEST_CASE("Connections of the host have different ports") {
-  Rig rig;
+  SocketRig rig;
   auto [first, first_port] = rig.connect_from_host(kGuestPort);
   auto [second, second_port] = rig.connect_from_host(kGuestPort);
   CHECK(first_port != second_port);
 }
 
 TEST_CASE("The guest connects to a listener of the host, and bytes go both ways") {
-  Rig rig;
+  SocketRig rig;
   rig.listen();
   const base::UniqueFd end = rig.connect_from_guest(1000);
   rig.send(rig.packet(Op::data, kHostPort, 1000), bytes_of("GET"));
@@ -97,13 +93,13 @@ TEST_CASE("The guest connects to a listener of the host, and bytes go both ways"
 }
 
 TEST_CASE("A guest that connects where nobody listens is reset") {
-  Rig rig;
+  SocketRig rig;
   rig.send(rig.packet(Op::request, 1, 1000));
   rig.expect(Op::reset, 1, 1000);
 }
 
 TEST_CASE("A listener that is removed takes no more connections") {
-  Rig rig;
+  SocketRig rig;
   rig.listen();
   const base::UniqueFd end = rig.connect_from_guest(1000);
   rig.driver.on_loop([&] { rig.device->listen(kHostPort, {}); });
@@ -112,7 +108,7 @@ TEST_CASE("A listener that is removed takes no more connections") {
 }
 
 TEST_CASE("A listener that throws costs its connection only") {
-  Rig rig;
+  SocketRig rig;
   rig.driver.on_loop([&] {
     rig.device->listen(kHostPort, [](base::UniqueFd) { throw std::runtime_error("no"); });
   });
@@ -126,7 +122,7 @@ TEST_CASE("A listener that throws costs its connection only") {
 TEST_CASE("Two hundred connections live side by side") {
   // Each has two ends in this process.
   faasnap::test::require_descriptors(1024);
-  Rig rig;
+  SocketRig rig;
   rig.listen();
   std::map<std::uint32_t, base::UniqueFd> from_guest;
   std::vector<std::pair<base::UniqueFd, std::uint32_t>> from_host;
@@ -152,7 +148,7 @@ TEST_CASE("Two hundred connections live side by side") {
 
 TEST_CASE("Beyond the most connections allowed, more are refused") {
   faasnap::test::require_descriptors(VsockDevice::kMaximumConnections);
-  Rig rig;
+  SocketRig rig;
   rig.listen();
   for (std::uint32_t i = 0; i < VsockDevice::kMaximumConnections / 2; ++i) {
     rig.send(rig.packet(Op::request, kHostPort, 10000 + i));
@@ -171,7 +167,7 @@ TEST_CASE("Beyond the most connections allowed, more are refused") {
 }
 
 TEST_CASE("A reset of the device closes every connection") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   auto attempt = rig.start_connect(kGuestPort);
   rig.driver.write32(kStatus, 0);

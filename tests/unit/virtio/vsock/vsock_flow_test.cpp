@@ -6,14 +6,10 @@
 #include "virtio/vsock/socket_rig.h"
 
 namespace faasnap::virtio::test {
-namespace {
-
-using Rig = SocketRig;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("The guest asks for the host's credit and is told") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   rig.send(rig.packet(Op::data, host_port, kGuestPort), bytes_of("12345"));
   read_exactly(end, 5);
@@ -24,7 +20,7 @@ TEST_CASE("The guest asks for the host's credit and is told") {
 }
 
 TEST_CASE("A guest that sends more than it may is reset") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   // The host reads nothing: the socket fills up, then the buffer behind it.
   const auto chunk = pattern(64 << 10);
@@ -42,7 +38,7 @@ TEST_CASE("A guest that sends more than it may is reset") {
 }
 
 TEST_CASE("The host's data waits for the guest's credit, and the guest is asked for it") {
-  Rig rig;
+  SocketRig rig;
   rig.buffer_size = 10;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   write_all(end, bytes_of("0123456789abcdef"));
@@ -59,7 +55,7 @@ TEST_CASE("The host's data waits for the guest's credit, and the guest is asked 
 }
 
 TEST_CASE("A guest that claims to have forwarded what it never got has no credit") {
-  Rig rig;
+  SocketRig rig;
   rig.buffer_size = 1000;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   rig.forwarded = 5;
@@ -70,7 +66,7 @@ TEST_CASE("A guest that claims to have forwarded what it never got has no credit
 }
 
 TEST_CASE("The host's data waits for buffers of the guest") {
-  Rig rig({.receive_buffers = 1});
+  SocketRig rig({.receive_buffers = 1});
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   const auto data = pattern(20000);
   write_all(end, data);
@@ -84,7 +80,7 @@ TEST_CASE("The host's data waits for buffers of the guest") {
 }
 
 TEST_CASE("When the host stops writing, the guest is told after the last byte") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   write_all(end, bytes_of("last"));
   REQUIRE(::shutdown(end.get(), SHUT_WR) == 0);
@@ -95,7 +91,7 @@ TEST_CASE("When the host stops writing, the guest is told after the last byte") 
 }
 
 TEST_CASE("When the guest stops sending, the host reads the rest and then the end") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   rig.send(rig.packet(Op::data, host_port, kGuestPort), bytes_of("rest"));
   auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
@@ -108,7 +104,7 @@ TEST_CASE("When the guest stops sending, the host reads the rest and then the en
 }
 
 TEST_CASE("When the guest stops receiving, the host's writes fail") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
   shutdown.flags = kShutdownReceive;
@@ -119,7 +115,7 @@ TEST_CASE("When the guest stops receiving, the host's writes fail") {
 }
 
 TEST_CASE("Data after the guest's end of data resets the connection") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
   shutdown.flags = kShutdownSend;
@@ -129,7 +125,7 @@ TEST_CASE("Data after the guest's end of data resets the connection") {
 }
 
 TEST_CASE("A guest that closes is answered with a reset, and the host reads to the end") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   const auto data = pattern(100 << 10);
   rig.send(rig.packet(Op::data, host_port, kGuestPort), data);
@@ -144,7 +140,7 @@ TEST_CASE("A guest that closes is answered with a reset, and the host reads to t
 }
 
 TEST_CASE("What the guest sent before it closed reaches a host that reads late") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   // More than the socket takes: the rest waits in the device's buffer.
   std::vector<std::byte> sent;
@@ -165,7 +161,7 @@ TEST_CASE("What the guest sent before it closed reaches a host that reads late")
 }
 
 TEST_CASE("A host that closes lets the guest read everything, then both ends are gone") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   write_all(end, bytes_of("goodbye"));
   end.reset();
@@ -183,7 +179,7 @@ TEST_CASE("A host that closes lets the guest read everything, then both ends are
 }
 
 TEST_CASE("A reset by the guest closes the host's end") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   rig.send(rig.packet(Op::reset, host_port, kGuestPort));
   CHECK(reaches_end(end));

@@ -4,14 +4,10 @@
 #include "virtio/vsock/socket_rig.h"
 
 namespace faasnap::virtio::test {
-namespace {
-
-using Rig = SocketRig;
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("A packet for a connection that is not there is answered with a reset") {
-  Rig rig;
+  SocketRig rig;
   for (const Op operation :
        {Op::data, Op::response, Op::shutdown, Op::credit_update, Op::credit_request}) {
     rig.send(rig.packet(operation, 77, 88));
@@ -20,13 +16,13 @@ TEST_CASE("A packet for a connection that is not there is answered with a reset"
 }
 
 TEST_CASE("A reset is never answered") {
-  Rig rig;
+  SocketRig rig;
   rig.send(rig.packet(Op::reset, 77, 88));
   CHECK(rig.quiet());
 }
 
 TEST_CASE("A packet to another CID is answered with a reset from there") {
-  Rig rig;
+  SocketRig rig;
   auto packet = rig.packet(Op::request, 77, 88);
   packet.destination_cid = 5;
   rig.send(packet);
@@ -36,7 +32,7 @@ TEST_CASE("A packet to another CID is answered with a reset from there") {
 }
 
 TEST_CASE("A packet with a forged source is dropped") {
-  Rig rig;
+  SocketRig rig;
   rig.listen();
   auto packet = rig.packet(Op::request, kHostPort, 88);
   packet.source_cid = kCid + 1;
@@ -46,7 +42,7 @@ TEST_CASE("A packet with a forged source is dropped") {
 }
 
 TEST_CASE("A packet of another socket type is answered with a reset") {
-  Rig rig;
+  SocketRig rig;
   rig.listen();
   auto packet = rig.packet(Op::request, kHostPort, 88);
   packet.type = 2;
@@ -57,7 +53,7 @@ TEST_CASE("A packet of another socket type is answered with a reset") {
 }
 
 TEST_CASE("An unknown operation on a connection resets it") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   rig.send(rig.packet(static_cast<Op>(99), host_port, kGuestPort));
   rig.expect(Op::reset, host_port, kGuestPort);
@@ -66,13 +62,13 @@ TEST_CASE("An unknown operation on a connection resets it") {
 }
 
 TEST_CASE("An unknown operation without a connection is answered with a reset") {
-  Rig rig;
+  SocketRig rig;
   rig.send(rig.packet(static_cast<Op>(0), 5, 6));
   rig.expect(Op::reset, 5, 6);
 }
 
 TEST_CASE("A second request for the same ports resets the connection") {
-  Rig rig;
+  SocketRig rig;
   rig.listen();
   const base::UniqueFd end = rig.connect_from_guest(1000);
   rig.send(rig.packet(Op::request, kHostPort, 1000));
@@ -81,7 +77,7 @@ TEST_CASE("A second request for the same ports resets the connection") {
 }
 
 TEST_CASE("Data in place of an answer resets the connection attempt") {
-  Rig rig;
+  SocketRig rig;
   auto attempt = rig.start_connect(kGuestPort);
   const PacketHeader request = rig.next().header;
   rig.send(rig.packet(Op::data, request.source_port, kGuestPort), bytes_of("too soon"));
@@ -90,7 +86,7 @@ TEST_CASE("Data in place of an answer resets the connection attempt") {
 }
 
 TEST_CASE("A length beyond the buffers resets the connection and hands nothing on") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   rig.send_lying(rig.packet(Op::data, host_port, kGuestPort), 4097, std::vector<std::byte>(4096));
   rig.expect(Op::reset, host_port, kGuestPort);
@@ -100,7 +96,7 @@ TEST_CASE("A length beyond the buffers resets the connection and hands nothing o
 }
 
 TEST_CASE("A length short of the buffers hands on that many bytes") {
-  Rig rig;
+  SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
   rig.send_lying(rig.packet(Op::data, host_port, kGuestPort), 3, bytes_of("abcdef"));
   rig.send(rig.packet(Op::data, host_port, kGuestPort), bytes_of("gh"));
@@ -108,14 +104,14 @@ TEST_CASE("A length short of the buffers hands on that many bytes") {
 }
 
 TEST_CASE("A packet shorter than its header stops the device") {
-  Rig rig;
+  SocketRig rig;
   rig.driver.queues[1].add({{rig.driver.allocator.take(43), 43, false}});
   rig.driver.kick(1);
   CHECK(rig.needs_reset());
 }
 
 TEST_CASE("A receive buffer without room for data stops the device") {
-  Rig rig({.receive_buffers = 0});
+  SocketRig rig({.receive_buffers = 0});
   rig.driver.queues[0].add({{rig.driver.allocator.take(44), 44, true}});
   rig.driver.kick(0);
   rig.send(rig.packet(Op::data, 1, 2));
@@ -123,7 +119,7 @@ TEST_CASE("A receive buffer without room for data stops the device") {
 }
 
 TEST_CASE("A guest that floods without giving buffers is held back, then answered in full") {
-  Rig rig({.receive_buffers = 0});
+  SocketRig rig({.receive_buffers = 0});
   constexpr unsigned kPackets = 1000;
   unsigned sent = 0;
   const auto packet = rig.packet(Op::data, 1, 2);

@@ -3,17 +3,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "virtio/vsock/fake_guest.h"
+#include "virtio/vsock/socket_rig.h"
 
 namespace faasnap::virtio::test {
-namespace {
-
-constexpr std::uint32_t kGuestPort = 8080;
-constexpr std::uint32_t kHostPort = 6379;
-
-using Op = PacketOperation;
-
-}  // namespace
 
 TEST_CASE("A restored guest is told that its connections are gone before it gets new ones") {
   FakeGuest saved;

@@ -8,15 +8,12 @@
 #include <algorithm>
 #include <thread>
 
-#include "virtio/vsock/fake_guest.h"
+#include "virtio/vsock/socket_rig.h"
 
 namespace faasnap::virtio::test {
 namespace {
 
-constexpr std::uint32_t kGuestPort = 8080;
 constexpr std::size_t kTotal = 10 << 20;
-
-using Op = PacketOperation;
 
 // The host's application: writes `out` and reads until it has as much as the guest sends, a little
 // at a time.
