@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from . import initrd
+from . import initrd, installation
 from .boot_image import MIB, boot_image
 from .children import Children
 from .errors import LabFailure
@@ -106,7 +106,14 @@ def choose_memory(options: Options) -> int:
         raise LabFailure(
             f"--memory {options.memory // MIB}M: Bochs has {MOST_MEMORY // MIB}M at most"
         )
-    return options.memory or MOST_MEMORY
+    size = installation.choose_memory(options)
+    # Never less unasked: what a command measures may depend on it.
+    if not options.memory and size < MOST_MEMORY:
+        raise LabFailure(
+            f"too little memory is free: the counted lab takes up to {MOST_MEMORY // MIB}M, and three "
+            f"quarters of what is free are {size // MIB}M; --memory asks for less"
+        )
+    return min(size, MOST_MEMORY)
 
 
 class CountedMachine(Machine):
