@@ -182,6 +182,8 @@ def counted_machine(options: Options, installed: Installation,
     if options.disk_profile:
         calibration["disk"] = DiskProfile(options.disk_profile).figures(1.0)
     bochs = counted.find_bochs(installed.directory)
+    if os.isatty(2):
+        say("starts the counted lab, which takes about half a minute")
     return counted.CountedMachine(options, installed, bochs, calibration.get("disk", {})), calibration
 
 
