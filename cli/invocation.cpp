@@ -181,8 +181,14 @@ void Invoker::invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans) {
 }
 
 std::string accelerator() {
-  const char* in_lab = std::getenv("FAASNAP_IN_LAB");
-  return in_lab != nullptr && std::string_view(in_lab) == "1" ? "kvm-in-lab" : "kvm";
+  const auto is_set = [](const char* variable) {
+    const char* value = std::getenv(variable);
+    return value != nullptr && std::string_view(value) == "1";
+  };
+  if (!is_set("FAASNAP_IN_LAB")) {
+    return "kvm";
+  }
+  return is_set("FAASNAP_LAB_COUNTED") ? "kvm-in-counted-lab" : "kvm-in-lab";
 }
 
 }  // namespace faasnap::cli

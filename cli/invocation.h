@@ -92,7 +92,8 @@ class Invoker {
   std::unique_ptr<Warm> warm_;
 };
 
-// "kvm", or "kvm-in-lab" where the processor is an emulated one.
+// "kvm"; or where the processor is an emulated one "kvm-in-lab", or "kvm-in-counted-lab" if its
+// clock counts instructions.
 std::string accelerator();
 
 }  // namespace faasnap::cli

@@ -21,6 +21,13 @@ std::string cpu_model() {
   return "unknown";
 }
 
+const char* accelerator() {
+  if (std::getenv("FAASNAP_IN_LAB") == nullptr) {
+    return "kvm";
+  }
+  return std::getenv("FAASNAP_LAB_COUNTED") != nullptr ? "kvm-in-counted-lab" : "kvm-in-lab";
+}
+
 struct Mount {
   std::string point;
   std::string type;
@@ -48,15 +55,11 @@ Mount mount_of(const std::filesystem::path& path) {
 nlohmann::json conditions(const std::filesystem::path& data) {
   utsname system{};
   ::uname(&system);
-  const char* in_lab = std::getenv("FAASNAP_IN_LAB");
   const Mount mount = mount_of(data);
   nlohmann::json conditions{
-      {"cpu", cpu_model()},
-      {"cpus", ::sysconf(_SC_NPROCESSORS_ONLN)},
-      {"kernel", system.release},
-      {"file_system", mount.type},
-      {"accelerator", in_lab != nullptr ? "kvm-in-lab" : "kvm"},
-      {"build", FAASNAP_BUILD_TYPE},
+      {"cpu", cpu_model()},           {"cpus", ::sysconf(_SC_NPROCESSORS_ONLN)},
+      {"kernel", system.release},     {"file_system", mount.type},
+      {"accelerator", accelerator()}, {"build", FAASNAP_BUILD_TYPE},
   };
   conditions.update(fields_of(lab_calibration(), mount.point));
   return conditions;
@@ -82,6 +85,8 @@ std::string describe(const nlohmann::json& conditions) {
     line += "; times are those of an emulated processor, " +
             (conditions.contains("dilation") ? conditions.at("dilation").dump() : "about ten") +
             " times slower than a real one";
+  } else if (conditions.at("accelerator") == "kvm-in-counted-lab") {
+    line += "; times are counted: an instruction takes a cycle, and no cache misses";
   }
   return line;
 }

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = ROOT / "cli/lab/faasnap-lab"
 LAB_DIRECTORY = Path(os.environ.get("FAASNAP_LAB_DIR") or ROOT / "build/lab").resolve()
-PARTS = ("qemu-system", "virtiofsd", "faasnap-paced")
+PARTS = ("qemu-system", "bochs-bin", "virtiofsd", "faasnap-paced")
 # More than any lab here takes, on a busy machine too.
 LIMIT_SECONDS = 600
 
@@ -75,7 +75,8 @@ class Lab:
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
                "stderr": subprocess.PIPE, "env": self.environment} | how
         return subprocess.Popen(
-            [*wrapper, PROGRAM, "--timeout", "300", "--disk", disk, *arguments], **how
+            [*wrapper, PROGRAM, "--timeout", "300", *(["--disk", disk] if disk else []),
+             *arguments], **how
         )
 
     def run(self, *arguments: str | bytes | Path, **how) -> subprocess.CompletedProcess:

@@ -77,11 +77,13 @@ class Device {
   virtual void debug_dump(int, char**) {}
 };
 
-extern "C" void pluginRegisterDeviceDevmodel(void* plugin, std::uint16_t type, Device*, const char* name);
+extern "C" void pluginRegisterDeviceDevmodel(void* plugin, std::uint16_t type, Device*,
+                                             const char* name);
 
-using WriteHandler = void (*)(void* object, std::uint32_t port, std::uint32_t value, unsigned length);
-extern int (*pluginRegisterIOWriteHandler)(void* object, WriteHandler, unsigned port, const char* name,
-                                           std::uint8_t lengths);
+using WriteHandler = void (*)(void* object, std::uint32_t port, std::uint32_t value,
+                              unsigned length);
+extern int (*pluginRegisterIOWriteHandler)(void* object, WriteHandler, unsigned port,
+                                           const char* name, std::uint8_t lengths);
 
 namespace {
 
@@ -138,7 +140,8 @@ class Memory {
     }
     fd_ = memfd_create("memory", MFD_CLOEXEC);
     require(fd_ >= 0 && ftruncate(fd_, static_cast<off_t>(size)) == 0, "memory");
-    require(mmap(base_, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd_, 0) == base_, "memory");
+    require(mmap(base_, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd_, 0) == base_,
+            "memory");
   }
 
   int fd() const { return fd_; }
@@ -205,8 +208,9 @@ struct Queue {
   int call = -1;
 };
 
-// The connection to virtiofsd, which serves the queues from the lab's memory; the protocol is QEMU's
-// vhost-user (docs/interop/vhost-user.rst there). A request is waited for outside counted time.
+// The connection to virtiofsd, which serves the queues from the lab's memory; the protocol is
+// QEMU's vhost-user (docs/interop/vhost-user.rst there). A request is waited for outside counted
+// time.
 class Files {
  public:
   Files(int socket, const Memory& memory) : socket_(socket), memory_(memory) {
@@ -228,7 +232,8 @@ class Files {
       Region region[2];
     } table;
     const auto region = [&](std::uint64_t begin, std::uint64_t end) {
-      return Region{begin, end - begin, reinterpret_cast<std::uint64_t>(memory_.at(begin)), Memory::offset(begin)};
+      return Region{begin, end - begin, reinterpret_cast<std::uint64_t>(memory_.at(begin)),
+                    Memory::offset(begin)};
     };
     table.region[0] = region(0, Memory::kLowEnd);
     table.region[1] = region(Memory::kHighBegin, memory_.size());
@@ -242,9 +247,12 @@ class Files {
     }
     Queue& queue = queues_[call.index];
     queue.size = call.length;
-    queue.descriptors = reinterpret_cast<Descriptor*>(memory_.checked(call.address, 16ULL * call.length));
-    queue.available = reinterpret_cast<std::uint16_t*>(memory_.checked(call.available, 6 + 2ULL * call.length));
-    queue.used = reinterpret_cast<std::uint16_t*>(memory_.checked(call.used, 6 + 8ULL * call.length));
+    queue.descriptors =
+        reinterpret_cast<Descriptor*>(memory_.checked(call.address, 16ULL * call.length));
+    queue.available =
+        reinterpret_cast<std::uint16_t*>(memory_.checked(call.available, 6 + 2ULL * call.length));
+    queue.used =
+        reinterpret_cast<std::uint16_t*>(memory_.checked(call.used, 6 + 8ULL * call.length));
     queue.kick = eventfd(0, EFD_CLOEXEC);
     queue.call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     require(queue.kick >= 0 && queue.call >= 0, "eventfd");
@@ -255,8 +263,12 @@ class Files {
     struct {
       std::uint32_t index, flags = 0;
       std::uint64_t descriptors, used, available, log = 0;
-    } addresses{call.index, 0, reinterpret_cast<std::uint64_t>(queue.descriptors),
-                reinterpret_cast<std::uint64_t>(queue.used), reinterpret_cast<std::uint64_t>(queue.available), 0};
+    } addresses{call.index,
+                0,
+                reinterpret_cast<std::uint64_t>(queue.descriptors),
+                reinterpret_cast<std::uint64_t>(queue.used),
+                reinterpret_cast<std::uint64_t>(queue.available),
+                0};
     send(kSetQueueSize, State{call.index, call.length});
     send(kSetQueueBase, State{call.index, 0});
     send(kSetQueueAddresses, addresses);
@@ -326,7 +338,8 @@ class Files {
   }
 
   template <typename Payload = Nothing>
-  void send(Request request, Payload payload = {}, const int* fds = nullptr, std::size_t fd_count = 0) {
+  void send(Request request, Payload payload = {}, const int* fds = nullptr,
+            std::size_t fd_count = 0) {
     Header header{request};
     if constexpr (!std::is_same_v<Payload, Nothing>) {
       header.size = sizeof payload;
@@ -345,7 +358,8 @@ class Files {
       first->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
       std::memcpy(CMSG_DATA(first), fds, fd_count * sizeof(int));
     }
-    require(sendmsg(socket_, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof header + header.size),
+    require(sendmsg(socket_, &message, MSG_NOSIGNAL) ==
+                static_cast<ssize_t>(sizeof header + header.size),
             "virtiofsd");
   }
 
@@ -395,7 +409,8 @@ class Counted : public Device {
     auto& self = *static_cast<Counted*>(object);
     switch (port) {
       case COUNTED_CALL_PORT: {
-        auto& call = *reinterpret_cast<counted_call*>(self.memory_->checked(value, sizeof(counted_call)));
+        auto& call =
+            *reinterpret_cast<counted_call*>(self.memory_->checked(value, sizeof(counted_call)));
         call.result = self.answer(call);
         break;
       }
@@ -452,7 +467,8 @@ class Counted : public Device {
     static std::uint8_t bytes[65536];
     ssize_t part;
     do {
-      part = recv(stream, bytes, std::min<std::size_t>(call.length, sizeof bytes), call.wait ? 0 : MSG_DONTWAIT);
+      part = recv(stream, bytes, std::min<std::size_t>(call.length, sizeof bytes),
+                  call.wait ? 0 : MSG_DONTWAIT);
     } while (part < 0 && errno == EINTR);
     if (part <= 0) {
       return part < 0 && errno != EAGAIN ? -errno : 0;

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from . import initrd
+from . import initrd, installation
 from .boot_image import MIB, boot_image
 from .children import Children
 from .errors import LabFailure
@@ -19,7 +19,7 @@ from .protocol import PORTS
 
 # Bochs allocates no more.
 MOST_MEMORY = 2048 * MIB
-DEFAULT_IPS = 2_000_000_000
+DEFAULT_DISK_SIZE = 1024 * MIB
 
 # Without erms and fsrm kernels copy and clear by eight bytes, each of which is an instruction to
 # Bochs, in the place of single ones. Without aperfmperf they do not ask at each tick for registers
@@ -106,7 +106,14 @@ def choose_memory(options: Options) -> int:
         raise LabFailure(
             f"--memory {options.memory // MIB}M: Bochs has {MOST_MEMORY // MIB}M at most"
         )
-    return options.memory or MOST_MEMORY
+    size = installation.choose_memory(options)
+    # Never less unasked: what a command measures may depend on it.
+    if not options.memory and size < MOST_MEMORY:
+        raise LabFailure(
+            f"too little memory is free: the counted lab takes up to {MOST_MEMORY // MIB}M, and three "
+            f"quarters of what is free are {size // MIB}M; --memory asks for less"
+        )
+    return min(size, MOST_MEMORY)
 
 
 class CountedMachine(Machine):
@@ -115,16 +122,22 @@ class CountedMachine(Machine):
     startup_silence = 600.0
     startup_seconds = 600.0
     is_watched = False
+    # What fails once fails again.
+    starts = 1
+    environment = {b"FAASNAP_LAB_COUNTED": b"1"}
 
-    def __init__(self, options: Options, installed: Installation, bochs: Bochs) -> None:
+    def __init__(self, options: Options, installed: Installation, bochs: Bochs,
+                 disk: dict) -> None:
+        """`disk` has the figures of the data disk, unless that is as fast as it is."""
         self.options = options
         self.installed = installed
         self.bochs = bochs
+        self.disk = disk
 
     def job(self) -> list[tuple[str, bytes]]:
         fields = [("modules", os.fsencode(self.installed.modules))]
         if self.options.disk != "none":
-            fields += [("disk", b"/dev/ram0"), ("format", b"1")]
+            fields += [("disk", b"/dev/paced0"), ("format", b"1")]
         return fields
 
     def start(self, children: Children) -> Wires:
@@ -167,12 +180,21 @@ class CountedMachine(Machine):
             os.fdopen(console, "rb", buffering=0),
         )
 
+    def _disk_arguments(self) -> str:
+        if self.options.disk == "none":
+            return ""
+        figures = {"size": self.options.disk_size or DEFAULT_DISK_SIZE}
+        for name in ("latency_ns", "bytes_per_second", "requests_per_second"):
+            if name in self.disk:
+                figures[name] = self.disk[name]
+        return "".join(f" paced_disk.{name}={value:.0f}" for name, value in figures.items())
+
     def _boot_image(self) -> int:
         """Returns a descriptor of what memory holds when the kernel starts."""
         arguments = (
             f"{KERNEL_ARGUMENTS} initcall_blacklist={','.join(LEFT_OUT)} tsc_early_khz={self.options.ips // 1000} "
             f"lpj={self.options.ips // TICKS_PER_SECOND} "
-            f"loglevel={7 if self.options.verbose else 3}"
+            f"loglevel={5 if self.options.verbose else 3}{self._disk_arguments()}"
         )
         with open(self.installed.kernel, "rb") as file:
             kernel = file.read()

@@ -59,6 +59,10 @@ class Machine(ABC):
     startup_seconds: float
     # True if the agent is asked for a sign of life, and the command given up without one.
     is_watched: bool
+    # How many machines are started until one comes up.
+    starts: int
+    # What the command finds in its environment.
+    environment: dict[bytes, bytes]
 
     @abstractmethod
     def start(self, children: Children) -> Wires:
@@ -124,6 +128,8 @@ class QemuMachine(Machine):
     startup_silence = 45.0
     startup_seconds = 300.0
     is_watched = True
+    starts = 5
+    environment: dict[bytes, bytes] = {}
 
     def __init__(self, options: Options, installed: Installation, disk: DataDisk | None) -> None:
         self.options = options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 
 from . import counted
@@ -21,9 +22,9 @@ from .streams import Inlet, Outlet
 from .supervisor import BOOT, PREPARATION, Supervisor
 from .terminal import Terminal
 
-# How many machines are started until one comes up.
-STARTS = 5
 USAGE_STATUS = 2
+NOT_FOUND_STATUS = 127
+DISK_SIZE = 40 << 30
 
 
 def say(text: str) -> None:
@@ -112,7 +113,7 @@ class Lab:
                 if death.phase in (BOOT, PREPARATION):
                     # What cannot be prepared twice for the same reason cannot be prepared.
                     again = death.phase == PREPARATION and str(death) == before
-                    if death.refused or again or starts == STARTS:
+                    if death.refused or again or starts == self.machine.starts:
                         raise
                     before = str(death)
                     starts += 1
@@ -142,6 +143,7 @@ class Lab:
         environment = dict(self.environment)
         environment[b"FAASNAP_IN_LAB"] = b"1"
         environment[b"FAASNAP_LAB_TRY"] = b"%d" % number
+        environment |= self.machine.environment
         fields = [("cwd", self.directory), ("time", b"%.3f" % time.time())]
         fields += self.machine.job()
         if self.terminal.streams:
@@ -164,7 +166,7 @@ def qemu_machine(options: Options, installed: Installation,
     disk = None
     if options.disk != "none":
         path = options.disk or os.path.join(installed.directory, "data.raw")
-        disk = DataDisk(os.path.realpath(path), take_disk(path, options.disk_size))
+        disk = DataDisk(os.path.realpath(path), take_disk(path, options.disk_size or DISK_SIZE))
     calibration = calibration_for(options, installed, say)
     if profile and disk and calibration:
         disk.server = profile.server(disk.path, calibration["dilation"])
@@ -174,10 +176,21 @@ def qemu_machine(options: Options, installed: Installation,
 
 def counted_machine(options: Options, installed: Installation,
                     say) -> tuple[Machine, dict | None]:
-    """Returns the machine, and what its command learns of its clock."""
-    bochs = counted.find_bochs(installed.directory)
+    """Returns the machine, and what its command learns of it in the place of a calibration."""
     options.memory = counted.choose_memory(options)
-    return counted.CountedMachine(options, installed, bochs), {"ips": options.ips}
+    calibration: dict = {"dilation": 1.0, "ips": options.ips}
+    if options.disk_profile:
+        calibration["disk"] = DiskProfile(options.disk_profile).figures(1.0)
+    bochs = counted.find_bochs(installed.directory)
+    if os.isatty(2):
+        say("starts the counted lab, which takes about half a minute")
+    return counted.CountedMachine(options, installed, bochs, calibration.get("disk", {})), calibration
+
+
+def is_missing(options: Options) -> bool:
+    """True if the command is a program that is not there; the lab would find out in a minute."""
+    path = selected(caller_environment(), options.env)[b"PATH"]
+    return shutil.which(options.command[0], path=path) is None
 
 
 def run(options: Options, signals: Signals) -> int:
@@ -185,6 +198,9 @@ def run(options: Options, signals: Signals) -> int:
         print(HELP, end="")
         return 0
     raise_file_limit()
+    if options.counted and is_missing(options):
+        say(f"{os.fsdecode(options.command[0])}: not found")
+        return NOT_FOUND_STATUS
     installed = find_installation(options)
     make_machine = counted_machine if options.counted else qemu_machine
     machine, calibration = make_machine(options, installed, say)

@@ -39,9 +39,10 @@ writes vanishes with the lab, except on the data disk (/data) and below --writab
   --failure-status N the exit status when the lab failed and not the command (default: 1)
   --timeout SECONDS  gives up a try after this time (default: never)
   --patience SECONDS gives up when the lab has shown no sign of life for this long (default: 120)
-  --counted          the lab whose clock counts instructions: an Intel processor emulated by Bochs;
-                     docs/counted-lab.md. Several CPUs are fine in it, the disk is in memory
-  --ips N            instructions in a counted second, of each CPU (default: 2000000000)
+  --counted          the lab whose clock counts instructions, on an Intel processor that Bochs
+                     emulates; docs/counted-lab.md. Several CPUs are fine in it. It has 2G of memory,
+                     and its data disk is part of that, made anew for each command (default: 1G)
+  --ips N            instructions that each CPU of it executes in a second (default: 2000000000)
   -v, --verbose      shows the lab's kernel console
   -h, --help         shows this text
 
@@ -67,7 +68,7 @@ class Options:
     cpus: int = 1
     accept_crashes: bool = False
     disk: str = ""
-    disk_size: int = 40 << 30
+    disk_size: int = 0
     disk_profile: str = ""
     calibrate: bool = False
     calibrated: bool = False
@@ -173,6 +174,8 @@ def _check(options: Options) -> None:
         options.disk = "none"
     elif not options.command:
         raise UsageError("a command is missing")
+    if options.counted:
+        _check_counted(options)
     if options.cpus > 1 and not options.accept_crashes and not options.counted:
         raise UsageError(
             f"--cpus {options.cpus} needs --accept-crashes: with several CPUs QEMU's emulation now "
@@ -180,3 +183,12 @@ def _check(options: Options) -> None:
         )
     if options.disk_profile and options.disk == "none":
         raise UsageError("--disk-profile needs a data disk")
+
+
+def _check_counted(options: Options) -> None:
+    if options.calibrate:
+        raise UsageError("--calibrate measures the other lab; the counted one needs no calibration")
+    if options.disk not in ("", "none"):
+        raise UsageError(
+            f"--disk {options.disk}: the counted lab's disk is in its memory; only `none` is expected"
+        )

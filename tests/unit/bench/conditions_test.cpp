@@ -36,5 +36,11 @@ TEST_CASE("people are told how much slower the lab's processor is") {
   CHECK_THAT(describe({{"accelerator", "kvm-in-lab"}}), ContainsSubstring("about ten times"));
 }
 
+TEST_CASE("people are told that the counted lab's times are counted, and not slow") {
+  const std::string said = describe({{"accelerator", "kvm-in-counted-lab"}, {"dilation", 1.0}});
+  CHECK_THAT(said, ContainsSubstring("times are counted"));
+  CHECK_THAT(said, !ContainsSubstring("slower"));
+}
+
 }  // namespace
 }  // namespace faasnap::bench

@@ -2,7 +2,8 @@
 /*
  * counted: what the counted lab's kernel knows of its machine (docs/counted-lab.md). The streams
  * to the supervisor are /dev/faasnap.NAME; the files of the machine outside are a virtio device
- * for the kernel's virtiofs; and where no CPU has anything to do, the clock jumps to the next event.
+ * for the kernel's virtiofs; and where no CPU has anything to do, the clock jumps to the next
+ * event.
  *
  * The Linux kernel takes this module's code for its own, and so this file alone is under the
  * GNU General Public License, version 2. Written for Linux 6.12.
@@ -53,9 +54,9 @@ static s64 counted_call(struct counted_call call)
 
 static const struct file_operations stream_operations;
 
-#define STREAM(n)                                                                   \
-	{                                                                           \
-		.minor = MISC_DYNAMIC_MINOR, .name = "faasnap." n, .fops = &stream_operations, \
+#define STREAM(n)                                                                                  \
+	{                                                                                          \
+		.minor = MISC_DYNAMIC_MINOR, .name = "faasnap." n, .fops = &stream_operations,     \
 	}
 
 /* Their order is their number in calls. */
@@ -78,7 +79,7 @@ static DEFINE_TIMER(input_timer, look_for_input);
 
 static void look_for_input(struct timer_list *timer)
 {
-	WRITE_ONCE(inputs, counted_call((struct counted_call){ .operation = COUNTED_POLL }));
+	WRITE_ONCE(inputs, counted_call((struct counted_call){.operation = COUNTED_POLL}));
 	if (inputs)
 		wake_up_interruptible(&input_wait);
 	mod_timer(&input_timer, jiffies + 1);
@@ -133,9 +134,8 @@ static ssize_t stream_write(struct file *file, const char __user *from, size_t c
 static __poll_t stream_poll(struct file *file, poll_table *wait)
 {
 	poll_wait(file, &input_wait, wait);
-	WRITE_ONCE(inputs, counted_call((struct counted_call){ .operation = COUNTED_POLL }));
-	return EPOLLOUT | EPOLLWRNORM |
-	       (inputs & BIT(number_of(file)) ? EPOLLIN | EPOLLRDNORM : 0);
+	WRITE_ONCE(inputs, counted_call((struct counted_call){.operation = COUNTED_POLL}));
+	return EPOLLOUT | EPOLLWRNORM | (inputs & BIT(number_of(file)) ? EPOLLIN | EPOLLRDNORM : 0);
 }
 
 static const struct file_operations stream_operations = {
@@ -167,7 +167,8 @@ static bool files_notify(struct virtqueue *queue)
 	return true;
 }
 
-static void files_get(struct virtio_device *device, unsigned int offset, void *to, unsigned int size)
+static void files_get(struct virtio_device *device, unsigned int offset, void *to,
+		      unsigned int size)
 {
 	memcpy(to, (const u8 *)&files_config + offset, size);
 }
@@ -196,8 +197,7 @@ static void files_del_vqs(struct virtio_device *device)
 {
 	struct virtqueue *queue, *next;
 
-	list_for_each_entry_safe(queue, next, &device->vqs, list)
-		vring_del_virtqueue(queue);
+	list_for_each_entry_safe(queue, next, &device->vqs, list) vring_del_virtqueue(queue);
 }
 
 static int files_find_vqs(struct virtio_device *device, unsigned int count,
@@ -299,13 +299,14 @@ static int wait_for_interrupt(struct cpuidle_device *device, struct cpuidle_driv
 static struct cpuidle_driver idle_driver = {
 	.name = KBUILD_MODNAME,
 	.owner = THIS_MODULE,
-	.states = {
+	.states =
 		{
-			.name = "skip",
-			.desc = "the clock jumps",
-			.enter = wait_for_interrupt,
+			{
+				.name = "skip",
+				.desc = "the clock jumps",
+				.enter = wait_for_interrupt,
+			},
 		},
-	},
 	.state_count = 1,
 };
 
