@@ -1,5 +1,5 @@
 // faasnap-paced-disk: the lab's data disk where it has a profile (docs/lab.md). Started by
-// cli/lab/lab-supervise with one end of a socket pair whose other end QEMU has.
+// faasnap-lab with one end of a socket pair whose other end QEMU has.
 //
 // QEMU's own throttle is not used, since its bucket lets the bytes of 100 ms pass at once, nor
 // nbdkit's delay filter, which knows whole milliseconds only.
