@@ -35,8 +35,8 @@ int main(int argc, char** argv) {
               [&store](faasnap::GuestStream stream) { store.serve(std::move(stream)); });
 
     faasnap::GuestChannel guest(vm);
-    guest.wait_ready(std::chrono::seconds(60));
-    const auto reply = guest.invoke(function, input, std::chrono::seconds(60));
+    guest.wait_ready(std::chrono::minutes(5));
+    const auto reply = guest.invoke(function, input, std::chrono::minutes(5));
     std::printf("%s\n", reply.body.c_str());
     return reply.status == 200 ? 0 : 1;
   } catch (const faasnap::Error& error) {

@@ -19,7 +19,7 @@
 
 namespace faasnap::test {
 
-inline constexpr auto kPatience = std::chrono::seconds(120);
+inline constexpr auto kPatience = std::chrono::minutes(5);
 // An emulated processor takes minutes to import the largest packages of the full image.
 inline constexpr auto kInvocationPatience = std::chrono::seconds(400);
 

@@ -51,7 +51,7 @@ def excluding(names: set[str]) -> list[str]:
     return ["-E", f"^({exact})$"]
 
 
-def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int = 300,
+def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int = 600,
               lab: list[str] | None = None, environment: dict[str, str] | None = None,
               options: dict | None = None) -> bool:
     """Runs tests and counts them; one without a result has failed.
