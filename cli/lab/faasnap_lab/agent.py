@@ -452,6 +452,9 @@ class Agent:
         for fd in self.ports.port.values():
             os.set_blocking(fd, False)
         command = self.command
+        # What came together with `begin`.
+        for line in take_lines(self.control.received):
+            self._obey(line.split())
         ended = os.pidfd_open(command.pid)
         deadline = 0.0
         reported = False
