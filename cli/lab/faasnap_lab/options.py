@@ -40,8 +40,8 @@ writes vanishes with the lab, except on the data disk (/data) and below --writab
   --timeout SECONDS  gives up a try after this time (default: never)
   --patience SECONDS gives up when the lab has shown no sign of life for this long (default: 120)
   --counted          the lab whose clock counts instructions, on an Intel processor that Bochs
-                     emulates; docs/counted-lab.md. Several CPUs are fine in it. It has 2G of memory,
-                     and its data disk is part of that, made anew for each command (default: 1G)
+                     emulates; docs/counted-lab.md. Several CPUs are fine in it. It has 2G of
+                     memory, its data disk (1G) included, which is made anew for each command
   --ips N            instructions that each CPU of it executes in a second (default: 2000000000)
   -v, --verbose      shows the lab's kernel console
   -h, --help         shows this text
@@ -190,5 +190,5 @@ def _check_counted(options: Options) -> None:
         raise UsageError("--calibrate measures the other lab; the counted one needs no calibration")
     if options.disk not in ("", "none"):
         raise UsageError(
-            f"--disk {options.disk}: the counted lab's disk is in its memory; only `none` is expected"
+            f"--disk {options.disk}: the counted lab's disk is in its memory; `none` is expected"
         )
