@@ -36,6 +36,8 @@ print(os.cpu_count(), alone, time.monotonic_ns() - begin)
 def refusals(lab: Lab) -> None:
     lab.refused(2, "--counted", "--calibrate", says=b"needs no calibration", lines=2)
     lab.refused(2, "--counted", "--", "true", disk="/dev/null", says=b"in its memory", lines=2)
+    lab.refused(2, "--counted", "--disk-size", "64M", "--", "true", says=b"an XFS takes 300M",
+                lines=2, disk="")
     lab.refused(2, "--counted", "--ips", "5", "--", "true", says=b"--ips 5", lines=2)
     lab.refused(1, "--counted", "--memory", "3G", "--", "true", says=b"2048M at most")
     lab.refused(127, "--counted", "--", "not-there", says=b"not-there: not found")
@@ -118,6 +120,14 @@ def command(lab: Lab) -> None:
     expect("status", 7, done.returncode)
     expect("files", ["new"], os.listdir(kept))
     expect("the machine's files", False, os.path.exists("/var/forgotten"))
+
+
+@it("a full data disk is the command's error")
+def full(lab: Lab) -> None:
+    done = lab.run("--counted", "--disk-size", "300M", "--", "dd", "if=/dev/zero", "bs=1M",
+                   "of=/data/file", disk="")
+    expect("status", 1, done.returncode)
+    expect_in(b"No space left on device", done.stderr)
 
 
 @it("the same work takes the same counted time, beside a busy host too")

@@ -56,6 +56,8 @@ example: faasnap-lab --memory 4G --writable results -- ./run-tests --output resu
 SIZE_UNITS = {"M": 1 << 20, "G": 1 << 30}
 # Less does not hold the kernel, its initrd and what the agent needs.
 LEAST_MEMORY = 256 << 20
+# mkfs.xfs makes no smaller one.
+LEAST_XFS = 300 << 20
 
 
 @dataclass
@@ -191,4 +193,8 @@ def _check_counted(options: Options) -> None:
     if options.disk not in ("", "none"):
         raise UsageError(
             f"--disk {options.disk}: the counted lab's disk is in its memory; `none` is expected"
+        )
+    if 0 < options.disk_size < LEAST_XFS:
+        raise UsageError(
+            f"--disk-size {options.disk_size >> 20}M: an XFS takes {LEAST_XFS >> 20}M or more"
         )
