@@ -3,6 +3,7 @@
 import os
 import signal
 import struct
+import subprocess
 
 from faasnap_lab.boot_image import MIB, boot_image, boot_parameters, kernel_pieces, page_tables
 from harness import Lab, children_of, expect, expect_in, it, wait_until
@@ -35,6 +36,8 @@ print(os.cpu_count(), alone, time.monotonic_ns() - begin)
 def refusals(lab: Lab) -> None:
     lab.refused(2, "--counted", "--calibrate", says=b"needs no calibration", lines=2)
     lab.refused(2, "--counted", "--", "true", disk="/dev/null", says=b"in its memory", lines=2)
+    lab.refused(2, "--counted", "--disk-size", "64M", "--", "true", says=b"an XFS takes 300M",
+                lines=2, disk="")
     lab.refused(2, "--counted", "--ips", "5", "--", "true", says=b"--ips 5", lines=2)
     lab.refused(1, "--counted", "--memory", "3G", "--", "true", says=b"2048M at most")
     lab.refused(127, "--counted", "--", "not-there", says=b"not-there: not found")
@@ -119,12 +122,25 @@ def command(lab: Lab) -> None:
     expect("the machine's files", False, os.path.exists("/var/forgotten"))
 
 
+@it("a full data disk is the command's error")
+def full(lab: Lab) -> None:
+    done = lab.run("--counted", "--disk-size", "300M", "--", "dd", "if=/dev/zero", "bs=1M",
+                   "of=/data/file", disk="")
+    expect("status", 1, done.returncode)
+    expect_in(b"No space left on device", done.stderr)
+
+
 @it("the same work takes the same counted time, beside a busy host too")
 def repeated(lab: Lab) -> None:
     command = ("--counted", "--", "/usr/bin/python3", "-I", "-c", WORK)
     first = int(lab.output(*command))
-    with lab.running("--", "sh", "-c", "while :; do :; done"):
+    busy = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(os.cpu_count())]
+    try:
         second = int(lab.output(*command))
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
     expect("difference of a per cent", True, abs(first - second) < first / 100)
 
 

@@ -1,7 +1,7 @@
-# The ROM that starts the counted lab's kernel. The BIOS calls it as an option ROM, before it looks for
-# a disk to boot from. One write to a port makes the plugin put the kernel and everything else into
-# memory; boot_image.py has laid out what and where. Then this code enters the kernel by Linux's 64-bit
-# boot protocol (Documentation/arch/x86/boot.rst).
+# The ROM that starts the counted lab's kernel. The BIOS calls it as an option ROM, before it looks
+# for a disk to boot from. One write to a port makes the plugin put the kernel and everything else
+# into memory; boot_image.py has laid out what and where. Then this code enters the kernel by
+# Linux's 64-bit boot protocol (Documentation/arch/x86/boot.rst).
 
 #include "calls.h"
 

@@ -1,5 +1,8 @@
-"""What the counted lab's memory holds when its kernel starts: the kernel, its initrd, and what Linux's
-64-bit boot protocol (Documentation/arch/x86/boot.rst) asks of a loader."""
+"""What the counted lab's memory holds when its kernel starts.
+
+That is the kernel, its initrd, and what Linux's 64-bit boot protocol asks of a loader
+(Documentation/arch/x86/boot.rst).
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,9 @@ def kernel_pieces(kernel: bytes) -> tuple[int, list[Piece]]:
     size, count = struct.unpack_from("<HH", kernel, 54)
     pieces = []
     for i in range(count):
-        kind, _, offset, _, address, length = struct.unpack_from("<IIQQQQ", kernel, table + i * size)
+        kind, _, offset, _, address, length = struct.unpack_from(
+            "<IIQQQQ", kernel, table + i * size
+        )
         if kind == _ELF_LOAD and length > 0:
             pieces.append(Piece(address, kernel[offset : offset + length]))
     return entry, pieces

@@ -1,4 +1,4 @@
-"""The counted lab's machine: an Intel processor that Bochs emulates, whose clock counts instructions.
+"""The counted lab's machine: Bochs' Intel processor, whose clock counts instructions.
 
 docs/counted-lab.md describes it. Its programs are in cli/lab/counted.
 """
@@ -21,17 +21,17 @@ from .protocol import PORTS
 MOST_MEMORY = 2048 * MIB
 DEFAULT_DISK_SIZE = 1024 * MIB
 
-# Without erms and fsrm kernels copy and clear by eight bytes, each of which is an instruction to
-# Bochs, in the place of single ones. Without aperfmperf they do not ask at each tick for registers
-# that Bochs does not have. Nothing waits for a console, a watchdog or a second opinion on the clock.
+# Without erms and fsrm kernels copy and clear eight bytes in a tick, and not one. Without
+# aperfmperf they do not ask at each tick for registers that Bochs does not have. Nothing waits for
+# a console, a watchdog or a second opinion on the clock.
 KERNEL_ARGUMENTS = (
-    "console=ttyS0,115200 panic=-1 oops=panic mitigations=off nokaslr norandmaps nowatchdog audit=0 "
-    "apparmor=0 no_timer_check tsc=reliable hpet=disable random.trust_cpu=on cryptomgr.notests "
-    "clearcpuid=erms,fsrm,aperfmperf"
+    "console=ttyS0,115200 panic=-1 oops=panic mitigations=off nokaslr norandmaps nowatchdog "
+    "audit=0 apparmor=0 no_timer_check tsc=reliable hpet=disable random.trust_cpu=on "
+    "cryptomgr.notests clearcpuid=erms,fsrm,aperfmperf"
 )
 TICKS_PER_SECOND = 250
-# What no command needs and takes long. The first two have idle states of their own, which are in the
-# way of the lab's.
+# What no command needs and takes long. The first two have idle states of their own, which are in
+# the way of the lab's.
 LEFT_OUT = (
     "intel_idle_init",
     "acpi_processor_driver_init",
@@ -110,8 +110,8 @@ def choose_memory(options: Options) -> int:
     # Never less unasked: what a command measures may depend on it.
     if not options.memory and size < MOST_MEMORY:
         raise LabFailure(
-            f"too little memory is free: the counted lab takes up to {MOST_MEMORY // MIB}M, and three "
-            f"quarters of what is free are {size // MIB}M; --memory asks for less"
+            f"too little memory is free: the counted lab takes up to {MOST_MEMORY // MIB}M, and "
+            f"three quarters of what is free are {size // MIB}M; --memory asks for less"
         )
     return min(size, MOST_MEMORY)
 
@@ -192,7 +192,8 @@ class CountedMachine(Machine):
     def _boot_image(self) -> int:
         """Returns a descriptor of what memory holds when the kernel starts."""
         arguments = (
-            f"{KERNEL_ARGUMENTS} initcall_blacklist={','.join(LEFT_OUT)} tsc_early_khz={self.options.ips // 1000} "
+            f"{KERNEL_ARGUMENTS} initcall_blacklist={','.join(LEFT_OUT)} "
+            f"tsc_early_khz={self.options.ips // 1000} "
             f"lpj={self.options.ips // TICKS_PER_SECOND} "
             f"loglevel={5 if self.options.verbose else 3}{self._disk_arguments()}"
         )

@@ -184,7 +184,8 @@ def counted_machine(options: Options, installed: Installation,
     bochs = counted.find_bochs(installed.directory)
     if os.isatty(2):
         say("starts the counted lab, which takes about half a minute")
-    return counted.CountedMachine(options, installed, bochs, calibration.get("disk", {})), calibration
+    disk = calibration.get("disk", {})
+    return counted.CountedMachine(options, installed, bochs, disk), calibration
 
 
 def is_missing(options: Options) -> bool:

@@ -40,8 +40,8 @@ writes vanishes with the lab, except on the data disk (/data) and below --writab
   --timeout SECONDS  gives up a try after this time (default: never)
   --patience SECONDS gives up when the lab has shown no sign of life for this long (default: 120)
   --counted          the lab whose clock counts instructions, on an Intel processor that Bochs
-                     emulates; docs/counted-lab.md. Several CPUs are fine in it. It has 2G of memory,
-                     and its data disk is part of that, made anew for each command (default: 1G)
+                     emulates; docs/counted-lab.md. Several CPUs are fine in it. It has 2G of
+                     memory, its data disk (1G) included, which is made anew for each command
   --ips N            instructions that each CPU of it executes in a second (default: 2000000000)
   -v, --verbose      shows the lab's kernel console
   -h, --help         shows this text
@@ -56,6 +56,8 @@ example: faasnap-lab --memory 4G --writable results -- ./run-tests --output resu
 SIZE_UNITS = {"M": 1 << 20, "G": 1 << 30}
 # Less does not hold the kernel, its initrd and what the agent needs.
 LEAST_MEMORY = 256 << 20
+# mkfs.xfs makes no smaller one.
+LEAST_XFS = 300 << 20
 
 
 @dataclass
@@ -190,5 +192,9 @@ def _check_counted(options: Options) -> None:
         raise UsageError("--calibrate measures the other lab; the counted one needs no calibration")
     if options.disk not in ("", "none"):
         raise UsageError(
-            f"--disk {options.disk}: the counted lab's disk is in its memory; only `none` is expected"
+            f"--disk {options.disk}: the counted lab's disk is in its memory; `none` is expected"
+        )
+    if 0 < options.disk_size < LEAST_XFS:
+        raise UsageError(
+            f"--disk-size {options.disk_size >> 20}M: an XFS takes {LEAST_XFS >> 20}M or more"
         )

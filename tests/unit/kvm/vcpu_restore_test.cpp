@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <variant>
 
 #include "kvm/tiny_guest.h"
@@ -46,6 +47,39 @@ TEST_CASE("a guest goes on in another VM where it was saved") {
   const Exit exit = second.run();
   REQUIRE(std::holds_alternative<IoExit>(exit));
   CHECK(*std::get<IoExit>(exit).data == std::byte{6});
+}
+
+TEST_CASE("a guest's vector registers survive a save") {
+  if (!__builtin_cpu_supports("avx")) {
+    SKIP("a processor without AVX");
+  }
+  TinyGuest first{
+      0x0f, 0x20, 0xe0,              // mov eax, cr4
+      0x0d, 0x00, 0x06, 0x04, 0x00,  // or eax, OSXSAVE | OSXMMEXCPT | OSFXSR
+      0x0f, 0x22, 0xe0,              // mov cr4, eax
+      0x31, 0xc9,                    // xor ecx, ecx
+      0x31, 0xd2,                    // xor edx, edx
+      0xb8, 0x07, 0x00, 0x00, 0x00,  // mov eax, x87 | SSE | AVX
+      0x0f, 0x01, 0xd1,              // xsetbv
+      0xc7, 0x05, 0x00, 0x30, 0x00, 0x00, 0xa5, 0xa5, 0x5a, 0x5a,  // mov [0x3000], 0x5a5aa5a5
+      0xc4, 0xe2, 0x7d, 0x18, 0x0d, 0x00, 0x30, 0x00, 0x00,        // vbroadcastss ymm1, [0x3000]
+      0xe6, 0x51,                                                  // out 0x51, al
+      0xc4, 0xe3, 0x7d, 0x19, 0x0d, 0x10, 0x30, 0x00, 0x00, 0x01,  // vextractf128 [0x3010], ymm1, 1
+      0xa1, 0x1c, 0x30, 0x00, 0x00,                                // mov eax, [0x301c]
+      0xe7, 0x51};                                                 // out 0x51, eax
+  REQUIRE(std::holds_alternative<IoExit>(first.run()));
+  REQUIRE(std::holds_alternative<Interrupted>(first.vcpu->complete_pending_io()));
+  const std::vector<std::byte> saved = first.vcpu->save();
+
+  TinyGuest second{0x0f, 0x0b};  // ud2, overwritten by the memory of the first
+  std::ranges::copy(first.memory.host().first(0x10000), second.memory.host().begin());
+  auto in = reader(saved);
+  second.vcpu->restore(in);
+  const Exit exit = second.run();
+  REQUIRE(std::holds_alternative<IoExit>(exit));
+  std::uint32_t highest = 0;
+  std::memcpy(&highest, std::get<IoExit>(exit).data, sizeof highest);
+  CHECK(highest == 0x5a5aa5a5);
 }
 
 TEST_CASE("a finished IN is part of the saved registers") {
