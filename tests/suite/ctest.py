@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from phases import Run
@@ -43,21 +44,19 @@ def results_in(log: str, names: set[str]) -> dict[str, str]:
     return {name: result for name, result in results.items() if name in names}
 
 
-def excluding(names: set[str]) -> list[str]:
-    """The options for ctest to leave out just these tests."""
-    if not names:
-        return []
+def matching(names: Iterable[str]) -> str:
+    """A regular expression of CMake's that matches just these names."""
     exact = "|".join(re.sub(r"[^A-Za-z0-9 ]", ".", name) for name in sorted(names))
-    return ["-E", f"^({exact})$"]
+    return f"^({exact})$"
 
 
 def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int = 600,
-              lab: list[str] | None = None, environment: dict[str, str] | None = None,
-              options: dict | None = None) -> bool:
+              lab: list[str] | None = None, tries: int = 1,
+              environment: dict[str, str] | None = None, options: dict | None = None) -> bool:
     """Runs tests and counts them; one without a result has failed.
 
-    With `lab`, the beginning of a command line that runs the rest of it where KVM works, tests have
-    three tries each, and those that a dying lab has left without a result go on in another one.
+    `lab` is the beginning of a command line that runs the rest of it where KVM works. Tests that a
+    dying lab has left without a result go on in another one. A test has `tries` tries.
     """
     directory = str(run.build / tests.preset)
     try:
@@ -69,9 +68,9 @@ def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int 
         run.count(failed=1)
         return False
     results: dict[str, str] = {}
-    repeat = ["--repeat", "until-pass:3"] if lab else []
+    repeat = ["--repeat", f"until-pass:{tries}"] if tries > 1 else []
     for attempt in range(LABS if lab else 1):
-        argv = (lab or []) + tests.command(directory) + excluding(set(results)) + repeat + [
+        argv = (lab or []) + tests.command(directory) + (["-E", matching(results)] if results else []) + repeat + [
             "--timeout", str(timeout), "--parallel", str(jobs), "--output-on-failure",
             "--no-tests=error"]
         status = run.phase(name, argv, environment=environment, again=attempt > 0, options=options)
