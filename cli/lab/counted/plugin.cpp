@@ -1,6 +1,6 @@
-// A device for Bochs, loaded as a plugin: what the counted lab's kernel calls through (module/calls.h). It
-// connects the lab to the supervisor's sockets and to virtiofsd, and lets the clock jump where the
-// kernel has nothing to do.
+// A device for Bochs, loaded as a plugin: what the counted lab's kernel calls through
+// (module/calls.h). It connects the lab to the supervisor's sockets and to virtiofsd, and lets the
+// clock jump where the kernel has nothing to do.
 //
 // Debian's Bochs 2.7 has a plugin interface but no package of its headers, so the few names of it
 // that are needed are declared here.
