@@ -17,27 +17,27 @@
 #include <linux/types.h>
 
 enum counted_operation {
-  /* Says where queue `index` of the shared files lies: `length` descriptors at `address`. */
-  COUNTED_QUEUE,
-  /* Answers all requests in queue `index`. */
-  COUNTED_NOTIFY,
-  /* Writes `length` bytes at `address` to stream `index`. */
-  COUNTED_WRITE,
-  /* Reads up to `length` bytes. `result` is 0 if there are none and `wait` is 0. */
-  COUNTED_READ,
-  /* `result` has a bit for each stream that has bytes to be read, or has ended. */
-  COUNTED_POLL,
+	/* Says where queue `index` of the shared files lies: `length` descriptors at `address`. */
+	COUNTED_QUEUE,
+	/* Answers all requests in queue `index`. */
+	COUNTED_NOTIFY,
+	/* Writes `length` bytes at `address` to stream `index`. */
+	COUNTED_WRITE,
+	/* Reads up to `length` bytes. `result` is 0 if there are none and `wait` is 0. */
+	COUNTED_READ,
+	/* `result` has a bit for each stream that has bytes to be read, or has ended. */
+	COUNTED_POLL,
 };
 
 struct counted_call {
-  __u32 operation;
-  __u32 index;
-  __u64 address;
-  __u64 available; /* the address of a queue's ring of available buffers */
-  __u64 used;      /* and of used ones */
-  __u32 length;
-  __u32 wait;
-  __s64 result;
+	__u32 operation;
+	__u32 index;
+	__u64 address;
+	__u64 available; /* the address of a queue's ring of available buffers */
+	__u64 used;	 /* and of used ones */
+	__u32 length;
+	__u32 wait;
+	__s64 result;
 };
 
 #endif
