@@ -49,9 +49,9 @@ mebibytes() { # FROM TO
 }
 
 if to_do record; then
-    echo "recording json with $first"
+    echo "recording json with $first, in a guest with one CPU and 512 MiB"
     rm -rf "$directory/json"
-    "$faasnap" record json --input "$first" --snapshot "$directory/json"
+    "$faasnap" record json --input "$first" --snapshot "$directory/json" --vcpus 1 --memory 512M
     is_done record
 fi
 
