@@ -2,6 +2,7 @@
 #include <cstring>
 #include <variant>
 
+#include "kvm/speed_probe.h"
 #include "kvm/tiny_guest.h"
 #include "kvm/vcpu_msrs.h"
 #include "kvm/vcpu_state.h"
@@ -52,6 +53,9 @@ TEST_CASE("a guest goes on in another VM where it was saved") {
 TEST_CASE("a guest's vector registers survive a save") {
   if (!__builtin_cpu_supports("avx")) {
     SKIP("a processor without AVX");
+  }
+  if (!probe_speed(test::open_or_skip()).usable) {
+    SKIP("a KVM that emulates each instruction, and not those of AVX");
   }
   TinyGuest first{
       0x0f, 0x20, 0xe0,              // mov eax, cr4
