@@ -68,11 +68,14 @@ def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int 
         run.count(failed=1)
         return False
     results: dict[str, str] = {}
-    repeat = ["--repeat", f"until-pass:{tries}"] if tries > 1 else []
     for attempt in range(LABS if lab else 1):
-        argv = (lab or []) + tests.command(directory) + (["-E", matching(results)] if results else []) + repeat + [
+        argv = (lab or []) + tests.command(directory) + [
             "--timeout", str(timeout), "--parallel", str(jobs), "--output-on-failure",
             "--no-tests=error"]
+        if tries > 1:
+            argv += ["--repeat", f"until-pass:{tries}"]
+        if results:
+            argv += ["-E", matching(results)]
         status = run.phase(name, argv, environment=environment, again=attempt > 0, options=options)
         results |= results_in(run.log_of(name).read_text(errors="replace"), names)
         if status != LAB_FAILED or len(results) == len(names):
