@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -96,23 +97,29 @@ def hostile_environment(scratch: str) -> tuple[dict[str, str], dict]:
     `scratch` is an existing directory, best with a blank in its name.
     """
     environment = {name: os.environ[name] for name in os.environ if name.startswith("FAASNAP_")}
+    environment |= {"PATH": os.environ["PATH"], "TMPDIR": scratch}
     environment |= {
-        "PATH": os.environ["PATH"], "TMPDIR": scratch,
-        "LANG": "tr_TR.ISO-8859-9", "LC_ALL": "nonsense", "LC_NUMERIC": "de_DE", "TZ": "Asia/Kolkata",
-        "PYTHONPATH": "/nonexistent:.", "PYTHONSTARTUP": "/nonexistent", "PYTHONWARNINGS": "default",
+        # Languages and terminals that are not there, another time zone, a shell's surprises.
+        "LANG": "tr_TR.ISO-8859-9", "LC_ALL": "nonsense", "LC_NUMERIC": "de_DE",
+        "TZ": "Asia/Kolkata", "TERM": "nonsense", "COLUMNS": "1", "CDPATH": "/", "IFS": "/",
+        "ENV": "/nonexistent", "BASH_ENV": "/nonexistent", "POSIXLY_CORRECT": "1",
+        # What steers Python, the C library and the program loader.
+        "PYTHONPATH": "/nonexistent:.", "PYTHONSTARTUP": "/nonexistent",
+        "PYTHONWARNINGS": "default", "MALLOC_PERTURB_": "165", "LD_BIND_NOW": "1",
+        "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.check=3",
+        # What steers libraries to a processor or a number of them.
         "OPENBLAS_CORETYPE": "SkylakeX", "MKL_ENABLE_INSTRUCTIONS": "AVX512",
         "MKL_DEBUG_CPU_TYPE": "5", "OMP_NUM_THREADS": "64", "ATEN_CPU_CAPABILITY": "avx512",
-        "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.check=3", "MALLOC_PERTURB_": "165",
-        "LD_BIND_NOW": "1", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9",
+        # Servers that do not answer.
+        "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9",
         "HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9",
-        "REDIS_URL": "redis://127.0.0.1:9", "POSIXLY_CORRECT": "1", "COLUMNS": "1", "TERM": "nonsense",
-        "CDPATH": "/", "GREP_OPTIONS": "-v", "IFS": "/", "ENV": "/nonexistent", "BASH_ENV": "/nonexistent",
+        "REDIS_URL": "redis://127.0.0.1:9",
     }
 
     def prepare() -> None:
-        import resource
         os.umask(0o077)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
         os.close(0)
 
     return environment, {"preexec_fn": prepare}

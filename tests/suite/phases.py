@@ -68,8 +68,8 @@ class Run:
         if status in accept:
             self.say(f"{total} {name:<32} ok, {lasted}")
         else:
-            self.say(f"{total} {name:<32} FAILED, {lasted}; {log.relative_to(self.root)} ends with:\n"
-                     + end_of(log))
+            where = log.relative_to(self.root)
+            self.say(f"{total} {name:<32} FAILED, {lasted}; {where} ends with:\n{end_of(log)}")
         return status
 
     def _wait(self, argv: list[str], output, environment, options) -> int:
