@@ -154,6 +154,9 @@ class Lab:
 
 
 def run_all(pattern: str) -> int:
+    # A shell starts what runs in its background with signals ignored, which labs would inherit.
+    for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_DFL)
     failures = number = 0
     for sentence, test in tests:
         if pattern not in sentence:
