@@ -147,7 +147,7 @@ TEST_CASE("Two hundred connections live side by side") {
 }
 
 TEST_CASE("Beyond the most connections allowed, more are refused") {
-  faasnap::test::require_descriptors(2 * VsockDevice::kMaximumConnections);
+  faasnap::test::require_descriptors(4 * VsockDevice::kMaximumConnections);
   SocketRig rig;
   rig.listen();
   for (std::uint32_t i = 0; i < VsockDevice::kMaximumConnections / 2; ++i) {
