@@ -32,21 +32,27 @@ std::vector<std::byte> still(const std::vector<std::byte>& bytes) {
   return encode(state);
 }
 
-TEST_CASE("a guest goes on in another VM where it was saved") {
-  TinyGuest first{0xb0, 0x05,   // mov al, 5
-                  0xe6, 0x51,   // out 0x51, al
-                  0xfe, 0xc0,   // inc al
-                  0xe6, 0x51};  // out 0x51, al
+// Saves the guest of `first` after its next OUT, and runs it in `second` up to the one after that.
+Exit go_on_in(TinyGuest& second, TinyGuest& first) {
   REQUIRE(std::holds_alternative<IoExit>(first.run()));
   REQUIRE(std::holds_alternative<Interrupted>(first.vcpu->complete_pending_io()));
   const std::vector<std::byte> saved = first.vcpu->save();
 
-  TinyGuest second{0x0f, 0x0b};  // ud2, overwritten by the memory of the first
   std::ranges::copy(first.memory.host().first(0x10000), second.memory.host().begin());
   auto in = reader(saved);
   second.vcpu->restore(in);
-  const Exit exit = second.run();
+  Exit exit = second.run();
   REQUIRE(std::holds_alternative<IoExit>(exit));
+  return exit;
+}
+
+TEST_CASE("a guest goes on in another VM where it was saved") {
+  TinyGuest first{0xb0, 0x05,    // mov al, 5
+                  0xe6, 0x51,    // out 0x51, al
+                  0xfe, 0xc0,    // inc al
+                  0xe6, 0x51};   // out 0x51, al
+  TinyGuest second{0x0f, 0x0b};  // ud2, overwritten by the memory of the first
+  const Exit exit = go_on_in(second, first);
   CHECK(*std::get<IoExit>(exit).data == std::byte{6});
 }
 
@@ -71,16 +77,8 @@ TEST_CASE("a guest's vector registers survive a save") {
       0xc4, 0xe3, 0x7d, 0x19, 0x0d, 0x10, 0x30, 0x00, 0x00, 0x01,  // vextractf128 [0x3010], ymm1, 1
       0xa1, 0x1c, 0x30, 0x00, 0x00,                                // mov eax, [0x301c]
       0xe7, 0x51};                                                 // out 0x51, eax
-  REQUIRE(std::holds_alternative<IoExit>(first.run()));
-  REQUIRE(std::holds_alternative<Interrupted>(first.vcpu->complete_pending_io()));
-  const std::vector<std::byte> saved = first.vcpu->save();
-
   TinyGuest second{0x0f, 0x0b};  // ud2, overwritten by the memory of the first
-  std::ranges::copy(first.memory.host().first(0x10000), second.memory.host().begin());
-  auto in = reader(saved);
-  second.vcpu->restore(in);
-  const Exit exit = second.run();
-  REQUIRE(std::holds_alternative<IoExit>(exit));
+  const Exit exit = go_on_in(second, first);
   std::uint32_t highest = 0;
   std::memcpy(&highest, std::get<IoExit>(exit).data, sizeof highest);
   CHECK(highest == 0x5a5aa5a5);
