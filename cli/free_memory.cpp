@@ -15,8 +15,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The kernel's two seconds between passes (PAGE_REPORTING_DELAY), and time for the pass itself.
-constexpr auto kQuiet = std::chrono::milliseconds(3000);
+// The kernel's two seconds between passes (PAGE_REPORTING_DELAY), and time for a pass to begin.
+constexpr auto kQuiet = std::chrono::milliseconds(2500);
 // A guest that frees memory all the time is never quiet.
 constexpr auto kLongest = std::chrono::seconds(45);
 constexpr auto kAnswerTimeout = std::chrono::minutes(1);
