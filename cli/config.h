@@ -6,6 +6,7 @@
 #include <string>
 
 #include <faasnap/restore_options.h>
+#include <faasnap/snapshot_info.h>
 #include <faasnap/units.h>
 
 #include "free_memory.h"

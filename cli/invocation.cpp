@@ -8,7 +8,7 @@
 
 #include <faasnap/page_prefetcher.h>
 #include <faasnap/vm.h>
-#include <faasnap/working_set.h>
+#include <faasnap/working_set_recorder.h>
 
 #include "failure.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include <faasnap/restore_options.h>
-#include <faasnap/restore_stats.h>
+#include <faasnap/vm_stats.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/trace.h>
 #include <faasnap/working_set.h>

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <faasnap/page_load.h>
-#include <faasnap/restore_stats.h>
+#include <faasnap/vm_stats.h>
 #include <faasnap/trace.h>
 #include <faasnap/working_set.h>
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <faasnap/vm.h>
-#include <faasnap/working_set.h>
+#include <faasnap/working_set_recorder.h>
 
 #include "console_tail.h"
 #include "failure.h"

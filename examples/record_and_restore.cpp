@@ -11,7 +11,7 @@
 #include <faasnap/page_prefetcher.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
-#include <faasnap/working_set.h>
+#include <faasnap/working_set_recorder.h>
 
 #include <cstdio>
 #include <filesystem>

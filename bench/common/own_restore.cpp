@@ -2,7 +2,7 @@
 
 #include <faasnap/guest_channel.h>
 #include <faasnap/vm.h>
-#include <faasnap/working_set.h>
+#include <faasnap/working_set_recorder.h>
 
 #include <stdexcept>
 #include <string_view>

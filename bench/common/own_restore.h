@@ -1,7 +1,7 @@
 #pragma once
 
 #include <faasnap/restore_options.h>
-#include <faasnap/restore_stats.h>
+#include <faasnap/vm_stats.h>
 #include <faasnap/snapshot.h>
 
 #include <filesystem>

@@ -39,6 +39,36 @@ if(FAASNAP_SANITIZE)
   target_link_options(faasnap_build_flags INTERFACE -fsanitize=${FAASNAP_SANITIZE})
 endif()
 
+# The floors of libfaasnap, the folders below src/, from the lowest up; neighbours on one level do
+# not include each other (tests/floors).
+set(FAASNAP_FLOORS
+  base
+  memory uring redis trace
+  format kvm virtio boot
+  paging machine
+  snapshot store
+  vm
+  guest host catalogue)
+
+# faasnap_floors_up_to(FLOOR VARIABLE): the floor, and those that it may be built on.
+function(faasnap_floors_up_to floor variable)
+  list(FIND FAASNAP_FLOORS ${floor} index)
+  if(index EQUAL -1)
+    message(FATAL_ERROR "${floor} is not a floor of libfaasnap")
+  endif()
+  math(EXPR count "${index} + 1")
+  list(SUBLIST FAASNAP_FLOORS 0 ${count} floors)
+  set(${variable} ${floors} PARENT_SCOPE)
+endfunction()
+
+# faasnap_link_floors(TARGET FLOOR...): links a program with the object files of floors.
+function(faasnap_link_floors target)
+  foreach(floor ${ARGN})
+    target_link_libraries(${target} PRIVATE faasnap_${floor})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:faasnap_${floor}>)
+  endforeach()
+endfunction()
+
 # faasnap_floor(NAME SOURCES file... [LINKS target...])
 #
 # One floor of libfaasnap (a folder below src/) as an object library.
@@ -51,21 +81,21 @@ function(faasnap_floor name)
                         PUBLIC fmt::fmt Threads::Threads ${FLOOR_LINKS})
 endfunction()
 
-# faasnap_unit_test(FLOOR SOURCES file... [FLOORS floor...] [LINKS target...])
+# faasnap_unit_test(NAME SOURCES file... [LINKS target...])
 #
-# The test program of one floor, linked with the object files of the floors it names.
-function(faasnap_unit_test floor)
-  cmake_parse_arguments(TEST "" "" "SOURCES;FLOORS;LINKS" ${ARGN})
-  add_executable(test_${floor} ${TEST_SOURCES})
-  foreach(needed ${TEST_FLOORS})
-    target_link_libraries(test_${floor} PRIVATE faasnap_${needed})
-    target_sources(test_${floor} PRIVATE $<TARGET_OBJECTS:faasnap_${needed}>)
-  endforeach()
-  target_link_libraries(test_${floor} PRIVATE faasnap_build_flags Catch2::Catch2WithMain
-                        ${TEST_LINKS})
-  target_include_directories(test_${floor} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
+# The test program test_NAME. Where NAME is a floor, it is linked with the object files of that
+# floor and those below it.
+function(faasnap_unit_test name)
+  cmake_parse_arguments(TEST "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(test_${name} ${TEST_SOURCES})
+  if(name IN_LIST FAASNAP_FLOORS)
+    faasnap_floors_up_to(${name} floors)
+    faasnap_link_floors(test_${name} ${floors})
+  endif()
+  target_link_libraries(test_${name} PRIVATE faasnap_build_flags Catch2::Catch2WithMain ${TEST_LINKS})
+  target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
   # The speed of tests is that of the library below them; their own code compiles faster with less
   # optimisation, and GCC 12 finds no faults in its standard library then.
-  target_compile_options(test_${floor} PRIVATE $<$<CONFIG:Release>:-O1>)
-  catch_discover_tests(test_${floor} TEST_PREFIX "${floor}: " PROPERTIES LABELS unit SKIP_RETURN_CODE 4)
+  target_compile_options(test_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  catch_discover_tests(test_${name} TEST_PREFIX "${name}: " PROPERTIES LABELS unit SKIP_RETURN_CODE 4)
 endfunction()

@@ -7,6 +7,8 @@ Prints each include that breaks a rule as FILE:LINE: REASON and exits with 1; wi
 none. The rules:
   - a file in libfaasnap/src/FLOOR includes its own floor and lower ones, never a neighbour on the
     same level, by paths rooted at libfaasnap/src;
+  - a public header that declares a class is for the floor that implements it and those above it,
+    also when another public header includes it;
   - <linux/kvm.h> is for kvm/ and the floors above it;
   - public headers include public headers and the system's, but neither <linux/kvm.h> nor the
     headers of the libraries that libfaasnap is built with;
@@ -17,8 +19,17 @@ import pathlib
 import re
 import sys
 
-LEVELS = [["base"], ["memory", "format", "uring"], ["kvm", "virtio", "boot", "paging"],
-          ["machine"], ["api"]]
+LEVELS = [["base"], ["memory", "uring", "redis", "trace"], ["format", "kvm", "virtio", "boot"],
+          ["paging", "machine"], ["snapshot", "store"], ["vm"], ["guest", "host", "catalogue"]]
+# The floor that implements the classes of a public header; the other headers are plain data.
+HOME_OF = {
+    "error.h": "base", "trace.h": "trace", "guest_stream.h": "machine",
+    "snapshot.h": "snapshot", "working_set.h": "snapshot",
+    "object_store.h": "store", "object_store_server.h": "store", "redis.h": "store",
+    "vm.h": "vm", "vm_pool.h": "vm", "restored_memory.h": "vm", "page_prefetcher.h": "vm",
+    "working_set_recorder.h": "vm",
+    "guest_channel.h": "guest", "host.h": "host", "snapshot_catalogue.h": "catalogue",
+}
 LEVEL_OF = {floor: level for level, floors in enumerate(LEVELS) for floor in floors}
 SOURCE = pathlib.PurePath("libfaasnap/src")
 PUBLIC = pathlib.PurePath("libfaasnap/include")
@@ -29,19 +40,40 @@ SUFFIXES = {".h", ".hpp", ".c", ".cc", ".cpp"}
 INCLUDE = re.compile(r'^\s*#\s*include(?:_next)?\s*(?:<([^>]+)>|"([^"]+)")')
 
 
+def public_includes(root, header, seen):
+    """Adds the public headers that `header`, <faasnap/...>, brings along, itself among them."""
+    path = root / PUBLIC / header
+    if header not in seen and path.is_file():
+        seen.add(header)
+        for line in path.read_text(encoding="utf-8").splitlines():
+            match = INCLUDE.match(line)
+            if match and match[1] and match[1].startswith("faasnap/"):
+                public_includes(root, match[1], seen)
+    return seen
+
+
+def too_high_header(root, floor, header):
+    """The header that `header` brings to a floor and that belongs to a higher one, or a neighbour."""
+    for name in sorted(public_includes(root, header, set())):
+        home = HOME_OF.get(name.removeprefix("faasnap/"), floor)
+        if home != floor and LEVEL_OF[home] >= LEVEL_OF[floor]:
+            return f"floor '{floor}' includes <{name}>, which is of floor '{home}'"
+    return None
+
+
 def fault_in_floor(root, file, system, quoted):
     floor = file.relative_to(SOURCE).parts[0]
     if floor not in LEVEL_OF:
-        return f"'{floor}' is no floor"
+        return f"'{floor}' is not a floor"
     if system is not None:
         if system == KVM_HEADER and LEVEL_OF[floor] <= LEVEL_OF["kvm"] and floor != "kvm":
             return f"floor '{floor}' includes <{KVM_HEADER}>"
         if (root / SOURCE / system).is_file():
             return f"<{system}> is the library's own, expected quotes"
-        return None
+        return too_high_header(root, floor, system)
     target = quoted.split("/")[0]
     if target not in LEVEL_OF or not (root / SOURCE / quoted).is_file():
-        return f'"{quoted}" is no file below {SOURCE}'
+        return f'"{quoted}" is not a file below {SOURCE}'
     if target != floor and LEVEL_OF[target] >= LEVEL_OF[floor]:
         return f"floor '{floor}' includes floor '{target}', which is not below it"
     return None
@@ -54,7 +86,7 @@ def fault_in_public_header(root, file, system, quoted):
         return f"public header includes <{system}>"
     foreign = system.startswith("faasnap/") and not (root / PUBLIC / system).is_file()
     if foreign or (root / SOURCE / system).is_file():
-        return f"<{system}> is no public header"
+        return f"<{system}> is not a public header"
     return None
 
 
@@ -68,7 +100,7 @@ def fault_in_user(root, file, system, quoted):
         target = (base / quoted).resolve()
         if target.is_file() and target.is_relative_to(top.resolve()):
             return None
-    return f'"{quoted}" is no file of {file.parts[0]}/'
+    return f'"{quoted}" is not a file of {file.parts[0]}/'
 
 
 def check(root):

@@ -10,17 +10,17 @@
 
 #include <faasnap/error.h>
 
-#include "api/catalogue_version.h"
+#include "catalogue/version.h"
 #include "format/manifest.h"
 #include "support.h"
 
-using faasnap::api::HashField;
+using faasnap::catalogue::HashField;
 
 namespace {
 
 void try_count(const HashField& field) {
   try {
-    const unsigned count = faasnap::api::version_count(field, "server");
+    const unsigned count = faasnap::catalogue::version_count(field, "server");
     faasnap::fuzz::require(count >= 1 && count <= 10'000);
     faasnap::fuzz::require(field == std::to_string(count) || field->starts_with('0'));
   } catch (const faasnap::Error& error) {
@@ -30,10 +30,10 @@ void try_count(const HashField& field) {
 
 void try_version(const std::vector<HashField>& fields) {
   try {
-    const auto version = faasnap::api::make_version(fields, "server");
+    const auto version = faasnap::catalogue::make_version(fields, "server");
     faasnap::fuzz::require(version.manifest == fields[0]);
     std::size_t recordings = 0;
-    for (std::size_t i = faasnap::api::kHeadFields; i < fields.size(); ++i) {
+    for (std::size_t i = faasnap::catalogue::kHeadFields; i < fields.size(); ++i) {
       recordings += fields[i].has_value();
     }
     faasnap::fuzz::require(version.recordings.size() == recordings);
@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  std::vector<HashField> fields(faasnap::api::fields_of_version(1).size());
+  std::vector<HashField> fields(faasnap::catalogue::fields_of_version(1).size());
   std::string_view rest = text;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const auto line = rest.substr(0, rest.find('\n'));
@@ -64,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // The manifest has lines of its own: it is all that is left.
   fields[0] = std::string(rest);
   try_version(fields);
-  fields.resize(faasnap::api::kHeadFields);
+  fields.resize(faasnap::catalogue::kHeadFields);
   try_version(fields);
   return 0;
 }

@@ -7,7 +7,7 @@
 
 #include <faasnap/error.h>
 
-#include "api/resp_parser.h"
+#include "store/resp_parser.h"
 
 // The first byte says how long the pieces are.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   auto bytes = std::as_bytes(std::span(data + 1, size - 1));
   const std::size_t piece = std::size_t{1} + data[0] % 64;
-  faasnap::api::RespParser parser;
+  faasnap::store::RespParser parser;
   try {
     while (!bytes.empty()) {
       const auto head = bytes.first(std::min(piece, bytes.size()));

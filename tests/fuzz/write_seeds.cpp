@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "base/file.h"
-#include "format/loading_set_table.h"
 #include "format/manifest.h"
 #include "format/memory_image.h"
+#include "format/page_set_table.h"
 #include "format/state_file.h"
 #include "format/working_set_file.h"
 
@@ -53,11 +53,10 @@ std::vector<std::byte> state() {
   return format::encode_state(sections);
 }
 
-std::vector<std::byte> loading_set_table() {
-  format::LoadingSetTable table{"id",        kMemory,         {}, {}, {{{30}, 4}},
-                                {kPageSize}, {4 * kPageSize}, 0};
+std::vector<std::byte> page_set_table() {
+  format::PageSetTable table{"id", kMemory, {}, {}, {{{30}, 4}}, {kPageSize}, {4 * kPageSize}, 0};
   table.regions = {{{{8}, 1}, {kPageSize}, 0, 1}, {{{2}, 2}, {2 * kPageSize}, 1, 2}};
-  return format::encode_loading_set_table(table);
+  return format::encode_page_set_table(table);
 }
 
 void write_all(const std::filesystem::path& directory) {
@@ -76,9 +75,9 @@ void write_all(const std::filesystem::path& directory) {
                                            {{1}, Nanoseconds(1000), false, false},
                                            {{5}, Nanoseconds(70'000), true, true}}}));
   // Without the padding: the table is what the target takes.
-  const auto head = loading_set_table();
+  const auto head = page_set_table();
   constexpr std::size_t kTableSize = 24 + (4 + 2) + 5 * 8 + 2 * 4 + 2 * 16 + 8;
-  write_frame(directory / "loading_set" / "good", std::span(head).first(kTableSize));
+  write_frame(directory / "page_set" / "good", std::span(head).first(kTableSize));
   const std::string version = "\x1f\n3\nhost\nworking\ntouched\n" + manifest();
   write(directory / "catalogue_version" / "good", std::as_bytes(std::span(version)));
 }

@@ -7,6 +7,7 @@
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
 #include <faasnap/working_set.h>
+#include <faasnap/working_set_recorder.h>
 
 #include <array>
 #include <chrono>

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <faasnap/export.h>
-#include <faasnap/redis.h>
+#include <faasnap/redis_options.h>
 
 namespace faasnap {
 

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,8 +11,9 @@
 #include <vector>
 
 #include <faasnap/export.h>
-#include <faasnap/guest_channel.h>
+#include <faasnap/guest_stream.h>
 #include <faasnap/log.h>
+#include <faasnap/object_info.h>
 #include <faasnap/progress.h>
 #include <faasnap/units.h>
 
@@ -21,23 +21,14 @@ namespace faasnap {
 
 struct RedisOptions;
 
-// The pieces of a value in order, none when it is empty; `total` is the length of the whole. What
-// it throws ends the transfer.
-using ValueSink = std::function<void(std::span<const std::byte> piece, Bytes total)>;
-
-struct ObjectInfo {
-  std::string key;
-  Bytes size;
-};
-
 // Where functions find their inputs and leave their outputs: keys and byte strings in a directory
 // of the host, one file per key, written atomically. Several stores, in one process or many, may
 // use the same directory. Safe from any thread.
 class FAASNAP_EXPORT ObjectStore {
  public:
   // Keys are of 1 to 512 bytes; values are at most 512 MiB, as in Redis.
-  static constexpr std::size_t kMaximumKey = 512;
-  static constexpr Bytes kMaximumValue{512ULL << 20};
+  static constexpr std::size_t kMaximumKey = kMaximumObjectKey;
+  static constexpr Bytes kMaximumValue = kMaximumObjectValue;
 
   // `directory` is created when it is missing.
   explicit ObjectStore(std::filesystem::path directory);

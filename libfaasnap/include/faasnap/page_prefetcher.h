@@ -3,8 +3,8 @@
 #include <memory>
 
 #include <faasnap/export.h>
-#include <faasnap/restore_options.h>
-#include <faasnap/restore_stats.h>
+#include <faasnap/restore_plan.h>
+#include <faasnap/vm_stats.h>
 
 namespace faasnap {
 

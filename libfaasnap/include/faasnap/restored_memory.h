@@ -5,9 +5,9 @@
 #include <span>
 
 #include <faasnap/export.h>
-#include <faasnap/restore_options.h>
-#include <faasnap/restore_stats.h>
+#include <faasnap/restore_plan.h>
 #include <faasnap/units.h>
+#include <faasnap/vm_stats.h>
 
 namespace faasnap {
 

@@ -12,48 +12,12 @@
 
 #include <faasnap/export.h>
 #include <faasnap/progress.h>
-#include <faasnap/restore_options.h>
+#include <faasnap/restore_plan.h>
+#include <faasnap/snapshot_info.h>
 #include <faasnap/units.h>
 #include <faasnap/working_set.h>
 
 namespace faasnap {
-
-// A file that a snapshot depends on but does not hold.
-struct FileIdentity {
-  std::filesystem::path path{};
-  Bytes size{};
-  // CRC-32C of the content.
-  std::uint32_t checksum = 0;
-};
-
-// What a snapshot says of itself (docs/snapshot-format.md).
-struct SnapshotInfo {
-  std::uint32_t format_version = 0;
-  // Random; ties the files that were made from a recording to the memory image they are of.
-  std::string id{};
-  // Since the Unix epoch.
-  Nanoseconds created{0};
-  Bytes memory{};
-  // Zero for an image alone.
-  unsigned vcpus = 0;
-  FileIdentity kernel{};
-  // Empty paths when the VM had none.
-  FileIdentity initramfs{};
-  FileIdentity root_image{};
-  std::map<std::string, std::string> labels{};
-  // Pages of the image that are not all zero.
-  std::uint64_t nonzero_pages = 0;
-  // Pages recorded by mincore and by userfaultfd; zero when there is no such recording.
-  std::uint64_t working_set_pages = 0;
-  std::uint64_t touched_pages = 0;
-  // Of the loading set; all zero when there is none.
-  std::uint64_t loading_set_regions = 0;
-  std::uint64_t loading_set_pages = 0;
-  LoadingSetThresholds thresholds{};
-  // Pages that the stream set installs: with data, and as zeros.
-  std::uint64_t stream_set_pages = 0;
-  std::uint64_t stream_set_zero_pages = 0;
-};
 
 // What is kept with a snapshot beyond its image, and the files made from it.
 struct SnapshotOptions {

@@ -9,7 +9,7 @@
 
 #include <faasnap/export.h>
 #include <faasnap/progress.h>
-#include <faasnap/redis.h>
+#include <faasnap/redis_options.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/units.h>
 

@@ -10,12 +10,13 @@
 #include <vector>
 
 #include <faasnap/export.h>
-#include <faasnap/guest_channel.h>
+#include <faasnap/guest_stream.h>
 #include <faasnap/page_load.h>
 #include <faasnap/restore_options.h>
-#include <faasnap/restore_stats.h>
 #include <faasnap/units.h>
 #include <faasnap/vm_options.h>
+#include <faasnap/vm_state.h>
+#include <faasnap/vm_stats.h>
 
 namespace faasnap {
 
@@ -23,26 +24,6 @@ class PagePrefetcher;
 class PreparedVM;
 class Snapshot;
 struct SnapshotOptions;
-
-// What a VM is doing.
-enum class VmState {
-  running,
-  paused,
-  powered_off,     // the guest asked for power-off
-  reset,           // the guest asked for a reset
-  panicked,        // the guest's kernel panicked
-  triple_fault,    // a vCPU shut down
-  internal_error,  // KVM could not run a vCPU on, a device failed, or guest memory could not be
-                   // loaded; VM::failure() says why
-  stopped,         // VM::stop
-};
-
-FAASNAP_EXPORT const char* to_string(VmState state) noexcept;
-
-// Whether a VM in this state can never run again.
-constexpr bool is_final(VmState state) noexcept {
-  return state != VmState::running && state != VmState::paused;
-}
 
 // One KVM virtual machine: in process, with a thread per vCPU and one for its devices. Any number
 // of them can live in a process.

@@ -1,50 +1,22 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <faasnap/export.h>
+#include <faasnap/page_access.h>
 #include <faasnap/units.h>
 
 namespace faasnap {
-
-class Snapshot;
-class VM;
-
-// How a working set was recorded.
-enum class Recorder {
-  mincore,      // pages of the memory file that came into the page cache (FaaSnap, section 4.4)
-  userfaultfd,  // first touches of guest memory, each noted by a fault handler
-};
-
-FAASNAP_EXPORT const char* to_string(Recorder recorder) noexcept;
-
-// The first touch of one page.
-struct PageAccess {
-  PageIndex page;
-  // Since the guest was let go.
-  Nanoseconds time{0};
-  // Whether the touch was a write.
-  bool write = false;
-  // Whether the page was all zero then.
-  bool zero = false;
-  // Whether it was noted in a clone that stream restored, which had not foreseen it.
-  bool missed = false;
-
-  constexpr auto operator<=>(const PageAccess&) const = default;
-};
 
 // The pages that one invocation used, in the groups in which they were first seen (FaaSnap, section
 // 4.3: working set groups). Plain data; a page is in one group only.
 class FAASNAP_EXPORT WorkingSet {
  public:
-  // Runs of one group, sorted by address.
-  using Group = std::vector<PageRange>;
+  using Group = PageGroup;
 
   WorkingSet() = default;
   // Of Recorder::mincore. `snapshot_id`: SnapshotInfo::id of the image that was restored for the
@@ -92,41 +64,6 @@ class FAASNAP_EXPORT WorkingSet {
   Bytes memory_;
   std::vector<Group> groups_;
   std::vector<PageAccess> accesses_;
-};
-
-struct RecorderOptions {
-  Recorder recorder = Recorder::mincore;
-  // A new group starts whenever the VM's resident size has grown by this many pages.
-  std::uint64_t group_pages = 1024;
-};
-
-// Records the working set of a VM that was restored with the setting lazy; or, with stream and
-// Recorder::userfaultfd, what the snapshot's recording lacks of it.
-//
-// Recorder::mincore watches which pages of the snapshot's memory file come into the page cache
-// while the VM runs: host page recording, FaaSnap section 4.4. The kernel's read-ahead is thus part
-// of what is recorded, and so are other users of the same snapshot at the same time. Needs a file
-// system whose pages can be dropped from the page cache; drop them before the restore.
-//
-// Recorder::userfaultfd takes what the VM's own fault handler notes: the VM must have been restored
-// with RestoreOptions::record_accesses (ErrorKind::invalid_argument otherwise).
-//
-// Owns a thread from construction to finish() or destruction; the VM must outlive it.
-class FAASNAP_EXPORT WorkingSetRecorder {
- public:
-  // Throws ErrorKind::invalid_argument for a VM that was not restored from `snapshot`.
-  explicit WorkingSetRecorder(const Snapshot& snapshot, VM& vm,
-                              const RecorderOptions& options = {});
-  ~WorkingSetRecorder();
-  WorkingSetRecorder(const WorkingSetRecorder&) = delete;
-  WorkingSetRecorder& operator=(const WorkingSetRecorder&) = delete;
-
-  // Ends the recording. Call once.
-  WorkingSet finish();
-
- private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace faasnap

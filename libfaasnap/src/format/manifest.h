@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include <faasnap/snapshot.h>
+#include <faasnap/snapshot_info.h>
 #include <faasnap/units.h>
 
 #include "format/snapshot_directory.h"

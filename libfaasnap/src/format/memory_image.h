@@ -8,7 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include <faasnap/snapshot.h>
+#include <faasnap/progress.h>
+#include <faasnap/snapshot_info.h>
 #include <faasnap/units.h>
 
 #include "base/fd.h"

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <faasnap/page_access.h>
 #include <faasnap/units.h>
-#include <faasnap/working_set.h>
 
 namespace faasnap::format {
 

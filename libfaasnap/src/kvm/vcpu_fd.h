@@ -82,4 +82,8 @@ class VcpuFd {
 // Whether the host has KVM_PRE_FAULT_MEMORY (Linux 6.11).
 bool supports_pre_fault(const System& system) noexcept;
 
+// Lets `signal`, which the thread that runs `vcpu` blocks, through while the guest runs: it ends
+// run() with Interrupted and stays pending, and no handler is needed (KVM_SET_SIGNAL_MASK).
+void let_signal_interrupt_run(const VcpuFd& vcpu, int signal);
+
 }  // namespace faasnap::kvm

@@ -1,10 +1,73 @@
 #include "kvm/vcpu_state.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "base/error.h"
+#include "kvm/abi.h"
+#include "kvm/cpuid.h"
+#include "kvm/ioctl.h"
+#include "kvm/vcpu_fd.h"
+#include "kvm/vcpu_msrs.h"
+
 namespace faasnap::kvm {
 namespace {
 
 constexpr std::uint32_t kCpuidLimit = 256;  // KVM_MAX_CPUID_ENTRIES
 constexpr std::uint32_t kMsrLimit = 4096;
+
+// How far the TSC's rate may be from the saved one where KVM cannot scale it, in parts per million.
+// The guest keeps time by kvm-clock, which KVM computes from the rate that this host has; what runs
+// off by as much are its one-shot timers, and it looks at the clock when one fires. Ample for two
+// calibrations of the same processor, too little for two different ones.
+constexpr std::uint64_t kTscTolerance = 20'000;
+// Within this, KVM itself does not scale.
+constexpr std::uint64_t kTscSame = 250;
+
+std::uint64_t parts_per_million(std::uint32_t value, std::uint32_t reference) {
+  const std::int64_t distance = std::int64_t{value} - std::int64_t{reference};
+  return static_cast<std::uint64_t>(std::abs(distance)) * 1'000'000 / reference;
+}
+
+std::uint32_t read_tsc_khz(int fd) {
+  return static_cast<std::uint32_t>(
+      checked_ioctl(fd, KVM_GET_TSC_KHZ, std::uintptr_t{0}, "KVM_GET_TSC_KHZ"));
+}
+
+[[noreturn]] void fail_version(const std::string& reason) {
+  base::fail(ErrorKind::version, "restore a vCPU", kDevice, reason);
+}
+
+void check_processor(const VcpuState& state, std::span<const kvm_cpuid_entry2> offered) {
+  const std::string missing = missing_features(state.cpuid, offered);
+  if (!missing.empty()) {
+    fail_version("this host lacks " + missing);
+  }
+}
+
+void check_msrs(const VcpuState& state, std::span<const std::uint32_t> known) {
+  for (const kvm_msr_entry& msr : state.msrs) {
+    if (msr.data != 0 && std::ranges::find(known, msr.index) == known.end()) {
+      fail_version(fmt::format("this host lacks model-specific register {:#x}", msr.index));
+    }
+  }
+}
+
+void check_xcrs(const VcpuState& state, bool has_xcrs) {
+  if (state.xcrs.nr_xcrs != 0 && !has_xcrs) {
+    fail_version("this host lacks extended control registers (KVM_CAP_XCRS)");
+  }
+}
+
+void check_tsc(const VcpuState& state, std::uint32_t host_khz, bool scales) {
+  if (!scales && parts_per_million(state.tsc_khz, host_khz) > kTscTolerance) {
+    fail_version(fmt::format("this host's TSC runs at {} kHz and cannot be scaled, expected {} kHz",
+                             host_khz, state.tsc_khz));
+  }
+}
 
 }  // namespace
 
@@ -59,6 +122,55 @@ VcpuState decode_vcpu_state(base::ByteReader& in) {
   }
   in.finish();
   return state;
+}
+
+std::vector<std::byte> VcpuFd::save() {
+  const int fd = fd_.get();
+  VcpuState state;
+  state.cpuid = cpuid_;
+  state.tsc_khz = read_tsc_khz(fd);
+  // First, because it carries out INIT and SIPI events that change other registers.
+  checked_ioctl(fd, KVM_GET_MP_STATE, &state.mp_state, "KVM_GET_MP_STATE");
+  checked_ioctl(fd, KVM_GET_REGS, &state.regs, "KVM_GET_REGS");
+  checked_ioctl(fd, KVM_GET_SREGS, &state.sregs, "KVM_GET_SREGS");
+  if (has_xcrs_) {
+    checked_ioctl(fd, KVM_GET_XCRS, &state.xcrs, "KVM_GET_XCRS");
+  }
+  checked_ioctl(fd, kGetXsave, &state.xsave, "KVM_GET_XSAVE");
+  checked_ioctl(fd, KVM_GET_DEBUGREGS, &state.debugregs, "KVM_GET_DEBUGREGS");
+  checked_ioctl(fd, KVM_GET_LAPIC, &state.lapic, "KVM_GET_LAPIC");
+  checked_ioctl(fd, KVM_GET_VCPU_EVENTS, &state.events, "KVM_GET_VCPU_EVENTS");
+  state.msrs = read_msrs(fd, msrs_);
+  return encode(state);
+}
+
+void VcpuFd::restore(base::ByteReader& in) {
+  const int fd = fd_.get();
+  VcpuState state = decode_vcpu_state(in);
+  const std::uint32_t host_khz = read_tsc_khz(fd);
+  check_processor(state, cpuid_);
+  check_msrs(state, msrs_);
+  check_xcrs(state, has_xcrs_);
+  check_tsc(state, host_khz, scales_tsc_);
+
+  // What later steps are checked against comes first: the features, then the modes (and with them
+  // the LAPIC's base), then the LAPIC, whose timer's mode decides whether a deadline counts.
+  cpuid_ = state.cpuid;
+  set_cpuid(cpuid_);
+  if (scales_tsc_ && parts_per_million(state.tsc_khz, host_khz) > kTscSame) {
+    checked_ioctl(fd, KVM_SET_TSC_KHZ, std::uintptr_t{state.tsc_khz}, "KVM_SET_TSC_KHZ");
+  }
+  checked_ioctl(fd, KVM_SET_SREGS, &state.sregs, "KVM_SET_SREGS");
+  if (state.xcrs.nr_xcrs != 0) {
+    checked_ioctl(fd, KVM_SET_XCRS, &state.xcrs, "KVM_SET_XCRS");
+  }
+  checked_ioctl(fd, kSetXsave, &state.xsave, "KVM_SET_XSAVE");
+  checked_ioctl(fd, KVM_SET_REGS, &state.regs, "KVM_SET_REGS");
+  checked_ioctl(fd, KVM_SET_DEBUGREGS, &state.debugregs, "KVM_SET_DEBUGREGS");
+  checked_ioctl(fd, KVM_SET_LAPIC, &state.lapic, "KVM_SET_LAPIC");
+  write_msrs(fd, state.msrs);
+  checked_ioctl(fd, KVM_SET_VCPU_EVENTS, &state.events, "KVM_SET_VCPU_EVENTS");
+  checked_ioctl(fd, KVM_SET_MP_STATE, &state.mp_state, "KVM_SET_MP_STATE");
 }
 
 }  // namespace faasnap::kvm

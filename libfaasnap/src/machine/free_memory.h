@@ -6,8 +6,8 @@
 
 #include <faasnap/units.h>
 
+#include "machine/released_pages.h"
 #include "memory/guest_memory.h"
-#include "paging/released_pages.h"
 #include "virtio/balloon/balloon_device.h"
 
 namespace faasnap::machine {
@@ -36,7 +36,7 @@ class FreeMemory final : public virtio::PageReleaser {
  private:
   std::atomic<bool> given_back_ = false;
   std::atomic<std::uint64_t> reported_ = 0;
-  paging::ReleasedPages pages_;
+  ReleasedPages pages_;
 };
 
 }  // namespace faasnap::machine

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include <faasnap/vm.h>
 #include <faasnap/vm_options.h>
+#include <faasnap/vm_state.h>
 
 #include "base/bytes.h"
 #include "base/event_loop.h"

@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-#include <faasnap/vm.h>
+#include <faasnap/vm_state.h>
 
 #include "machine/bus.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
-#include "kvm/run_signal.h"
+#include "kvm/vcpu_fd.h"
 
 namespace faasnap::machine {
 namespace {

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include <faasnap/units.h>
-#include <faasnap/vm.h>
+#include <faasnap/vm_state.h>
 
 #include "kvm/vcpu_fd.h"
 

@@ -1,4 +1,4 @@
-#include <faasnap/vm.h>
+#include <faasnap/vm_state.h>
 
 namespace faasnap {
 

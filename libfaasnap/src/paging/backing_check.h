@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include <faasnap/restore_options.h>
+#include <faasnap/restore_plan.h>
 
-#include "paging/files.h"
+#include "paging/snapshot_files.h"
 
 namespace faasnap::paging {
 

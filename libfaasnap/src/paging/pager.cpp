@@ -7,16 +7,16 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "paging/access_log.h"
 #include "paging/failure_latch.h"
-#include "paging/fault_server.h"
-#include "paging/install_engine.h"
-#include "paging/install_set.h"
 #include "paging/load_log.h"
-#include "paging/mapper.h"
-#include "paging/prefetch_engine.h"
-#include "paging/userfault.h"
-#include "paging/watched_pages.h"
+#include "paging/page_cache/mapper.h"
+#include "paging/page_cache/page_cache_loader.h"
+#include "paging/plan/watched_pages.h"
+#include "paging/record/access_log.h"
+#include "paging/userfault/fault_server.h"
+#include "paging/userfault/reap_loader.h"
+#include "paging/userfault/stream_loader.h"
+#include "paging/userfault/userfault.h"
 
 namespace faasnap::paging {
 namespace {

@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
+#include <faasnap/page_access.h>
 #include <faasnap/page_load.h>
-#include <faasnap/restore_options.h>
-#include <faasnap/restore_stats.h>
-#include <faasnap/working_set.h>
+#include <faasnap/restore_plan.h>
+#include <faasnap/vm_stats.h>
 
 #include "memory/guest_memory.h"
-#include "paging/files.h"
-#include "paging/install_tuning.h"
+#include "paging/snapshot_files.h"
+#include "paging/userfault/install_tuning.h"
 
 namespace faasnap::paging {
 

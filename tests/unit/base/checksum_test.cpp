@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "api/support.h"
+#include "support/support.h"
 
 namespace faasnap::base {
 namespace {

@@ -7,7 +7,7 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 
-#include "api/support.h"
+#include "support/support.h"
 
 namespace faasnap::base {
 namespace {

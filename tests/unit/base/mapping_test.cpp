@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "api/support.h"
 #include "base/file.h"
+#include "support/support.h"
 
 namespace faasnap::base {
 namespace {

@@ -6,10 +6,10 @@
 #include <iterator>
 #include <set>
 
-#include "api/support.h"
 #include "cli/support.h"
 #include "failure.h"
 #include "json.h"
+#include "support/support.h"
 
 namespace faasnap::cli {
 namespace {

@@ -5,8 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "api/support.h"
 #include "base/checksum.h"
+#include "support/support.h"
 
 namespace faasnap::format {
 namespace {

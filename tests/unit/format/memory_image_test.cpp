@@ -3,14 +3,15 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 
-#include "api/support.h"
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/mapping.h"
+#include "support/support.h"
 
 namespace faasnap::format {
 namespace {

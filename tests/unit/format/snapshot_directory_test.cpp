@@ -6,8 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 
-#include "api/support.h"
 #include "base/file.h"
+#include "support/support.h"
 
 namespace faasnap::format {
 namespace {

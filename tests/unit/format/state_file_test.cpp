@@ -3,10 +3,10 @@
 #include <catch2/catch_test_macros.hpp>
 #include <limits>
 
-#include "api/support.h"
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "format/frame.h"
+#include "support/support.h"
 
 namespace faasnap::format {
 namespace {

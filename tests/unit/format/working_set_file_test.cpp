@@ -3,10 +3,10 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "api/support.h"
 #include "base/bytes.h"
 #include "format/frame.h"
 #include "format/limits.h"
+#include "support/support.h"
 
 namespace faasnap::format {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "api/support.h"
+#include "support/support.h"
 
 namespace faasnap::machine {
 namespace {

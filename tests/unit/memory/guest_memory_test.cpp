@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <limits>
 
-#include "api/support.h"
+#include "support/support.h"
 
 namespace faasnap::memory {
 namespace {

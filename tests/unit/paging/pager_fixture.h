@@ -13,7 +13,7 @@
 #include "memory/guest_memory.h"
 #include "paging/pager.h"
 #include "paging/support.h"
-#include "paging/userfault.h"
+#include "paging/userfault/userfault.h"
 #include "uring/ring.h"
 
 namespace faasnap::test {

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "paging/memory_usage.h"
+#include "memory/memory_usage.h"
 #include "paging/pager_fixture.h"
 
 namespace faasnap::paging {
@@ -70,7 +70,7 @@ TEST_CASE("nothing is in memory before the start") {
   for (const RestorePlan& plan : {image.stream(), image.reap(), image.concurrent()}) {
     const memory::GuestMemory guest(PagedImage::kMemory);
     const Pager pager(plan, guest, image.files());
-    CHECK(read_memory_usage(guest.host()).resident == Bytes{});
+    CHECK(memory::read_memory_usage(guest.host()).resident == Bytes{});
     CHECK_FALSE(pager.prefetch_stats().finished);
   }
 }
@@ -103,7 +103,7 @@ TEST_CASE("a streamed set is installed whole, and no access to it is a fault aft
   std::vector<PageRange> loaded = image.set();
   loaded.insert(loaded.end(), image.zeros().begin(), image.zeros().end());
   CHECK(present == test::as_bits(loaded, PagedImage::kMemory.pages()));
-  CHECK(read_memory_usage(guest.host()).resident == Bytes{PagedImage::count(loaded) * kPageSize});
+  CHECK(memory::read_memory_usage(guest.host()).resident == Bytes{PagedImage::count(loaded) * kPageSize});
   for (const PageRange& range : loaded) {
     const auto offset = range.first.offset().value;
     REQUIRE(std::memcmp(guest.host().data() + offset, image.image().data() + offset,
@@ -119,7 +119,7 @@ TEST_CASE("a REAP set is installed when the start returns") {
   pager.start();
   CHECK(pager.prefetch_stats().finished);
   CHECK(pager.prefetch_stats().pages == PagedImage::count(image.set()));
-  CHECK(read_memory_usage(guest.host()).resident ==
+  CHECK(memory::read_memory_usage(guest.host()).resident ==
         Bytes{PagedImage::count(image.set()) * kPageSize});
   for (const PageRange& range : image.set()) {
     const auto offset = range.first.offset().value;
@@ -167,7 +167,7 @@ TEST_CASE("a miss brings its neighbours along, and nothing beyond their block") 
   CHECK(faults >= 1);
   CHECK(touch(guest, missed + 1) == image.image()[(missed + 1).offset().value]);
   CHECK(pager.faults() == faults);
-  CHECK(read_memory_usage(guest.host()).resident.pages() <=
+  CHECK(memory::read_memory_usage(guest.host()).resident.pages() <=
         PagedImage::count(image.set()) + PagedImage::count(image.zeros()) + 64);
 }
 

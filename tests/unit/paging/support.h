@@ -18,12 +18,12 @@
 
 #include <faasnap/units.h>
 
-#include "api/support.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "format/loading_set_file.h"
-#include "paging/files.h"
-#include "paging/residency.h"
+#include "format/page_set_file.h"
+#include "paging/page_cache/residency.h"
+#include "paging/snapshot_files.h"
+#include "support/support.h"
 
 namespace faasnap::test {
 
@@ -122,10 +122,10 @@ inline std::vector<bool> as_bits(std::span<const PageRange> ranges, std::uint64_
 }
 
 // Gives planned regions their places in a loading-set file whose data begins at `data`.
-inline std::vector<format::LoadingSetRegion> lay_out(std::span<const format::LoadingRegion> planned,
-                                                     Bytes data) {
-  std::vector<format::LoadingSetRegion> regions;
-  for (const format::LoadingRegion& region : planned) {
+inline std::vector<format::StoredPageRun> lay_out(std::span<const format::PageRun> planned,
+                                                  Bytes data) {
+  std::vector<format::StoredPageRun> regions;
+  for (const format::PageRun& region : planned) {
     regions.push_back({region.guest, data, region.lowest_group, 0});
     data += region.guest.size();
   }

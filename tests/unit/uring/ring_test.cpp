@@ -11,9 +11,9 @@
 #include <map>
 #include <vector>
 
-#include "api/support.h"
 #include "base/event_loop.h"
 #include "base/file.h"
+#include "support/support.h"
 
 namespace faasnap::uring {
 namespace {

@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 
 #include <array>
-#include "format/page_ranges.h"
+#include "memory/page_set.h"
 
 namespace faasnap::virtio {
 namespace {
@@ -137,7 +137,7 @@ std::string BalloonDevice::read_report(const DescriptorChain& chain) {
 }
 
 void BalloonDevice::release_pages() {
-  for (const PageRange& range : format::set_of(pages_)) {
+  for (const PageRange& range : memory::set_of(pages_)) {
     releaser_.release(range);
   }
 }

@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "descriptor_limit.h"
+#include "support/descriptor_limit.h"
 #include "virtio/vsock/socket_rig.h"
 
 namespace faasnap::virtio::test {

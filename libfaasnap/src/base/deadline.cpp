@@ -1,0 +1,46 @@
+#include "base/deadline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace faasnap::base {
+namespace {
+
+// The sum, or the end of time where it would overflow.
+Nanoseconds later(Nanoseconds now, Nanoseconds timeout) noexcept {
+  return timeout > Nanoseconds::max() - now ? Nanoseconds::max() : now + timeout;
+}
+
+}  // namespace
+
+Deadline::Deadline(Nanoseconds timeout) noexcept
+    : timeout_(timeout), end_(later(base::monotonic_now(), timeout)) {}
+
+Nanoseconds Deadline::remaining(const std::string& operation) const {
+  if (timeout_ == Nanoseconds(0)) {
+    return Nanoseconds(0);
+  }
+  const Nanoseconds left = end_ - base::monotonic_now();
+  if (left <= Nanoseconds(0)) {
+    base::fail(
+        ErrorKind::timeout, operation, {},
+        fmt::format("not done within {:.3f} s", static_cast<double>(timeout_.count()) / 1e9));
+  }
+  return left;
+}
+
+bool Deadline::passed() const noexcept {
+  return timeout_ != Nanoseconds(0) && base::monotonic_now() >= end_;
+}
+
+Nanoseconds Deadline::remaining_at_most(Nanoseconds limit, const std::string& operation) const {
+  const Nanoseconds left = remaining(operation);
+  return left == Nanoseconds(0) ? limit : std::min(left, limit);
+}
+
+}  // namespace faasnap::base

@@ -1,0 +1,222 @@
+#include <faasnap/object_info.h>
+#include <faasnap/snapshot_catalogue.h>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "catalogue/files.h"
+#include "catalogue/records.h"
+#include "catalogue/transfer.h"
+#include "snapshot/snapshot_impl.h"
+
+namespace faasnap {
+namespace {
+
+using catalogue::CatalogueFiles;
+using catalogue::CatalogueRecords;
+
+constexpr const char* kPushing = "push snapshot";
+constexpr const char* kPulling = "pull snapshot";
+
+bool is_name(const std::string& name) {
+  return !name.empty() && name.size() <= 128 && name[0] != '.' &&
+         std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '_' || c == '.';
+         });
+}
+
+void check_name(const std::string& name) {
+  if (!is_name(name)) {
+    base::fail(
+        ErrorKind::invalid_argument, "snapshot catalogue", {},
+        fmt::format("'{}' is no name of a snapshot, expected 1 to 128 of [A-Za-z0-9_.-]", name));
+  }
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data())
+                                                          : std::string();
+}
+
+}  // namespace
+
+class SnapshotCatalogue::Impl {
+ public:
+  Impl(const RedisOptions& redis, std::filesystem::path directory)
+      : records_(redis), files_(std::move(directory)) {}
+
+  std::vector<Entry> list();
+  std::optional<Entry> find(const std::string& name);
+  Pushed push(const Snapshot& snapshot, const std::string& name, bool replace,
+              const Progress& progress);
+  Snapshot pull(const std::string& name, const std::filesystem::path& target, unsigned version,
+                const Progress& progress);
+
+ private:
+  using Record = CatalogueRecords::Record;
+
+  std::filesystem::path label(const std::string& name) const {
+    return fmt::format("{} in {}", name, records_.address());
+  }
+  Entry entry_of(const std::string& name, const Record& record) const;
+  // The number of the version that has these very files; 0 when none has. Throws when the name is
+  // another's.
+  unsigned version_of(const std::string& name, const Record& record,
+                      const format::Manifest& manifest) const;
+
+  CatalogueRecords records_;
+  CatalogueFiles files_;
+};
+
+SnapshotCatalogue::Entry SnapshotCatalogue::Impl::entry_of(const std::string& name,
+                                                           const Record& record) const {
+  Entry entry{name, {}};
+  for (const CatalogueRecords::Version& version : record.versions) {
+    const auto manifest = format::decode_manifest(version.manifest, label(name));
+    Bytes size{version.manifest.size()};
+    for (const auto& [file, known] : catalogue::files_of(manifest)) {
+      size += known.size;
+    }
+    entry.versions.push_back({static_cast<unsigned>(entry.versions.size() + 1), version.pushed,
+                              version.host, manifest.info, size});
+  }
+  return entry;
+}
+
+std::vector<SnapshotCatalogue::Entry> SnapshotCatalogue::Impl::list() {
+  std::vector<Entry> entries;
+  for (const std::string& name : records_.names()) {
+    if (!is_name(name)) {
+      base::fail(ErrorKind::corrupt, "read catalogue", records_.address(),
+                 fmt::format("'{}' is no name of a snapshot", base::printable(name)));
+    }
+    if (auto entry = find(name)) {
+      entries.push_back(std::move(*entry));
+    }
+  }
+  return entries;
+}
+
+std::optional<SnapshotCatalogue::Entry> SnapshotCatalogue::Impl::find(const std::string& name) {
+  check_name(name);
+  const auto record = records_.find(name);
+  return record ? std::optional(entry_of(name, *record)) : std::nullopt;
+}
+
+unsigned SnapshotCatalogue::Impl::version_of(const std::string& name, const Record& record,
+                                             const format::Manifest& manifest) const {
+  if (record.id != manifest.info.id) {
+    base::fail(
+        ErrorKind::already_exists, kPushing, label(name),
+        fmt::format("stands for another image: {}, and not {}", record.id, manifest.info.id));
+  }
+  const auto files = catalogue::files_of(manifest);
+  for (std::size_t i = record.versions.size(); i > 0; --i) {
+    const auto known = format::decode_manifest(record.versions[i - 1].manifest, label(name));
+    if (catalogue::files_of(known) == files && known.info.labels == manifest.info.labels) {
+      return static_cast<unsigned>(i);
+    }
+  }
+  return 0;
+}
+
+SnapshotCatalogue::Pushed SnapshotCatalogue::Impl::push(const Snapshot& snapshot,
+                                                        const std::string& name, bool replace,
+                                                        const Progress& progress) {
+  static constexpr int kTries = 100;
+  check_name(name);
+  const Snapshot::Impl& opened = snapshot.impl();
+  const format::Manifest& manifest = opened.manifest();
+  CatalogueRecords::Version version{
+      format::encode_manifest(manifest), base::realtime_now(), host_name(), {}};
+  for (const std::string_view file : catalogue::kRecordingFiles) {
+    if (opened.fd_of(file)) {
+      const auto bytes =
+          base::read_file(opened.fd_of(file), opened.path_of(file), kMaximumObjectValue);
+      version.recordings.emplace(
+          file, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    }
+  }
+  bool published = false;
+  for (int tries = 0; tries < kTries; ++tries) {
+    const auto before = records_.find(name);
+    if (before && !replace) {
+      if (const unsigned there = version_of(name, *before, manifest); there != 0) {
+        return {there, false};
+      }
+    }
+    if (!published) {
+      catalogue::publish_files(files_, opened, replace, progress);
+      published = true;
+    }
+    if (records_.add(name, before, manifest.info.id, version, replace)) {
+      const bool anew = replace || !before;
+      return {anew ? 1 : static_cast<unsigned>(before->versions.size() + 1), true};
+    }
+  }
+  base::fail(ErrorKind::io, kPushing, label(name), "others keep changing it");
+}
+
+Snapshot SnapshotCatalogue::Impl::pull(const std::string& name, const std::filesystem::path& target,
+                                       unsigned number, const Progress& progress) {
+  check_name(name);
+  if (number == 0) {
+    const auto record = records_.find(name);
+    number = record ? static_cast<unsigned>(record->versions.size()) : 1;
+  }
+  const auto version = records_.version(name, number);
+  if (!version) {
+    base::fail(ErrorKind::not_found, kPulling, label(name),
+               number == 1 ? "there is no such snapshot" : "there is no such version");
+  }
+  auto manifest = format::decode_manifest(version->manifest, label(name));
+  format::NewSnapshotDirectory directory(target);
+  const Bytes size = catalogue::size_of_shared(manifest);
+  // Once to copy and once to verify.
+  catalogue::Whole whole(progress, size + size);
+  catalogue::fetch_files(files_, *version, manifest, directory, whole.step(size));
+  try {
+    Snapshot::open(directory.path_of("")).verify(whole.step(size));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::cancelled) {
+      throw;
+    }
+    base::fail(error.kind(), kPulling, label(name), error.what());
+  }
+  directory.commit();
+  return Snapshot::open(target);
+}
+
+SnapshotCatalogue::SnapshotCatalogue(RedisOptions redis, std::filesystem::path directory)
+    : impl_(std::make_unique<Impl>(redis, std::move(directory))) {}
+SnapshotCatalogue::SnapshotCatalogue(SnapshotCatalogue&& other) noexcept = default;
+SnapshotCatalogue& SnapshotCatalogue::operator=(SnapshotCatalogue&& other) noexcept = default;
+SnapshotCatalogue::~SnapshotCatalogue() = default;
+
+std::vector<SnapshotCatalogue::Entry> SnapshotCatalogue::list() { return impl_->list(); }
+
+std::optional<SnapshotCatalogue::Entry> SnapshotCatalogue::find(const std::string& name) {
+  return impl_->find(name);
+}
+
+SnapshotCatalogue::Pushed SnapshotCatalogue::push(const Snapshot& snapshot, const std::string& name,
+                                                  bool replace, const Progress& progress) {
+  return impl_->push(snapshot, name, replace, progress);
+}
+
+Snapshot SnapshotCatalogue::pull(const std::string& name, const std::filesystem::path& target,
+                                 unsigned version, const Progress& progress) {
+  return impl_->pull(name, target, version, progress);
+}
+
+}  // namespace faasnap

@@ -1,0 +1,67 @@
+#include "catalogue/version.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdint>
+
+#include "base/error.h"
+
+namespace faasnap::catalogue {
+namespace {
+
+constexpr unsigned kMostVersions = 10'000;
+
+[[noreturn]] void fail_corrupt_version(const std::string& address, const std::string& reason) {
+  base::fail(ErrorKind::corrupt, "read catalogue", address, reason);
+}
+
+template <typename Number>
+Number parse_number(const HashField& field, const char* what, const std::string& address) {
+  Number value = 0;
+  if (field) {
+    const char* last = field->data() + field->size();
+    if (const auto [end, error] = std::from_chars(field->data(), last, value);
+        error == std::errc() && end == last) {
+      return value;
+    }
+  }
+  fail_corrupt_version(address, fmt::format("{}: expected a number", what));
+}
+
+}  // namespace
+
+unsigned version_count(const HashField& field, const std::string& address) {
+  const auto count = parse_number<unsigned>(field, "versions", address);
+  if (count == 0 || count > kMostVersions) {
+    fail_corrupt_version(address,
+                         fmt::format("{} versions, expected 1 to {}", count, kMostVersions));
+  }
+  return count;
+}
+
+std::vector<std::string> fields_of_version(unsigned number) {
+  std::vector<std::string> names{fmt::format("{}:manifest", number),
+                                 fmt::format("{}:pushed_ns", number),
+                                 fmt::format("{}:host", number)};
+  for (const std::string_view file : kRecordingFiles) {
+    names.push_back(fmt::format("{}:{}", number, file));
+  }
+  return names;
+}
+
+CatalogueVersion make_version(std::span<const HashField> fields, const std::string& address) {
+  CatalogueVersion version{fields[0].value(),
+                           Nanoseconds(parse_number<std::int64_t>(fields[1], "pushed_ns", address)),
+                           fields[2].value_or(""),
+                           {}};
+  const auto recordings = fields.subspan(kHeadFields);
+  for (std::size_t i = 0; i < recordings.size(); ++i) {
+    if (recordings[i]) {
+      version.recordings.emplace(kRecordingFiles[i], *recordings[i]);
+    }
+  }
+  return version;
+}
+
+}  // namespace faasnap::catalogue

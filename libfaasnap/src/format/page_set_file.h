@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <faasnap/progress.h>
+#include <faasnap/snapshot_info.h>
+#include <faasnap/units.h>
+
+#include "base/fd.h"
+
+namespace faasnap::format {
+
+// The format of `loading-set`, `reap-set` and `stream-set`: a table, and the content of the pages
+// that it lists, in the order in which they are to be loaded. Offsets and length are multiples of
+// the page size, so that all of it can be read with O_DIRECT and mapped.
+
+// A run of guest pages that goes into such a file, as planned (FaaSnap, section 4.6).
+struct PageRun {
+  PageRange guest;
+  // The lowest group of pages that were recorded together that a page of the region is in.
+  std::uint32_t lowest_group = 0;
+};
+
+// The same in a file: `guest` has its content at `file_offset`.
+struct StoredPageRun {
+  PageRange guest;
+  // A multiple of the page size.
+  Bytes file_offset;
+  std::uint32_t lowest_group = 0;
+  // CRC-32C of the content.
+  std::uint32_t checksum = 0;
+};
+
+// The table that the file begins with. The regions' data follows it in the same order without a
+// gap, from `data_offset` (a multiple of the page size) to the end of the file.
+struct PageSetTable {
+  std::string snapshot_id;
+  // Of the guest.
+  Bytes memory;
+  LoadingSetThresholds thresholds;
+  std::vector<StoredPageRun> regions;
+  // Pages to be loaded that are zero in the image, and have no data in the file.
+  std::vector<PageRange> zero_runs;
+  Bytes data_offset;
+  Bytes file_size;
+  // Of the table itself.
+  std::uint32_t checksum = 0;
+
+  // Pages of data.
+  std::uint64_t pages() const noexcept;
+  std::uint64_t zero_pages() const noexcept;
+};
+
+// What such a file is made of.
+struct PageSetContents {
+  std::string snapshot_id;
+  Bytes memory;
+  LoadingSetThresholds thresholds;
+  // In the order in which they are to be loaded.
+  std::span<const PageRun> regions;
+  std::span<const PageRange> zero_runs{};
+};
+
+inline constexpr Bytes kMaximumPageSetTable{64ULL << 20};
+
+// Writes table and data into the empty file `fd`; the data comes from the memory image. Does not
+// fsync. ErrorKind::invalid_argument for regions and runs that overlap or lie beyond memory.
+PageSetTable write_page_set(const base::UniqueFd& fd, const std::filesystem::path& path,
+                            const PageSetContents& inputs, const base::UniqueFd& image,
+                            const std::filesystem::path& image_path, const Progress& progress = {});
+
+// Reads and checks the table: regions and zero runs inside guest memory, none overlapping another,
+// and a file that is exactly as long as they demand. Reads no data.
+PageSetTable read_page_set_table(const base::UniqueFd& fd, const std::filesystem::path& path);
+
+// Reads all data; ErrorKind::corrupt names the damaged region.
+void verify_page_set(const base::UniqueFd& fd, const std::filesystem::path& path,
+                     const PageSetTable& table, const Progress& progress = {});
+
+}  // namespace faasnap::format

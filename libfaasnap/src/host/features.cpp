@@ -1,0 +1,72 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include <faasnap/error.h>
+
+#include "base/fd.h"
+#include "host/checks.h"
+#include "redis/connection.h"
+#include "uring/ring.h"
+
+namespace faasnap::host {
+namespace {
+
+// A userfaultfd that also sees the faults that KVM takes for a guest.
+base::UniqueFd open_userfaultfd() {
+  base::UniqueFd fd(static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK)));
+#ifdef USERFAULTFD_IOC_NEW
+  if (!fd) {
+    const base::UniqueFd device(::open("/dev/userfaultfd", O_RDWR | O_CLOEXEC));
+    if (device) {
+      fd = base::UniqueFd(::ioctl(device.get(), USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK));
+    }
+  }
+#endif
+  return fd;
+}
+
+}  // namespace
+
+HostCheck check_io_uring() {
+  const uring::Availability availability = uring::available();
+  return {
+      "io_uring", availability.available,
+      availability ? "available" : "not available: prefetching needs it for the setting faasnap",
+      availability.reason};
+}
+
+HostCheck check_userfaultfd() {
+  const base::UniqueFd fd = open_userfaultfd();
+  const int error_number = errno;
+  if (fd) {
+    return {"userfaultfd", true, "available, for faults of guests too", ""};
+  }
+  return {"userfaultfd", false, fmt::format("not available: {}", std::strerror(error_number)),
+          error_number == EPERM
+              ? "run as root, or set the sysctl vm.unprivileged_userfaultfd to 1"
+              : "use a kernel with CONFIG_USERFAULTFD, outside of filters that forbid it"};
+}
+
+HostCheck check_redis(RedisOptions options) {
+  static constexpr Nanoseconds kPatience = std::chrono::seconds(1);
+  options.connect_timeout = std::min(options.connect_timeout, kPatience);
+  options.timeout = std::min(options.timeout, kPatience);
+  try {
+    redis::RedisLink link(options);
+    return {"redis", true, fmt::format("{} answers", options.address), ""};
+  } catch (const Error& error) {
+    return {"redis", false, error.what(),
+            error.kind() == ErrorKind::permission
+                ? "give the password that the server wants, in the settings file"
+                : fmt::format("start a Redis server at {}", options.address)};
+  }
+}
+
+}  // namespace faasnap::host

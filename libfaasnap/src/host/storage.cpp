@@ -1,0 +1,156 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "host/checks.h"
+#include "paging/page_cache/residency.h"
+
+namespace faasnap::host {
+namespace {
+
+// A snapshot of the default 2 GiB guest, the one that is recorded from, and some room.
+constexpr Bytes kEnoughSpace = 5_GiB;
+
+// Larger read-ahead brings in, and so records, pages that no function uses.
+constexpr unsigned kLargestReadAheadKib = 128;
+
+// Why pages of files in a file system of this kind cannot be dropped; null when they can.
+const char* unsuitable(decltype(std::declval<struct statfs>().f_type) type) {
+  switch (static_cast<unsigned long>(type)) {
+    case TMPFS_MAGIC:
+    case RAMFS_MAGIC:
+      return "keeps its files in memory: no start from it is cold";
+    case OVERLAYFS_SUPER_MAGIC:
+      return "is an overlay: the page cache belongs to the file systems below";
+    default:
+      return nullptr;
+  }
+}
+
+// A file of one's own without a name.
+class ScratchFile {
+ public:
+  explicit ScratchFile(const std::filesystem::path& directory)
+      : path_(directory / ".faasnap-check-XXXXXX") {
+    std::string name = path_.string();
+    fd_ = base::UniqueFd(::mkostemp(name.data(), O_CLOEXEC));
+    if (!fd_) {
+      base::fail_errno("create", path_);
+    }
+    ::unlink(name.c_str());
+  }
+  const base::UniqueFd& fd() const noexcept { return fd_; }
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  base::UniqueFd fd_;
+};
+
+// Pages of a written file that are resident before and after they were to be dropped.
+struct Residency {
+  std::uint64_t before = 0;
+  std::uint64_t after = 0;
+};
+
+Residency try_dropping_pages(const std::filesystem::path& directory) {
+  static constexpr Bytes kSize = 64_KiB;
+  const ScratchFile file(directory);
+  const std::vector<std::byte> content(kSize.value, std::byte{0x5a});
+  base::write_exact(file.fd(), content, 0, file.path());
+  if (::fsync(file.fd().get()) != 0) {
+    base::fail_errno("fsync", file.path());
+  }
+  paging::FileResidency residency({&file.fd(), file.path()}, kSize);
+  Residency result;
+  result.before = residency.count();
+  ::posix_fadvise(file.fd().get(), 0, 0, POSIX_FADV_DONTNEED);
+  result.after = residency.count();
+  return result;
+}
+
+}  // namespace
+
+HostCheck check_file_system(const std::filesystem::path& directory) {
+  HostCheck check{"file_system", false, "",
+                  "keep snapshots on a disk file system such as ext4 or XFS"};
+  struct statfs status {};
+  if (::statfs(directory.c_str(), &status) != 0) {
+    check.detail = fmt::format("{}: {}", directory.string(), std::strerror(errno));
+    return check;
+  }
+  if (const char* reason = unsuitable(status.f_type)) {
+    check.detail = fmt::format("{} {}", directory.string(), reason);
+    return check;
+  }
+  try {
+    const Residency pages = try_dropping_pages(directory);
+    check.ok = pages.before != 0 && pages.after == 0;
+    check.detail =
+        check.ok ? fmt::format("pages of files in {} are seen and dropped", directory.string())
+                 : fmt::format("{} pages of a file in {} are seen, {} after they were dropped",
+                               pages.before, directory.string(), pages.after);
+  } catch (const Error& error) {
+    check.detail = error.what();
+    check.remedy = "choose a directory that can be written to";
+  }
+  if (check.ok) {
+    check.remedy.clear();
+  }
+  return check;
+}
+
+HostCheck check_free_space(const std::filesystem::path& directory) {
+  struct statvfs status {};
+  if (::statvfs(directory.c_str(), &status) != 0) {
+    return {"free_space", false, fmt::format("{}: {}", directory.string(), std::strerror(errno)),
+            "choose another directory"};
+  }
+  const Bytes free{static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize};
+  const auto gibibytes = [](Bytes bytes) {
+    return static_cast<double>(bytes.value) / static_cast<double>((1_GiB).value);
+  };
+  const bool ok = free >= kEnoughSpace;
+  return {
+      "free_space", ok, fmt::format("{:.1f} GiB free in {}", gibibytes(free), directory.string()),
+      ok ? ""
+         : fmt::format("have {:.0f} GiB free to record a guest of 2 GiB", gibibytes(kEnoughSpace))};
+}
+
+HostCheck check_read_ahead(const std::filesystem::path& directory) {
+  HostCheck check{"read_ahead", false, "", ""};
+  struct stat status {};
+  if (::stat(directory.c_str(), &status) != 0) {
+    check.detail = fmt::format("{}: {}", directory.string(), std::strerror(errno));
+    return check;
+  }
+  const auto setting =
+      fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", major(status.st_dev), minor(status.st_dev));
+  unsigned kibibytes = 0;
+  if (!(std::ifstream(setting) >> kibibytes)) {
+    check.detail = fmt::format("{}: cannot be read", setting);
+    check.remedy = "none known: the file system does not tell its read-ahead";
+    return check;
+  }
+  check.ok = kibibytes != 0 && kibibytes <= kLargestReadAheadKib;
+  check.detail = fmt::format("{} KiB", kibibytes);
+  if (!check.ok) {
+    check.remedy = fmt::format("echo {} > {}", kLargestReadAheadKib, setting);
+  }
+  return check;
+}
+
+}  // namespace faasnap::host

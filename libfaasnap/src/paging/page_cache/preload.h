@@ -1,0 +1,17 @@
+#pragma once
+
+#include <faasnap/units.h>
+
+#include "paging/snapshot_files.h"
+
+namespace faasnap::paging {
+
+// Brings the first `size` bytes of the file into the page cache, holes included, and returns how
+// many bytes were not there before. Quick when everything is resident.
+//
+// Holes count because a guest that touches one takes a major fault just the same: without them
+// `cached` would not be the bound that the paper means by it. The price is page cache of the size
+// of guest memory.
+Bytes preload(const FileRef& file, Bytes size);
+
+}  // namespace faasnap::paging

@@ -1,0 +1,115 @@
+#include "paging/plan/installed_sets.h"
+
+#include <algorithm>
+
+#include "memory/page_set.h"
+#include "paging/plan/plan_inputs.h"
+
+namespace faasnap::paging {
+namespace {
+
+// By group: the untouched pages in short gaps between touched ones.
+std::vector<std::vector<PageRange>> pages_in_gaps(std::span<const PageAccess> accesses,
+                                                  std::uint64_t group_pages,
+                                                  std::uint64_t gap_pages) {
+  struct Touched {
+    PageIndex page;
+    std::size_t group;
+  };
+  std::vector<Touched> touched;
+  touched.reserve(accesses.size());
+  for (const PageAccess& access : accesses) {
+    touched.push_back({access.page, touched.size() / group_pages});
+  }
+  std::ranges::sort(touched, {}, &Touched::page);
+  std::vector<std::vector<PageRange>> gaps(accesses.size() / group_pages + 1);
+  for (std::size_t i = 1; i < touched.size(); ++i) {
+    const auto [before, group] = touched[i - 1];
+    const std::uint64_t between = touched[i].page - before - 1;
+    if (between != 0 && between <= gap_pages) {
+      gaps[std::min(group, touched[i].group)].push_back({before + 1, between});
+    }
+  }
+  return gaps;
+}
+
+}  // namespace
+
+SplitGroup split_group(std::span<const PageRange> recorded, std::span<const PageRange> nonzero) {
+  return {memory::intersection_of(recorded, nonzero), memory::difference_of(recorded, nonzero)};
+}
+
+std::vector<PageRange> zero_runs_outside(std::span<const format::StoredPageRun> regions,
+                                         std::span<const PageRange> zero_runs) {
+  const std::vector<PageRange> taken = guest_ranges(regions);
+  std::vector<PageRange> outside;
+  for (const PageRange& run : zero_runs) {
+    PageIndex first = run.first;
+    auto next = std::ranges::upper_bound(taken, first, {}, &PageRange::end);
+    for (; next != taken.end() && next->first < run.end(); ++next) {
+      if (first < next->first) {
+        outside.push_back({first, next->first - first});
+      }
+      first = next->end();
+    }
+    if (first < run.end()) {
+      outside.push_back({first, run.end() - first});
+    }
+  }
+  return outside;
+}
+
+std::vector<PlannedEntry> entries_inside(std::span<const format::StoredPageRun> regions,
+                                         std::span<const PageAccess> accesses) {
+  const std::vector<PageRange> taken = guest_ranges(regions);
+  std::vector<PageAccess> touched(accesses.begin(), accesses.end());
+  std::ranges::sort(touched, {}, &PageAccess::page);
+  std::vector<PlannedEntry> entries;
+  for (const PageAccess& access : touched) {
+    const auto region = std::ranges::upper_bound(taken, access.page, {}, &PageRange::end);
+    if (region == taken.end() || access.page < region->first) {
+      continue;
+    }
+    if (!entries.empty() && entries.back().guest.end() == access.page &&
+        entries.back().copied == access.write) {
+      ++entries.back().guest.count;
+    } else {
+      entries.push_back({{access.page, 1}, access.write});
+    }
+  }
+  return entries;
+}
+
+std::vector<format::PageRun> plan_reap_set(std::span<const PageAccess> accesses) {
+  std::vector<format::PageRun> regions;
+  for (const PageAccess& access : accesses) {
+    if (access.missed) {
+      continue;
+    }
+    if (!regions.empty() && regions.back().guest.end() == access.page) {
+      ++regions.back().guest.count;
+    } else {
+      regions.push_back({{access.page, 1}, 0});
+    }
+  }
+  return regions;
+}
+
+StreamSet plan_stream_set(std::span<const PageAccess> accesses, std::span<const PageRange> nonzero,
+                          std::uint64_t group_pages, std::uint64_t gap_pages) {
+  StreamSet set;
+  const auto gaps = pages_in_gaps(accesses, group_pages, gap_pages);
+  for (std::uint32_t group = 0; !accesses.empty(); ++group) {
+    const std::size_t count = std::min<std::uint64_t>(group_pages, accesses.size());
+    const SplitGroup split = split_group(memory::set_of(accesses.first(count)), nonzero);
+    const auto between = memory::intersection_of(gaps[group], nonzero);
+    for (const PageRange& run : memory::union_of(split.data, between)) {
+      set.regions.push_back({run, group});
+    }
+    set.zero_runs.insert(set.zero_runs.end(), split.zero.begin(), split.zero.end());
+    accesses = accesses.subspan(count);
+  }
+  return set;
+}
+
+}  // namespace faasnap::paging

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <faasnap/page_access.h>
+#include <faasnap/restore_plan.h>
+#include <faasnap/units.h>
+
+#include "format/page_set_file.h"
+
+namespace faasnap::paging {
+
+// The sets whose pages are copied into guest memory, and not mapped from a file: nearly exact,
+// since every page costs its copy. Pure.
+
+// One group's recorded pages, told apart by what the image has for them; both sorted.
+struct SplitGroup {
+  std::vector<PageRange> data;
+  std::vector<PageRange> zero;
+};
+
+// `recorded` and `nonzero` (of the image) are sorted and disjoint.
+SplitGroup split_group(std::span<const PageRange> recorded, std::span<const PageRange> nonzero);
+
+// What is left of `zero_runs`, in their order, outside of `regions`: a page that a region brings
+// along in a merged gap is there already.
+std::vector<PageRange> zero_runs_outside(std::span<const format::StoredPageRun> regions,
+                                         std::span<const PageRange> zero_runs);
+
+// The touched pages that are in `regions`, by address; those that were written are to be copied.
+std::vector<PlannedEntry> entries_inside(std::span<const format::StoredPageRun> regions,
+                                         std::span<const PageAccess> accesses);
+
+// What REAP keeps: every page that was touched, whatever is in it, in the order of first touches,
+// and no page that only stream missed. One that follows the one before in guest memory goes into
+// its region.
+std::vector<format::PageRun> plan_reap_set(std::span<const PageAccess> accesses);
+
+// Touches that make a group of the stream set. Within a group the order of addresses counts, since
+// runs of pages are cheaper to install than single ones; the order of the groups is that of use.
+inline constexpr std::uint64_t kStreamGroupPages = 1024;
+
+// Longest gap between touched pages whose pages with data are loaded with them, in pages. Another
+// input touches other pages, many of them among those of this one, and a miss costs a hundred times
+// what a copy does.
+inline constexpr std::uint64_t kStreamGapPages = 1;
+
+// The pages that were touched, and those in gaps of at most `gap_pages` between them that are not
+// zero, by (group, address): regions of those that are not zero in the image, and runs of those
+// that are. A page of a gap belongs to the earlier group of those at its ends.
+struct StreamSet {
+  std::vector<format::PageRun> regions;
+  std::vector<PageRange> zero_runs;
+};
+StreamSet plan_stream_set(std::span<const PageAccess> accesses, std::span<const PageRange> nonzero,
+                          std::uint64_t group_pages = kStreamGroupPages,
+                          std::uint64_t gap_pages = kStreamGapPages);
+
+}  // namespace faasnap::paging

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "paging/plan/planner.h"
+
+namespace faasnap::paging {
+
+// What plans may rely on. Each throws ErrorKind::invalid_argument, naming the first defect.
+
+// Guest memory is a number of pages.
+void check_memory(const PlanInputs& inputs);
+// The non-zero map is sorted, disjoint and inside guest memory.
+void check_nonzero(const PlanInputs& inputs);
+// Every group is sorted and inside guest memory, and no page is in two.
+void check_recorded(const PlanInputs& inputs);
+// Regions and zero runs lie inside guest memory and are disjoint, and no zero run has a page of the
+// non-zero map, which must have been checked.
+void check_regions(std::span<const format::StoredPageRun> regions,
+                   std::span<const PageRange> zero_runs, const PlanInputs& inputs,
+                   std::string_view name);
+
+// Where regions lie in guest memory, by address.
+std::vector<PageRange> guest_ranges(std::span<const format::StoredPageRun> regions);
+
+}  // namespace faasnap::paging

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <span>
+
+#include <faasnap/page_access.h>
+#include <faasnap/restore_plan.h>
+#include <faasnap/units.h>
+
+#include "format/page_set_file.h"
+
+namespace faasnap::paging {
+
+// What a plan is made from. Nothing is kept; a setting looks at what it needs only.
+struct PlanInputs {
+  // Size of guest memory, and of the memory file.
+  Bytes memory{};
+  // Runs of pages of the memory file that are not all zero: sorted, disjoint.
+  std::span<const PageRange> nonzero{};
+  // The recording, in the order of loading.
+  std::span<const PageGroup> recorded{};
+  // Of the loading-set, reap-set or stream-set file, in its order, which is the order of loading;
+  // disjoint in guest memory.
+  std::span<const format::StoredPageRun> loading_set{};
+  std::span<const format::StoredPageRun> reap_set{};
+  std::span<const format::StoredPageRun> stream_set{};
+  // Of the stream-set file: pages that were touched and are zero in the image, in no region of it.
+  std::span<const PageRange> zero_runs{};
+  // First touches of the recorded invocation, where they are known.
+  std::span<const PageAccess> accesses{};
+  // Whether memory is made ahead of a request (VM::prepare).
+  bool prepared = false;
+};
+
+// Turns a setting into mappings and reads: the one place that knows what a setting means. Pure.
+//
+// lazy, cached: the memory file over all of guest memory.
+// concurrent (FaaSnap, section 4.2): as lazy; reads of the recorded pages of the memory file.
+// per_region (section 4.5): anonymous memory below, the memory file over the non-zero pages; reads
+// of the recorded pages that are not zero.
+// faasnap (sections 4.5 to 4.7): as per_region with the loading-set file over its regions, in as
+// few mappings as give every page its backing; one read for each region, in file order; prepared,
+// which goes beyond the paper, the zero pages are allocated meanwhile, and pages copied that the
+// recorded invocation wrote at its first touch. reap (REAP, section 5): anonymous memory with a
+// fault handler; the REAP set installed first. stream: anonymous memory with a fault handler; the
+// stream set and its zero pages installed while the guest runs.
+//
+// What goes to the page cache is read at once, unless prepared.
+//
+// Whether the recording or file that a setting needs exists is the caller's to check: without it
+// the plan has no reads.
+//
+// Throws ErrorKind::invalid_argument for a setting that restores nothing (warm, boot), and for
+// inputs that are unsorted, overlap, leave guest memory, or would put zeros where the image has
+// data.
+RestorePlan plan_restore(Setting setting, const PlanInputs& inputs);
+
+// To record every first touch: lazy in what it loads, with a fault handler that notes.
+RestorePlan plan_recording(const PlanInputs& inputs);
+
+}  // namespace faasnap::paging

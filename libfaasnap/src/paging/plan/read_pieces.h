@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include <faasnap/restore_plan.h>
+#include <faasnap/units.h>
+
+namespace faasnap::paging {
+
+// One read request: a run of bytes of one file, and where its pages belong in guest memory.
+struct ReadPiece {
+  Backing file = Backing::loading_set;
+  Bytes offset;
+  Bytes length;
+  // Together as long as the piece, in the order of the file.
+  std::vector<PageRange> guest;
+};
+
+// Turns planned reads into requests, in the same order: reads that follow each other in the file
+// are joined, and cut where the file's blocks of `piece` bytes (a multiple of the page size, not
+// zero) end. Pure.
+std::vector<ReadPiece> cut_reads(std::span<const PlannedRead> reads, Bytes piece);
+
+}  // namespace faasnap::paging

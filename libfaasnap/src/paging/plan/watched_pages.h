@@ -1,0 +1,39 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <faasnap/restore_plan.h>
+#include <faasnap/units.h>
+
+namespace faasnap::paging {
+
+// Zero pages in a row that are left to the kernel: a huge page's worth.
+inline constexpr std::uint64_t kUnwatchedGap = 512;
+
+// Whether a plan wants each fault answered by the handler, and by itself: so that it can be noted,
+// or because that is what the setting is there to show (REAP).
+bool answers_singly(const RestorePlan& plan);
+
+// The pages whose faults the handler must answer, sorted and disjoint: all that have data, and the
+// gaps of zero pages between them. Gaps of kUnwatchedGap pages and more are left to the kernel,
+// which answers a fault there thirty times as fast; shorter ones are not worth a memory area each.
+// Pure.
+std::vector<PageRange> watched_pages(const RestorePlan& plan, Bytes memory);
+
+// The zero pages among the `watched` ones that the plan does not install, sorted: what a guest has
+// free between what it uses. None where accesses are recorded, or a fault is answered singly.
+std::vector<PageRange> unforeseen_zeros(const RestorePlan& plan,
+                                        std::span<const PageRange> watched);
+
+// A stretch of zero pages to install, all of it watched or none.
+struct ZeroStretch {
+  PageRange pages;
+  bool watched = false;
+};
+
+// Cuts zero pages, in their order, into stretches of at most `longest` pages. Pure.
+std::vector<ZeroStretch> cut_zeros(std::span<const PageRange> zeros,
+                                   std::span<const PageRange> watched, std::uint64_t longest);
+
+}  // namespace faasnap::paging

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+
+#include <faasnap/units.h>
+
+#include "base/fd.h"
+#include "paging/snapshot_files.h"
+
+namespace faasnap::paging {
+
+// A file of a snapshot, opened anew so that reads of it bypass the page cache (O_DIRECT) where the
+// file system allows; the caller's own descriptor stays as it is. Buffers, offsets and lengths must
+// be multiples of the page size.
+class DirectFile {
+ public:
+  DirectFile() = default;
+  // Throws ErrorKind::invalid_argument for a file that is not there.
+  explicit DirectFile(const FileRef& file);
+
+  const base::UniqueFd& fd() const noexcept { return fd_; }
+  // Whether reads do bypass the page cache.
+  bool direct() const noexcept { return direct_; }
+  FileRef ref() const { return {&fd_, path_}; }
+
+ private:
+  std::filesystem::path path_;
+  base::UniqueFd fd_;
+  bool direct_ = false;
+};
+
+// What a read that wanted the bytes of `file` up to `end` has brought: whole pages of `result`,
+// which is a count or a negative errno value. Zero: interrupted, to be tried again. Throws the
+// read's error, and ErrorKind::corrupt for a file that ends before `end`.
+Bytes check_read(std::int64_t result, const FileRef& file, Bytes end);
+
+}  // namespace faasnap::paging

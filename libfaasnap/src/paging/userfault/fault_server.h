@@ -1,0 +1,98 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include <faasnap/page_access.h>
+#include <faasnap/restore_plan.h>
+
+#include "base/fd.h"
+#include "base/mapping.h"
+#include "paging/failure_latch.h"
+#include "paging/reads/direct_file.h"
+#include "paging/reads/io_buffers.h"
+#include "paging/record/access_log.h"
+#include "paging/userfault/stream_loader.h"
+#include "paging/userfault/userfault.h"
+#include "uring/ring.h"
+
+namespace faasnap::paging {
+
+// Answers the faults of watched guest memory on a thread of its own: pages that the memory file has
+// data for with that data, all others with zeros. Several reads are under way at once. A page that
+// the loader is about to install is left to it, and between faults the thread helps the loader.
+// Around a miss, neighbours come along: for what a round trip costs, a few pages more cost next to
+// nothing.
+//
+// Made, it serves. What it was given must outlive it. Every member function is safe from any
+// thread.
+class FaultServer {
+ public:
+  // `watched`: what `faults` watches. `wake`, signalled, makes the thread look whether the loader
+  // wants help. `loader` and `log` may be null. With a log every access is noted and answered
+  // singly.
+  FaultServer(const RestorePlan& plan, std::vector<PageRange> watched, const Files& files,
+              const Userfault& faults, const base::EventFd& wake, InstallEngine* loader,
+              AccessLog* log, FailureLatch& failure, const InstallTuning& tuning = {});
+  ~FaultServer();
+  FaultServer(const FaultServer&) = delete;
+  FaultServer& operator=(const FaultServer&) = delete;
+
+  // Faults that have been taken up.
+  std::uint64_t faults() const noexcept { return taken_; }
+  Bytes buffers() const noexcept { return buffers_.size(); }
+
+ private:
+  // Pages of the memory file that are being read.
+  struct Request {
+    PageRange pages;
+    Bytes done;
+  };
+
+  void run() noexcept;
+  void serve();
+  void wait_for_events() const;
+  bool answer_faults();
+  void answer(const PageFault& fault);
+  void install_zeros(const PageFault& fault, PageRange pages) const;
+  void install_zeros_around(const PageFault& fault) const;
+  bool is_lacking(PageIndex page) const;
+  bool under_way(PageIndex page) const;
+  void start_reads();
+  PageRange to_read_for(PageIndex page) const;
+  void queue_read(unsigned buffer);
+  void complete(const uring::Completion& completion);
+  void install(const Request& request, const std::byte* data) const;
+  void copy(PageRange pages, const std::byte* data) const;
+
+  const std::vector<PageRange> nonzero_;
+  const std::vector<PageRange> watched_;
+  const bool singly_;
+  const Userfault& faults_;
+  const base::EventFd& wake_;
+  InstallEngine* const loader_;
+  AccessLog* const log_;
+  FailureLatch& failure_;
+  const InstallTuning tuning_;
+  const DirectFile file_;
+  const base::Mapping zeros_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::uint64_t> taken_{0};
+
+  // Of the thread alone.
+  IoBuffers buffers_;
+  std::vector<std::optional<Request>> requests_;  // by buffer
+  std::vector<unsigned> free_buffers_;
+  std::deque<PageIndex> backlog_;  // misses that wait for a buffer
+  std::unique_ptr<uring::Ring> ring_;
+
+  std::thread thread_;
+};
+
+}  // namespace faasnap::paging

@@ -1,0 +1,368 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <faasnap/snapshot.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "format/frame.h"
+#include "format/snapshot_directory.h"
+#include "format/working_set_file.h"
+#include "memory/page_set.h"
+#include "paging/page_cache/residency.h"
+#include "snapshot/snapshot_impl.h"
+#include "snapshot/snapshot_writer.h"
+
+namespace faasnap {
+namespace {
+
+void drop_pages(const base::UniqueFd& fd, const std::filesystem::path& path) {
+  const int error = ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+  if (error != 0) {
+    base::fail_errno("drop from page cache", path, error);
+  }
+}
+
+std::uint64_t resident_pages(const base::UniqueFd& fd, const std::filesystem::path& path) {
+  return paging::FileResidency({&fd, path}, base::file_size(fd, path)).count();
+}
+
+// Steps of one long operation, each of which counts from zero.
+class Steps {
+ public:
+  Steps(const Progress& progress, Bytes total) : progress_(progress), total_(total) {}
+
+  // The progress to hand to the next step, which is `size` long.
+  Progress next(Bytes size) {
+    const Bytes before = before_;
+    before_ += size;
+    return [this, before](Bytes done, Bytes) {
+      return !progress_ || progress_(before + done, total_);
+    };
+  }
+
+ private:
+  const Progress& progress_;
+  Bytes total_;
+  Bytes before_;
+};
+
+void verify_identity(const FileIdentity& expected, const Progress& progress) {
+  const FileIdentity found = identify_file(expected.path, progress);
+  if (found.size != expected.size || found.checksum != expected.checksum) {
+    base::fail(
+        ErrorKind::corrupt, "verify snapshot", expected.path,
+        fmt::format("file has {} bytes and checksum {:08x}, expected {} and {:08x}",
+                    found.size.value, found.checksum, expected.size.value, expected.checksum));
+  }
+}
+
+// Of a file, on opening: a large working set or table takes a second read.
+constexpr Bytes kReadAhead{128ULL << 10};
+
+[[noreturn]] void fail_corrupt_file(const std::filesystem::path& path, const std::string& reason) {
+  base::fail(ErrorKind::corrupt, "open snapshot", path, reason);
+}
+
+template <typename Value>
+void expect_equal(const std::filesystem::path& path, const char* what, const Value& found,
+                  const Value& expected) {
+  if (found != expected) {
+    fail_corrupt_file(path, fmt::format("{} is {}, expected {}", what, found, expected));
+  }
+}
+
+}  // namespace
+
+Snapshot::Snapshot(std::shared_ptr<const Impl> impl) noexcept : impl_(std::move(impl)) {}
+
+Snapshot Snapshot::open(const std::filesystem::path& directory) {
+  return Snapshot(std::make_shared<const Impl>(directory));
+}
+
+void Snapshot::remove(const std::filesystem::path& directory) {
+  format::remove_snapshot_directory(directory);
+}
+
+const std::filesystem::path& Snapshot::directory() const noexcept { return impl_->directory(); }
+
+const SnapshotInfo& Snapshot::info() const noexcept { return impl_->info(); }
+
+void Snapshot::verify(const Progress& progress) const { impl_->verify(progress); }
+
+RestorePlan Snapshot::plan(Setting setting, bool prepared) const {
+  return impl_->plan(setting, prepared);
+}
+
+std::optional<WorkingSet> Snapshot::working_set(Recorder recorder) const {
+  return impl_->working_set(recorder);
+}
+
+std::uint64_t Snapshot::drop_caches() const { return impl_->drop_caches(); }
+
+std::uint64_t Snapshot::cached_pages() const { return impl_->cached_pages(); }
+
+const format::Section& Snapshot::Impl::section(std::string_view name, std::uint32_t version) const {
+  return format::require_section(sections_, name, version, path_of(format::kStateFile));
+}
+
+const base::UniqueFd& Snapshot::Impl::fd_of(std::string_view file) const noexcept {
+  const auto at = std::ranges::find(format::kSnapshotFiles, file);
+  return files_[static_cast<std::size_t>(at - format::kSnapshotFiles.begin())];
+}
+
+std::optional<WorkingSet> Snapshot::Impl::working_set(Recorder recorder) const {
+  const bool touched = recorder == Recorder::userfaultfd;
+  const auto& record = touched ? manifest_.touched_set : manifest_.working_set;
+  if (!record) {
+    return std::nullopt;
+  }
+  const auto name = touched ? format::kTouchedSetFile : format::kWorkingSetFile;
+  auto set = WorkingSet::decode(read_working_set(name, *record), path_of(name));
+  const auto reject = [&](const std::string& reason) {
+    base::fail(ErrorKind::corrupt, "read", path_of(name), reason);
+  };
+  if (set.recorder() != recorder) {
+    reject(fmt::format("was recorded by {}, expected {}", to_string(set.recorder()),
+                       to_string(recorder)));
+  }
+  if (set.memory() != info().memory) {
+    reject(fmt::format("memory size is {}, expected {}", set.memory().value, info().memory.value));
+  }
+  const std::uint64_t pages = touched ? info().touched_pages : info().working_set_pages;
+  if (set.pages() != pages) {
+    reject(fmt::format("number of pages is {}, expected {}", set.pages(), pages));
+  }
+  return set;
+}
+
+void Snapshot::Impl::verify(const Progress& progress) const {
+  read_manifest();
+  read_state();
+  read_image_table();
+  working_set(Recorder::mincore);
+  working_set(Recorder::userfaultfd);
+  const std::pair<std::string_view, std::optional<format::PageSetTable>> sets[] = {
+      {format::kLoadingSetFile, read_loading_set()},
+      {format::kReapSetFile, read_reap_set()},
+      {format::kStreamSetFile, read_stream_set()}};
+  Bytes total = info().memory;
+  for (const auto& [name, table] : sets) {
+    total += Bytes{table ? table->pages() * kPageSize : 0};
+  }
+  for (const FileIdentity* file : {&info().kernel, &info().initramfs, &info().root_image}) {
+    total += file->size;
+  }
+  Steps steps(progress, total);
+  format::verify_memory_image(fd_of(format::kMemoryFile), path_of(format::kMemoryFile), image_,
+                              steps.next(info().memory));
+  for (const auto& [name, table] : sets) {
+    if (table) {
+      format::verify_page_set(fd_of(name), path_of(name), *table,
+                              steps.next({table->pages() * kPageSize}));
+    }
+  }
+  for (const FileIdentity* file : {&info().kernel, &info().initramfs, &info().root_image}) {
+    if (!file->path.empty()) {
+      verify_identity(*file, steps.next(file->size));
+    }
+  }
+}
+
+template <typename Use>
+void Snapshot::Impl::for_each_file(Use use) const {
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (files_[i]) {
+      use(path_of(format::kSnapshotFiles[i]), files_[i]);
+    }
+  }
+}
+
+std::uint64_t Snapshot::Impl::drop_caches() const {
+  std::uint64_t left = 0;
+  for_each_file([&](const std::filesystem::path& path, const base::UniqueFd& fd) {
+    drop_pages(fd, path);
+    std::uint64_t pages = resident_pages(fd, path);
+    if (pages != 0) {
+      // Dirty pages cannot be dropped.
+      if (::fsync(fd.get()) != 0) {
+        base::fail_errno("fsync", path);
+      }
+      drop_pages(fd, path);
+      pages = resident_pages(fd, path);
+    }
+    left += pages;
+  });
+  return left;
+}
+
+std::uint64_t Snapshot::Impl::cached_pages() const {
+  std::uint64_t pages = 0;
+  for_each_file([&](const std::filesystem::path& path, const base::UniqueFd& fd) {
+    pages += resident_pages(fd, path);
+  });
+  return pages;
+}
+
+Snapshot::Impl::Impl(const std::filesystem::path& directory)
+    : directory_(std::filesystem::absolute(directory).lexically_normal()) {
+  format::check_snapshot_directory(directory_);
+  open_files();
+  manifest_ = read_manifest();
+  for (const auto& [name, record] : format::kOptionalFiles) {
+    const bool expected = (manifest_.*record).has_value();
+    if (static_cast<bool>(fd_of(name)) != expected) {
+      fail_corrupt_file(path_of(name), expected ? "is missing, expected one by the manifest"
+                                                : "is there, expected none by the manifest");
+    }
+  }
+  sections_ = read_state();
+  image_ = read_image_table();
+  for (const auto& [name, record] : {std::pair(format::kWorkingSetFile, manifest_.working_set),
+                                     std::pair(format::kTouchedSetFile, manifest_.touched_set)}) {
+    if (record) {
+      read_working_set(name, *record);
+    }
+  }
+  loading_set_ = read_loading_set();
+  reap_set_ = read_reap_set();
+  stream_set_ = read_stream_set();
+}
+
+// All of them first: a disk reads their beginnings together faster than one after the other.
+void Snapshot::Impl::open_files() {
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const std::string_view name = format::kSnapshotFiles[i];
+    struct stat status {};
+    const bool optional =
+        std::ranges::find(format::kOptionalFiles, name, &format::OptionalFile::name) !=
+        format::kOptionalFiles.end();
+    if (!optional || ::lstat(path_of(name).c_str(), &status) == 0) {
+      files_[i] = open_ahead(name);
+    }
+  }
+}
+
+base::UniqueFd Snapshot::Impl::open_ahead(std::string_view file) const {
+  const auto path = path_of(file);
+  base::UniqueFd fd = base::open_regular(path);
+  const std::uint64_t size = base::file_size(fd, path).value;
+  const std::uint64_t length =
+      std::min(size, file == format::kMemoryFile ? kPageSize : kReadAhead.value);
+  if (length != 0) {
+    base::read_ahead(fd, file == format::kMemoryFile ? size - length : 0, {length}, path);
+  }
+  return fd;
+}
+
+void Snapshot::Impl::check_record(std::string_view file, const format::FileRecord& expected,
+                                  Bytes size, std::uint32_t checksum) const {
+  const auto path = path_of(file);
+  if (size != expected.size) {
+    fail_corrupt_file(path, fmt::format("file has {} bytes, expected {} by the manifest",
+                                        size.value, expected.size.value));
+  }
+  if (checksum != expected.checksum) {
+    fail_corrupt_file(path,
+                      fmt::format("file of another snapshot: its checksum is {:08x}, expected "
+                                  "{:08x} by the manifest",
+                                  checksum, expected.checksum));
+  }
+}
+
+format::Manifest Snapshot::Impl::read_manifest() const {
+  const auto path = path_of(format::kManifestFile);
+  const auto text = base::read_file(fd_of(format::kManifestFile), path, format::kMaximumManifest);
+  return format::decode_manifest({reinterpret_cast<const char*>(text.data()), text.size()}, path);
+}
+
+std::vector<format::Section> Snapshot::Impl::read_state() const {
+  const auto path = path_of(format::kStateFile);
+  const auto bytes = base::read_file(fd_of(format::kStateFile), path, format::kMaximumState);
+  auto sections = format::decode_state(bytes, path);
+  check_record(format::kStateFile, manifest_.state, {bytes.size()}, format::frame_checksum(bytes));
+  return sections;
+}
+
+format::ImageTable Snapshot::Impl::read_image_table() const {
+  const auto path = path_of(format::kMemoryFile);
+  const SnapshotInfo& info = manifest_.info;
+  const auto checksum =
+      format::check_image_trailer(fd_of(format::kMemoryFile), path, info.id, info.memory);
+  check_record(format::kMemoryFile, manifest_.memory,
+               base::file_size(fd_of(format::kMemoryFile), path), checksum);
+  const auto state = path_of(format::kStateFile);
+  auto table =
+      format::load_image_table(format::require_section(sections_, format::kMemorySection,
+                                                       format::kMemorySectionVersion, state),
+                               state);
+  expect_equal(state, "memory size", table.memory.value, info.memory.value);
+  expect_equal(state, "number of non-zero pages", table.nonzero_pages(), info.nonzero_pages);
+  return table;
+}
+
+std::vector<std::byte> Snapshot::Impl::read_working_set(std::string_view file,
+                                                        const format::FileRecord& expected) const {
+  const auto path = path_of(file);
+  auto bytes = base::read_file(fd_of(file), path, format::kMaximumWorkingSet);
+  const auto checksum = format::check_working_set(bytes, path);
+  check_record(file, expected, {bytes.size()}, checksum);
+  return bytes;
+}
+
+std::optional<format::PageSetTable> Snapshot::Impl::read_table(
+    std::string_view file, const std::optional<format::FileRecord>& expected) const {
+  if (!expected) {
+    return std::nullopt;
+  }
+  const auto path = path_of(file);
+  const SnapshotInfo& info = manifest_.info;
+  auto table = format::read_page_set_table(fd_of(file), path);
+  check_record(file, *expected, table.file_size, table.checksum);
+  expect_equal(path, "snapshot id", table.snapshot_id, info.id);
+  expect_equal(path, "memory size", table.memory.value, info.memory.value);
+  const auto zeros = memory::set_of(table.zero_runs);
+  if (const auto lost = memory::intersection_of(zeros, image_.nonzero); !lost.empty()) {
+    fail_corrupt_file(path, fmt::format("has page {} as zero, where the image has data",
+                                        lost.front().first.value));
+  }
+  return table;
+}
+
+std::optional<format::PageSetTable> Snapshot::Impl::read_loading_set() const {
+  auto table = read_table(format::kLoadingSetFile, manifest_.loading_set);
+  if (table) {
+    const auto path = path_of(format::kLoadingSetFile);
+    expect_equal(path, "number of regions", std::uint64_t{table->regions.size()},
+                 info().loading_set_regions);
+    expect_equal(path, "number of pages", table->pages(), info().loading_set_pages);
+  }
+  return table;
+}
+
+std::optional<format::PageSetTable> Snapshot::Impl::read_reap_set() const {
+  auto table = read_table(format::kReapSetFile, manifest_.reap_set);
+  if (table && table->pages() > info().touched_pages) {
+    fail_corrupt_file(path_of(format::kReapSetFile),
+                      fmt::format("number of pages is {}, expected at most {}", table->pages(),
+                                  info().touched_pages));
+  }
+  return table;
+}
+
+std::optional<format::PageSetTable> Snapshot::Impl::read_stream_set() const {
+  auto table = read_table(format::kStreamSetFile, manifest_.stream_set);
+  if (table) {
+    const auto path = path_of(format::kStreamSetFile);
+    expect_equal(path, "number of pages", table->pages(), info().stream_set_pages);
+    expect_equal(path, "number of zero pages", table->zero_pages(), info().stream_set_zero_pages);
+  }
+  return table;
+}
+
+}  // namespace faasnap

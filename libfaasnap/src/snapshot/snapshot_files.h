@@ -1,0 +1,21 @@
+#pragma once
+
+#include "format/snapshot_directory.h"
+#include "paging/snapshot_files.h"
+#include "snapshot/snapshot_impl.h"
+
+namespace faasnap {
+
+// The files of a snapshot that plans name; valid as long as the snapshot. Those that it lacks are
+// closed.
+inline paging::Files files_of(const Snapshot::Impl& snapshot) {
+  const auto file = [&](std::string_view name) {
+    return paging::FileRef{&snapshot.fd_of(name), snapshot.path_of(name)};
+  };
+  return {.memory = file(format::kMemoryFile),
+          .loading_set = file(format::kLoadingSetFile),
+          .reap_set = file(format::kReapSetFile),
+          .stream_set = file(format::kStreamSetFile)};
+}
+
+}  // namespace faasnap

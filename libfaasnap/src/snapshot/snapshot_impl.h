@@ -1,0 +1,98 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <faasnap/snapshot.h>
+#include <faasnap/working_set.h>
+
+#include "base/fd.h"
+#include "format/manifest.h"
+#include "format/memory_image.h"
+#include "format/page_set_file.h"
+#include "format/snapshot_directory.h"
+#include "format/state_file.h"
+
+namespace faasnap {
+
+// An opened snapshot, as the glue in api/ sees it. Immutable, safe from any thread. The descriptors
+// are open for reading only and stay this object's; whoever maps or reads through them later keeps
+// the object alive, or duplicates them.
+class Snapshot::Impl {
+ public:
+  // As Snapshot::open.
+  explicit Impl(const std::filesystem::path& directory);
+
+  // Absolute.
+  const std::filesystem::path& directory() const noexcept { return directory_; }
+  const format::Manifest& manifest() const noexcept { return manifest_; }
+  const SnapshotInfo& info() const noexcept { return manifest_.info; }
+  // Of one of the snapshot's files (format::kMemoryFile and so on): its path, for messages, and its
+  // descriptor, closed (-1) when the snapshot has no such file.
+  std::filesystem::path path_of(std::string_view file) const { return directory_ / file; }
+  const base::UniqueFd& fd_of(std::string_view file) const noexcept;
+
+  // Every section of the state file, the image's table among them.
+  std::span<const format::Section> sections() const noexcept { return sections_; }
+  // As format::require_section.
+  const format::Section& section(std::string_view name, std::uint32_t version) const;
+  const format::ImageTable& image_table() const noexcept { return image_; }
+
+  // Each null when the snapshot has none.
+  const format::PageSetTable* loading_set() const noexcept { return if_any(loading_set_); }
+  const format::PageSetTable* reap_set() const noexcept { return if_any(reap_set_); }
+  const format::PageSetTable* stream_set() const noexcept { return if_any(stream_set_); }
+
+  std::optional<WorkingSet> working_set(Recorder recorder) const;
+  RestorePlan plan(Setting setting, bool prepared) const;
+  // The plan that notes every first touch of what `setting`, lazy or stream, does not bring.
+  RestorePlan recording_plan(Setting setting) const;
+  void verify(const Progress& progress) const;
+  std::uint64_t drop_caches() const;
+  std::uint64_t cached_pages() const;
+
+ private:
+  static const format::PageSetTable* if_any(
+      const std::optional<format::PageSetTable>& table) noexcept {
+    return table ? &*table : nullptr;
+  }
+
+  void open_files();
+  // Each reads one file through its descriptor and checks it, against the manifest as well.
+  format::Manifest read_manifest() const;
+  std::vector<format::Section> read_state() const;
+  format::ImageTable read_image_table() const;
+  std::vector<std::byte> read_working_set(std::string_view file,
+                                          const format::FileRecord& expected) const;
+  std::optional<format::PageSetTable> read_loading_set() const;
+  std::optional<format::PageSetTable> read_reap_set() const;
+  std::optional<format::PageSetTable> read_stream_set() const;
+  std::optional<format::PageSetTable> read_table(
+      std::string_view file, const std::optional<format::FileRecord>& expected) const;
+  void check_record(std::string_view file, const format::FileRecord& expected, Bytes size,
+                    std::uint32_t checksum) const;
+  // Opens a file and has what opening needs of it read ahead: its end for the image, otherwise all
+  // or the beginning of it.
+  base::UniqueFd open_ahead(std::string_view file) const;
+  // Calls `use(path, descriptor)` for every file there is.
+  template <typename Use>
+  void for_each_file(Use use) const;
+
+  std::filesystem::path directory_;
+  // In the order of format::kSnapshotFiles; closed for a file that is not there.
+  std::array<base::UniqueFd, format::kSnapshotFiles.size()> files_;
+  format::Manifest manifest_;
+  std::vector<format::Section> sections_;
+  format::ImageTable image_;
+  std::optional<format::PageSetTable> loading_set_;
+  std::optional<format::PageSetTable> reap_set_;
+  std::optional<format::PageSetTable> stream_set_;
+};
+
+}  // namespace faasnap

@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "paging/plan/planner.h"
+#include "snapshot/snapshot_impl.h"
+
+namespace faasnap {
+namespace {
+
+[[noreturn]] void fail_lacking(const std::filesystem::path& directory, Setting setting,
+                               const std::string& file, const char* recording) {
+  base::fail(ErrorKind::not_found, "plan restore", directory,
+             fmt::format("the setting '{}' needs {}, which this snapshot lacks: 'faasnap record' "
+                         "makes it, from {}",
+                         to_string(setting), file, recording));
+}
+
+constexpr const char* kTouches = "a recording by userfaultfd";
+
+std::string file_named(std::string_view name) { return fmt::format("the file '{}'", name); }
+
+}  // namespace
+
+RestorePlan Snapshot::Impl::plan(Setting setting, bool prepared) const {
+  paging::PlanInputs inputs{
+      .memory = info().memory, .nonzero = image_.nonzero, .prepared = prepared};
+  std::optional<WorkingSet> recorded;
+  switch (setting) {
+    case Setting::concurrent:
+    case Setting::per_region:
+      recorded = working_set(Recorder::mincore);
+      if (!recorded) {
+        recorded = working_set(Recorder::userfaultfd);
+      }
+      if (!recorded) {
+        fail_lacking(
+            directory_, setting,
+            fmt::format("the file '{}' or '{}'", format::kWorkingSetFile, format::kTouchedSetFile),
+            "an invocation");
+      }
+      inputs.recorded = recorded->groups();
+      break;
+    case Setting::faasnap:
+      if (!loading_set_) {
+        fail_lacking(directory_, setting, file_named(format::kLoadingSetFile),
+                     "any recording of an invocation");
+      }
+      inputs.loading_set = loading_set_->regions;
+      if (stream_set_) {
+        inputs.zero_runs = stream_set_->zero_runs;
+      }
+      if (prepared && (recorded = working_set(Recorder::userfaultfd))) {
+        inputs.accesses = recorded->accesses();
+      }
+      break;
+    case Setting::reap:
+      if (!reap_set_) {
+        fail_lacking(directory_, setting, file_named(format::kReapSetFile), kTouches);
+      }
+      inputs.reap_set = reap_set_->regions;
+      break;
+    case Setting::stream:
+      if (!stream_set_) {
+        fail_lacking(directory_, setting, file_named(format::kStreamSetFile), kTouches);
+      }
+      inputs.stream_set = stream_set_->regions;
+      inputs.zero_runs = stream_set_->zero_runs;
+      break;
+    case Setting::warm:
+    case Setting::boot:
+    case Setting::lazy:
+    case Setting::cached:
+      break;
+  }
+  return paging::plan_restore(setting, inputs);
+}
+
+RestorePlan Snapshot::Impl::recording_plan(Setting setting) const {
+  if (setting == Setting::lazy) {
+    return paging::plan_recording({.memory = info().memory, .nonzero = image_.nonzero});
+  }
+  if (setting != Setting::stream) {
+    base::fail(ErrorKind::invalid_argument, "plan restore", directory_,
+               fmt::format("record_accesses goes with the settings 'lazy' and 'stream', not with "
+                           "'{}'",
+                           to_string(setting)));
+  }
+  RestorePlan recording = plan(setting, false);
+  recording.record_accesses = true;
+  return recording;
+}
+
+}  // namespace faasnap

@@ -1,0 +1,180 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include <faasnap/working_set.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "format/working_set_file.h"
+#include "memory/page_set.h"
+
+namespace faasnap {
+namespace {
+
+constexpr const char* kMaking = "make working set";
+
+std::vector<WorkingSet::Group> groups_of(std::span<const PageAccess> accesses,
+                                         std::uint64_t group_pages) {
+  std::vector<WorkingSet::Group> groups;
+  while (!accesses.empty()) {
+    const std::size_t count = std::min<std::uint64_t>(group_pages, accesses.size());
+    groups.push_back(memory::set_of(accesses.first(count)));
+    accesses = accesses.subspan(count);
+  }
+  return groups;
+}
+
+void check_same_snapshot(const WorkingSet& a, const WorkingSet& b, const char* operation) {
+  if (a.snapshot_id() != b.snapshot_id() || a.memory() != b.memory()) {
+    base::fail(ErrorKind::invalid_argument, operation, {},
+               fmt::format("one is of snapshot '{}' with {} bytes of memory, another of '{}' with "
+                           "{} bytes",
+                           a.snapshot_id(), a.memory().value, b.snapshot_id(), b.memory().value));
+  }
+}
+
+std::vector<PageRange> all_pages(const WorkingSet& set) {
+  std::vector<PageRange> pages;
+  for (const auto& group : set.groups()) {
+    pages.insert(pages.end(), group.begin(), group.end());
+  }
+  return memory::set_of(std::move(pages));
+}
+
+// Group i has the pages of any recording's group i that are in no earlier group.
+std::vector<WorkingSet::Group> merge_groups(std::span<const WorkingSet> recordings) {
+  std::vector<WorkingSet::Group> merged;
+  std::vector<PageRange> seen;
+  for (bool more = true; more;) {
+    more = false;
+    std::vector<PageRange> pages;
+    for (const WorkingSet& recording : recordings) {
+      if (merged.size() < recording.groups().size()) {
+        const WorkingSet::Group& group = recording.groups()[merged.size()];
+        pages.insert(pages.end(), group.begin(), group.end());
+        more = true;
+      }
+    }
+    if (more) {
+      pages = memory::set_of(std::move(pages));
+      merged.push_back(memory::difference_of(pages, seen));
+      seen = memory::union_of(seen, pages);
+    }
+  }
+  return merged;
+}
+
+std::vector<PageAccess> merge_accesses(std::span<const WorkingSet> recordings) {
+  std::vector<PageAccess> all;
+  for (const WorkingSet& recording : recordings) {
+    all.insert(all.end(), recording.accesses().begin(), recording.accesses().end());
+  }
+  std::ranges::stable_sort(all, [](const PageAccess& a, const PageAccess& b) {
+    return std::tie(a.page, a.time) < std::tie(b.page, b.time);
+  });
+  std::vector<PageAccess> merged;
+  for (const PageAccess& access : all) {
+    if (!merged.empty() && merged.back().page == access.page) {
+      merged.back().write = merged.back().write || access.write;
+      merged.back().missed = merged.back().missed && access.missed;
+    } else {
+      merged.push_back(access);
+    }
+  }
+  std::ranges::stable_sort(merged, {}, &PageAccess::time);
+  return merged;
+}
+
+}  // namespace
+
+const char* to_string(Recorder recorder) noexcept {
+  switch (recorder) {
+    case Recorder::mincore:
+      return "mincore";
+    case Recorder::userfaultfd:
+      return "userfaultfd";
+  }
+  return "unknown";
+}
+
+WorkingSet::WorkingSet(std::string snapshot_id, Bytes memory, std::vector<Group> groups)
+    : WorkingSet(Recorder::mincore, std::move(snapshot_id), memory, std::move(groups), {}) {}
+
+WorkingSet::WorkingSet(Recorder recorder, std::string snapshot_id, Bytes memory,
+                       std::vector<Group> groups, std::vector<PageAccess> accesses) {
+  format::WorkingSetContent content{std::move(snapshot_id), memory, recorder, std::move(groups),
+                                    std::move(accesses)};
+  if (const auto defect = format::defect_of(content)) {
+    base::fail(ErrorKind::invalid_argument, kMaking, {}, *defect);
+  }
+  recorder_ = recorder;
+  snapshot_id_ = std::move(content.snapshot_id);
+  memory_ = content.memory;
+  groups_ = std::move(content.groups);
+  accesses_ = std::move(content.accesses);
+}
+
+WorkingSet WorkingSet::from_accesses(std::string snapshot_id, Bytes memory,
+                                     std::vector<PageAccess> accesses, std::uint64_t group_pages) {
+  if (group_pages == 0) {
+    base::fail(ErrorKind::invalid_argument, kMaking, {}, "groups of 0 pages");
+  }
+  auto groups = groups_of(accesses, group_pages);
+  return {Recorder::userfaultfd, std::move(snapshot_id), memory, std::move(groups),
+          std::move(accesses)};
+}
+
+std::uint64_t WorkingSet::pages() const noexcept {
+  std::uint64_t pages = 0;
+  for (const Group& group : groups_) {
+    pages += memory::count_pages(group);
+  }
+  return pages;
+}
+
+WorkingSet WorkingSet::decode(std::span<const std::byte> bytes, const std::filesystem::path& name) {
+  format::WorkingSetContent content = format::decode_working_set(bytes, name);
+  return {content.recorder, std::move(content.snapshot_id), content.memory,
+          std::move(content.groups), std::move(content.accesses)};
+}
+
+std::vector<std::byte> WorkingSet::encode() const {
+  return format::encode_working_set({snapshot_id_, memory_, recorder_, groups_, accesses_});
+}
+
+WorkingSet WorkingSet::load(const std::filesystem::path& file) {
+  return decode(base::read_file(file, format::kMaximumWorkingSet), file);
+}
+
+void WorkingSet::save(const std::filesystem::path& file) const {
+  base::write_new_file(file, encode());
+}
+
+WorkingSet WorkingSet::merge(std::span<const WorkingSet> recordings) {
+  constexpr const char* kMerging = "merge working sets";
+  if (recordings.empty()) {
+    base::fail(ErrorKind::invalid_argument, kMerging, {}, "there is none");
+  }
+  const WorkingSet& first = recordings.front();
+  bool touched = true;
+  for (const WorkingSet& recording : recordings) {
+    check_same_snapshot(first, recording, kMerging);
+    touched = touched && recording.recorder() == Recorder::userfaultfd;
+  }
+  return {touched ? Recorder::userfaultfd : Recorder::mincore, first.snapshot_id(), first.memory(),
+          merge_groups(recordings),
+          touched ? merge_accesses(recordings) : std::vector<PageAccess>()};
+}
+
+double WorkingSet::similarity(const WorkingSet& a, const WorkingSet& b) {
+  check_same_snapshot(a, b, "compare working sets");
+  const auto left = all_pages(a);
+  const auto right = all_pages(b);
+  const auto either = memory::count_pages(memory::union_of(left, right));
+  const auto both = memory::count_pages(memory::intersection_of(left, right));
+  return either == 0 ? 1 : static_cast<double>(both) / static_cast<double>(either);
+}
+
+}  // namespace faasnap

@@ -1,0 +1,222 @@
+#include "store/resp_session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace faasnap::store {
+namespace {
+
+// Replies are sent when this much has gathered, or when no request is left. Larger values go from
+// the file to the socket directly.
+constexpr std::size_t kOutput = 64 << 10;
+
+constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
+
+std::string upper_case(std::string_view text) {
+  std::string result(text);
+  for (char& letter : result) {
+    if (letter >= 'a' && letter <= 'z') {
+      letter = static_cast<char>(letter - 'a' + 'A');
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+struct RespSession::Command {
+  std::string_view name;
+  // Arguments, the name among them.
+  std::size_t least;
+  std::size_t most;
+  void (RespSession::*run)(const Arguments&);
+};
+
+const std::vector<RespSession::Command>& RespSession::commands() {
+  static const std::vector<Command> table{
+      {"GET", 2, 2, &RespSession::get},
+      {"SET", 3, 3, &RespSession::set},
+      {"DEL", 2, kAnyNumber, &RespSession::remove},
+      {"EXISTS", 2, kAnyNumber, &RespSession::exists},
+      {"STRLEN", 2, 2, &RespSession::length},
+      {"PING", 1, 2, &RespSession::ping},
+      // What client libraries send on connecting.
+      {"ECHO", 2, 2, &RespSession::echo},
+      {"CLIENT", 2, kAnyNumber, &RespSession::client},
+      {"SELECT", 2, 2, &RespSession::select},
+      {"COMMAND", 1, kAnyNumber, &RespSession::describe_commands},
+      {"INFO", 1, kAnyNumber, &RespSession::info},
+      {"QUIT", 1, kAnyNumber, &RespSession::quit},
+  };
+  return table;
+}
+
+RespSession::RespSession(ObjectBackend& store, GuestStream& stream, ByteBudget& budget,
+                         const LogSink& log)
+    : store_(store), stream_(stream), budget_(budget), log_(log), input_(RespParser::kFeed) {}
+
+void RespSession::run() {
+  try {
+    do {
+      while (auto request = parser_.next()) {
+        execute(*request);
+        request.reset();
+        piece_ = {};
+        if (output_.size() >= kOutput) {
+          flush();
+        }
+        if (quit_) {
+          flush();
+          return;
+        }
+      }
+      flush();
+    } while (read_more());
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::corrupt && !sending_) {
+      reply_error(fmt::format("Protocol error: {}", error.what()));
+      flush();
+    }
+    throw;
+  }
+}
+
+// False at the end of the stream.
+bool RespSession::read_more() {
+  const Bytes pending = parser_.pending();
+  const bool large = pending > RespParser::kMaximumSmall;
+  if (large && piece_.size() < pending) {
+    piece_ = {};  // never waits while it holds something that others wait for
+    piece_ = budget_.take(pending, kStall);
+  }
+  const std::size_t got = stream_.read(input_, large ? kStall : Nanoseconds(0));
+  parser_.feed(std::span(input_).first(got));
+  return got != 0;
+}
+
+void RespSession::execute(Arguments& request) {
+  const std::string name = upper_case(request[0]);
+  const auto& table = commands();
+  const auto command =
+      std::find_if(table.begin(), table.end(), [&](const auto& c) { return c.name == name; });
+  if (command == table.end()) {
+    // The words that clients look for when they try HELLO first.
+    return reply_error(fmt::format("unknown command '{}'", base::printable(request[0])));
+  }
+  if (request.size() < command->least || request.size() > command->most) {
+    return reply_error(fmt::format("wrong number of arguments for '{}' command", command->name));
+  }
+  try {
+    (this->*command->run)(request);
+  } catch (const Error& error) {
+    if (log_) {
+      log_(LogLevel::warning, fmt::format("{}: {}", command->name, error.what()));
+    }
+    if (sending_) {
+      throw;  // there is no way to say so in the middle of a reply
+    }
+    // The kind only: the guest is not told of the host's paths and servers.
+    reply_error(fmt::format("{} failed: {}", command->name, to_string(error.kind())));
+  }
+}
+
+void RespSession::flush() {
+  sending_ = true;
+  stream_.write(std::as_bytes(std::span(output_)), kStall);
+  output_.clear();
+  sending_ = false;
+}
+
+void RespSession::get(const Arguments& request) {
+  const auto object = store_.open(request[1]);
+  if (!object) {
+    return reply_nil();
+  }
+  if (object->size().value <= kOutput) {
+    return reply_bulk(object->read());
+  }
+  output_ += fmt::format("${}\r\n", object->size().value);
+  flush();
+  sending_ = true;
+  object->send(stream_, kStall);
+  sending_ = false;
+  output_ += "\r\n";
+}
+
+void RespSession::set(const Arguments& request) {
+  store_.set(request[1], std::as_bytes(std::span(request[2])));
+  reply_status("OK");
+}
+
+void RespSession::remove(const Arguments& request) {
+  std::uint64_t removed = 0;
+  for (std::size_t i = 1; i < request.size(); ++i) {
+    removed += store_.remove(request[i]);
+  }
+  reply_integer(removed);
+}
+
+void RespSession::exists(const Arguments& request) {
+  std::uint64_t found = 0;
+  for (std::size_t i = 1; i < request.size(); ++i) {
+    found += store_.size(request[i]).has_value();
+  }
+  reply_integer(found);
+}
+
+void RespSession::length(const Arguments& request) {
+  reply_integer(store_.size(request[1]).value_or(Bytes{0}).value);
+}
+
+void RespSession::ping(const Arguments& request) {
+  request.size() == 1 ? reply_status("PONG") : reply_bulk(request[1]);
+}
+
+void RespSession::echo(const Arguments& request) { reply_bulk(request[1]); }
+
+void RespSession::client(const Arguments& request) {
+  const std::string what = upper_case(request[1]);
+  if (what == "SETNAME" || what == "SETINFO") {
+    return reply_status("OK");
+  }
+  reply_error(fmt::format("unknown subcommand '{}'", base::printable(request[1])));
+}
+
+void RespSession::select(const Arguments& request) {
+  request[1] == "0" ? reply_status("OK") : reply_error("DB index is out of range");
+}
+
+void RespSession::describe_commands(const Arguments&) { output_ += "*0\r\n"; }
+
+void RespSession::info(const Arguments&) {
+  reply_bulk("# Server\r\nserver_name:faasnap\r\nredis_mode:standalone\r\n");
+}
+
+void RespSession::quit(const Arguments&) {
+  reply_status("OK");
+  quit_ = true;
+}
+
+void RespSession::reply_status(std::string_view text) { output_ += fmt::format("+{}\r\n", text); }
+
+void RespSession::reply_error(std::string_view text) {
+  output_ += fmt::format("-ERR {}\r\n", text);
+}
+
+void RespSession::reply_integer(std::uint64_t value) { output_ += fmt::format(":{}\r\n", value); }
+
+void RespSession::reply_bulk(std::string_view value) {
+  output_ += fmt::format("${}\r\n", value.size());
+  output_ += value;
+  output_ += "\r\n";
+}
+
+void RespSession::reply_nil() { output_ += "$-1\r\n"; }
+
+}  // namespace faasnap::store

@@ -1,0 +1,63 @@
+#include <faasnap/restored_memory.h>
+
+#include <faasnap/snapshot.h>
+
+#include "memory/guest_memory.h"
+#include "memory/memory_usage.h"
+#include "paging/page_cache/preload.h"
+#include "paging/pager.h"
+#include "snapshot/snapshot_files.h"
+#include "snapshot/snapshot_impl.h"
+
+namespace faasnap {
+
+class RestoredMemory::Impl {
+ public:
+  Impl(const Snapshot& snapshot, const RestorePlan& plan)
+      : snapshot_(snapshot),
+        memory_(snapshot.info().memory),
+        pager_(plan, memory_, files_of(snapshot.impl())) {
+    if (plan.preload_memory_file) {
+      paging::preload(files_of(snapshot.impl()).memory, memory_.size());
+    }
+  }
+
+  const memory::GuestMemory& memory() const noexcept { return memory_; }
+  paging::Pager& pager() noexcept { return pager_; }
+
+ private:
+  const Snapshot snapshot_;  // keeps the files open
+  const memory::GuestMemory memory_;
+  paging::Pager pager_;
+};
+
+RestoredMemory::RestoredMemory(const Snapshot& snapshot, Setting setting)
+    : RestoredMemory(snapshot, snapshot.plan(setting, true)) {}
+
+RestoredMemory::RestoredMemory(const Snapshot& snapshot, const RestorePlan& plan)
+    : impl_(std::make_unique<Impl>(snapshot, plan)) {}
+
+RestoredMemory::~RestoredMemory() = default;
+
+void RestoredMemory::start() { impl_->pager().start(); }
+
+void RestoredMemory::wait_loaded() { impl_->pager().wait(); }
+
+std::span<std::byte> RestoredMemory::bytes() const noexcept { return impl_->memory().host(); }
+
+bool RestoredMemory::failed() const noexcept { return impl_->pager().failed(); }
+
+PrefetchStats RestoredMemory::prefetch_stats() const { return impl_->pager().prefetch_stats(); }
+
+std::uint64_t RestoredMemory::mappings() const noexcept { return impl_->pager().mappings(); }
+
+VmCounters RestoredMemory::counters() const {
+  VmCounters counters;
+  const auto usage = memory::read_memory_usage(impl_->memory().host());
+  counters.uffd_faults = impl_->pager().faults();
+  counters.resident = usage.resident;
+  counters.proportional = usage.proportional;
+  return counters;
+}
+
+}  // namespace faasnap

@@ -1,0 +1,71 @@
+#include <faasnap/snapshot.h>
+#include <faasnap/vm.h>
+#include <faasnap/working_set_recorder.h>
+
+#include <optional>
+
+#include "base/error.h"
+#include "paging/record/mincore_recorder.h"
+#include "snapshot/snapshot_files.h"
+#include "vm/vm_impl.h"
+
+namespace faasnap {
+namespace {
+
+constexpr const char* kRecording = "record working set";
+
+// The pager of a VM that was restored from `snapshot`, running still.
+const paging::Pager& pager_of(const VM::Impl& vm, const Snapshot& snapshot) {
+  if (vm.source() == nullptr || vm.source()->info().id != snapshot.info().id) {
+    base::fail(ErrorKind::invalid_argument, kRecording, snapshot.directory(),
+               "the VM was not restored from this snapshot");
+  }
+  return *vm.pager();
+}
+
+}  // namespace
+
+class WorkingSetRecorder::Impl {
+ public:
+  Impl(const Snapshot& snapshot, const paging::Pager& pager, const RecorderOptions& options)
+      : snapshot_(snapshot), pager_(pager), options_(options) {
+    if (options.recorder == Recorder::mincore) {
+      mincore_.emplace(files_of(snapshot_.impl()).memory, snapshot_.info().memory,
+                       options.group_pages);
+    } else if (!pager.records()) {
+      base::fail(ErrorKind::invalid_argument, kRecording, snapshot.directory(),
+                 "the VM was restored without record_accesses");
+    }
+  }
+
+  WorkingSet finish() {
+    const SnapshotInfo& info = snapshot_.info();
+    if (mincore_) {
+      return {info.id, info.memory, mincore_->finish()};
+    }
+    if (pager_.failed()) {
+      pager_.wait();
+    }
+    return WorkingSet::from_accesses(info.id, info.memory, pager_.accesses(), options_.group_pages);
+  }
+
+ private:
+  Snapshot snapshot_;  // keeps the file open
+  const paging::Pager& pager_;
+  RecorderOptions options_;
+  std::optional<paging::MincoreRecorder> mincore_;
+};
+
+WorkingSetRecorder::WorkingSetRecorder(const Snapshot& snapshot, VM& vm,
+                                       const RecorderOptions& options) {
+  if (is_final(vm.state())) {
+    base::fail(ErrorKind::guest, kRecording, snapshot.directory(), "the VM has ended already");
+  }
+  impl_ = std::make_unique<Impl>(snapshot, pager_of(*vm.impl_, snapshot), options);
+}
+
+WorkingSetRecorder::~WorkingSetRecorder() = default;
+
+WorkingSet WorkingSetRecorder::finish() { return impl_->finish(); }
+
+}  // namespace faasnap

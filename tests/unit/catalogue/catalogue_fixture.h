@@ -1,0 +1,60 @@
+#pragma once
+
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include <faasnap/snapshot_catalogue.h>
+
+#include "redis/redis_fixture.h"
+#include "snapshot/snapshot_fixture.h"
+#include "support/support.h"
+
+namespace faasnap::test {
+
+// A Redis server, a directory that hosts share, and a catalogue on both.
+struct CatalogueRig {
+  RedisServer redis;
+  ScratchDirectory scratch;
+  std::filesystem::path shared = scratch.path() / "shared";
+  SyntheticGuest guest;
+  std::optional<SnapshotCatalogue> opened;
+
+  CatalogueRig() {
+    std::filesystem::create_directory(shared);
+    opened.emplace(redis.options(), shared);
+  }
+  SnapshotCatalogue& catalogue() { return *opened; }
+  std::filesystem::path local(const char* name) const { return scratch.path() / name; }
+  // The names of all files in the shared directory.
+  std::set<std::string> shared_files() const {
+    std::set<std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(shared)) {
+      if (entry.is_regular_file()) {
+        files.insert(entry.path().filename().string());
+      }
+    }
+    return files;
+  }
+  std::filesystem::path shared_file(const std::string& prefix) const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(shared)) {
+      if (entry.path().filename().string().starts_with(prefix)) {
+        return entry.path();
+      }
+    }
+    throw std::logic_error("no such file in the catalogue");
+  }
+};
+
+inline void check_same(const Snapshot& found, const Snapshot& expected) {
+  CHECK(found.info().id == expected.info().id);
+  for (const auto& entry : std::filesystem::directory_iterator(expected.directory())) {
+    INFO(entry.path().filename());
+    CHECK((read_all(found.directory() / entry.path().filename()) == read_all(entry.path())));
+  }
+}
+
+}  // namespace faasnap::test

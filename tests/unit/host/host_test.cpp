@@ -1,0 +1,73 @@
+#include <faasnap/host.h>
+
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+
+#include <faasnap/object_store.h>
+
+#include "host/checks.h"
+#include "support/support.h"
+
+namespace faasnap {
+namespace {
+
+using test::error_of;
+using test::ScratchDirectory;
+
+const HostCheck* find(const HostReport& report, const std::string& name) {
+  const auto found = std::find_if(report.checks.begin(), report.checks.end(),
+                                  [&](const HostCheck& check) { return check.name == name; });
+  return found == report.checks.end() ? nullptr : &*found;
+}
+
+TEST_CASE("a host report has a detail for every check, and a remedy for every bad one only") {
+  const ScratchDirectory scratch;
+  const HostReport report = inspect_host({.directory = scratch.path(), .redis = {}});
+  for (const char* name :
+       {"kvm", "io_uring", "userfaultfd", "file_system", "free_space", "read_ahead"}) {
+    CHECK(find(report, name) != nullptr);
+  }
+  CHECK(find(report, "redis") == nullptr);
+  for (const HostCheck& check : report.checks) {
+    INFO(check.name);
+    CHECK_FALSE(check.detail.empty());
+    CHECK(check.remedy.empty() == check.ok);
+  }
+  CHECK(std::filesystem::is_empty(scratch.path()));
+}
+
+TEST_CASE("VMs run at speed exactly where KVM opens and its speed is good") {
+  const HostReport report = inspect_kvm();
+  const HostCheck* kvm = find(report, "kvm");
+  const HostCheck* speed = find(report, "kvm_speed");
+  REQUIRE(kvm != nullptr);
+  CHECK((speed != nullptr) == kvm->ok);
+  CHECK(report.runs_vms_at_speed == (speed != nullptr && speed->ok));
+}
+
+TEST_CASE("a directory that is missing is an error, not a bad check") {
+  CHECK(error_of([] { inspect_host({.directory = "/nonexistent", .redis = {}}); }).kind() ==
+        ErrorKind::not_found);
+}
+
+TEST_CASE("a file system in memory is no place for snapshots") {
+  if (!std::filesystem::is_directory("/dev/shm")) {
+    SKIP("there is no /dev/shm");
+  }
+  CHECK_FALSE(host::check_file_system("/dev/shm").ok);
+}
+
+TEST_CASE("a Redis server is good when it answers PING") {
+  const ScratchDirectory scratch;
+  const auto socket = scratch.path() / "redis";
+  CHECK_FALSE(host::check_redis({.address = socket}).ok);
+  ObjectStoreServer server{ObjectStore(scratch.path() / "store")};
+  server.listen(socket);
+  CHECK(host::check_redis({.address = socket}).ok);
+  CHECK_FALSE(host::check_redis({.address = "127.0.0.1:1"}).ok);
+}
+
+}  // namespace
+}  // namespace faasnap

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <faasnap/restore_options.h>
+
+#include "format/page_set_file.h"
+#include "paging/plan/planner.h"
+#include "paging/support.h"
+
+namespace faasnap::test {
+
+// What each page of guest memory has behind it once every mapping of a plan is applied.
+struct Behind {
+  Backing backing = Backing::anonymous;
+  std::uint64_t file_page = 0;
+  bool mapped = false;
+};
+
+inline std::vector<Behind> apply_mappings(const RestorePlan& plan, std::uint64_t pages) {
+  std::vector<Behind> memory(pages);
+  for (const PlannedMapping& mapping : plan.mappings) {
+    REQUIRE(mapping.file_offset.value % kPageSize == 0);
+    for (std::uint64_t i = 0; i < mapping.guest.count; ++i) {
+      memory.at(mapping.guest.first.value + i) = {mapping.backing, mapping.file_offset.pages() + i,
+                                                  true};
+    }
+  }
+  return memory;
+}
+
+// The files of a snapshot in numbers: a page that is not zero is its own number plus one, a page of
+// zeros is 0.
+class FakeFiles {
+ public:
+  FakeFiles(std::uint64_t pages, std::span<const PageRange> nonzero) : image_(pages) {
+    for (const PageRange& run : nonzero) {
+      for (PageIndex page = run.first; page < run.end(); page = page + 1) {
+        image_[page.value] = page.value + 1;
+      }
+    }
+  }
+  // `file` holds copies of the image's pages.
+  void add(Backing file, std::span<const format::StoredPageRun> regions) {
+    for (const auto& region : regions) {
+      for (std::uint64_t i = 0; i < region.guest.count; ++i) {
+        sets_[{file, region.file_offset.pages() + i}] = image_.at(region.guest.first.value + i);
+      }
+    }
+  }
+
+  const std::vector<std::uint64_t>& image() const { return image_; }
+  std::uint64_t content(Backing file, std::uint64_t page) const {
+    if (file == Backing::anonymous) {
+      return 0;
+    }
+    return file == Backing::memory_file ? image_.at(page) : sets_.at({file, page});
+  }
+
+ private:
+  std::vector<std::uint64_t> image_;
+  std::map<std::pair<Backing, std::uint64_t>, std::uint64_t> sets_;
+};
+
+// What the guest reads from each page in the end: as mapped, or else installed by a read, installed
+// as zeros, or answered by the fault handler.
+inline std::vector<std::uint64_t> contents_after(const RestorePlan& plan, const FakeFiles& files) {
+  const std::uint64_t pages = files.image().size();
+  const auto behind = apply_mappings(plan, pages);
+  std::vector<std::uint64_t> shown(pages);
+  for (std::uint64_t page = 0; page < pages; ++page) {
+    REQUIRE(behind[page].mapped);
+    shown[page] = files.content(behind[page].backing, behind[page].file_page);
+  }
+  if (plan.fault_handler == FaultHandler::userfaultfd) {
+    REQUIRE(std::ranges::all_of(
+        behind, [](const Behind& page) { return page.backing == Backing::anonymous; }));
+    const auto has_data = as_bits(plan.nonzero, pages);
+    for (std::uint64_t page = 0; page < pages; ++page) {
+      shown[page] = has_data[page] ? files.content(Backing::memory_file, page) : 0;
+    }
+    for (const PlannedRead& read : plan.reads) {
+      for (std::uint64_t i = 0; i < read.guest.count; ++i) {
+        shown.at(read.guest.first.value + i) =
+            files.content(read.file, read.file_offset.pages() + i);
+      }
+    }
+    for (const PageRange& run : plan.zero_pages) {
+      for (PageIndex page = run.first; page < run.end(); page = page + 1) {
+        shown.at(page.value) = 0;
+      }
+    }
+  }
+  return shown;
+}
+
+}  // namespace faasnap::test

@@ -1,0 +1,82 @@
+#include "paging/plan/watched_pages.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "paging/support.h"
+
+namespace faasnap::paging {
+namespace {
+
+constexpr std::uint64_t kWatchedPages = 32768;
+constexpr Bytes kWatchedMemory{kWatchedPages * kPageSize};
+
+TEST_CASE("all pages with data and all short gaps are watched, and no long gap is") {
+  for (std::uint32_t seed = 0; seed < 20; ++seed) {
+    std::mt19937 random(seed);
+    RestorePlan plan;
+    plan.nonzero = test::random_runs(random, kWatchedPages, 0.02, 40);
+    const auto watched = watched_pages(plan, kWatchedMemory);
+    const auto bits = test::as_bits(watched, kWatchedPages);
+    for (const PageRange& run : plan.nonzero) {
+      REQUIRE(bits[run.first.value]);
+      REQUIRE(bits[run.end().value - 1]);
+    }
+    PageIndex end{0};
+    for (const PageRange& run : plan.nonzero) {
+      const std::uint64_t gap = run.first - end;
+      if (gap != 0) {
+        REQUIRE(bits[end.value] == (gap < kUnwatchedGap && end.value != 0));
+      }
+      end = run.end();
+    }
+  }
+}
+
+TEST_CASE("what is read is watched, with data or without") {
+  RestorePlan plan;
+  plan.nonzero = {{{100}, 2}};
+  plan.reads = {{Backing::stream_set, {}, {{9000}, 4}}, {Backing::stream_set, {}, {{5000}, 1}}};
+  CHECK(watched_pages(plan, kWatchedMemory) ==
+        std::vector<PageRange>{{{100}, 2}, {{5000}, 1}, {{9000}, 4}});
+}
+
+TEST_CASE("everything is watched where each fault counts") {
+  RestorePlan plan;
+  plan.nonzero = {{{100}, 2}};
+  const std::vector<PageRange> all = {{{0}, kWatchedPages}};
+  plan.record_accesses = true;
+  CHECK(watched_pages(plan, kWatchedMemory) == all);
+  plan.record_accesses = false;
+  plan.load_before_start = true;
+  CHECK(watched_pages(plan, kWatchedMemory) == all);
+}
+
+TEST_CASE("the zeros that nobody foresaw are what is watched and neither has data nor is loaded") {
+  RestorePlan plan;
+  plan.nonzero = {{{100}, 2}, {{110}, 5}};
+  plan.reads = {{Backing::stream_set, {}, {{120}, 2}}, {Backing::stream_set, {}, {{110}, 1}}};
+  plan.zero_pages = {{{105}, 2}, {{103}, 1}, {{5000}, 10}};
+  const auto watched = watched_pages(plan, kWatchedMemory);
+  CHECK(unforeseen_zeros(plan, watched) ==
+        std::vector<PageRange>{{{102}, 1}, {{104}, 1}, {{107}, 3}, {{115}, 5}});
+  plan.record_accesses = true;
+  CHECK(unforeseen_zeros(plan, watched).empty());
+}
+
+TEST_CASE("zero pages are cut where watching begins and ends, and keep their order") {
+  const std::vector<PageRange> watched = {{{10}, 10}, {{40}, 5}};
+  const std::vector<PageRange> zeros = {{{38}, 10}, {{0}, 4}, {{8}, 20}};
+  const auto stretches = cut_zeros(zeros, watched, 6);
+  const std::vector<std::pair<PageRange, bool>> expected = {
+      {{{38}, 2}, false}, {{{40}, 5}, true},  {{{45}, 3}, false},
+      {{{0}, 4}, false},  {{{8}, 2}, false},  {{{10}, 6}, true},
+      {{{16}, 4}, true},  {{{20}, 6}, false}, {{{26}, 2}, false}};
+  REQUIRE(stretches.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(stretches[i].pages == expected[i].first);
+    CHECK(stretches[i].watched == expected[i].second);
+  }
+}
+
+}  // namespace
+}  // namespace faasnap::paging

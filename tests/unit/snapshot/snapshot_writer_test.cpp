@@ -1,0 +1,171 @@
+#include "snapshot/snapshot_writer.h"
+
+#include <sys/mount.h>
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <fstream>
+#include <thread>
+
+#include "base/checksum.h"
+#include "snapshot/snapshot_fixture.h"
+
+namespace faasnap {
+namespace {
+
+using test::error_of;
+using test::ScratchDirectory;
+using test::SyntheticGuest;
+
+std::size_t entries_in(const std::filesystem::path& directory) {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(directory),
+                                                std::filesystem::directory_iterator()));
+}
+
+// A tmpfs of a few pages, for as long as the object lives.
+class TinyFileSystem {
+ public:
+  TinyFileSystem(std::filesystem::path point, const char* options) : point_(std::move(point)) {
+    std::filesystem::create_directory(point_);
+    mounted_ = ::mount("faasnap-test", point_.c_str(), "tmpfs", 0, options) == 0;
+  }
+  ~TinyFileSystem() {
+    if (mounted_) {
+      ::umount2(point_.c_str(), MNT_DETACH);
+    }
+  }
+  TinyFileSystem(const TinyFileSystem&) = delete;
+  TinyFileSystem& operator=(const TinyFileSystem&) = delete;
+
+  bool mounted() const { return mounted_; }
+  const std::filesystem::path& path() const { return point_; }
+
+ private:
+  std::filesystem::path point_;
+  bool mounted_;
+};
+
+TEST_CASE("a full file system ends in no_space and leaves nothing behind") {
+  const ScratchDirectory scratch;
+  // From no room for the image to room for all but the last files.
+  const char* options = GENERATE("size=8k", "size=64k", "size=80k", "size=120k", "size=124k");
+  const TinyFileSystem tiny(scratch.path() / "tiny", options);
+  if (!tiny.mounted()) {
+    SKIP("mounting a tmpfs needs root");
+  }
+  const auto error = error_of([&] { SyntheticGuest().save(tiny.path() / "s"); });
+  CHECK(error.kind() == ErrorKind::no_space);
+  CHECK(entries_in(tiny.path()) == 0);
+}
+
+TEST_CASE("a snapshot that is cancelled on the way leaves nothing behind") {
+  const ScratchDirectory scratch;
+  const int steps = GENERATE(0, 1, 3);
+  int seen = 0;
+  const auto progress = [&](Bytes, Bytes) { return seen++ < steps; };
+  const auto error = error_of([&] { SyntheticGuest().save(scratch.path() / "s", true, progress); });
+  CHECK(error.kind() == ErrorKind::cancelled);
+  CHECK(entries_in(scratch.path()) == 0);
+}
+
+TEST_CASE("of several creators of one target exactly one wins") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  for (int round = 0; round < 10; ++round) {
+    const auto target = scratch.path() / std::to_string(round);
+    std::atomic<int> won = 0;
+    std::atomic<int> lost = 0;
+    std::vector<std::thread> creators;
+    for (int i = 0; i < 4; ++i) {
+      creators.emplace_back([&] {
+        try {
+          guest.save(target);
+          ++won;
+        } catch (const Error& error) {
+          lost += error.kind() == ErrorKind::already_exists;
+        }
+      });
+    }
+    for (std::thread& creator : creators) {
+      creator.join();
+    }
+    CHECK(won == 1);
+    CHECK(lost == 3);
+    CHECK_NOTHROW(Snapshot::open(target).verify());
+  }
+  CHECK(entries_in(scratch.path()) == 10);
+}
+
+TEST_CASE("whatever is at the target stays as it is") {
+  const ScratchDirectory scratch;
+  const auto target = scratch.path() / "s";
+  SECTION("a file") { std::ofstream(target) << "precious"; }
+  SECTION("an empty directory") { std::filesystem::create_directory(target); }
+  SECTION("a dangling link") { std::filesystem::create_symlink("nowhere", target); }
+  const auto error = error_of([&] { SyntheticGuest().save(target); });
+  CHECK(error.kind() == ErrorKind::already_exists);
+  CHECK(std::filesystem::symlink_status(target).type() != std::filesystem::file_type::not_found);
+  CHECK(entries_in(scratch.path()) == 1);
+}
+
+TEST_CASE("a target in a directory that does not exist is not_found") {
+  const ScratchDirectory scratch;
+  const auto error = error_of([&] { SyntheticGuest().save(scratch.path() / "no" / "s"); });
+  CHECK(error.kind() == ErrorKind::not_found);
+}
+
+TEST_CASE("a slash at the end of the target means the same") {
+  const ScratchDirectory scratch;
+  SyntheticGuest().save(scratch.path() / "s" / "");
+  CHECK_NOTHROW(Snapshot::open(scratch.path() / "s"));
+}
+
+TEST_CASE("two snapshots of one guest have ids of their own") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  CHECK(guest.save(scratch.path() / "a").info().id != guest.save(scratch.path() / "b").info().id);
+}
+
+TEST_CASE("taking a snapshot touches no page of the guest that was untouched") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  const auto before = memory::touched_pages(guest.memory());
+  guest.save(scratch.path() / "s");
+  CHECK(memory::touched_pages(guest.memory()) == before);
+}
+
+TEST_CASE("contents that do not fit together are refused") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  SnapshotContents contents;
+  contents.vcpus = 1;
+  contents.memory = guest.memory();
+  const WorkingSet foreign("id", {2 * kPageSize}, {});
+  const format::Section twin{std::string(format::kMemorySection), 1, {}};
+  SECTION("a working set of another size of memory") { contents.working_set = &foreign; }
+  SECTION("memory that is no number of pages") {
+    contents.memory = contents.memory.first(kPageSize + 1);
+  }
+  SECTION("no memory") { contents.memory = {}; }
+  SECTION("a section with the name of the image's own") { contents.sections = {&twin, 1}; }
+  SECTION("a label of two lines") { contents.labels = {{"a", "b\nstate.bytes = 1"}}; }
+  SECTION("a label with a name that is none") { contents.labels = {{"A b", "c"}}; }
+  const auto error = error_of([&] { create_snapshot(scratch.path() / "s", contents); });
+  CHECK(error.kind() == ErrorKind::invalid_argument);
+  CHECK(entries_in(scratch.path()) == 0);
+}
+
+TEST_CASE("a file is identified by its absolute path, size and checksum") {
+  const ScratchDirectory scratch;
+  const auto file = scratch.path() / "kernel";
+  const std::string content(3'000'000, 'k');
+  std::ofstream(file) << content;
+  const FileIdentity identity = identify_file(file);
+  CHECK(identity.path == file);
+  CHECK(identity.size == Bytes{content.size()});
+  CHECK(identity.checksum == base::crc32c(test::bytes_of(content)));
+}
+
+}  // namespace
+}  // namespace faasnap

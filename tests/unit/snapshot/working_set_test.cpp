@@ -1,0 +1,113 @@
+#include <faasnap/working_set.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <limits>
+
+#include "support/support.h"
+
+namespace faasnap {
+namespace {
+
+using test::error_of;
+using test::ScratchDirectory;
+
+constexpr Bytes kSetMemory{100 * kPageSize};
+
+Error refused(std::vector<WorkingSet::Group> groups) {
+  return error_of([&] { WorkingSet("id", kSetMemory, std::move(groups)); });
+}
+
+TEST_CASE("a working set counts the pages of all its groups") {
+  CHECK(WorkingSet().pages() == 0);
+  CHECK(WorkingSet("id", kSetMemory, {{{{0}, 3}, {{99}, 1}}, {}, {{{50}, 2}}}).pages() == 6);
+}
+
+TEST_CASE("a working set comes back from its file as it was") {
+  const ScratchDirectory scratch;
+  const WorkingSet saved("id", kSetMemory, {{{{4}, 3}, {{90}, 10}}, {}, {{{0}, 1}}});
+  saved.save(scratch.path() / "ws");
+  const WorkingSet loaded = WorkingSet::load(scratch.path() / "ws");
+  CHECK(loaded.snapshot_id() == saved.snapshot_id());
+  CHECK(loaded.memory() == saved.memory());
+  CHECK(loaded.groups() == saved.groups());
+}
+
+TEST_CASE("a working set is not saved over a file") {
+  const ScratchDirectory scratch;
+  const WorkingSet set("id", kSetMemory, {});
+  set.save(scratch.path() / "ws");
+  CHECK(error_of([&] { set.save(scratch.path() / "ws"); }).kind() == ErrorKind::already_exists);
+  CHECK_NOTHROW(WorkingSet::load(scratch.path() / "ws"));
+}
+
+TEST_CASE("ranges that no recording can have are refused") {
+  CHECK(refused({{{{100}, 1}}}).kind() == ErrorKind::invalid_argument);
+  CHECK(refused({{{{99}, 2}}}).kind() == ErrorKind::invalid_argument);
+  CHECK(refused({{{{1}, std::numeric_limits<std::uint64_t>::max()}}}).kind() ==
+        ErrorKind::invalid_argument);
+  CHECK(refused({{{{5}, 0}}}).kind() == ErrorKind::invalid_argument);
+  CHECK(refused({{{{5}, 1}, {{4}, 1}}}).kind() == ErrorKind::invalid_argument);
+  CHECK(refused({{{{5}, 2}, {{6}, 1}}}).kind() == ErrorKind::invalid_argument);
+}
+
+TEST_CASE("a page is in one group only") {
+  CHECK(refused({{{{5}, 4}}, {{{8}, 1}}}).kind() == ErrorKind::invalid_argument);
+  CHECK_NOTHROW(WorkingSet("id", kSetMemory, {{{{5}, 3}}, {{{8}, 1}}}));
+}
+
+TEST_CASE("loading what is no working set is corrupt, what is missing not_found") {
+  const ScratchDirectory scratch;
+  CHECK(error_of([&] { WorkingSet::load(scratch.path() / "ws"); }).kind() == ErrorKind::not_found);
+}
+
+std::vector<PageAccess> touches(std::initializer_list<std::uint64_t> pages) {
+  std::vector<PageAccess> accesses;
+  for (const std::uint64_t page : pages) {
+    accesses.push_back({{page}, Nanoseconds(10 * accesses.size()), page % 2 == 0, page % 3 == 0});
+  }
+  return accesses;
+}
+
+TEST_CASE("accesses make a group of every so many pages, and are kept") {
+  const auto accesses = touches({9, 3, 8, 4, 5, 90});
+  const auto set = WorkingSet::from_accesses("id", kSetMemory, accesses, 4);
+  CHECK(set.recorder() == Recorder::userfaultfd);
+  CHECK(set.groups() ==
+        std::vector<WorkingSet::Group>{{{{3}, 2}, {{8}, 2}}, {{{5}, 1}, {{90}, 1}}});
+  CHECK(set.accesses() == accesses);
+  CHECK(set.pages() == 6);
+  CHECK(WorkingSet::from_accesses("id", kSetMemory, {}).groups().empty());
+}
+
+TEST_CASE("accesses come back from a file with the groups that they made") {
+  const ScratchDirectory scratch;
+  const auto saved = WorkingSet::from_accesses("id", kSetMemory, touches({9, 3, 8, 4, 5, 90}), 4);
+  saved.save(scratch.path() / "ws");
+  const auto loaded = WorkingSet::load(scratch.path() / "ws");
+  CHECK(loaded.recorder() == Recorder::userfaultfd);
+  CHECK(loaded.groups() == saved.groups());
+  CHECK(loaded.accesses() == saved.accesses());
+}
+
+TEST_CASE("accesses that no guest can make are refused") {
+  const auto kind_of = [](std::vector<PageAccess> accesses, std::uint64_t group_pages) {
+    return error_of([&] {
+             WorkingSet::from_accesses("id", kSetMemory, std::move(accesses), group_pages);
+           })
+        .kind();
+  };
+  CHECK(kind_of(touches({100}), 4) == ErrorKind::invalid_argument);
+  CHECK(kind_of(touches({5, 6, 5}), 4) == ErrorKind::invalid_argument);
+  CHECK(kind_of(touches({5, 6, 5}), 1) == ErrorKind::invalid_argument);
+  CHECK(kind_of({{{5}, Nanoseconds(2)}, {{6}, Nanoseconds(1)}}, 4) == ErrorKind::invalid_argument);
+  CHECK(kind_of({{{5}, Nanoseconds(-2)}}, 4) == ErrorKind::invalid_argument);
+  CHECK(kind_of(touches({5}), 0) == ErrorKind::invalid_argument);
+}
+
+TEST_CASE("a recorder has a name") {
+  CHECK(std::string(to_string(Recorder::mincore)) == "mincore");
+  CHECK(std::string(to_string(Recorder::userfaultfd)) == "userfaultfd");
+}
+
+}  // namespace
+}  // namespace faasnap

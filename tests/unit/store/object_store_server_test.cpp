@@ -1,0 +1,354 @@
+#include <fmt/format.h>
+#include <hiredis/hiredis.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <catch2/catch_test_macros.hpp>
+#include <fstream>
+#include <thread>
+
+#include <faasnap/object_store.h>
+
+#include "base/fd.h"
+#include "store/resp_parser.h"
+#include "support/descriptor_limit.h"
+#include "support/support.h"
+
+namespace faasnap {
+namespace {
+
+using std::chrono::milliseconds;
+using test::bytes_of;
+using test::error_of;
+using test::ScratchDirectory;
+using test::text_of;
+
+constexpr Nanoseconds kPatience = std::chrono::seconds(20);
+
+struct Server {
+  ScratchDirectory scratch;
+  ObjectStore store{scratch.path() / "store"};
+  ObjectStoreServer server{store};
+
+  GuestStream connect() {
+    auto [near, far] = base::make_stream_pair();
+    server.serve(GuestStream(far.release()));
+    return GuestStream(near.release());
+  }
+};
+
+// Exactly the bytes that are there until `expected` bytes have come, or the end.
+std::string read_bytes(GuestStream& stream, std::size_t expected) {
+  std::string text;
+  std::array<std::byte, 4096> buffer;
+  while (text.size() < expected) {
+    const std::size_t room = std::min(buffer.size(), expected - text.size());
+    const std::size_t got = stream.read(std::span(buffer).first(room), kPatience);
+    if (got == 0) {
+      break;
+    }
+    text += text_of(std::span(buffer).first(got));
+  }
+  return text;
+}
+
+std::string read_to_end(GuestStream& stream) { return read_bytes(stream, 1 << 20); }
+
+std::string command(std::initializer_list<std::string_view> words) {
+  std::string text = fmt::format("*{}\r\n", words.size());
+  for (const std::string_view word : words) {
+    text += fmt::format("${}\r\n{}\r\n", word.size(), word);
+  }
+  return text;
+}
+
+// The reply to one command on a connection of its own.
+std::string reply_to(Server& server, std::initializer_list<std::string_view> words) {
+  GuestStream client = server.connect();
+  client.write(bytes_of(command(words)));
+  client.shutdown_write();
+  return read_to_end(client);
+}
+
+// What comes back for raw bytes until the server closes.
+std::string reply_to_raw(std::string_view bytes) {
+  Server server;
+  GuestStream client = server.connect();
+  try {
+    client.write(bytes_of(bytes), kPatience);
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::guest);  // it closed before it had read all
+  }
+  return read_to_end(client);
+}
+
+bool is_protocol_error(const std::string& reply) {
+  return reply.starts_with("-ERR Protocol error: ") && reply.ends_with("\r\n");
+}
+
+TEST_CASE("the data commands do what Redis does") {
+  Server server;
+  CHECK(reply_to(server, {"GET", "k"}) == "$-1\r\n");
+  CHECK(reply_to(server, {"SET", "k", "value"}) == "+OK\r\n");
+  CHECK(reply_to(server, {"get", "k"}) == "$5\r\nvalue\r\n");
+  CHECK(reply_to(server, {"STRLEN", "k"}) == ":5\r\n");
+  CHECK(reply_to(server, {"STRLEN", "absent"}) == ":0\r\n");
+  CHECK(reply_to(server, {"EXISTS", "k", "absent", "k"}) == ":2\r\n");
+  CHECK(reply_to(server, {"DEL", "k", "absent"}) == ":1\r\n");
+  CHECK(reply_to(server, {"EXISTS", "k"}) == ":0\r\n");
+}
+
+TEST_CASE("what is set through the server is in the store, and the other way round") {
+  Server server;
+  const std::string key("a key\0with / anything\r\n", 23);
+  reply_to(server, {"SET", key, "v"});
+  CHECK(text_of(*server.store.get(key)) == "v");
+  server.store.set("k", bytes_of("\r\n$-1\r\n"));
+  CHECK(reply_to(server, {"GET", "k"}) == "$7\r\n\r\n$-1\r\n\r\n");
+}
+
+TEST_CASE("what clients send on connecting is answered") {
+  Server server;
+  CHECK(reply_to(server, {"PING"}) == "+PONG\r\n");
+  CHECK(reply_to(server, {"PING", "hi"}) == "$2\r\nhi\r\n");
+  CHECK(reply_to(server, {"ECHO", "hi"}) == "$2\r\nhi\r\n");
+  CHECK(reply_to(server, {"HELLO", "3"}) == "-ERR unknown command 'HELLO'\r\n");
+  CHECK(reply_to(server, {"CLIENT", "SETINFO", "LIB-NAME", "x"}) == "+OK\r\n");
+  CHECK(reply_to(server, {"CLIENT", "SETNAME", "x"}) == "+OK\r\n");
+  CHECK(reply_to(server, {"SELECT", "0"}) == "+OK\r\n");
+  CHECK(reply_to(server, {"SELECT", "1"}) == "-ERR DB index is out of range\r\n");
+  CHECK(reply_to(server, {"COMMAND", "DOCS"}) == "*0\r\n");
+  CHECK(reply_to(server, {"INFO"}).find("server_name:faasnap") != std::string::npos);
+}
+
+TEST_CASE("QUIT is answered and ends the connection, later requests are not run") {
+  Server server;
+  GuestStream client = server.connect();
+  client.write(bytes_of(command({"QUIT"}) + command({"PING"})));
+  CHECK(read_to_end(client) == "+OK\r\n");
+}
+
+TEST_CASE("a wrong command, count of arguments or key leaves the connection usable") {
+  Server server;
+  GuestStream client = server.connect();
+  client.write(bytes_of(command({"FLUSH\r\nALL"}) + command({"SET", "k"}) + command({"GET", ""}) +
+                        command({"SET", "k", "v", "EX", "10"}) + command({"PING"})));
+  client.shutdown_write();
+  CHECK(read_to_end(client) ==
+        "-ERR unknown command 'FLUSH??ALL'\r\n"
+        "-ERR wrong number of arguments for 'SET' command\r\n"
+        "-ERR GET failed: invalid_argument\r\n"
+        "-ERR wrong number of arguments for 'SET' command\r\n"
+        "+PONG\r\n");
+}
+
+TEST_CASE("a failure of the store tells the guest its kind, and no path of the host") {
+  Server server;
+  std::filesystem::create_directory(server.scratch.path() / "store" / "k");
+  CHECK(reply_to(server, {"GET", "k"}) == "-ERR GET failed: invalid_argument\r\n");
+}
+
+TEST_CASE("requests sent together are answered in order") {
+  Server server;
+  GuestStream client = server.connect();
+  std::string requests;
+  std::string replies;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string number = std::to_string(i);
+    requests += command({"ECHO", number});
+    replies += fmt::format("${}\r\n{}\r\n", number.size(), number);
+  }
+  std::thread writer([&] { client.write(bytes_of(requests)); });
+  const std::string got = read_bytes(client, replies.size());
+  writer.join();
+  CHECK(got == replies);
+}
+
+TEST_CASE("a request that arrives byte by byte is the same request") {
+  Server server;
+  GuestStream client = server.connect();
+  for (const char byte : command({"SET", "k", "v"}) + "*0\r\n" + command({"GET", "k"})) {
+    client.write(bytes_of({&byte, 1}));
+  }
+  CHECK(read_bytes(client, 12) == "+OK\r\n$1\r\nv\r\n");
+}
+
+TEST_CASE("values of many megabytes pass in both directions") {
+  Server server;
+  std::string value;
+  value.reserve(24 << 20);
+  for (std::size_t i = 0; value.size() < 24 << 20; ++i) {
+    value += static_cast<char>(i ^ (i >> 11));
+  }
+  GuestStream client = server.connect();
+  client.write(bytes_of(command({"SET", "big", value}) + "*2"), kPatience);
+  CHECK(read_bytes(client, 5) == "+OK\r\n");
+  client.write(bytes_of(command({"GET", "big"}).substr(2)));
+  const std::string header = fmt::format("${}\r\n", value.size());
+  CHECK(read_bytes(client, header.size()) == header);
+  CHECK(read_bytes(client, value.size()) == value);
+  client.write(bytes_of(command({"PING"})));
+  CHECK(read_bytes(client, 9) == "\r\n+PONG\r\n");
+}
+
+TEST_CASE("hiredis, over the Unix socket, is an ordinary client") {
+  Server server;
+  const auto socket = server.scratch.path() / "socket";
+  server.server.listen(socket);
+  std::unique_ptr<redisContext, void (*)(redisContext*)> client(redisConnectUnix(socket.c_str()),
+                                                                redisFree);
+  REQUIRE(client->err == 0);
+  const auto run = [&](auto... arguments) {
+    return std::unique_ptr<redisReply, void (*)(void*)>(
+        static_cast<redisReply*>(redisCommand(client.get(), arguments...)), freeReplyObject);
+  };
+  const std::string value("\0binary\r\n", 9);
+  CHECK(run("SET %s %b", "key", value.data(), value.size())->type == REDIS_REPLY_STATUS);
+  const auto got = run("GET key");
+  CHECK(std::string(got->str, got->len) == value);
+  CHECK(run("DEL key")->integer == 1);
+  CHECK(run("GET key")->type == REDIS_REPLY_NIL);
+}
+
+// Hostile clients.
+
+TEST_CASE("bytes that are no request get a protocol error and the connection ends") {
+  CHECK(is_protocol_error(reply_to_raw("PING\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("GET / HTTP/1.1\r\n\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("+OK\r\n")));
+  CHECK(is_protocol_error(reply_to_raw(":1\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("$4\r\nPING\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("$-1\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*-1\r\n")));
+}
+
+TEST_CASE("arrays of anything but bulk strings get a protocol error") {
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n+PING\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n-PING\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n:1\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n$-1\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n*1\r\n$4\r\nPING\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n#t\r\n")));
+}
+
+TEST_CASE("counts and lengths that are negative, huge or no numbers get a protocol error") {
+  CHECK(is_protocol_error(reply_to_raw("*1000000000\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1025\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*99999999999999999999\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*-5\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n$-2\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n$536870913\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n$9223372036854775807\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n$18446744073709551615\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n$99999999999999999999999\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n$12x\r\n")));
+}
+
+TEST_CASE("lines without end get a protocol error, not memory") {
+  CHECK(is_protocol_error(reply_to_raw("*" + std::string(100'000, '1'))));
+  CHECK(is_protocol_error(reply_to_raw("+" + std::string(100'000, 'x'))));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n$" + std::string(100'000, '1'))));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n-" + std::string(100'000, 'x'))));
+}
+
+TEST_CASE("a second large argument is refused when its length is declared") {
+  const std::string large(2 << 20, 'x');
+  CHECK(is_protocol_error(
+      reply_to_raw("*3\r\n$3\r\nSET\r\n$2097152\r\n" + large + "\r\n$2097152\r\n")));
+}
+
+TEST_CASE("many arguments that add up to more than a mebibyte are refused") {
+  std::string request = "*40\r\n";
+  for (int i = 0; i < 40; ++i) {
+    request += "$50000\r\n" + std::string(50'000, 'x') + "\r\n";
+  }
+  CHECK(is_protocol_error(reply_to_raw(request)));
+}
+
+TEST_CASE("a client that leaves in the middle of a request or a reply disturbs nobody") {
+  Server server;
+  server.store.set("big", std::vector<std::byte>(8 << 20));
+  for (const std::string& bytes : {std::string("*2\r\n$3\r\nGE"), command({"GET", "big"}),
+                                   std::string("*1\r\n$500000000\r\nx")}) {
+    GuestStream client = server.connect();
+    client.write(bytes_of(bytes));
+  }
+  CHECK(reply_to(server, {"PING"}) == "+PONG\r\n");
+}
+
+TEST_CASE("the server ends while clients are idle, in the middle of a request, and not reading") {
+  auto server = std::make_unique<Server>();
+  server->store.set("big", std::vector<std::byte>(8 << 20));
+  GuestStream idle = server->connect();
+  GuestStream partial = server->connect();
+  partial.write(bytes_of("*1\r\n$400000000\r\nabc"));
+  GuestStream waiting = server->connect();  // for the memory that `partial` holds
+  waiting.write(bytes_of("*1\r\n$400000000\r\nabc"));
+  GuestStream deaf = server->connect();
+  deaf.write(bytes_of(command({"GET", "big"})));
+  std::this_thread::sleep_for(milliseconds(50));
+  server.reset();
+  CHECK(read_to_end(idle).empty());
+}
+
+TEST_CASE(
+    "the client after the last one allowed is told so, and another may come when one leaves") {
+  // Each client has two ends in this process, and the server duplicates its own.
+  test::require_descriptors(4 * ObjectStoreServer::kMaximumClients);
+  Server server;
+  std::vector<GuestStream> clients;
+  for (unsigned i = 0; i < ObjectStoreServer::kMaximumClients; ++i) {
+    clients.push_back(server.connect());
+  }
+  GuestStream refused = server.connect();
+  CHECK(read_to_end(refused) == "-ERR max number of clients reached\r\n");
+  clients.back().write(bytes_of(command({"QUIT"})));
+  CHECK(read_to_end(clients.back()) == "+OK\r\n");
+  CHECK(reply_to(server, {"PING"}) == "+PONG\r\n");
+}
+
+// The Unix socket.
+
+TEST_CASE("the socket is for its owner only, and removed with the server") {
+  const ScratchDirectory scratch;
+  const auto socket = scratch.path() / "socket";
+  {
+    ObjectStoreServer server{ObjectStore(scratch.path() / "store")};
+    server.listen(socket);
+    struct stat status {};
+    REQUIRE(::stat(socket.c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0600);
+  }
+  CHECK_FALSE(std::filesystem::exists(socket));
+}
+
+TEST_CASE("a path that exists is not taken over") {
+  const ScratchDirectory scratch;
+  std::ofstream(scratch.path() / "file") << "keep";
+  ObjectStoreServer server{ObjectStore(scratch.path() / "store")};
+  CHECK(error_of([&] { server.listen(scratch.path() / "file"); }).kind() ==
+        ErrorKind::already_exists);
+  CHECK(std::filesystem::file_size(scratch.path() / "file") == 4);
+}
+
+TEST_CASE("a socket path that is too long, empty or below nothing is refused") {
+  const ScratchDirectory scratch;
+  ObjectStoreServer server{ObjectStore(scratch.path() / "store")};
+  CHECK(error_of([&] { server.listen(scratch.path() / std::string(120, 's')); }).kind() ==
+        ErrorKind::invalid_argument);
+  CHECK(error_of([&] { server.listen(""); }).kind() == ErrorKind::invalid_argument);
+  CHECK(error_of([&] { server.listen(scratch.path() / "none" / "s"); }).kind() ==
+        ErrorKind::not_found);
+}
+
+TEST_CASE("the parser tells the declared length of an argument before it has come") {
+  store::RespParser parser;
+  parser.feed(bytes_of("*2\r\n$3\r\nGET\r\n$5000000\r\nabc"));
+  CHECK_FALSE(parser.next().has_value());
+  CHECK(parser.pending() == Bytes{5'000'000});
+}
+
+}  // namespace
+}  // namespace faasnap

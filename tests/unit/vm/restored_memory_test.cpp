@@ -1,0 +1,108 @@
+#include <faasnap/restored_memory.h>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include <faasnap/snapshot.h>
+
+#include "base/mapping.h"
+#include "memory/guest_memory.h"
+#include "paging/userfault/userfault.h"
+#include "support/support.h"
+#include "uring/ring.h"
+
+// Memory restored without a VM, from a snapshot of memory alone.
+namespace faasnap {
+namespace {
+
+constexpr Bytes kMemory = memory::kMinimumSize;
+
+void require_paging() {
+  if (const auto availability = uring::available(); !availability) {
+    SKIP("io_uring is not available: " << availability.reason);
+  }
+  try {
+    const base::Mapping memory = base::Mapping::anonymous({kPageSize});
+    const paging::Userfault faults(memory.bytes());
+  } catch (const Error& error) {
+    SKIP(error.what());
+  }
+}
+
+// An image with data in every seventh stretch of nine pages, and a recording that touched some of
+// those and some zero pages.
+struct Image {
+  test::ScratchDirectory directory;
+  base::Mapping memory = base::Mapping::anonymous(kMemory);
+  std::vector<PageAccess> touches;
+
+  Image() {
+    for (std::uint64_t page = 0; page < kMemory.pages(); ++page) {
+      if (page / 9 % 7 == 0) {
+        std::memset(memory.data() + page * kPageSize, static_cast<int>(page % 251 + 1), kPageSize);
+      }
+      if (page % 5 == 0) {
+        touches.push_back({{page}, Nanoseconds(page), page % 2 == 0, page / 9 % 7 != 0});
+      }
+    }
+  }
+  Snapshot snapshot() const {
+    const Snapshot bare = Snapshot::create(directory.path() / "bare", memory.bytes());
+    const WorkingSet recorded =
+        WorkingSet::from_accesses(bare.info().id, bare.info().memory, touches);
+    return bare.derive(directory.path() / "recorded", {.working_set = &recorded});
+  }
+};
+
+TEST_CASE("memory is restored bit by bit without a VM, in every setting that a recording allows") {
+  require_paging();
+  const Image image;
+  const Snapshot snapshot = image.snapshot();
+  for (const Setting setting : {Setting::lazy, Setting::cached, Setting::concurrent,
+                                Setting::per_region, Setting::reap, Setting::stream}) {
+    INFO(to_string(setting));
+    RestoredMemory restored(snapshot, setting);
+    restored.start();
+    REQUIRE(std::ranges::equal(restored.bytes(), image.memory.bytes()));
+    restored.wait_loaded();
+    CHECK_FALSE(restored.failed());
+    const bool handled = setting == Setting::reap || setting == Setting::stream;
+    CHECK((restored.mappings() == 0) == handled);
+    // What was not recorded had to be asked for.
+    CHECK((restored.counters().uffd_faults != 0) == handled);
+    CHECK(restored.counters().resident > Bytes{});
+  }
+}
+
+TEST_CASE("what was restored can be written, and the snapshot stays as it was") {
+  require_paging();
+  const Image image;
+  const Snapshot snapshot = image.snapshot();
+  for (const Setting setting : {Setting::lazy, Setting::stream}) {
+    RestoredMemory restored(snapshot, setting);
+    restored.start();
+    std::ranges::fill(restored.bytes(), std::byte{0xab});
+    restored.wait_loaded();
+    CHECK(std::ranges::all_of(restored.bytes(), [](std::byte b) { return b == std::byte{0xab}; }));
+  }
+  CHECK_NOTHROW(snapshot.verify());
+}
+
+TEST_CASE("the prefetcher's figures tell what was loaded") {
+  require_paging();
+  const Image image;
+  const Snapshot snapshot = image.snapshot();
+  RestoredMemory restored(snapshot, Setting::stream);
+  restored.start();
+  restored.wait_loaded();
+  CHECK(restored.prefetch_stats().finished);
+  CHECK(restored.prefetch_stats().pages == snapshot.info().stream_set_pages);
+  CHECK(restored.prefetch_stats().zero_pages == snapshot.info().stream_set_zero_pages);
+  CHECK(restored.counters().uffd_faults == 0);
+}
+
+}  // namespace
+}  // namespace faasnap
