@@ -18,11 +18,11 @@ class FAASNAP_EXPORT GuestStream {
   GuestStream& operator=(GuestStream&& other) noexcept;
   ~GuestStream();
 
-  // Reads at least one byte; 0 at the end of the stream. Waits at most `timeout` (0: for ever),
-  // then throws ErrorKind::timeout.
-  std::size_t read(std::span<std::byte> out, Nanoseconds timeout = Nanoseconds(0));
-  // Writes all of it.
-  void write(std::span<const std::byte> data, Nanoseconds timeout = Nanoseconds(0));
+  // Reads at least one byte, waiting for it if need be, and returns how many; 0 at the end of the
+  // stream.
+  std::size_t read(std::span<std::byte> out, Nanoseconds timeout = kForever);
+  // Writes all of `data`.
+  void write(std::span<const std::byte> data, Nanoseconds timeout = kForever);
   // Tells the guest that no more will be written.
   void shutdown_write();
   // The descriptor, for poll and the like; stays owned by the stream.

@@ -12,6 +12,11 @@ inline constexpr std::uint64_t kPageSize = 4096;
 
 using Nanoseconds = std::chrono::nanoseconds;
 
+// The rule for every timeout of the library: a call waits at most that long and then throws
+// ErrorKind::timeout, unless its contract says otherwise. Zero means not to wait, kForever to wait
+// without limit.
+inline constexpr Nanoseconds kForever = Nanoseconds::max();
+
 // A count of bytes.
 struct Bytes {
   std::uint64_t value = 0;

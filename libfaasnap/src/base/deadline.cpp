@@ -11,9 +11,9 @@
 namespace faasnap::base {
 namespace {
 
-// The sum, or the end of time where it would overflow.
+// The sum, or kForever where it would overflow.
 Nanoseconds later(Nanoseconds now, Nanoseconds timeout) noexcept {
-  return timeout > Nanoseconds::max() - now ? Nanoseconds::max() : now + timeout;
+  return timeout > kForever - now ? kForever : now + timeout;
 }
 
 }  // namespace
@@ -22,8 +22,8 @@ Deadline::Deadline(Nanoseconds timeout) noexcept
     : timeout_(timeout), end_(later(base::monotonic_now(), timeout)) {}
 
 Nanoseconds Deadline::remaining(const std::string& operation) const {
-  if (timeout_ == Nanoseconds(0)) {
-    return Nanoseconds(0);
+  if (timeout_ == kForever) {
+    return kForever;
   }
   const Nanoseconds left = end_ - base::monotonic_now();
   if (left <= Nanoseconds(0)) {
@@ -35,12 +35,11 @@ Nanoseconds Deadline::remaining(const std::string& operation) const {
 }
 
 bool Deadline::passed() const noexcept {
-  return timeout_ != Nanoseconds(0) && base::monotonic_now() >= end_;
+  return timeout_ != kForever && base::monotonic_now() >= end_;
 }
 
 Nanoseconds Deadline::remaining_at_most(Nanoseconds limit, const std::string& operation) const {
-  const Nanoseconds left = remaining(operation);
-  return left == Nanoseconds(0) ? limit : std::min(left, limit);
+  return std::min(remaining(operation), limit);
 }
 
 }  // namespace faasnap::base

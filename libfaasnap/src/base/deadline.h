@@ -6,13 +6,13 @@
 
 namespace faasnap::base {
 
-// The moment by which an operation of several steps must be over; a timeout of 0 means never.
+// The moment by which an operation of several steps must be over; kForever means never.
 class Deadline {
  public:
   explicit Deadline(Nanoseconds timeout) noexcept;
 
-  // What is left, in the form that the next step's timeout takes: 0 only when there is no limit.
-  // Throws ErrorKind::timeout naming `operation` when nothing is left.
+  // Returns what is left for the next step: kForever if there is no limit. Throws
+  // ErrorKind::timeout naming `operation` when nothing is left.
   Nanoseconds remaining(const std::string& operation) const;
   // The same, but no more than `limit`.
   Nanoseconds remaining_at_most(Nanoseconds limit, const std::string& operation) const;

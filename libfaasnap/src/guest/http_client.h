@@ -40,7 +40,7 @@ struct HttpHead {
   std::optional<std::uint64_t> content_length;
 };
 
-// Sends the request and reads the response; all of it within `timeout` (0: for ever). Throws
+// Sends the request and reads the response; all of it within `timeout`. Throws
 // ErrorKind::guest when the response is not one, ends early or exceeds a limit;
 // ErrorKind::invalid_argument for a method or target that would break the request;
 // ErrorKind::timeout.

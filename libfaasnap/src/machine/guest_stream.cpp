@@ -17,7 +17,7 @@ namespace {
 
 // Rounded up, so that a poll never ends before the deadline and spins.
 int poll_milliseconds(Nanoseconds left) {
-  if (left == Nanoseconds(0)) {
+  if (left == kForever) {
     return -1;
   }
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/error.h"
 #include "boot/layout.h"
 #include "virtio/balloon/balloon_device.h"
@@ -16,6 +18,8 @@ namespace {
 
 constexpr unsigned kMaximumVcpus = 8;
 constexpr std::uint32_t kMinimumCid = 3;  // lower ones are the hypervisor's and the host's
+// How often a call that waits for the guest looks whether there still is one.
+constexpr Nanoseconds kLifeCheck = std::chrono::milliseconds(100);
 constexpr unsigned kSocketSlot = 0;
 constexpr unsigned kDiskSlot = 1;
 constexpr unsigned kBalloonSlot = 2;
@@ -132,7 +136,14 @@ base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
   loop_.run([&, stream = &theirs] {
     vsock_->connect(port, std::move(*stream), [answer](bool ok) { answer->set_value(ok); });
   });
-  const bool answered = accepted.wait_for(timeout) == std::future_status::ready;
+  const base::Deadline deadline(timeout);
+  bool answered = accepted.wait_for(Nanoseconds(0)) == std::future_status::ready;
+  while (!answered && !deadline.passed()) {
+    // A guest that has ended never answers.
+    require_live("connect to guest");
+    const Nanoseconds step = std::min(deadline.remaining("connect to guest"), kLifeCheck);
+    answered = accepted.wait_for(step) == std::future_status::ready;
+  }
   require_live("connect to guest");
   if (!answered) {
     // Closing our end makes the device give the attempt up.
@@ -321,7 +332,7 @@ std::string Machine::failure() const {
 std::optional<VmState> Machine::wait(Nanoseconds timeout) {
   std::unique_lock lock(state_mutex_);
   const auto ended = [&] { return is_final(state_); };
-  if (timeout == Nanoseconds(0)) {
+  if (timeout == kForever) {
     ended_.wait(lock, ended);
   } else if (!ended_.wait_for(lock, timeout, ended)) {
     return std::nullopt;

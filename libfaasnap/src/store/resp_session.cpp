@@ -95,7 +95,7 @@ bool RespSession::read_more() {
     piece_ = {};  // never waits while it holds something that others wait for
     piece_ = budget_.take(pending, kStall);
   }
-  const std::size_t got = stream_.read(input_, large ? kStall : Nanoseconds(0));
+  const std::size_t got = stream_.read(input_, large ? kStall : kForever);
   parser_.feed(std::span(input_).first(got));
   return got != 0;
 }

@@ -25,7 +25,7 @@ struct Pair {
   GuestStream far;
 };
 
-std::string read_some(GuestStream& stream, Nanoseconds timeout = Nanoseconds(0)) {
+std::string read_some(GuestStream& stream, Nanoseconds timeout = kForever) {
   std::array<std::byte, 64> buffer;
   const std::size_t got = stream.read(buffer, timeout);
   return test::text_of(std::span(buffer).first(got));
@@ -45,6 +45,13 @@ TEST_CASE("a read waits for bytes that come later") {
   });
   CHECK(read_some(pair.near, std::chrono::seconds(10)) == "late");
   writer.join();
+}
+
+TEST_CASE("a timeout of zero takes what is there and does not wait") {
+  Pair pair;
+  CHECK(error_of([&] { read_some(pair.near, Nanoseconds(0)); }).kind() == ErrorKind::timeout);
+  pair.far.write(bytes_of("here"), Nanoseconds(0));
+  CHECK(read_some(pair.near, Nanoseconds(0)) == "here");
 }
 
 TEST_CASE("a read that nothing answers ends with a timeout, neither early nor much later") {

@@ -32,7 +32,7 @@ TEST_CASE("a machine that has failed says why, and never runs again") {
   machine->fail("the disk is on fire");
   CHECK(machine->state() == VmState::internal_error);
   CHECK(machine->failure() == "the disk is on fire");
-  CHECK(machine->wait(Nanoseconds(0)) == VmState::internal_error);
+  CHECK(machine->wait(kForever) == VmState::internal_error);
   const Error error = error_of([&] { machine->resume(); });
   CHECK(error.kind() == ErrorKind::guest);
   CHECK(std::string(error.what()).find("the disk is on fire") != std::string::npos);
@@ -66,7 +66,7 @@ TEST_CASE("a failure that crosses with a resume wins") {
 TEST_CASE("whoever waits for a machine is told when another thread makes it fail") {
   const auto machine = make_machine();
   std::thread failing([&] { machine->fail("no more"); });
-  CHECK(machine->wait(Nanoseconds(0)) == VmState::internal_error);
+  CHECK(machine->wait(kForever) == VmState::internal_error);
   failing.join();
 }
 
