@@ -1,6 +1,6 @@
 // What a host's elementary operations cost: faults, copies, wakes, system calls, exits, reads. The
 // figures of two machines side by side tell what a second of one is worth on the other, above all
-// in a lab, whose clock is an emulator's (docs/lab.md).
+// in a lab, whose clock is an emulator's (docs/guide/lab.md).
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -28,8 +28,8 @@ struct RedisConfig {
   std::optional<std::string> tls_name;
 };
 
-// What a settings file (TOML, docs/cli.md) says; what it does not say is empty. Paths in it are
-// relative to the file's own directory.
+// What a settings file (TOML, docs/guide/cli.md) says; what it does not say is empty. Paths in it
+// are relative to the file's own directory.
 struct Config {
   struct {
     std::optional<std::filesystem::path> directory;

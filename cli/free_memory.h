@@ -6,7 +6,7 @@
 
 namespace faasnap::cli {
 
-// How memory that a recorded guest has freed is kept out of its snapshot (docs/paging.md).
+// How memory that a recorded guest has freed is kept out of its snapshot (docs/design/paging.md).
 enum class FreeMemory {
   report,  // the guest reports it, and the host drops it
   zero,    // the guest fills it with zeros whenever it frees some

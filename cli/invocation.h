@@ -7,9 +7,9 @@
 #include <string>
 
 #include <faasnap/restore_options.h>
-#include <faasnap/vm_stats.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/trace.h>
+#include <faasnap/vm_stats.h>
 #include <faasnap/working_set.h>
 
 #include "function_host.h"

@@ -5,16 +5,16 @@
 #include <vector>
 
 #include <faasnap/page_load.h>
-#include <faasnap/vm_stats.h>
 #include <faasnap/trace.h>
+#include <faasnap/vm_stats.h>
 #include <faasnap/working_set.h>
 
 #include "json.h"
 
 namespace faasnap::cli {
 
-// Puts the spans of one invocation into a trace, by the names of docs/tracing.md: all of them parts
-// of one span that begins with the request.
+// Puts the spans of one invocation into a trace, by the names of docs/reference/tracing.md: all of
+// them parts of one span that begins with the request.
 class InvocationSpans {
  public:
   // The trace must outlive it.
@@ -52,8 +52,8 @@ class InvocationSpans {
   std::map<std::string, std::string> tags_;
 };
 
-// The spans as the field `spans` of docs/results-format.md: starts count from the request, which is
-// where the span of the whole begins.
+// The spans as the field `spans` of docs/reference/results-format.md: starts count from the
+// request, which is where the span of the whole begins.
 Json spans_to_json(const Trace& trace);
 
 }  // namespace faasnap::cli

@@ -9,7 +9,7 @@
 
 namespace faasnap::cli {
 
-// Where the traces of a command's invocations go (docs/tracing.md).
+// Where the traces of a command's invocations go (docs/reference/tracing.md).
 struct TraceTargets {
   // A file, or "http://HOST[:PORT]/PATH": a collector that takes Zipkin v2 JSON by POST.
   std::optional<std::string> zipkin;

@@ -6,8 +6,9 @@
 
 namespace faasnap::bench {
 
-// What the lab says of itself in FAASNAP_LAB_CALIBRATION (docs/lab.md); an empty object outside the
-// lab, and in one that is not calibrated. Throws std::runtime_error for what cannot be that.
+// What the lab says of itself in FAASNAP_LAB_CALIBRATION (docs/guide/lab.md); an empty object
+// outside the lab, and in one that is not calibrated. Throws std::runtime_error for what cannot be
+// that.
 nlohmann::json lab_calibration();
 
 // How many times slower its processor is than the machine's, where that is known.

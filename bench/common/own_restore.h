@@ -1,8 +1,8 @@
 #pragma once
 
 #include <faasnap/restore_options.h>
-#include <faasnap/vm_stats.h>
 #include <faasnap/snapshot.h>
+#include <faasnap/vm_stats.h>
 
 #include <filesystem>
 

@@ -12,13 +12,13 @@ namespace faasnap::bench {
 
 // A point of an experiment: the fields that tell one measurement from the others, for example
 // {"experiment": "e1", "function": "json", "setting": "lazy", "repeat": 0}. Which fields those are
-// is the experiment's choice; docs/results-format.md has the names. A field that is null is one
-// that the measurement does not have.
+// is the experiment's choice; docs/reference/results-format.md has the names. A field that is null
+// is one that the measurement does not have.
 using Point = nlohmann::json;
 
-// What an experiment has measured, in a file of JSON lines (docs/results-format.md) that survives
-// an interruption at any time: a line is written as soon as its invocation has ended, and a program
-// that opens the file again goes on where the last one stopped.
+// What an experiment has measured, in a file of JSON lines (docs/reference/results-format.md) that
+// survives an interruption at any time: a line is written as soon as its invocation has ended, and
+// a program that opens the file again goes on where the last one stopped.
 //
 // Holds an advisory lock on the file: a second program that opens it fails. For one thread.
 class Results {

@@ -18,7 +18,7 @@ struct DiskProfile {
 const DiskProfile& disk_profile(std::string_view name);
 
 // What a disk of this kind is to a processor `dilation` times as slow as a real one: its figures
-// after that, and `text`, which says all of it to people. docs/lab.md has the fields.
+// after that, and `text`, which says all of it to people. docs/guide/lab.md has the fields.
 nlohmann::json describe(const DiskProfile& profile, double dilation);
 
 }  // namespace faasnap::bench

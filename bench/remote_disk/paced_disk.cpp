@@ -1,4 +1,4 @@
-// faasnap-paced-disk: the lab's data disk where it has a profile (docs/lab.md). Started by
+// faasnap-paced-disk: the lab's data disk where it has a profile (docs/guide/lab.md). Started by
 // faasnap-lab with one end of a socket pair whose other end QEMU has.
 //
 // QEMU's own throttle is not used, since its bucket lets the bytes of 100 ms pass at once, nor

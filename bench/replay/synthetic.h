@@ -7,7 +7,7 @@
 namespace faasnap::bench {
 
 // The shape of a trace that no function made. The defaults are those of a small Python function in
-// a guest of 1 GiB, and what docs/performance.md calls the synthetic trace.
+// a guest of 1 GiB, and what docs/results/performance.md calls the synthetic trace.
 struct SyntheticShape {
   std::uint64_t pages = 262144;
   // Of the image.

@@ -63,8 +63,8 @@ class Amounts {
   std::array<std::optional<double>, kAmounts> values_;
 };
 
-// One invocation, by a line of a results file (docs/results-format.md). Times in nanoseconds,
-// memory in bytes.
+// One invocation, by a line of a results file (docs/reference/results-format.md). Times in
+// nanoseconds, memory in bytes.
 struct Measurement {
   std::string experiment;
   std::string function;

@@ -8,7 +8,7 @@
 
 namespace faasnap::cli::report {
 
-// What several results files hold together (docs/results-format.md).
+// What several results files hold together (docs/reference/results-format.md).
 struct Results {
   // Of each run that had some, without repetitions.
   std::vector<Json> conditions;

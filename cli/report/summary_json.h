@@ -7,7 +7,8 @@
 namespace faasnap::cli::report {
 
 // What was measured of an experiment as a JSON document, small enough to be kept and read
-// (docs/results-format.md, "Summaries"): an object of arrays that have one element on each line.
+// (docs/reference/results-format.md, "Summaries"): an object of arrays that have one element on
+// each line.
 std::string summary_json(const Experiment& experiment, const std::string& baseline);
 
 }  // namespace faasnap::cli::report

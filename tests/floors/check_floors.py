@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks which files include which: the floors of docs/design.md.
+"""Checks which files include which: the floors of docs/design/design.md.
 
     check_floors.py ROOT
 

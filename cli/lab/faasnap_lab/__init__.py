@@ -1,1 +1,1 @@
-"""The lab: an emulated machine with a working /dev/kvm, for one command. See docs/lab.md."""
+"""The lab: an emulated machine with a working /dev/kvm, for one command. See docs/guide/lab.md."""

@@ -1,5 +1,5 @@
 """Process 1 of the lab: prepares the system, runs the one command that the lab exists for, carries
-its three streams and reports how it ended. Its peer outside is the supervisor; docs/lab.md
+its three streams and reports how it ended. Its peer outside is the supervisor; docs/guide/lab.md
 describes what they say to each other.
 
 It starts on an emulated processor, so it imports only what is built into the interpreter.

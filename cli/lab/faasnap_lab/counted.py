@@ -1,6 +1,6 @@
 """The counted lab's machine: Bochs' Intel processor, whose clock counts instructions.
 
-docs/counted-lab.md describes it. Its programs are in cli/lab/counted.
+docs/guide/counted-lab.md describes it. Its programs are in cli/lab/counted.
 """
 
 from __future__ import annotations

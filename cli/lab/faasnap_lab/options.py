@@ -15,7 +15,7 @@ usage: faasnap-lab [OPTION]... -- COMMAND [ARGUMENT]...
 
 Runs COMMAND in the lab: an emulated machine with a working /dev/kvm that sees this machine's
 files. The command gets the caller's directory, arguments and streams (a terminal when used from
-one), and of the environment what docs/lab.md lists; its exit status is this program's. What it
+one), and of the environment what docs/guide/lab.md lists; its exit status is this program's. What it
 writes vanishes with the lab, except on the data disk (/data) and below --writable directories.
 
   --kernel FILE      kernel of the lab            (default: vmlinux in the lab directory)
@@ -40,7 +40,7 @@ writes vanishes with the lab, except on the data disk (/data) and below --writab
   --timeout SECONDS  gives up a try after this time (default: never)
   --patience SECONDS gives up when the lab has shown no sign of life for this long (default: 120)
   --counted          the lab whose clock counts instructions, on an Intel processor that Bochs
-                     emulates; docs/counted-lab.md. Several CPUs are fine in it. It has 2G of
+                     emulates; docs/guide/counted-lab.md. Several CPUs are fine in it. It has 2G of
                      memory, its data disk (1G) included, which is made anew for each command
   --ips N            instructions that each CPU of it executes in a second (default: 2000000000)
   -v, --verbose      shows the lab's kernel console

@@ -38,8 +38,8 @@ class FAASNAP_EXPORT GuestChannel {
   std::string wait_ready(Nanoseconds timeout);
   // Runs `function` with the JSON document `input`. A status other than 200 is returned, not
   // thrown; a broken or absent reply is ErrorKind::guest. Replies are at most 64 MiB. The agent
-  // names the span of `caller` in its timings (docs/tracing.md); ErrorKind::invalid_argument for
-  // one that no Trace has made.
+  // names the span of `caller` in its timings (docs/reference/tracing.md);
+  // ErrorKind::invalid_argument for one that no Trace has made.
   InvocationReply invoke(std::string_view function, std::string_view input, Nanoseconds timeout,
                          const TraceContext& caller = {});
   // Any other request, for example "GET", "/healthz", "".

@@ -28,9 +28,9 @@ class FAASNAP_EXPORT PagePrefetcher {
   // Safe from any thread.
   PrefetchStats stats() const;
 
-  class Impl;
-
  private:
+  friend class VM;
+  class Impl;
   explicit PagePrefetcher(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };

@@ -41,7 +41,7 @@ struct RedisOptions {
 };
 
 // Keys of objects may not begin so on the server, prefix included: there the library keeps what
-// functions must not change (docs/catalogue.md).
+// functions must not change (docs/guide/catalogue.md).
 inline constexpr std::string_view kReservedKeys = "faasnap:";
 
 }  // namespace faasnap

@@ -9,7 +9,7 @@
 namespace faasnap {
 
 // What lies behind a range of guest memory, or a read: nothing but zeros, or a file of the snapshot
-// (docs/snapshot-format.md).
+// (docs/reference/snapshot-format.md).
 enum class Backing { anonymous, memory_file, loading_set, reap_set, stream_set };
 
 FAASNAP_EXPORT const char* to_string(Backing backing) noexcept;

@@ -7,7 +7,8 @@
 
 namespace faasnap {
 
-// How an invocation gets its VM (FaaSnap, section 6.1; docs/paging.md has a picture of each).
+// How an invocation gets its VM (FaaSnap, section 6.1; docs/design/paging.md has a picture of
+// each).
 enum class Setting {
   warm,        // the VM never went away
   boot,        // a cold boot

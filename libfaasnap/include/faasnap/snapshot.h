@@ -32,6 +32,8 @@ struct SnapshotOptions {
   std::map<std::string, std::string> labels{};
 };
 
+class OpenedSnapshot;
+
 // A snapshot on disk, opened: manifest, state and tables are read and checked, memory is not.
 // Immutable, cheap to copy, safe from any thread. Holds its files open, so that it stays usable
 // when the directory is removed.
@@ -79,13 +81,10 @@ class FAASNAP_EXPORT Snapshot {
   // Pages of its files that are in the page cache.
   std::uint64_t cached_pages() const;
 
-  class Impl;
-  const Impl& impl() const noexcept { return *impl_; }
-
  private:
-  friend class VM;
-  explicit Snapshot(std::shared_ptr<const Impl> impl) noexcept;
-  std::shared_ptr<const Impl> impl_;
+  friend const OpenedSnapshot& opened(const Snapshot& snapshot) noexcept;
+  explicit Snapshot(std::shared_ptr<const OpenedSnapshot> opened) noexcept;
+  std::shared_ptr<const OpenedSnapshot> opened_;
 };
 
 }  // namespace faasnap

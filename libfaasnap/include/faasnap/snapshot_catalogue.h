@@ -15,9 +15,9 @@
 
 namespace faasnap {
 
-// Snapshots that several hosts share (docs/catalogue.md): their manifests and recordings are kept
-// by a Redis server, their large files in a directory that every host mounts. A name stands for one
-// memory image; each push of that image with other recordings adds a version.
+// Snapshots that several hosts share (docs/guide/catalogue.md): their manifests and recordings are
+// kept by a Redis server, their large files in a directory that every host mounts. A name stands
+// for one memory image; each push of that image with other recordings adds a version.
 //
 // For one thread at a time; any number of catalogues, on any hosts, may use the same server and
 // directory. Errors of the server are as of RedisStore.

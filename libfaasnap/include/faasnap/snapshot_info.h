@@ -25,7 +25,7 @@ struct FileIdentity {
   std::uint32_t checksum = 0;
 };
 
-// What a snapshot says of itself (docs/snapshot-format.md).
+// What a snapshot says of itself (docs/reference/snapshot-format.md).
 struct SnapshotInfo {
   std::uint32_t format_version = 0;
   // Random; ties the files that were made from a recording to the memory image they are of.

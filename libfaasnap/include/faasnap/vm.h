@@ -54,8 +54,8 @@ class FAASNAP_EXPORT VM {
   VmState state() const;
   // The reason for VmState::internal_error or VmState::panicked; empty otherwise.
   std::string failure() const;
-  // Waits until the state is final and returns it; nothing when `timeout` (0: for ever) runs out.
-  std::optional<VmState> wait(Nanoseconds timeout = Nanoseconds(0));
+  // Waits until the state is final and returns it; returns nothing if `timeout` runs out first.
+  std::optional<VmState> wait(Nanoseconds timeout = kForever);
   // Returns once every vCPU has left the guest and the devices have drained. No effect on a paused
   // VM; ErrorKind::guest when the state is final.
   void pause();
@@ -63,8 +63,8 @@ class FAASNAP_EXPORT VM {
   // Ends the guest without asking it.
   void stop();
 
-  // A stream to the guest's vsock port. Throws ErrorKind::guest when nothing listens there, and
-  // ErrorKind::timeout.
+  // Returns a stream to the guest's vsock port `port`. Throws ErrorKind::guest if nothing listens
+  // there or the guest ends, and ErrorKind::timeout.
   GuestStream connect(std::uint32_t port, Nanoseconds timeout);
   // Takes the guest's connections to the host's vsock port `port`: `accept` is called for each, on
   // the VM's device thread, and must not block.
@@ -86,9 +86,8 @@ class FAASNAP_EXPORT VM {
   // The prefetcher of this restore; null when the setting has none.
   const PagePrefetcher* prefetcher() const noexcept;
 
-  class Impl;
-
  private:
+  class Impl;
   friend class PreparedVM;
   friend class WorkingSetRecorder;
   explicit VM(std::unique_ptr<Impl> impl) noexcept;

@@ -47,7 +47,7 @@ class FAASNAP_EXPORT WorkingSet {
   const std::vector<PageAccess>& accesses() const noexcept { return accesses_; }
   std::uint64_t pages() const noexcept;
 
-  // The file format is in docs/snapshot-format.md.
+  // The file format is in docs/reference/snapshot-format.md.
   static WorkingSet load(const std::filesystem::path& file);
   // Creates `file`; it must not exist.
   void save(const std::filesystem::path& file) const;

@@ -14,7 +14,7 @@
 namespace faasnap::catalogue {
 
 // The part of a catalogue that lies in a directory that several hosts mount: files named after what
-// they hold, written once (docs/catalogue.md). Safe from any thread.
+// they hold, written once (docs/guide/catalogue.md). Safe from any thread.
 class CatalogueFiles {
  public:
   // ErrorKind::not_found when the directory does not exist.

@@ -12,8 +12,8 @@
 
 namespace faasnap::catalogue {
 
-// The part of a catalogue that Redis keeps (docs/catalogue.md). For one thread at a time. What is
-// read back is text of strangers: who uses it checks it.
+// The part of a catalogue that Redis keeps (docs/guide/catalogue.md). For one thread at a time.
+// What is read back is text of strangers: who uses it checks it.
 class CatalogueRecords {
  public:
   using Version = CatalogueVersion;

@@ -15,7 +15,7 @@
 #include "catalogue/files.h"
 #include "catalogue/records.h"
 #include "catalogue/transfer.h"
-#include "snapshot/snapshot_impl.h"
+#include "snapshot/opened_snapshot.h"
 
 namespace faasnap {
 namespace {
@@ -135,14 +135,14 @@ SnapshotCatalogue::Pushed SnapshotCatalogue::Impl::push(const Snapshot& snapshot
                                                         const Progress& progress) {
   static constexpr int kTries = 100;
   check_name(name);
-  const Snapshot::Impl& opened = snapshot.impl();
-  const format::Manifest& manifest = opened.manifest();
+  const OpenedSnapshot& source = opened(snapshot);
+  const format::Manifest& manifest = source.manifest();
   CatalogueRecords::Version version{
       format::encode_manifest(manifest), base::realtime_now(), host_name(), {}};
   for (const std::string_view file : catalogue::kRecordingFiles) {
-    if (opened.fd_of(file)) {
+    if (source.fd_of(file)) {
       const auto bytes =
-          base::read_file(opened.fd_of(file), opened.path_of(file), kMaximumObjectValue);
+          base::read_file(source.fd_of(file), source.path_of(file), kMaximumObjectValue);
       version.recordings.emplace(
           file, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
     }
@@ -156,7 +156,7 @@ SnapshotCatalogue::Pushed SnapshotCatalogue::Impl::push(const Snapshot& snapshot
       }
     }
     if (!published) {
-      catalogue::publish_files(files_, opened, replace, progress);
+      catalogue::publish_files(files_, source, replace, progress);
       published = true;
     }
     if (records_.add(name, before, manifest.info.id, version, replace)) {

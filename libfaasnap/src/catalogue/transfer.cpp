@@ -56,7 +56,7 @@ Bytes size_of_shared(const format::Manifest& manifest) {
   return size;
 }
 
-void publish_files(const CatalogueFiles& files, const Snapshot::Impl& snapshot, bool anew,
+void publish_files(const CatalogueFiles& files, const OpenedSnapshot& snapshot, bool anew,
                    const Progress& progress) {
   SnapshotInfo info = snapshot.info();
   Bytes total = size_of_shared(snapshot.manifest());

@@ -9,7 +9,7 @@
 #include "catalogue/files.h"
 #include "catalogue/records.h"
 #include "format/manifest.h"
-#include "snapshot/snapshot_impl.h"
+#include "snapshot/opened_snapshot.h"
 
 namespace faasnap::catalogue {
 
@@ -23,7 +23,7 @@ std::vector<std::pair<std::string_view, format::FileRecord>> files_of(
 Bytes size_of_shared(const format::Manifest& manifest);
 
 // Puts them, the kernel and the images into the shared directory; see CatalogueFiles::publish.
-void publish_files(const CatalogueFiles& files, const Snapshot::Impl& snapshot, bool anew,
+void publish_files(const CatalogueFiles& files, const OpenedSnapshot& snapshot, bool anew,
                    const Progress& progress);
 
 // Writes a version's files into a new directory. Kernel and images that this host lacks are named

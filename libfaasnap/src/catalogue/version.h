@@ -14,7 +14,7 @@
 
 namespace faasnap::catalogue {
 
-// How the fields of a hash of the catalogue are read (docs/catalogue.md). They are text of
+// How the fields of a hash of the catalogue are read (docs/guide/catalogue.md). They are text of
 // strangers: what throws, throws ErrorKind::corrupt that names the server `address`.
 
 // The value of a field; nothing when the hash has none such.

@@ -11,7 +11,7 @@
 
 namespace faasnap::format {
 
-// The frame that every binary file of a snapshot begins with (docs/snapshot-format.md):
+// The frame that every binary file of a snapshot begins with (docs/reference/snapshot-format.md):
 //   magic 8 bytes | version u32 | checksum u32 | length u64 | payload
 // `length` counts the whole frame; the checksum (CRC-32C) covers it and the payload.
 struct FrameKind {

@@ -53,7 +53,7 @@ inline constexpr std::array<OptionalFile, 5> kOptionalFiles = {{
     {kStreamSetFile, &Manifest::stream_set},
 }};
 
-// The manifest as text: `key = value` lines (docs/snapshot-format.md). Throws
+// The manifest as text: `key = value` lines (docs/reference/snapshot-format.md). Throws
 // ErrorKind::invalid_argument for what the text cannot hold: control characters in a path or
 // label, a label key outside [a-z0-9_.-], more than kMaximumManifest bytes.
 std::string encode_manifest(const Manifest& manifest);

@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "machine/machine.h"
 
-// The machine's half of a snapshot's state file (docs/snapshot-format.md): a section for each
-// component, written and read here, defined by the component.
+// The machine's half of a snapshot's state file (docs/reference/snapshot-format.md): a section for
+// each component, written and read here, defined by the component.
 namespace faasnap::machine {
 namespace {
 

@@ -15,7 +15,7 @@
 #include "format/working_set_file.h"
 #include "memory/page_set.h"
 #include "paging/page_cache/residency.h"
-#include "snapshot/snapshot_impl.h"
+#include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_writer.h"
 
 namespace faasnap {
@@ -79,44 +79,47 @@ void expect_equal(const std::filesystem::path& path, const char* what, const Val
 
 }  // namespace
 
-Snapshot::Snapshot(std::shared_ptr<const Impl> impl) noexcept : impl_(std::move(impl)) {}
+Snapshot::Snapshot(std::shared_ptr<const OpenedSnapshot> opened) noexcept
+    : opened_(std::move(opened)) {}
+
+const OpenedSnapshot& opened(const Snapshot& snapshot) noexcept { return *snapshot.opened_; }
 
 Snapshot Snapshot::open(const std::filesystem::path& directory) {
-  return Snapshot(std::make_shared<const Impl>(directory));
+  return Snapshot(std::make_shared<const OpenedSnapshot>(directory));
 }
 
 void Snapshot::remove(const std::filesystem::path& directory) {
   format::remove_snapshot_directory(directory);
 }
 
-const std::filesystem::path& Snapshot::directory() const noexcept { return impl_->directory(); }
+const std::filesystem::path& Snapshot::directory() const noexcept { return opened_->directory(); }
 
-const SnapshotInfo& Snapshot::info() const noexcept { return impl_->info(); }
+const SnapshotInfo& Snapshot::info() const noexcept { return opened_->info(); }
 
-void Snapshot::verify(const Progress& progress) const { impl_->verify(progress); }
+void Snapshot::verify(const Progress& progress) const { opened_->verify(progress); }
 
 RestorePlan Snapshot::plan(Setting setting, bool prepared) const {
-  return impl_->plan(setting, prepared);
+  return opened_->plan(setting, prepared);
 }
 
 std::optional<WorkingSet> Snapshot::working_set(Recorder recorder) const {
-  return impl_->working_set(recorder);
+  return opened_->working_set(recorder);
 }
 
-std::uint64_t Snapshot::drop_caches() const { return impl_->drop_caches(); }
+std::uint64_t Snapshot::drop_caches() const { return opened_->drop_caches(); }
 
-std::uint64_t Snapshot::cached_pages() const { return impl_->cached_pages(); }
+std::uint64_t Snapshot::cached_pages() const { return opened_->cached_pages(); }
 
-const format::Section& Snapshot::Impl::section(std::string_view name, std::uint32_t version) const {
+const format::Section& OpenedSnapshot::section(std::string_view name, std::uint32_t version) const {
   return format::require_section(sections_, name, version, path_of(format::kStateFile));
 }
 
-const base::UniqueFd& Snapshot::Impl::fd_of(std::string_view file) const noexcept {
+const base::UniqueFd& OpenedSnapshot::fd_of(std::string_view file) const noexcept {
   const auto at = std::ranges::find(format::kSnapshotFiles, file);
   return files_[static_cast<std::size_t>(at - format::kSnapshotFiles.begin())];
 }
 
-std::optional<WorkingSet> Snapshot::Impl::working_set(Recorder recorder) const {
+std::optional<WorkingSet> OpenedSnapshot::working_set(Recorder recorder) const {
   const bool touched = recorder == Recorder::userfaultfd;
   const auto& record = touched ? manifest_.touched_set : manifest_.working_set;
   if (!record) {
@@ -141,7 +144,7 @@ std::optional<WorkingSet> Snapshot::Impl::working_set(Recorder recorder) const {
   return set;
 }
 
-void Snapshot::Impl::verify(const Progress& progress) const {
+void OpenedSnapshot::verify(const Progress& progress) const {
   read_manifest();
   read_state();
   read_image_table();
@@ -175,7 +178,7 @@ void Snapshot::Impl::verify(const Progress& progress) const {
 }
 
 template <typename Use>
-void Snapshot::Impl::for_each_file(Use use) const {
+void OpenedSnapshot::for_each_file(Use use) const {
   for (std::size_t i = 0; i < files_.size(); ++i) {
     if (files_[i]) {
       use(path_of(format::kSnapshotFiles[i]), files_[i]);
@@ -183,7 +186,7 @@ void Snapshot::Impl::for_each_file(Use use) const {
   }
 }
 
-std::uint64_t Snapshot::Impl::drop_caches() const {
+std::uint64_t OpenedSnapshot::drop_caches() const {
   std::uint64_t left = 0;
   for_each_file([&](const std::filesystem::path& path, const base::UniqueFd& fd) {
     drop_pages(fd, path);
@@ -201,7 +204,7 @@ std::uint64_t Snapshot::Impl::drop_caches() const {
   return left;
 }
 
-std::uint64_t Snapshot::Impl::cached_pages() const {
+std::uint64_t OpenedSnapshot::cached_pages() const {
   std::uint64_t pages = 0;
   for_each_file([&](const std::filesystem::path& path, const base::UniqueFd& fd) {
     pages += resident_pages(fd, path);
@@ -209,7 +212,7 @@ std::uint64_t Snapshot::Impl::cached_pages() const {
   return pages;
 }
 
-Snapshot::Impl::Impl(const std::filesystem::path& directory)
+OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory)
     : directory_(std::filesystem::absolute(directory).lexically_normal()) {
   format::check_snapshot_directory(directory_);
   open_files();
@@ -235,7 +238,7 @@ Snapshot::Impl::Impl(const std::filesystem::path& directory)
 }
 
 // All of them first: a disk reads their beginnings together faster than one after the other.
-void Snapshot::Impl::open_files() {
+void OpenedSnapshot::open_files() {
   for (std::size_t i = 0; i < files_.size(); ++i) {
     const std::string_view name = format::kSnapshotFiles[i];
     struct stat status {};
@@ -248,7 +251,7 @@ void Snapshot::Impl::open_files() {
   }
 }
 
-base::UniqueFd Snapshot::Impl::open_ahead(std::string_view file) const {
+base::UniqueFd OpenedSnapshot::open_ahead(std::string_view file) const {
   const auto path = path_of(file);
   base::UniqueFd fd = base::open_regular(path);
   const std::uint64_t size = base::file_size(fd, path).value;
@@ -260,7 +263,7 @@ base::UniqueFd Snapshot::Impl::open_ahead(std::string_view file) const {
   return fd;
 }
 
-void Snapshot::Impl::check_record(std::string_view file, const format::FileRecord& expected,
+void OpenedSnapshot::check_record(std::string_view file, const format::FileRecord& expected,
                                   Bytes size, std::uint32_t checksum) const {
   const auto path = path_of(file);
   if (size != expected.size) {
@@ -275,13 +278,13 @@ void Snapshot::Impl::check_record(std::string_view file, const format::FileRecor
   }
 }
 
-format::Manifest Snapshot::Impl::read_manifest() const {
+format::Manifest OpenedSnapshot::read_manifest() const {
   const auto path = path_of(format::kManifestFile);
   const auto text = base::read_file(fd_of(format::kManifestFile), path, format::kMaximumManifest);
   return format::decode_manifest({reinterpret_cast<const char*>(text.data()), text.size()}, path);
 }
 
-std::vector<format::Section> Snapshot::Impl::read_state() const {
+std::vector<format::Section> OpenedSnapshot::read_state() const {
   const auto path = path_of(format::kStateFile);
   const auto bytes = base::read_file(fd_of(format::kStateFile), path, format::kMaximumState);
   auto sections = format::decode_state(bytes, path);
@@ -289,7 +292,7 @@ std::vector<format::Section> Snapshot::Impl::read_state() const {
   return sections;
 }
 
-format::ImageTable Snapshot::Impl::read_image_table() const {
+format::ImageTable OpenedSnapshot::read_image_table() const {
   const auto path = path_of(format::kMemoryFile);
   const SnapshotInfo& info = manifest_.info;
   const auto checksum =
@@ -306,7 +309,7 @@ format::ImageTable Snapshot::Impl::read_image_table() const {
   return table;
 }
 
-std::vector<std::byte> Snapshot::Impl::read_working_set(std::string_view file,
+std::vector<std::byte> OpenedSnapshot::read_working_set(std::string_view file,
                                                         const format::FileRecord& expected) const {
   const auto path = path_of(file);
   auto bytes = base::read_file(fd_of(file), path, format::kMaximumWorkingSet);
@@ -315,7 +318,7 @@ std::vector<std::byte> Snapshot::Impl::read_working_set(std::string_view file,
   return bytes;
 }
 
-std::optional<format::PageSetTable> Snapshot::Impl::read_table(
+std::optional<format::PageSetTable> OpenedSnapshot::read_table(
     std::string_view file, const std::optional<format::FileRecord>& expected) const {
   if (!expected) {
     return std::nullopt;
@@ -334,7 +337,7 @@ std::optional<format::PageSetTable> Snapshot::Impl::read_table(
   return table;
 }
 
-std::optional<format::PageSetTable> Snapshot::Impl::read_loading_set() const {
+std::optional<format::PageSetTable> OpenedSnapshot::read_loading_set() const {
   auto table = read_table(format::kLoadingSetFile, manifest_.loading_set);
   if (table) {
     const auto path = path_of(format::kLoadingSetFile);
@@ -345,7 +348,7 @@ std::optional<format::PageSetTable> Snapshot::Impl::read_loading_set() const {
   return table;
 }
 
-std::optional<format::PageSetTable> Snapshot::Impl::read_reap_set() const {
+std::optional<format::PageSetTable> OpenedSnapshot::read_reap_set() const {
   auto table = read_table(format::kReapSetFile, manifest_.reap_set);
   if (table && table->pages() > info().touched_pages) {
     fail_corrupt_file(path_of(format::kReapSetFile),
@@ -355,7 +358,7 @@ std::optional<format::PageSetTable> Snapshot::Impl::read_reap_set() const {
   return table;
 }
 
-std::optional<format::PageSetTable> Snapshot::Impl::read_stream_set() const {
+std::optional<format::PageSetTable> OpenedSnapshot::read_stream_set() const {
   auto table = read_table(format::kStreamSetFile, manifest_.stream_set);
   if (table) {
     const auto path = path_of(format::kStreamSetFile);

@@ -2,13 +2,13 @@
 
 #include "format/snapshot_directory.h"
 #include "paging/snapshot_files.h"
-#include "snapshot/snapshot_impl.h"
+#include "snapshot/opened_snapshot.h"
 
 namespace faasnap {
 
 // The files of a snapshot that plans name; valid as long as the snapshot. Those that it lacks are
 // closed.
-inline paging::Files files_of(const Snapshot::Impl& snapshot) {
+inline paging::Files files_of(const OpenedSnapshot& snapshot) {
   const auto file = [&](std::string_view name) {
     return paging::FileRef{&snapshot.fd_of(name), snapshot.path_of(name)};
   };

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "paging/plan/planner.h"
-#include "snapshot/snapshot_impl.h"
+#include "snapshot/opened_snapshot.h"
 
 namespace faasnap {
 namespace {
@@ -21,7 +21,7 @@ std::string file_named(std::string_view name) { return fmt::format("the file '{}
 
 }  // namespace
 
-RestorePlan Snapshot::Impl::plan(Setting setting, bool prepared) const {
+RestorePlan OpenedSnapshot::plan(Setting setting, bool prepared) const {
   paging::PlanInputs inputs{
       .memory = info().memory, .nonzero = image_.nonzero, .prepared = prepared};
   std::optional<WorkingSet> recorded;
@@ -75,7 +75,7 @@ RestorePlan Snapshot::Impl::plan(Setting setting, bool prepared) const {
   return paging::plan_restore(setting, inputs);
 }
 
-RestorePlan Snapshot::Impl::recording_plan(Setting setting) const {
+RestorePlan OpenedSnapshot::recording_plan(Setting setting) const {
   if (setting == Setting::lazy) {
     return paging::plan_recording({.memory = info().memory, .nonzero = image_.nonzero});
   }

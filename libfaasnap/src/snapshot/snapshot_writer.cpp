@@ -17,7 +17,7 @@
 #include "format/manifest.h"
 #include "format/memory_image.h"
 #include "format/snapshot_directory.h"
-#include "snapshot/snapshot_impl.h"
+#include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_sets.h"
 
 namespace faasnap {
@@ -180,13 +180,13 @@ Snapshot Snapshot::derive(const std::filesystem::path& path, const SnapshotOptio
   }
   format::NewSnapshotDirectory directory(path);
   for (const std::string_view name : {format::kMemoryFile, format::kStateFile}) {
-    directory.share(name, impl_->fd_of(name), impl_->path_of(name));
+    directory.share(name, opened_->fd_of(name), opened_->path_of(name));
   }
-  format::Manifest manifest = manifest_of_image(impl_->manifest(), options);
+  format::Manifest manifest = manifest_of_image(opened_->manifest(), options);
   write_sets(directory,
-             {.image = impl_->fd_of(format::kMemoryFile),
-              .image_path = impl_->path_of(format::kMemoryFile),
-              .table = impl_->image_table(),
+             {.image = opened_->fd_of(format::kMemoryFile),
+              .image_path = opened_->path_of(format::kMemoryFile),
+              .table = opened_->image_table(),
               .recorded = recorded ? &*recorded : nullptr,
               .touched = touched ? &*touched : nullptr},
              manifest, {});

@@ -7,7 +7,7 @@ namespace faasnap {
 
 PagePrefetcher::Impl::Impl(const Snapshot& snapshot, const RestorePlan& plan)
     : snapshot_(snapshot) {
-  engine_.emplace(plan, files_of(snapshot.impl()));
+  engine_.emplace(plan, files_of(opened(snapshot)));
   engine_->start();
 }
 

@@ -6,8 +6,8 @@
 #include "memory/memory_usage.h"
 #include "paging/page_cache/preload.h"
 #include "paging/pager.h"
+#include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_files.h"
-#include "snapshot/snapshot_impl.h"
 
 namespace faasnap {
 
@@ -16,9 +16,9 @@ class RestoredMemory::Impl {
   Impl(const Snapshot& snapshot, const RestorePlan& plan)
       : snapshot_(snapshot),
         memory_(snapshot.info().memory),
-        pager_(plan, memory_, files_of(snapshot.impl())) {
+        pager_(plan, memory_, files_of(opened(snapshot))) {
     if (plan.preload_memory_file) {
-      paging::preload(files_of(snapshot.impl()).memory, memory_.size());
+      paging::preload(files_of(opened(snapshot)).memory, memory_.size());
     }
   }
 

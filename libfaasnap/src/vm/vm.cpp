@@ -14,8 +14,8 @@
 #include "memory/page_scan.h"
 #include "memory/page_set.h"
 #include "paging/page_cache/preload.h"
+#include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_files.h"
-#include "snapshot/snapshot_impl.h"
 #include "snapshot/snapshot_writer.h"
 #include "vm/page_prefetcher_impl.h"
 #include "vm/vm_impl.h"
@@ -83,7 +83,7 @@ base::UniqueFd open_same_root_image(const FileIdentity& expected,
 }
 
 RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options, bool prepared) {
-  return options.record_accesses ? snapshot.impl().recording_plan(options.setting)
+  return options.record_accesses ? opened(snapshot).recording_plan(options.setting)
                                  : snapshot.plan(options.setting, prepared);
 }
 
@@ -180,7 +180,7 @@ VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options, Prepared
   root_image_ = snapshot.info().root_image;
   identified_ = true;
   source_ = snapshot;
-  files_ = files_of(snapshot.impl());
+  files_ = files_of(opened(snapshot));
   run_ = options.start;
   stats_.prepared = when == Prepared::ahead;
   const RestorePlan plan = plan_for(snapshot, options, when == Prepared::ahead);
@@ -210,7 +210,7 @@ VM::Impl::~Impl() {
 }
 
 void VM::Impl::make_machine(const RestoreOptions& options) {
-  const Snapshot::Impl& source = source_->impl();
+  const OpenedSnapshot& source = opened(*source_);
   const auto state_file = source.path_of(format::kStateFile);
   if (source.info().vcpus == 0) {
     base::fail(ErrorKind::invalid_argument, kRestore, state_file,
@@ -250,7 +250,7 @@ void VM::Impl::make_pager(const RestorePlan& plan) {
 }
 
 void VM::Impl::restore_state() {
-  const Snapshot::Impl& source = source_->impl();
+  const OpenedSnapshot& source = opened(*source_);
   try {
     machine_->restore(source.sections(), source.path_of(format::kStateFile));
   } catch (const Error&) {
@@ -305,7 +305,7 @@ std::vector<PageRange> VM::Impl::possibly_nonzero_pages() const {
   // What the guest has given up and not touched since is nobody's: its place may show the file of
   // the earlier snapshot, but a hole is as good.
   const auto kept =
-      memory::difference_of(source_->impl().image_table().nonzero, machine_->released_pages());
+      memory::difference_of(opened(*source_).image_table().nonzero, machine_->released_pages());
   return memory::union_of(touched, kept);
 }
 

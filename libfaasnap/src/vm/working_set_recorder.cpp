@@ -14,15 +14,6 @@ namespace {
 
 constexpr const char* kRecording = "record working set";
 
-// The pager of a VM that was restored from `snapshot`, running still.
-const paging::Pager& pager_of(const VM::Impl& vm, const Snapshot& snapshot) {
-  if (vm.source() == nullptr || vm.source()->info().id != snapshot.info().id) {
-    base::fail(ErrorKind::invalid_argument, kRecording, snapshot.directory(),
-               "the VM was not restored from this snapshot");
-  }
-  return *vm.pager();
-}
-
 }  // namespace
 
 class WorkingSetRecorder::Impl {
@@ -30,7 +21,7 @@ class WorkingSetRecorder::Impl {
   Impl(const Snapshot& snapshot, const paging::Pager& pager, const RecorderOptions& options)
       : snapshot_(snapshot), pager_(pager), options_(options) {
     if (options.recorder == Recorder::mincore) {
-      mincore_.emplace(files_of(snapshot_.impl()).memory, snapshot_.info().memory,
+      mincore_.emplace(files_of(opened(snapshot_)).memory, snapshot_.info().memory,
                        options.group_pages);
     } else if (!pager.records()) {
       base::fail(ErrorKind::invalid_argument, kRecording, snapshot.directory(),
@@ -61,7 +52,12 @@ WorkingSetRecorder::WorkingSetRecorder(const Snapshot& snapshot, VM& vm,
   if (is_final(vm.state())) {
     base::fail(ErrorKind::guest, kRecording, snapshot.directory(), "the VM has ended already");
   }
-  impl_ = std::make_unique<Impl>(snapshot, pager_of(*vm.impl_, snapshot), options);
+  const Snapshot* const source = vm.impl_->source();
+  if (source == nullptr || source->info().id != snapshot.info().id) {
+    base::fail(ErrorKind::invalid_argument, kRecording, snapshot.directory(),
+               "the VM was not restored from this snapshot");
+  }
+  impl_ = std::make_unique<Impl>(snapshot, *vm.impl_->pager(), options);
 }
 
 WorkingSetRecorder::~WorkingSetRecorder() = default;

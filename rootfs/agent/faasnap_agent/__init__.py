@@ -1,6 +1,6 @@
 """The guest agent: serves function invocations over HTTP/1.1 on a vsock port.
 
-docs/guest-image.md specifies the routes, the ports and the kernel command line words.
+docs/guide/guest-image.md specifies the routes, the ports and the kernel command line words.
 """
 
 AGENT_PORT = 8080

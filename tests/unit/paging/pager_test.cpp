@@ -103,7 +103,8 @@ TEST_CASE("a streamed set is installed whole, and no access to it is a fault aft
   std::vector<PageRange> loaded = image.set();
   loaded.insert(loaded.end(), image.zeros().begin(), image.zeros().end());
   CHECK(present == test::as_bits(loaded, PagedImage::kMemory.pages()));
-  CHECK(memory::read_memory_usage(guest.host()).resident == Bytes{PagedImage::count(loaded) * kPageSize});
+  CHECK(memory::read_memory_usage(guest.host()).resident ==
+        Bytes{PagedImage::count(loaded) * kPageSize});
   for (const PageRange& range : loaded) {
     const auto offset = range.first.offset().value;
     REQUIRE(std::memcmp(guest.host().data() + offset, image.image().data() + offset,

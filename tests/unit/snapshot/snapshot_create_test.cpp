@@ -9,8 +9,8 @@
 #include <faasnap/snapshot.h>
 
 #include "memory/page_set.h"
+#include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_fixture.h"
-#include "snapshot/snapshot_impl.h"
 
 // Snapshots of memory alone, and snapshots made from others.
 namespace faasnap {
@@ -34,7 +34,7 @@ TEST_CASE("memory alone makes a snapshot with an image and no machine") {
   CHECK(snapshot.info().vcpus == 0);
   CHECK(snapshot.info().memory == Bytes{guest.memory().size()});
   CHECK(snapshot.info().labels.at("function") == "trace");
-  CHECK(std::ranges::equal(snapshot.impl().image_table().nonzero, SyntheticGuest::kData));
+  CHECK(std::ranges::equal(opened(snapshot).image_table().nonzero, SyntheticGuest::kData));
   CHECK(snapshot.info().touched_pages == 8);
   CHECK(snapshot.plan(Setting::stream).zero_pages == std::vector<PageRange>{{{501}, 2}});
   CHECK_NOTHROW(snapshot.verify());
@@ -67,8 +67,8 @@ TEST_CASE("a snapshot derived with touches has both recordings and all that is m
   CHECK(info.stream_set_zero_pages == 2);
   CHECK(derived.working_set(Recorder::mincore)->groups() == guest.working_set().groups());
   CHECK(derived.working_set(Recorder::userfaultfd)->accesses() == guest.accesses());
-  CHECK(std::ranges::equal(derived.impl().section("vcpu0", 3).bytes,
-                           base.impl().section("vcpu0", 3).bytes));
+  CHECK(std::ranges::equal(opened(derived).section("vcpu0", 3).bytes,
+                           opened(base).section("vcpu0", 3).bytes));
   CHECK_NOTHROW(derived.verify());
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("touches of another snapshot, and recordings of another guest, are ref
 TEST_CASE("the stream set is exact: what was touched, by group and address, zeros apart") {
   const ScratchDirectory scratch;
   const Snapshot whole = SyntheticGuest().save_whole(scratch.path() / "s");
-  const format::PageSetTable& set = *whole.impl().stream_set();
+  const format::PageSetTable& set = *opened(whole).stream_set();
   std::vector<PageRange> regions;
   for (const auto& region : set.regions) {
     regions.push_back(region.guest);
@@ -181,15 +181,15 @@ TEST_CASE("the stream set is exact: what was touched, by group and address, zero
 TEST_CASE("the REAP set has pages of zeros as data, in the order of touches") {
   const ScratchDirectory scratch;
   const Snapshot whole = SyntheticGuest().save_whole(scratch.path() / "s");
-  const format::PageSetTable& set = *whole.impl().reap_set();
+  const format::PageSetTable& set = *opened(whole).reap_set();
   REQUIRE(set.regions.size() == 7);
   CHECK(set.regions[0].guest == PageRange{{901}, 1});
   CHECK(set.regions[1].guest == PageRange{{250}, 2});
   CHECK(set.regions[2].guest == PageRange{{501}, 1});
   CHECK(set.pages() == 8);
   std::vector<std::byte> page(kPageSize, std::byte{1});
-  base::read_exact(whole.impl().fd_of(format::kReapSetFile), page, set.regions[2].file_offset.value,
-                   "reap-set");
+  base::read_exact(opened(whole).fd_of(format::kReapSetFile), page,
+                   set.regions[2].file_offset.value, "reap-set");
   CHECK(page == std::vector<std::byte>(kPageSize));
 }
 

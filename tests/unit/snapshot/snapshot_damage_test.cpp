@@ -11,8 +11,8 @@
 #include "format/manifest.h"
 #include "format/page_set_table.h"
 #include "format/snapshot_directory.h"
+#include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_fixture.h"
-#include "snapshot/snapshot_impl.h"
 
 namespace faasnap {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <faasnap/snapshot.h>
 
+#include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_files.h"
 #include "snapshot/snapshot_fixture.h"
-#include "snapshot/snapshot_impl.h"
 
 namespace faasnap {
 namespace {
@@ -15,7 +15,7 @@ using test::SyntheticGuest;
 
 // What each page holds that a plan reads, as bytes: from the files that the snapshot names.
 void check_reads(const Snapshot& snapshot, const RestorePlan& plan, const SyntheticGuest& guest) {
-  const paging::Files files = files_of(snapshot.impl());
+  const paging::Files files = files_of(opened(snapshot));
   for (const PlannedRead& read : plan.reads) {
     const paging::FileRef* file = files.of(read.file);
     REQUIRE(file != nullptr);
@@ -74,11 +74,11 @@ TEST_CASE("what stream lacks is recorded by a plan that is stream's otherwise") 
   const ScratchDirectory scratch;
   const SyntheticGuest guest;
   const Snapshot snapshot = guest.save_whole(scratch.path() / "s");
-  const RestorePlan plan = snapshot.impl().recording_plan(Setting::stream);
+  const RestorePlan plan = opened(snapshot).recording_plan(Setting::stream);
   CHECK(plan.record_accesses);
   CHECK(plan.reads.size() == snapshot.plan(Setting::stream).reads.size());
   CHECK(plan.zero_pages == snapshot.plan(Setting::stream).zero_pages);
-  const Error error = error_of([&] { snapshot.impl().recording_plan(Setting::faasnap); });
+  const Error error = error_of([&] { opened(snapshot).recording_plan(Setting::faasnap); });
   CHECK(error.kind() == ErrorKind::invalid_argument);
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("the plan that records touches needs no recording") {
   const ScratchDirectory scratch;
   const SyntheticGuest guest;
   const Snapshot bare = guest.save(scratch.path() / "s", false);
-  const RestorePlan plan = bare.impl().recording_plan(Setting::lazy);
+  const RestorePlan plan = opened(bare).recording_plan(Setting::lazy);
   CHECK(plan.record_accesses);
   CHECK(std::ranges::equal(plan.nonzero, SyntheticGuest::kData));
 }

@@ -5,8 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 
+#include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_fixture.h"
-#include "snapshot/snapshot_impl.h"
 
 namespace faasnap {
 namespace {
@@ -43,7 +43,7 @@ TEST_CASE("an opened snapshot hands out its sections, image and loading set") {
   const ScratchDirectory scratch;
   const SyntheticGuest guest;
   const Snapshot snapshot = guest.save(scratch.path() / "s");
-  const Snapshot::Impl& impl = snapshot.impl();
+  const OpenedSnapshot& impl = opened(snapshot);
   CHECK(impl.section("vcpu0", 3).bytes == std::vector<std::byte>(100, std::byte{1}));
   CHECK(error_of([&] { impl.section("vcpu0", 4); }).kind() == ErrorKind::version);
   CHECK(error_of([&] { impl.section("vcpu1", 3); }).kind() == ErrorKind::corrupt);
@@ -77,7 +77,7 @@ TEST_CASE("without a working set there is no loading set to plan with") {
   const ScratchDirectory scratch;
   const Snapshot snapshot = SyntheticGuest().save(scratch.path() / "s", false);
   CHECK_FALSE(snapshot.working_set().has_value());
-  CHECK(snapshot.impl().loading_set() == nullptr);
+  CHECK(opened(snapshot).loading_set() == nullptr);
   CHECK(error_of([&] { snapshot.plan(Setting::faasnap); }).kind() == ErrorKind::not_found);
   CHECK(snapshot.plan(Setting::lazy).mappings.size() == 1);
   CHECK_NOTHROW(snapshot.verify());
@@ -94,12 +94,12 @@ TEST_CASE("the faasnap plan reads the loading set in file order") {
   const ScratchDirectory scratch;
   const Snapshot snapshot = SyntheticGuest().save(scratch.path() / "s");
   const RestorePlan plan = snapshot.plan(Setting::faasnap);
-  Bytes next = snapshot.impl().loading_set()->data_offset;
+  Bytes next = opened(snapshot).loading_set()->data_offset;
   for (const PlannedRead& read : plan.reads) {
     CHECK(read.file_offset == next);
     next += read.guest.size();
   }
-  CHECK(next == snapshot.impl().loading_set()->file_size);
+  CHECK(next == opened(snapshot).loading_set()->file_size);
 }
 
 TEST_CASE("dropping the caches leaves no page of the snapshot in memory") {
@@ -111,7 +111,7 @@ TEST_CASE("dropping the caches leaves no page of the snapshot in memory") {
   CHECK(snapshot.drop_caches() == 0);
   CHECK(snapshot.cached_pages() == 0);
   std::vector<std::byte> page(kPageSize);
-  base::read_exact(snapshot.impl().fd_of(format::kMemoryFile), page, 3 * kPageSize, "memory");
+  base::read_exact(opened(snapshot).fd_of(format::kMemoryFile), page, 3 * kPageSize, "memory");
   CHECK(snapshot.cached_pages() > 0);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * counted: what the counted lab's kernel knows of its machine (docs/counted-lab.md). The streams
+ * counted: what the counted lab's kernel knows of its machine (docs/guide/counted-lab.md). The streams
  * to the supervisor are /dev/faasnap.NAME; the files of the machine outside are a virtio device
  * for the kernel's virtiofs; and where no CPU has anything to do, the clock jumps to the next
  * event.

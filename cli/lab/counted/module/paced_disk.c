@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * paced_disk: a disk in memory that answers reads as late as a real disk does. It is the data disk
- * of the counted lab (docs/counted-lab.md), where everything but the processor is memory.
+ * of the counted lab (docs/guide/counted-lab.md), where everything but the processor is memory.
  *
  * The Linux kernel takes this module's code for its own, and so this file alone is under the
  * GNU General Public License, version 2; the rest of the repository is under Apache-2.0.

@@ -10,9 +10,9 @@
 
 namespace faasnap::virtio {
 
-// The Unix sockets through which other processes reach a guest's vsock ports (docs/vsock.md): a
-// listening one at a path, and those that others listen on at `<path>_<port>`. For the loop's
-// thread.
+// The Unix sockets through which other processes reach a guest's vsock ports
+// (docs/reference/vsock.md): a listening one at a path, and those that others listen on at
+// `<path>_<port>`. For the loop's thread.
 class HybridSocket {
  public:
   // A client has asked for `guest_port`; `stream` is its connection, non-blocking.

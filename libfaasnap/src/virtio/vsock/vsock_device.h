@@ -22,7 +22,8 @@ namespace faasnap::virtio {
 
 // A socket device (virtio 1.2, section 5.10): byte streams between the guest's vsock ports and
 // stream sockets of the host. Every host end is a descriptor: one half of a socket pair for the
-// in-process interface, an accepted or connected Unix socket for the hybrid form (docs/vsock.md).
+// in-process interface, an accepted or connected Unix socket for the hybrid form
+// (docs/reference/vsock.md).
 //
 // Everything is for the thread of `loop`, the constructor excepted. A snapshot holds no connection:
 // the VM that was saved goes on with its own, and a restored one tells the guest that they are gone

@@ -21,13 +21,13 @@
 
 namespace faasnap {
 
-// An opened snapshot, as the glue in api/ sees it. Immutable, safe from any thread. The descriptors
-// are open for reading only and stay this object's; whoever maps or reads through them later keeps
-// the object alive, or duplicates them.
-class Snapshot::Impl {
+// What a Snapshot refers to: its files, opened, and what was read and checked of them. Immutable,
+// safe from any thread. Owns the descriptors, which are open for reading only; code that maps or
+// reads through them later keeps the object alive or duplicates them.
+class OpenedSnapshot {
  public:
   // As Snapshot::open.
-  explicit Impl(const std::filesystem::path& directory);
+  explicit OpenedSnapshot(const std::filesystem::path& directory);
 
   // Absolute.
   const std::filesystem::path& directory() const noexcept { return directory_; }
