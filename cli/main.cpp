@@ -12,7 +12,7 @@
 
 #include "commands/commands.h"
 #include "failure.h"
-#include "interruption.h"
+#include "run/interruption.h"
 
 namespace faasnap::cli {
 namespace {

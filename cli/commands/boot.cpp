@@ -9,12 +9,12 @@
 #include <faasnap/vm.h>
 
 #include "commands/commands.h"
-#include "config.h"
 #include "failure.h"
-#include "function_host.h"
-#include "interruption.h"
-#include "raw_terminal.h"
-#include "vm_settings.h"
+#include "output/raw_terminal.h"
+#include "run/function_host.h"
+#include "run/interruption.h"
+#include "settings/config.h"
+#include "settings/vm_settings.h"
 
 namespace faasnap::cli {
 namespace {

@@ -5,12 +5,12 @@
 #include <faasnap/host.h>
 
 #include "commands/commands.h"
-#include "config.h"
 #include "failure.h"
-#include "json.h"
-#include "options.h"
-#include "store_settings.h"
-#include "vm_settings.h"
+#include "output/json.h"
+#include "settings/config.h"
+#include "settings/options.h"
+#include "settings/store_settings.h"
+#include "settings/vm_settings.h"
 
 namespace faasnap::cli {
 namespace {

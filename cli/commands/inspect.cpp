@@ -7,8 +7,8 @@
 #include "commands/commands.h"
 #include "commands/inspection.h"
 #include "failure.h"
-#include "json.h"
-#include "options.h"
+#include "output/json.h"
+#include "settings/options.h"
 
 namespace faasnap::cli {
 namespace {

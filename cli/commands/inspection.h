@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "json.h"
+#include "output/json.h"
 
 namespace faasnap::cli {
 

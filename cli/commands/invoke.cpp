@@ -7,13 +7,13 @@
 #include <faasnap/trace.h>
 
 #include "commands/commands.h"
-#include "config.h"
 #include "failure.h"
-#include "function_host.h"
-#include "interruption.h"
-#include "invocation.h"
-#include "trace_output.h"
-#include "vm_settings.h"
+#include "output/trace_output.h"
+#include "run/function_host.h"
+#include "run/interruption.h"
+#include "run/invocation.h"
+#include "settings/config.h"
+#include "settings/vm_settings.h"
 
 namespace faasnap::cli {
 namespace {

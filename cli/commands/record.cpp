@@ -5,14 +5,14 @@
 #include <map>
 
 #include "commands/commands.h"
-#include "config.h"
 #include "failure.h"
-#include "free_memory.h"
-#include "function_host.h"
-#include "interruption.h"
-#include "progress.h"
-#include "recording.h"
-#include "vm_settings.h"
+#include "output/progress.h"
+#include "run/free_memory.h"
+#include "run/function_host.h"
+#include "run/interruption.h"
+#include "run/recording.h"
+#include "settings/config.h"
+#include "settings/vm_settings.h"
 
 namespace faasnap::cli {
 namespace {

@@ -4,10 +4,10 @@
 
 #include "commands/commands.h"
 #include "failure.h"
-#include "new_files.h"
-#include "options.h"
+#include "output/new_files.h"
 #include "report/page.h"
 #include "report/summary_files.h"
+#include "settings/options.h"
 
 namespace faasnap::cli {
 namespace {

@@ -7,13 +7,13 @@
 
 #include "commands/commands.h"
 #include "failure.h"
-#include "interruption.h"
-#include "json.h"
-#include "line_text.h"
-#include "progress.h"
-#include "store_settings.h"
-#include "subcommands.h"
-#include "vm_settings.h"
+#include "output/json.h"
+#include "output/line_text.h"
+#include "output/progress.h"
+#include "run/interruption.h"
+#include "settings/store_settings.h"
+#include "settings/subcommands.h"
+#include "settings/vm_settings.h"
 
 namespace faasnap::cli {
 namespace {

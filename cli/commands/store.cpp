@@ -8,16 +8,16 @@
 #include <cstring>
 #include <iostream>
 
-#include "any_store.h"
 #include "commands/commands.h"
 #include "failure.h"
-#include "file_content.h"
-#include "interruption.h"
-#include "json.h"
-#include "line_text.h"
-#include "progress.h"
-#include "subcommands.h"
-#include "vm_settings.h"
+#include "output/file_content.h"
+#include "output/json.h"
+#include "output/line_text.h"
+#include "output/progress.h"
+#include "run/interruption.h"
+#include "settings/any_store.h"
+#include "settings/subcommands.h"
+#include "settings/vm_settings.h"
 
 namespace faasnap::cli {
 namespace {

@@ -4,9 +4,9 @@
 
 #include "commands/commands.h"
 #include "failure.h"
-#include "interruption.h"
-#include "options.h"
-#include "progress.h"
+#include "output/progress.h"
+#include "run/interruption.h"
+#include "settings/options.h"
 
 namespace faasnap::cli {
 

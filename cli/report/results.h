@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "json.h"
+#include "output/json.h"
 #include "report/measurement.h"
 
 namespace faasnap::cli::report {

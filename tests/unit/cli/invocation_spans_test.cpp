@@ -1,4 +1,4 @@
-#include "invocation_spans.h"
+#include "run/invocation_spans.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "trace_output.h"
+#include "output/trace_output.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -8,7 +8,7 @@
 
 #include "cli/support.h"
 #include "failure.h"
-#include "json.h"
+#include "output/json.h"
 #include "support/support.h"
 
 namespace faasnap::cli {

@@ -1,4 +1,4 @@
-#include "function_host.h"
+#include "run/function_host.h"
 
 #include <fmt/format.h>
 

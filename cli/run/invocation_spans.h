@@ -9,7 +9,7 @@
 #include <faasnap/vm_stats.h>
 #include <faasnap/working_set.h>
 
-#include "json.h"
+#include "output/json.h"
 
 namespace faasnap::cli {
 

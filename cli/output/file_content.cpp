@@ -1,4 +1,4 @@
-#include "file_content.h"
+#include "output/file_content.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

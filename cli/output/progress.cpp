@@ -1,11 +1,11 @@
-#include "progress.h"
+#include "output/progress.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
 
-#include "interruption.h"
+#include "run/interruption.h"
 
 namespace faasnap::cli {
 

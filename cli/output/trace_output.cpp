@@ -1,11 +1,11 @@
-#include "trace_output.h"
+#include "output/trace_output.h"
 
 #include <fmt/format.h>
 
 #include <string_view>
 
-#include "collector.h"
 #include "failure.h"
+#include "output/collector.h"
 
 namespace faasnap::cli {
 namespace {

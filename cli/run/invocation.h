@@ -12,10 +12,10 @@
 #include <faasnap/vm_stats.h>
 #include <faasnap/working_set.h>
 
-#include "function_host.h"
-#include "interruption.h"
-#include "invocation_spans.h"
-#include "json.h"
+#include "output/json.h"
+#include "run/function_host.h"
+#include "run/interruption.h"
+#include "run/invocation_spans.h"
 
 namespace faasnap::cli {
 

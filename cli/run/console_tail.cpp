@@ -1,4 +1,4 @@
-#include "console_tail.h"
+#include "run/console_tail.h"
 
 #include <algorithm>
 #include <mutex>

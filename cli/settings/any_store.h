@@ -10,7 +10,7 @@
 #include <faasnap/object_store.h>
 #include <faasnap/redis.h>
 
-#include "store_settings.h"
+#include "settings/store_settings.h"
 
 namespace faasnap::cli {
 

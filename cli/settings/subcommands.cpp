@@ -1,4 +1,4 @@
-#include "subcommands.h"
+#include "settings/subcommands.h"
 
 #include <fmt/format.h>
 

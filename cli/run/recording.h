@@ -6,11 +6,11 @@
 #include <faasnap/snapshot.h>
 #include <faasnap/vm_options.h>
 
-#include "free_memory.h"
-#include "function_host.h"
-#include "interruption.h"
-#include "json.h"
-#include "progress.h"
+#include "output/json.h"
+#include "output/progress.h"
+#include "run/free_memory.h"
+#include "run/function_host.h"
+#include "run/interruption.h"
 
 namespace faasnap::cli {
 

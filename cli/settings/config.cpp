@@ -1,4 +1,4 @@
-#include "config.h"
+#include "settings/config.h"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "failure.h"
-#include "options.h"
+#include "settings/options.h"
 
 namespace faasnap::cli {
 namespace {

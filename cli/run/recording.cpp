@@ -1,4 +1,4 @@
-#include "recording.h"
+#include "run/recording.h"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,9 @@
 #include <faasnap/vm.h>
 #include <faasnap/working_set_recorder.h>
 
-#include "console_tail.h"
 #include "failure.h"
-#include "scratch_directory.h"
+#include "output/scratch_directory.h"
+#include "run/console_tail.h"
 
 namespace faasnap::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "free_memory.h"
+#include "run/free_memory.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <faasnap/guest_channel.h>
 
 #include "failure.h"
-#include "interruption.h"
+#include "run/interruption.h"
 
 namespace faasnap::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "new_files.h"
+#include "output/new_files.h"
 
 #include <fmt/format.h>
 

@@ -8,9 +8,9 @@
 #include <faasnap/object_store.h>
 #include <faasnap/vm.h>
 
-#include "console_tail.h"
-#include "json.h"
-#include "store_settings.h"
+#include "output/json.h"
+#include "run/console_tail.h"
+#include "settings/store_settings.h"
 
 namespace faasnap::cli {
 

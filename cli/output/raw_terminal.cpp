@@ -1,4 +1,4 @@
-#include "raw_terminal.h"
+#include "output/raw_terminal.h"
 
 #include <unistd.h>
 

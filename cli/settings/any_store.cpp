@@ -1,11 +1,11 @@
-#include "any_store.h"
+#include "settings/any_store.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "failure.h"
-#include "file_content.h"
+#include "output/file_content.h"
 
 namespace faasnap::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include <faasnap/snapshot_info.h>
 #include <faasnap/units.h>
 
-#include "free_memory.h"
+#include "run/free_memory.h"
 
 namespace faasnap::cli {
 

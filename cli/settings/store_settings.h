@@ -5,8 +5,8 @@
 
 #include <faasnap/redis.h>
 
-#include "config.h"
-#include "options.h"
+#include "settings/config.h"
+#include "settings/options.h"
 
 namespace faasnap::cli {
 

@@ -1,13 +1,13 @@
-#include "vm_settings.h"
+#include "settings/vm_settings.h"
 
 #include <fmt/format.h>
 
 #include <cstdlib>
 #include <fstream>
 
-#include "any_store.h"
 #include "failure.h"
-#include "interruption.h"
+#include "run/interruption.h"
+#include "settings/any_store.h"
 
 namespace faasnap::cli {
 namespace {

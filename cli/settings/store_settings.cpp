@@ -1,4 +1,4 @@
-#include "store_settings.h"
+#include "settings/store_settings.h"
 
 #include <fmt/format.h>
 

@@ -5,9 +5,9 @@
 
 #include <faasnap/vm_options.h>
 
-#include "config.h"
-#include "options.h"
-#include "store_settings.h"
+#include "settings/config.h"
+#include "settings/options.h"
+#include "settings/store_settings.h"
 
 namespace faasnap::cli {
 

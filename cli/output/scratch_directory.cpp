@@ -1,4 +1,4 @@
-#include "scratch_directory.h"
+#include "output/scratch_directory.h"
 
 #include <fmt/format.h>
 #include <stdlib.h>

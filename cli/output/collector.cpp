@@ -1,4 +1,4 @@
-#include "collector.h"
+#include "output/collector.h"
 
 #include <fmt/format.h>
 #include <httplib.h>

@@ -1,4 +1,4 @@
-#include "line_text.h"
+#include "output/line_text.h"
 
 #include <fmt/format.h>
 

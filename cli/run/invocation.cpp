@@ -1,4 +1,4 @@
-#include "invocation.h"
+#include "run/invocation.h"
 
 #include <fmt/format.h>
 
