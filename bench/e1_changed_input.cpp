@@ -1,8 +1,8 @@
 // E1, changed input (FaaSnap, section 6.2): every function is recorded with its first input and
 // invoked with its second, cold, under each setting in turn.
 
-#include "common/program.h"
-#include "guests/run.h"
+#include "functions/run.h"
+#include "harness/program.h"
 
 namespace faasnap::bench {
 namespace {
@@ -12,13 +12,16 @@ constexpr GuestProgram kProgram{
     .experiment = "e1",
     .help =
         "Records each function with its first input and invokes it with its second under each "
-        "setting, cold.\n"
-        "Example: bench_e1_changed_input --quick --functions json,hello --output e1.jsonl",
+        "setting, cold.",
+    .example = "bench_e1_changed_input --quick --functions json,hello --output e1.jsonl",
     .settings = "cached,warm,lazy,reap,faasnap,stream,stream+prepared"};
 
-int run(int argc, char** argv) {
-  cxxopts::Options line = guest_command_line(kProgram);
-  const GuestOptions options = guest_options(kProgram, parse_command_line(line, argc, argv));
+int run(const Arguments& arguments) {
+  CommandLine line = guest_command_line(kProgram);
+  if (!line.parse(arguments)) {
+    return 0;
+  }
+  const GuestOptions options = guest_options(kProgram, line);
   return run_experiment(options, changed_input(options), std::vector<std::string>{"function"});
 }
 
@@ -27,5 +30,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, [&] { return run(argc, argv); });
+  return run_program(kProgram.name, argc, argv, run);
 }

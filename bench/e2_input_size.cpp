@@ -2,8 +2,8 @@
 // recorded with one of middle size and invoked with others, from a fourth of it to four times as
 // large.
 
-#include "common/program.h"
-#include "guests/run.h"
+#include "functions/run.h"
+#include "harness/program.h"
 
 namespace faasnap::bench {
 namespace {
@@ -13,8 +13,8 @@ constexpr GuestProgram kProgram{
     .experiment = "e2",
     .help =
         "Records each function with an input of middle size and invokes it with others, from a "
-        "fourth of it to four times as large, under each setting, cold.\n"
-        "Example: bench_e2_input_size --quick --functions json,matmul --repeat 1",
+        "fourth of it to four times as large, under each setting, cold.",
+    .example = "bench_e2_input_size --quick --functions json,matmul --repeat 1",
     .settings = "cached,lazy,reap,faasnap,stream"};
 
 // Which of a function's sizes it is recorded with; it is invoked with all others.
@@ -27,7 +27,7 @@ std::vector<std::string> functions_with_sizes(const GuestOptions& options, bool 
     if (!inputs_by_size(function, options.size).empty()) {
       functions.push_back(function);
     } else if (!all) {
-      throw cxxopts::exceptions::specification(function + " has no inputs of several sizes");
+      throw UsageError(function + " has no inputs of several sizes");
     }
   }
   return functions;
@@ -52,11 +52,13 @@ Series series_of(const std::string& function, const GuestOptions& options) {
   return series;
 }
 
-int run(int argc, char** argv) {
-  cxxopts::Options line = guest_command_line(kProgram);
-  const auto found = parse_command_line(line, argc, argv);
-  GuestOptions options = guest_options(kProgram, found);
-  options.functions = functions_with_sizes(options, found.count("functions") == 0);
+int run(const Arguments& arguments) {
+  CommandLine line = guest_command_line(kProgram);
+  if (!line.parse(arguments)) {
+    return 0;
+  }
+  GuestOptions options = guest_options(kProgram, line);
+  options.functions = functions_with_sizes(options, !line.has("functions"));
   std::vector<Series> series;
   for (const std::string& function : options.functions) {
     series.push_back(series_of(function, options));
@@ -69,5 +71,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, [&] { return run(argc, argv); });
+  return run_program(kProgram.name, argc, argv, run);
 }

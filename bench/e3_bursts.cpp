@@ -2,21 +2,20 @@
 // a copy of its own.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <map>
-#include <string_view>
 
 #include "bursts/burst.h"
 #include "bursts/burst_table.h"
 #include "bursts/copies.h"
-#include "common/program.h"
-#include "guests/progress.h"
-#include "guests/run.h"
+#include "functions/progress.h"
+#include "functions/run.h"
+#include "harness/program.h"
 
 namespace faasnap::bench {
 namespace {
@@ -29,8 +28,8 @@ constexpr GuestProgram kProgram{
     .help =
         "Records each function with its first input, and invokes it with its second in many VMs "
         "at once under each setting, cold: from one snapshot, and each VM from a copy of it. "
-        "Leaves out bursts for which there is not the memory.\n"
-        "Example: bench_e3_bursts --quick --functions hello,json --parallel 1,4,16",
+        "Leaves out bursts for which there is not the memory.",
+    .example = "bench_e3_bursts --quick --functions hello,json --parallel 1,4,16",
     .settings = "lazy,reap,faasnap,stream"};
 
 struct BurstOptions {
@@ -49,62 +48,52 @@ struct BurstPlan {
   unsigned repeat = 0;
 };
 
-constexpr const char* kQuickBursts = "1,4";
-constexpr const char* kBursts = "1,2,4,8,16,32,64";
-
-unsigned parse_number(std::string_view text, const char* option) {
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw cxxopts::exceptions::specification(
-        fmt::format("--{}: '{}' is no number of VMs", option, text));
-  }
-  return value;
-}
-
-// "1,4,16"
-std::vector<unsigned> parse_bursts(std::string_view text) {
-  std::vector<unsigned> numbers;
-  for (;;) {
-    const std::string_view number = text.substr(0, text.find(','));
-    numbers.push_back(parse_number(number, "parallel"));
-    if (numbers.back() == 0) {
-      throw cxxopts::exceptions::specification("--parallel must not have a 0");
-    }
-    if (number.size() == text.size()) {
-      return numbers;
-    }
-    text.remove_prefix(number.size() + 1);
-  }
-}
+const std::vector<unsigned> kQuickBursts{1, 4};
+const std::vector<unsigned> kBursts{1, 2, 4, 8, 16, 32, 64};
+constexpr unsigned kMostVms = 10'000;
 
 // Refuses what is not made when the request comes.
 void check_way(const Way& way) {
   if (way.setting == "warm" || way.prepared || way.merge_gap) {
-    throw cxxopts::exceptions::specification(
+    throw UsageError(
         fmt::format("'{}' is not for a burst, whose VMs are made when the requests come, from the "
                     "snapshot as it was recorded",
                     way.name()));
   }
 }
 
-BurstOptions parse(int argc, char** argv) {
-  cxxopts::Options line = guest_command_line(kProgram);
-  line.add_options()(
-      "parallel",
-      fmt::format("how many VMs at once; without: {}, with --quick {}", kBursts, kQuickBursts),
-      cxxopts::value<std::string>())(
-      "copies",
-      "of bursts of at most so many VMs each VM has a snapshot of its own, too; 0: of none",
-      cxxopts::value<std::string>()->default_value("16"));
-  const auto found = parse_command_line(line, argc, argv);
-  BurstOptions options{.guest = guest_options(kProgram, found),
-                       .parallelism = {},
-                       .copies = parse_number(found["copies"].as<std::string>(), "copies")};
+CommandLine burst_command_line() {
+  CommandLine line = guest_command_line(kProgram);
+  line.list("parallel", "NUMBERS",
+            fmt::format("how many VMs at once; without: {}, with --quick {}",
+                        fmt::join(kBursts, ","), fmt::join(kQuickBursts, ",")));
+  line.option("copies", "N",
+              "of bursts of at most so many VMs each VM has a snapshot of its own, too; 0: of none",
+              "16");
+  return line;
+}
+
+std::vector<unsigned> parse_bursts(const std::vector<std::string>& texts) {
+  std::vector<unsigned> numbers;
+  for (const std::string& text : texts) {
+    const auto number = tools::parse_number(text);
+    if (!number || *number == 0 || *number > kMostVms) {
+      throw UsageError(fmt::format("--parallel: '{}' is not a number of VMs", text));
+    }
+    numbers.push_back(static_cast<unsigned>(*number));
+  }
+  return numbers;
+}
+
+BurstOptions burst_options(const CommandLine& line) {
+  BurstOptions options{.guest = guest_options(kProgram, line),
+                       .parallelism = parse_bursts(line.texts("parallel")),
+                       .copies = static_cast<unsigned>(line.number("copies", 0, kMostVms))};
   std::ranges::for_each(options.guest.ways, check_way);
-  const char* otherwise = options.guest.size == InputSize::quick ? kQuickBursts : kBursts;
-  options.parallelism =
-      parse_bursts(found.count("parallel") != 0 ? found["parallel"].as<std::string>() : otherwise);
+  if (options.parallelism.empty()) {
+    const bool quick = options.guest.size == InputSize::quick;
+    options.parallelism = quick ? kQuickBursts : kBursts;
+  }
   return options;
 }
 
@@ -265,13 +254,19 @@ class BurstBench {
   std::map<std::string, json> results_by_function_;
 };
 
+int run(const Arguments& arguments) {
+  CommandLine line = burst_command_line();
+  if (!line.parse(arguments)) {
+    return 0;
+  }
+  const BurstOptions options = burst_options(line);
+  return BurstBench(options).run();
+}
+
 }  // namespace
 }  // namespace faasnap::bench
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, [&] {
-    const BurstOptions options = parse(argc, argv);
-    return BurstBench(options).run();
-  });
+  return run_program(kProgram.name, argc, argv, run);
 }

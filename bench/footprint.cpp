@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "common/disk_usage.h"
-#include "common/program.h"
-#include "common/statistics.h"
-#include "guests/run.h"
+#include "functions/run.h"
+#include "harness/disk_usage.h"
+#include "harness/program.h"
+#include "harness/statistics.h"
 
 namespace faasnap::bench {
 namespace {
@@ -23,8 +23,8 @@ constexpr GuestProgram kProgram{
     .experiment = "footprint",
     .help =
         "Records each function with its first input, invokes it with its second under each "
-        "setting, cold, and says what that takes of memory and of the disk.\n"
-        "Example: bench_footprint --quick --functions json,mmap",
+        "setting, cold, and says what that takes of memory and of the disk.",
+    .example = "bench_footprint --quick --functions json,mmap",
     .settings = "lazy,cached,reap,faasnap,faasnap+prepared,stream,stream+prepared"};
 
 constexpr std::uint64_t kPage = 4096;
@@ -116,9 +116,12 @@ void print_files(const std::vector<json>& records, const GuestOptions& options) 
   std::fflush(stdout);
 }
 
-int run(int argc, char** argv) {
-  cxxopts::Options line = guest_command_line(kProgram);
-  const GuestOptions options = guest_options(kProgram, parse_command_line(line, argc, argv));
+int run(const Arguments& arguments) {
+  CommandLine line = guest_command_line(kProgram);
+  if (!line.parse(arguments)) {
+    return 0;
+  }
+  const GuestOptions options = guest_options(kProgram, line);
   Results results = open_results(options);
   run_series(changed_input(options), options.data, results, measure);
   fmt::print(
@@ -135,5 +138,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, [&] { return run(argc, argv); });
+  return run_program(kProgram.name, argc, argv, run);
 }

@@ -4,29 +4,29 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-#include <cxxopts.hpp>
-#include <fstream>
 #include <iostream>
 #include <map>
 
-#include "common/command.h"
-#include "common/conditions.h"
-#include "common/program.h"
-#include "common/statistics.h"
-#include "guests/inputs.h"
+#include "functions/inputs.h"
+#include "harness/conditions.h"
+#include "harness/json_lines.h"
+#include "harness/process.h"
+#include "harness/program.h"
+#include "harness/statistics.h"
 
 namespace faasnap::bench {
 namespace {
 
 using nlohmann::json;
 
+constexpr const char* kProgram = "bench_freed_memory";
+
 struct Options {
   std::vector<std::string> functions;
   std::vector<std::string> modes;
   std::string memory;
   std::filesystem::path data;
-  std::string output;
+  std::filesystem::path output;
 };
 
 constexpr const char* kCounts[] = {"nonzero_pages", "working_set_pages", "loading_set_pages"};
@@ -47,11 +47,11 @@ json record(const std::string& function, const std::string& mode, const json& in
 using Ratios = std::map<std::pair<std::string, std::string>, std::vector<double>>;
 
 void measure(const std::string& function, const json& input, const Options& options,
-             std::ostream& records, Ratios& ratios) {
+             JsonLines& records, Ratios& ratios) {
   json first;
   for (const std::string& mode : options.modes) {
     const json of = record(function, mode, input, options);
-    records << of.dump() << '\n' << std::flush;
+    records.add(of);
     if (first.is_null()) {
       first = of;
     } else if (first.at("result") != of.at("result")) {
@@ -69,11 +69,11 @@ void measure(const std::string& function, const json& input, const Options& opti
   }
 }
 
-int run(const Options& options) {
+int measure_all(const Options& options) {
   std::filesystem::create_directories(options.data);
   const json conditions_of_run = conditions(options.data);
-  std::ofstream records(options.output);
-  records << json{{"conditions", conditions_of_run}}.dump() << '\n';
+  JsonLines records(options.output);
+  records.add({{"conditions", conditions_of_run}});
 
   fmt::print("{}\nguests of {}; pages, and as a ratio to {}\n\n", describe(conditions_of_run),
              options.memory, options.modes.front());
@@ -86,8 +86,8 @@ int run(const Options& options) {
       measure(function, declared_input(function, InputSize::quick, 0), options, records, ratios);
     } catch (const std::exception& error) {
       ++failures;
-      std::cerr << "bench_freed_memory: " << function << ": " << error.what() << '\n';
-      records << json{{"function", function}, {"error", error.what()}}.dump() << '\n';
+      std::cerr << kProgram << ": " << function << ": " << error.what() << '\n';
+      records.add({{"function", function}, {"error", error.what()}});
     }
   }
   fmt::print("\nratios, geometric mean:\n");
@@ -103,33 +103,34 @@ int run(const Options& options) {
   return failures == 0 ? 0 : 1;
 }
 
-Options parse(int argc, char** argv) {
-  cxxopts::Options line("bench_freed_memory",
-                        "Records each function once for each mode of `faasnap record "
-                        "--free-memory`, and counts pages.\nExample: bench_freed_memory "
-                        "--functions mmap,json --output freed.jsonl\n");
-  line.add_options()("functions", "which ones; without: all of the image",
-                     cxxopts::value<std::vector<std::string>>()->default_value(""))(
-      "memory", "of the guests", cxxopts::value<std::string>()->default_value("2G"))(
-      "modes", "the first is what the others are compared with",
-      cxxopts::value<std::vector<std::string>>()->default_value("keep,report,zero"))(
-      "data", "where snapshots go: on a disk, not in memory",
-      cxxopts::value<std::string>()->default_value(from_environment("FAASNAP_DATA", "/data") +
-                                                   "/bench"))(
-      "output", "one JSON object per recording",
-      cxxopts::value<std::string>()->default_value("/dev/null"))("help", "this text");
-  const auto found = line.parse(argc, argv);
-  if (found.count("help") != 0) {
-    std::cout << line.help();
-    std::exit(0);
+CommandLine command_line() {
+  CommandLine line({.name = kProgram,
+                    .text = "Records each function once for each mode of `faasnap record "
+                            "--free-memory`, and counts pages.",
+                    .example = "bench_freed_memory --functions mmap,json --output freed.jsonl"});
+  line.list("functions", "NAMES", "which ones; without: all of the image");
+  line.option("memory", "SIZE", "of the guests", "2G");
+  line.list("modes", "MODES", "the first is what the others are compared with", "keep,report,zero");
+  line.option("data", "DIR", "where snapshots go: on a disk, not in memory",
+              data_directory() / "bench");
+  line.option("output", "FILE", "one JSON object per recording; without: none");
+  return line;
+}
+
+int run(const Arguments& arguments) {
+  CommandLine line = command_line();
+  if (!line.parse(arguments)) {
+    return 0;
   }
-  Options options{functions_or_all(found["functions"].as<std::vector<std::string>>()),
-                  found["modes"].as<std::vector<std::string>>(), found["memory"].as<std::string>(),
-                  found["data"].as<std::string>(), found["output"].as<std::string>()};
+  const Options options{.functions = functions_or_all(line.texts("functions")),
+                        .modes = line.texts("modes"),
+                        .memory = line.text("memory"),
+                        .data = line.text("data"),
+                        .output = line.optional_text("output").value_or("")};
   if (options.modes.empty()) {
-    throw cxxopts::exceptions::specification("--modes must not be empty");
+    throw UsageError("--modes is empty");
   }
-  return options;
+  return measure_all(options);
 }
 
 }  // namespace
@@ -137,5 +138,5 @@ Options parse(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program("bench_freed_memory", [&] { return run(parse(argc, argv)); });
+  return run_program(kProgram, argc, argv, run);
 }

@@ -4,21 +4,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cxxopts.hpp>
 #include <fstream>
-#include <iostream>
+#include <optional>
 #include <stdexcept>
 
-#include "common/program.h"
-#include "common/statistics.h"
-#include "replay/trace_file.h"
+#include "harness/program.h"
+#include "harness/statistics.h"
+#include "replay/trace/trace_file.h"
 
 namespace faasnap::bench {
 namespace {
 
-WorkingSet recording_of(const Snapshot& snapshot, const std::string& file) {
-  if (!file.empty()) {
-    return WorkingSet::load(file);
+constexpr const char* kProgram = "bench_make_traces";
+
+WorkingSet recording_of(const Snapshot& snapshot, const std::optional<std::string>& file) {
+  if (file) {
+    return WorkingSet::load(*file);
   }
   if (auto kept = snapshot.working_set(Recorder::userfaultfd)) {
     return std::move(*kept);
@@ -69,48 +70,45 @@ Trace make_trace(const Snapshot& snapshot, const WorkingSet& recording) {
   return trace;
 }
 
-int run(int argc, char** argv) {
-  cxxopts::Options line("bench_make_traces",
-                        "Writes a recording as a trace for bench_replay.\n"
-                        "Example: bench_make_traces --snapshot /data/json --function json "
-                        "--input '{\"input\": \"json-13k\"}' --compute-ns 2000000 "
-                        "-o bench/traces/json-first.trace\n");
-  const auto text = [] { return cxxopts::value<std::string>()->default_value(""); };
-  line.add_options()("snapshot", "that was recorded on; with a stream set", text())(
-      "working-set", "the recording; without: the one in the snapshot", text())(
-      "function", "its name", text())("input", "what it was invoked with", text())(
-      "compute-ns", "how long the invocation computes on the machine that the trace stands for",
-      cxxopts::value<std::uint64_t>())(
-      "overhead-us", "what noting a touch takes there; without: estimated",
-      cxxopts::value<std::uint64_t>())("o,output", "the trace", text())("help", "this text");
-  const auto found = line.parse(argc, argv);
-  if (found.count("help") != 0) {
-    std::cout << line.help();
+CommandLine command_line() {
+  CommandLine line({.name = kProgram,
+                    .text = "Writes a recording as a trace for bench_replay.",
+                    .example = "bench_make_traces --snapshot /data/json --function json --input "
+                               "'{\"input\": \"json-13k\"}' --compute-ns 2000000 -o "
+                               "bench/traces/json-first.trace"});
+  line.option("snapshot", "DIR", "that was recorded on; with a stream set");
+  line.option("working-set", "FILE", "the recording; without: the one in the snapshot");
+  line.option("function", "NAME", "its name");
+  line.option("input", "JSON", "what it was invoked with");
+  line.option("compute-ns", "N",
+              "how long the invocation computes on the machine that the trace stands for");
+  line.option("overhead-us", "N", "what noting a touch takes there; without: estimated");
+  line.option("o,output", "FILE", "the trace");
+  return line;
+}
+
+int run(const Arguments& arguments) {
+  constexpr std::uint64_t kMostTime = 1'000'000'000'000;
+  CommandLine line = command_line();
+  if (!line.parse(arguments)) {
     return 0;
   }
-  if (found.count("compute-ns") == 0) {
-    throw cxxopts::exceptions::specification("--compute-ns is missing");
-  }
-  for (const char* needed : {"snapshot", "function", "input", "output"}) {
-    if (found[needed].as<std::string>().empty()) {
-      throw cxxopts::exceptions::specification(std::string("--") + needed + " is missing");
-    }
-  }
-  const Snapshot snapshot = Snapshot::open(found["snapshot"].as<std::string>());
-  Trace trace =
-      make_trace(snapshot, recording_of(snapshot, found["working-set"].as<std::string>()));
-  trace.function = found["function"].as<std::string>();
-  trace.input = found["input"].as<std::string>();
-  trace.overhead = found.count("overhead-us") != 0
-                       ? std::chrono::microseconds(found["overhead-us"].as<std::uint64_t>())
-                       : estimate_overhead(trace.accesses);
-  trace.dilation = dilation_of(trace, Nanoseconds(found["compute-ns"].as<std::uint64_t>()));
+  const Nanoseconds compute(line.number("compute-ns", 1, kMostTime));
+  const std::string output = line.text("output");
+  const Snapshot snapshot = Snapshot::open(line.text("snapshot"));
+  Trace trace = make_trace(snapshot, recording_of(snapshot, line.optional_text("working-set")));
+  trace.function = line.text("function");
+  trace.input = line.text("input");
+  const auto overhead = line.optional_number("overhead-us", 0, kMostTime);
+  trace.overhead =
+      overhead ? std::chrono::microseconds(*overhead) : estimate_overhead(trace.accesses);
+  trace.dilation = dilation_of(trace, compute);
   if (const auto defect = defect_of(trace)) {
     throw std::runtime_error("this recording makes no trace: " + *defect);
   }
   std::ofstream file;
   file.exceptions(std::ios::failbit | std::ios::badbit);
-  file.open(found["output"].as<std::string>(), std::ios::binary);
+  file.open(output, std::ios::binary);
   file << print_trace(trace);
 
   fmt::print("{}: {} touches, {} ms of compute, dilation {:.1f}, overhead {} us a touch\n",
@@ -124,5 +122,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program("bench_make_traces", [&] { return run(argc, argv); });
+  return run_program(kProgram, argc, argv, run);
 }

@@ -5,9 +5,9 @@
 
 #include <cstdio>
 
-#include "common/program.h"
 #include "fault_probe/fault_probe.h"
-#include "guests/run.h"
+#include "functions/run.h"
+#include "harness/program.h"
 
 namespace faasnap::bench {
 namespace {
@@ -21,8 +21,8 @@ constexpr GuestProgram kProgram{
         "Records each function with its first input, invokes it with its second under each "
         "setting, cold, and counts the faults on KVM's fault path by how long they take, with "
         "kprobes. Needs root; counts the faults of every VM of faasnap on the machine, so that "
-        "none must run beside it.\n"
-        "Example: bench_page_faults --quick --functions json,image",
+        "none must run beside it.",
+    .example = "bench_page_faults --quick --functions json,image",
     .settings = "lazy,cached,reap,faasnap,stream"};
 
 // What happens on the vCPU's thread from the exit on until it can enter the guest again. Accesses
@@ -40,7 +40,7 @@ constexpr const char* kAsyncField = "async_fault_buckets";
 void check(const GuestOptions& options) {
   for (const Way& way : options.ways) {
     if (way.setting == "warm" || way.setting == "boot") {
-      throw cxxopts::exceptions::specification(
+      throw UsageError(
           fmt::format("'{}' restores nothing: the faults of what comes before its invocation would "
                       "be counted",
                       way.name()));
@@ -87,9 +87,12 @@ void print_faults(const std::vector<json>& records, const GuestOptions& options)
   std::fflush(stdout);
 }
 
-int run(int argc, char** argv) {
-  cxxopts::Options line = guest_command_line(kProgram);
-  const GuestOptions options = guest_options(kProgram, parse_command_line(line, argc, argv));
+int run(const Arguments& arguments) {
+  CommandLine line = guest_command_line(kProgram);
+  if (!line.parse(arguments)) {
+    return 0;
+  }
+  const GuestOptions options = guest_options(kProgram, line);
   check(options);
   FaultProbe faults("fault", kFault, kFaultArguments, kFaultFilter);
   FaultProbe async_faults("async_fault", kAsyncFault, "", "");
@@ -116,5 +119,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, [&] { return run(argc, argv); });
+  return run_program(kProgram.name, argc, argv, run);
 }

@@ -17,9 +17,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
-#include <cxxopts.hpp>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -33,10 +31,10 @@
 
 #include <faasnap/host.h>
 
-#include "common/child.h"
-#include "common/conditions.h"
-#include "common/program.h"
-#include "common/statistics.h"
+#include "harness/conditions.h"
+#include "harness/process.h"
+#include "harness/program.h"
+#include "harness/statistics.h"
 
 namespace faasnap::bench {
 namespace {
@@ -46,6 +44,8 @@ using nlohmann::json;
 constexpr std::size_t kPage = 4096;
 // The kernel maps so many pages of a file around one that is read.
 constexpr std::size_t kFaultAround = 16;
+
+constexpr const char* kProgram = "bench_primitives";
 
 struct Options {
   unsigned rounds = 21;
@@ -140,8 +140,9 @@ Samples anonymous_fault(const Options& options) {
 }
 
 // A file without a name that holds bytes other than zero.
-Descriptor scratch_file(const std::filesystem::path& directory, std::size_t size, int flags) {
-  Descriptor file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | flags, 0600));
+tools::Descriptor scratch_file(const std::filesystem::path& directory, std::size_t size,
+                               int flags) {
+  tools::Descriptor file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | flags, 0600));
   if (file.get() < 0 && (errno == EOPNOTSUPP || errno == EINVAL || errno == EISDIR)) {
     throw Unavailable(fmt::format("{}: its file system has no {}", directory.string(),
                                   (flags & O_DIRECT) != 0 ? "O_DIRECT" : "O_TMPFILE"));
@@ -165,7 +166,7 @@ template <typename Touch>
 Samples file_fault(const Options& options, std::size_t stride, Touch touch) {
   constexpr std::size_t kFaults = 256;
   const std::size_t size = kFaults * stride * kPage;
-  const Descriptor file = scratch_file(options.data, size, 0);
+  const tools::Descriptor file = scratch_file(options.data, size, 0);
   return sample(
       options.rounds, kFaults, [&] { return std::make_unique<Mapping>(size, file.get()); },
       [&](const auto& mapping) {
@@ -295,13 +296,13 @@ class Pair {
   int partner_ = 0;
 };
 
-std::uint64_t wait_for(const Descriptor& event) {
+std::uint64_t wait_for(const tools::Descriptor& event) {
   std::uint64_t count = 0;
   checked(static_cast<int>(::read(event.get(), &count, sizeof count)), "read of an eventfd");
   return count;
 }
 
-void signal(const Descriptor& event) {
+void signal(const tools::Descriptor& event) {
   const std::uint64_t one = 1;
   checked(static_cast<int>(::write(event.get(), &one, sizeof one)), "write to an eventfd");
 }
@@ -310,8 +311,8 @@ void signal(const Descriptor& event) {
 Samples wake(const Options& options, Partner partner) {
   constexpr std::size_t kTurns = 128;
   const Pair pair(partner);
-  const Descriptor ping(checked(::eventfd(0, EFD_CLOEXEC), "eventfd"));
-  const Descriptor pong(checked(::eventfd(0, EFD_CLOEXEC), "eventfd"));
+  const tools::Descriptor ping(checked(::eventfd(0, EFD_CLOEXEC), "eventfd"));
+  const tools::Descriptor pong(checked(::eventfd(0, EFD_CLOEXEC), "eventfd"));
   return sample(
       options.rounds, 2 * kTurns,
       [&] {
@@ -331,7 +332,7 @@ Samples wake(const Options& options, Partner partner) {
 }
 
 // Answers faults on `memory` until it is registered no more.
-void answer_faults(const Descriptor& faults, const char* content, std::size_t count) {
+void answer_faults(const tools::Descriptor& faults, const char* content, std::size_t count) {
   for (std::size_t fault = 0; fault < count; ++fault) {
     uffd_msg message{};
     checked(static_cast<int>(::read(faults.get(), &message, sizeof message)),
@@ -348,7 +349,7 @@ void answer_faults(const Descriptor& faults, const char* content, std::size_t co
 Samples userfault(const Options& options, Partner partner) {
   constexpr std::size_t kPages = 128;
   const Pair pair(partner);
-  const Descriptor faults(
+  const tools::Descriptor faults(
       static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY)));
   if (faults.get() < 0) {
     throw Unavailable(std::string("userfaultfd: ") + std::strerror(errno));
@@ -408,7 +409,7 @@ class Guest {
   };
 
   explicit Guest(const Code& code)
-      : system_(open_file("/dev/kvm", O_RDWR)),
+      : system_(tools::open_file("/dev/kvm", O_RDWR)),
         vm_(checked(::ioctl(system_.get(), KVM_CREATE_VM, 0), "KVM_CREATE_VM")),
         memory_(kPage) {
     std::memcpy(memory_.page(0), code.data(), code.size());
@@ -419,7 +420,7 @@ class Guest {
     region.memory_size = kPage;
     region.userspace_addr = reinterpret_cast<std::uint64_t>(memory_.page(0));
     checked(::ioctl(vm_.get(), KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
-    vcpu_ = Descriptor(checked(::ioctl(vm_.get(), KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU"));
+    vcpu_ = tools::Descriptor(checked(::ioctl(vm_.get(), KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU"));
     run_size_ = static_cast<std::size_t>(
         checked(::ioctl(system_.get(), KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE"));
     void* const run =
@@ -475,10 +476,10 @@ class Guest {
     checked(::ioctl(vcpu_.get(), KVM_SET_REGS, &general), "KVM_SET_REGS");
   }
 
-  Descriptor system_;
-  Descriptor vm_;
+  tools::Descriptor system_;
+  tools::Descriptor vm_;
   Mapping memory_;
-  Descriptor vcpu_;
+  tools::Descriptor vcpu_;
   kvm_run* run_ = nullptr;
   std::size_t run_size_ = 0;
 };
@@ -544,7 +545,7 @@ class Reader {
 
   std::size_t size_;
   unsigned together_;
-  Descriptor file_;
+  tools::Descriptor file_;
   Mapping buffers_;
   io_uring ring_{};
   std::size_t next_ = 0;
@@ -573,12 +574,12 @@ Samples json_handler(const Options& options) {
     }
   }
   std::string log = (std::filesystem::temp_directory_path() / "primitives-XXXXXX").string();
-  const Descriptor file(checked(::mkstemp(log.data()), log.c_str()));
+  const tools::Descriptor file(checked(::mkstemp(log.data()), log.c_str()));
   const auto remove = [&](void*) { ::unlink(log.c_str()); };
   const std::unique_ptr<void, decltype(remove)> removal(&log, remove);
-  Child child({"env", "-i", source / "rootfs/python", options.images / "tree", script,
-               options.images / "inputs", "json"},
-              log);
+  Process child({"env", "-i", source / "rootfs/python", options.images / "tree", script,
+                 options.images / "inputs", "json"},
+                {.log = log});
   child.wait();
   std::ifstream lines(log);
   for (std::string name, which; lines >> name >> which;) {
@@ -665,13 +666,12 @@ std::vector<Primitive> chosen(const std::string& only) {
     }
   }
   if (found.empty()) {
-    throw cxxopts::exceptions::specification("--only " + only +
-                                             ": no operation has this in its name");
+    throw UsageError("--only " + only + ": no operation has this in its name");
   }
   return found;
 }
 
-int run(const Options& options) {
+int measure_all(const Options& options) {
   const std::vector<Primitive> todo = chosen(options.only);
   const json conditions_of_run = conditions(options.data);
   if (!options.json) {
@@ -693,42 +693,35 @@ int run(const Options& options) {
   return 0;
 }
 
-Options parse(int argc, char** argv) {
-  cxxopts::Options line(
-      "bench_primitives",
-      "Times a host's elementary operations: faults, copies, wakes, system "
-      "calls, KVM exits, reads.\nExample: bench_primitives --data . --rounds 5\n");
-  line.add_options()("rounds", "of each operation; a round has 16 to 4096 operations",
-                     cxxopts::value<unsigned>()->default_value("21"))(
-      "data", "where files are made, on the disk to be read; nothing is left there",
-      cxxopts::value<std::string>()->default_value(from_environment("FAASNAP_DATA", "/data")))(
-      "images", "the guest image, made by ./dev images",
-      cxxopts::value<std::string>()->default_value(
-          from_environment("FAASNAP_IMAGES", FAASNAP_SOURCE_DIR "/build/images")))(
-      "only", "operations with this in their name",
-      cxxopts::value<std::string>()->default_value(""))(
-      "json", "prints one JSON object in the place of a table")("help", "this text");
-  const auto found = line.parse(argc, argv);
-  if (found.count("help") != 0) {
-    std::cout << line.help();
-    std::exit(0);
+CommandLine command_line() {
+  CommandLine line({.name = kProgram,
+                    .text = "Times a host's elementary operations: faults, copies, wakes, system "
+                            "calls, KVM exits, reads.",
+                    .example = "bench_primitives --data . --rounds 5"});
+  line.option("rounds", "N", "of each operation; a round has 16 to 4096 operations", "21");
+  line.option("data", "DIR", "where files are made, on the disk to be read; nothing is left there",
+              data_directory());
+  line.option("images", "DIR", "the guest image, made by ./dev images", images_directory());
+  line.option("only", "TEXT", "operations with this in their name");
+  line.flag("json", "prints one JSON object in the place of a table");
+  return line;
+}
+
+int run(const Arguments& arguments) {
+  CommandLine line = command_line();
+  if (!line.parse(arguments)) {
+    return 0;
   }
-  const Options options{.rounds = found["rounds"].as<unsigned>(),
-                        .data = found["data"].as<std::string>(),
-                        .images = found["images"].as<std::string>(),
-                        .only = found["only"].as<std::string>(),
-                        .json = found.count("json") != 0};
-  if (options.rounds == 0) {
-    throw cxxopts::exceptions::specification("--rounds must not be 0");
-  }
+  constexpr std::uint64_t kMostRounds = 1'000'000;
+  const Options options{.rounds = static_cast<unsigned>(line.number("rounds", 1, kMostRounds)),
+                        .data = line.text("data"),
+                        .images = line.text("images"),
+                        .only = line.optional_text("only").value_or(""),
+                        .json = line.has("json")};
   if (!std::filesystem::is_directory(options.data)) {
-    throw cxxopts::exceptions::specification("--data " + options.data.string() +
-                                             ": not a directory");
+    throw UsageError(fmt::format("--data {}: not a directory", options.data.string()));
   }
-  if (!found.unmatched().empty()) {
-    throw cxxopts::exceptions::specification("unexpected " + found.unmatched().front());
-  }
-  return options;
+  return measure_all(options);
 }
 
 }  // namespace
@@ -736,5 +729,5 @@ Options parse(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program("bench_primitives", [&] { return run(parse(argc, argv)); });
+  return run_program(kProgram, argc, argv, run);
 }

@@ -4,19 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <cxxopts.hpp>
-#include <fstream>
-#include <iostream>
 #include <map>
 #include <optional>
 
-#include "common/conditions.h"
-#include "common/own_restore.h"
-#include "common/page_cache.h"
-#include "common/program.h"
-#include "common/qemu_peer.h"
-#include "common/statistics.h"
+#include "harness/conditions.h"
+#include "harness/json_lines.h"
+#include "harness/page_cache.h"
+#include "harness/program.h"
+#include "harness/statistics.h"
+#include "peers/own_restore.h"
+#include "peers/qemu_peer.h"
 
 namespace faasnap::bench {
 namespace {
@@ -29,19 +26,21 @@ constexpr QemuMemory kPeers[] = {QemuMemory::stream, QemuMemory::mapped};
 constexpr const char* kCold = "cold";
 constexpr const char* kWarm = "warm";
 
+constexpr const char* kProgram = "bench_restore_latency";
+
 struct Options {
   unsigned repeat = 100;
   unsigned repeat_peer = 20;
   GuestParts guest;
   std::filesystem::path directory;
-  std::string output;
+  std::filesystem::path output;
 };
 
 // All restores of one kind; each measure by its name, times in ms.
 using Samples = std::map<std::string, std::vector<double>>;
 
 // By the kind of restore, for example "lazy cold".
-using Results = std::map<std::string, Samples>;
+using SamplesByKind = std::map<std::string, Samples>;
 
 template <typename Duration>
 double in_ms(Duration duration) {
@@ -51,8 +50,8 @@ double in_ms(Duration duration) {
 // Runs the two restores of one kind, cold first: a warm one follows directly on another of the same
 // files. Keeps what `measure` returns.
 template <typename Drop, typename Measure>
-void measure_pair(const std::string& kind, Drop drop, Measure measure, Results& results,
-                  std::ostream& records) {
+void measure_pair(const std::string& kind, Drop drop, Measure measure, SamplesByKind& results,
+                  JsonLines& records) {
   for (const char* cache : {kCold, kWarm}) {
     if (cache == kCold && drop() != 0) {
       throw std::runtime_error(kind + ": the page cache still holds some of the files");
@@ -63,12 +62,12 @@ void measure_pair(const std::string& kind, Drop drop, Measure measure, Results& 
       results[kind + " " + cache][name].push_back(value);
       record[name] = value;
     }
-    records << record.dump() << '\n' << std::flush;
+    records.add(record);
   }
 }
 
-void measure_own(const Snapshot& snapshot, Setting setting, Results& results,
-                 std::ostream& records) {
+void measure_own(const Snapshot& snapshot, Setting setting, SamplesByKind& results,
+                 JsonLines& records) {
   const auto measure = [&]() -> std::map<std::string, double> {
     const OwnRestore restored = restore_once(snapshot.directory(), setting);
     return {{"open_ms", in_ms(restored.opened)},
@@ -87,7 +86,7 @@ void measure_own(const Snapshot& snapshot, Setting setting, Results& results,
       to_string(setting), [&] { return snapshot.drop_caches(); }, measure, results, records);
 }
 
-void measure_peer(QemuMemory memory, QemuPeer& peer, Results& results, std::ostream& records) {
+void measure_peer(QemuMemory memory, QemuPeer& peer, SamplesByKind& results, JsonLines& records) {
   const auto drop = [&] {
     std::uint64_t left = 0;
     for (const auto& file : peer.files()) {
@@ -116,7 +115,7 @@ std::string count(const Samples& samples, const std::string& name) {
   return found == samples.end() ? "-" : fmt::format("{:.0f}", median(found->second));
 }
 
-void print_times(const Results& results) {
+void print_times(const SamplesByKind& results) {
   fmt::print("{:17} {:>4} {:>18} {:>18} {:>18} {:>18} {:>8} {:>6} {:>6}\n", "", "n", "return",
              "first instruction", "first vsock byte", "from process start", "mappings", "major",
              "minor");
@@ -138,7 +137,7 @@ void print_times(const Results& results) {
   }
 }
 
-void print_ratios(const Results& results) {
+void print_ratios(const SamplesByKind& results) {
   fmt::print("\nfirst instruction, QEMU's time as a multiple of ours (medians)\n");
   for (const QemuMemory memory : kPeers) {
     for (const char* cache : {kCold, kWarm}) {
@@ -156,7 +155,8 @@ void print_ratios(const Results& results) {
 }
 
 void measure_all(const Options& options, const Snapshot& snapshot,
-                 std::map<QemuMemory, QemuPeer>& peers, Results& results, std::ostream& records) {
+                 std::map<QemuMemory, QemuPeer>& peers, SamplesByKind& results,
+                 JsonLines& records) {
   unsigned peer_rounds = 0;
   for (unsigned round = 0; round < options.repeat; ++round) {
     show_progress(fmt::format("round {} of {}", round + 1, options.repeat));
@@ -175,14 +175,14 @@ void measure_all(const Options& options, const Snapshot& snapshot,
   show_progress("");
 }
 
-int run(const Options& options) {
+int compare(const Options& options) {
   std::filesystem::remove_all(options.directory);
   std::filesystem::create_directories(options.directory);
   json conditions_of_run = conditions(options.directory);
   conditions_of_run["guest_memory_mib"] = options.guest.memory / kMiB;
   conditions_of_run["guest_vcpus"] = options.guest.vcpus;
-  std::ofstream records(options.output);
-  records << json{{"conditions", conditions_of_run}}.dump() << '\n';
+  JsonLines records(options.output);
+  records.add({{"conditions", conditions_of_run}});
   fmt::print(
       "{}\ntimes in ms, p50 and p99 by nearest rank; cold: mincore finds no page of the "
       "snapshot; warm: restored just before\n\n",
@@ -199,7 +199,7 @@ int run(const Options& options) {
       peers.emplace(memory, QemuPeer(options.guest, memory, options.directory / to_string(memory)));
     }
   }
-  Results results;
+  SamplesByKind results;
   measure_all(options, snapshot, peers, results, records);
   print_times(results);
   if (with_peer) {
@@ -212,47 +212,40 @@ int run(const Options& options) {
   return 0;
 }
 
-Options parse(int argc, char** argv) {
-  cxxopts::Options line("bench_restore_latency",
-                        "Times restores until the first instruction and the first byte on vsock, "
-                        "beside QEMU's microvm.\nExample: bench_restore_latency --quick --output "
-                        "restore.jsonl\n");
-  line.add_options()("quick", "20 restores of each kind and 5 of QEMU, 512 MiB of guest memory")(
-      "repeat", "restores of each kind", cxxopts::value<unsigned>()->default_value("100"))(
-      "repeat-qemu", "restores by QEMU, at most as many; 0: none",
-      cxxopts::value<unsigned>()->default_value("20"))(
-      "memory", "guest memory in MiB", cxxopts::value<unsigned>()->default_value("2048"))(
-      "images", "the guest image, made by ./dev images",
-      cxxopts::value<std::string>()->default_value(
-          from_environment("FAASNAP_IMAGES", FAASNAP_SOURCE_DIR "/build/images")))(
-      "data",
+CommandLine command_line() {
+  CommandLine line({.name = kProgram,
+                    .text = "Times restores until the first instruction and the first byte on "
+                            "vsock, beside QEMU's microvm.",
+                    .example = "bench_restore_latency --quick --output restore.jsonl"});
+  line.flag("quick", "20 restores of each kind and 5 of QEMU, 512 MiB of guest memory");
+  line.option("repeat", "N", "restores of each kind", "100");
+  line.option("repeat-qemu", "N", "restores by QEMU, at most as many; 0: none", "20");
+  line.option("memory", "MIB", "guest memory in MiB", "2048");
+  line.option("images", "DIR", "the guest image, made by ./dev images", images_directory());
+  line.option(
+      "data", "DIR",
       "where snapshots go: on a disk, not in memory; its folder restore-latency is replaced",
-      cxxopts::value<std::string>()->default_value(from_environment("FAASNAP_DATA", "/data")))(
-      "output", "one JSON object per restore",
-      cxxopts::value<std::string>()->default_value("/dev/null"))("help", "this text");
-  const auto found = line.parse(argc, argv);
-  if (found.count("help") != 0) {
-    std::cout << line.help();
-    std::exit(0);
-  }
-  const auto number = [&](const char* name, unsigned quick) {
-    return found.count("quick") != 0 && found.count(name) == 0 ? quick : found[name].as<unsigned>();
+      data_directory());
+  line.option("output", "FILE", "one JSON object per restore; without: none");
+  return line;
+}
+
+Options options_of(const CommandLine& line) {
+  constexpr std::uint64_t kMost = 1'000'000;
+  const auto number = [&](const char* name, std::uint64_t least, std::uint64_t quick) {
+    return line.has("quick") && !line.has(name) ? quick : line.number(name, least, kMost);
   };
-  const unsigned repeat = number("repeat", 20);
-  const Options options{
-      .repeat = repeat,
-      .repeat_peer = std::min(repeat, number("repeat-qemu", 5)),
-      .guest = {.images = found["images"].as<std::string>(),
-                .memory = number("memory", 512) * kMiB},
-      .directory = std::filesystem::path(found["data"].as<std::string>()) / "restore-latency",
-      .output = found["output"].as<std::string>()};
-  if (options.repeat == 0) {
-    throw cxxopts::exceptions::specification("--repeat must not be 0");
-  }
-  if (!found.unmatched().empty()) {
-    throw cxxopts::exceptions::specification("unexpected " + found.unmatched().front());
-  }
-  return options;
+  const auto repeat = static_cast<unsigned>(number("repeat", 1, 20));
+  return {.repeat = repeat,
+          .repeat_peer = std::min(repeat, static_cast<unsigned>(number("repeat-qemu", 0, 5))),
+          .guest = {.images = line.text("images"), .memory = number("memory", 1, 512) * kMiB},
+          .directory = std::filesystem::path(line.text("data")) / "restore-latency",
+          .output = line.optional_text("output").value_or("")};
+}
+
+int run(const Arguments& arguments) {
+  CommandLine line = command_line();
+  return line.parse(arguments) ? compare(options_of(line)) : 0;
 }
 
 }  // namespace
@@ -260,5 +253,5 @@ Options parse(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program("bench_restore_latency", [&] { return run(parse(argc, argv)); });
+  return run_program(kProgram, argc, argv, run);
 }

@@ -28,7 +28,6 @@ constexpr Command kCommands[] = {
     {"record", "run a function once and leave a snapshot to serve it from", run_record},
     {"invoke", "restore a snapshot and run its function", run_invoke},
     {"inspect", "show a snapshot, or how a setting would restore it", run_inspect},
-    {"report", "make a page of the results of benches", run_report},
     {"verify", "check a snapshot's checksums", run_verify},
     {"store", "put, get and list the objects that functions use", run_store},
     {"snapshot", "publish snapshots for other hosts, and fetch theirs", run_snapshot},

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "bursts/gate.h"
-#include "common/command.h"
+#include "harness/process.h"
 
 namespace faasnap::bench {
 namespace {
@@ -23,7 +23,7 @@ constexpr auto kGlance = std::chrono::milliseconds(1);
 // One invocation of a burst.
 struct Member {
   Gate gate;
-  RunningCommand command;
+  Process command;
   bool ready = false;
   Clock::time_point replied{};
 };
@@ -40,9 +40,9 @@ std::vector<Member> start(const Paths& snapshots, const std::string& setting) {
   std::vector<Member> members;
   for (const auto& snapshot : snapshots) {
     Gate gate;
-    RunningCommand command({"invoke", "--snapshot", snapshot.string(), "--setting", setting,
-                            "--input", "@/dev/stdin", "--json"},
-                           gate.entrance());
+    Process command = start_faasnap({"invoke", "--snapshot", snapshot.string(), "--setting",
+                                     setting, "--input", "@/dev/stdin", "--json"},
+                                    gate.entrance());
     members.push_back({std::move(gate), std::move(command)});
   }
   // One that ends before it has come there has said why.
@@ -80,7 +80,7 @@ void await_replies(std::vector<Member>& members) {
 
 Outcome outcome_of(Member& member) {
   try {
-    member.command.finish();
+    member.command.wait();
     return {nlohmann::json::parse(member.command.output()), {}};
   } catch (const std::exception& error) {
     return {{}, error.what()};

@@ -7,7 +7,7 @@
 #include <map>
 #include <tuple>
 
-#include "common/statistics.h"
+#include "harness/statistics.h"
 
 namespace faasnap::bench {
 namespace {

@@ -10,8 +10,8 @@
 #include <system_error>
 #include <utility>
 
-#include "common/child.h"
-#include "common/disk_usage.h"
+#include "harness/disk_usage.h"
+#include "harness/process.h"
 
 namespace faasnap::bench {
 
@@ -39,8 +39,8 @@ std::vector<std::filesystem::path> Copies::distinct(std::size_t count) {
     }
     const std::filesystem::path copy = fmt::format("{}-copy{}", snapshot.string(), paths_.size());
     std::filesystem::remove_all(copy);
-    Child({"cp", "-a", "--sparse=always", "--reflink=never", snapshot.string(), copy.string()},
-          snapshot.string() + ".log")
+    Process({"cp", "-a", "--sparse=always", "--reflink=never", snapshot.string(), copy.string()},
+            {.log = snapshot.string() + ".log"})
         .wait();
     std::filesystem::remove(snapshot.string() + ".log");
     paths_.push_back(copy);
@@ -48,7 +48,7 @@ std::vector<std::filesystem::path> Copies::distinct(std::size_t count) {
   }
   if (copied) {
     // What is not on the disk yet cannot be dropped from the page cache.
-    const Descriptor directory = open_file(snapshot, O_RDONLY | O_DIRECTORY);
+    const tools::Descriptor directory = tools::open_file(snapshot, O_RDONLY | O_DIRECTORY);
     if (::syncfs(directory.get()) != 0) {
       throw std::system_error(errno, std::generic_category(), snapshot.string());
     }

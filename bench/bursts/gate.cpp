@@ -12,7 +12,7 @@ namespace {
 
 [[noreturn]] void fail() { throw std::system_error(errno, std::generic_category(), "pipe"); }
 
-void write_whole(const Descriptor& descriptor, const std::string& text) {
+void write_whole(const tools::Descriptor& descriptor, const std::string& text) {
   if (::write(descriptor.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     fail();
   }
@@ -25,8 +25,8 @@ Gate::Gate() {
   if (::pipe2(ends, O_CLOEXEC) != 0) {
     fail();
   }
-  entrance_ = Descriptor(ends[0]);
-  exit_ = Descriptor(ends[1]);
+  entrance_ = tools::Descriptor(ends[0]);
+  exit_ = tools::Descriptor(ends[1]);
   write_whole(exit_, " ");
 }
 
@@ -40,7 +40,7 @@ bool Gate::reached() const {
 
 void Gate::open(const std::string& document) {
   write_whole(exit_, document);
-  exit_ = Descriptor();
+  exit_ = tools::Descriptor();
 }
 
 }  // namespace faasnap::bench

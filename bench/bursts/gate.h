@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "common/child.h"
+#include "tools/descriptor.h"
 
 namespace faasnap::bench {
 
@@ -23,8 +23,8 @@ class Gate {
 
  private:
   // Kept open, so that writing to a command that has gone away is no signal.
-  Descriptor entrance_;
-  Descriptor exit_;
+  tools::Descriptor entrance_;
+  tools::Descriptor exit_;
 };
 
 }  // namespace faasnap::bench

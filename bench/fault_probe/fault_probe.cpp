@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "common/child.h"
+#include "tools/descriptor.h"
 
 namespace faasnap::bench {
 namespace {
@@ -49,7 +49,8 @@ std::string last_complaint() {
 
 // Appends: a file that is opened to be overwritten loses what others have written to it.
 int append(const std::string& file, const std::string& text) {
-  const Descriptor descriptor(::open((kTracing / file).c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  const tools::Descriptor descriptor(
+      ::open((kTracing / file).c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
   if (descriptor.get() < 0) {
     return errno;
   }

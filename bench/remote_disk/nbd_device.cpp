@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "harness/process.h"
+
 namespace faasnap::bench {
 namespace {
 
@@ -26,7 +28,7 @@ void load_driver() {
     return;
   }
   try {
-    Child({"modprobe", "nbd"}, "/dev/null").wait();
+    Process({"modprobe", "nbd"}, {.log = "/dev/null"}).wait();
   } catch (const std::exception&) {
     // What counts is whether it is there now.
   }
@@ -84,10 +86,10 @@ class ScopedSignalBlock {
 
 }  // namespace
 
-NbdDevice::NbdDevice(Descriptor socket, std::uint64_t size) : socket_(std::move(socket)) {
+NbdDevice::NbdDevice(tools::Descriptor socket, std::uint64_t size) : socket_(std::move(socket)) {
   load_driver();
   path_ = free_device();
-  device_ = open_file(path_, O_RDWR);
+  device_ = tools::open_file(path_, O_RDWR);
   std::promise<void> promise;
   std::future<void> ready = promise.get_future();
   {

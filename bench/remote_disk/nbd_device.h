@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "common/child.h"
+#include "tools/descriptor.h"
 
 namespace faasnap::bench {
 
@@ -14,7 +14,7 @@ namespace faasnap::bench {
 class NbdDevice {
  public:
   // Takes a device that is not in use. Throws std::runtime_error, std::system_error.
-  NbdDevice(Descriptor socket, std::uint64_t size);
+  NbdDevice(tools::Descriptor socket, std::uint64_t size);
   // Takes the device away; what is mounted on it must be unmounted before.
   ~NbdDevice();
   NbdDevice(const NbdDevice&) = delete;
@@ -28,8 +28,8 @@ class NbdDevice {
   void detach() noexcept;
 
   std::filesystem::path path_;
-  Descriptor socket_;
-  Descriptor device_;
+  tools::Descriptor socket_;
+  tools::Descriptor device_;
   // Inside the driver as long as there is the device.
   std::thread serving_;
 };

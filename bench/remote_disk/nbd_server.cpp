@@ -76,7 +76,8 @@ bool transfer(Call call, int file, std::span<Byte> piece, std::uint64_t offset) 
 
 }  // namespace
 
-NbdServer::NbdServer(Descriptor file, std::uint64_t size, Descriptor socket, const LinkSpeed& speed)
+NbdServer::NbdServer(tools::Descriptor file, std::uint64_t size, tools::Descriptor socket,
+                     const LinkSpeed& speed)
     : file_(std::move(file)), size_(size), socket_(std::move(socket)), link_(speed) {
   taking_ = std::thread([this] { take_requests(); });
   answering_ = std::thread([this] { answer_reads(); });

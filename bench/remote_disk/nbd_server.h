@@ -9,8 +9,8 @@
 #include <span>
 #include <thread>
 
-#include "common/child.h"
 #include "remote_disk/link.h"
+#include "tools/descriptor.h"
 
 namespace faasnap::bench {
 
@@ -18,10 +18,14 @@ namespace faasnap::bench {
 // (doc/proto.md of NetworkBlockDevice/nbd) with the commands READ, WRITE, FLUSH, TRIM and DISC.
 // Reads are answered when the link says so; everything else as soon as it is done. Three threads of
 // its own; a client that breaks the protocol is shut out.
+//
+// nbdkit does not replace it: its rate filter paces bytes and not requests, its delay filter knows
+// whole milliseconds only, and neither counts what an invocation has read.
 class NbdServer {
  public:
   // `file` has `size` bytes.
-  NbdServer(Descriptor file, std::uint64_t size, Descriptor socket, const LinkSpeed& speed);
+  NbdServer(tools::Descriptor file, std::uint64_t size, tools::Descriptor socket,
+            const LinkSpeed& speed);
   // Ends the connection, whatever is under way.
   ~NbdServer();
   NbdServer(const NbdServer&) = delete;
@@ -60,9 +64,9 @@ class NbdServer {
   bool reply(const Request& request, std::uint32_t error, std::span<const std::byte> data);
   void end() noexcept;
 
-  Descriptor file_;
+  tools::Descriptor file_;
   std::uint64_t size_;
-  Descriptor socket_;
+  tools::Descriptor socket_;
   Link link_;  // of the thread that takes requests
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> bytes_{0};

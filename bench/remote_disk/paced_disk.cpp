@@ -10,12 +10,11 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cxxopts.hpp>
 #include <iostream>
 #include <stdexcept>
 #include <system_error>
 
-#include "common/program.h"
+#include "harness/program.h"
 #include "remote_disk/disk_profile.h"
 #include "remote_disk/nbd_handshake.h"
 #include "remote_disk/nbd_server.h"
@@ -29,7 +28,7 @@ constexpr const char* kName = "faasnap-paced-disk";
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-std::uint64_t size_of(const Descriptor& file, const std::string& path) {
+std::uint64_t size_of(const tools::Descriptor& file, const std::string& path) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) {
     fail(path);
@@ -37,8 +36,8 @@ std::uint64_t size_of(const Descriptor& file, const std::string& path) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-void serve(const std::string& path, Descriptor socket, const LinkSpeed& speed) {
-  Descriptor file = open_file(path, O_RDWR);
+void serve(const std::string& path, tools::Descriptor socket, const LinkSpeed& speed) {
+  tools::Descriptor file = tools::open_file(path, O_RDWR);
   const std::uint64_t size = size_of(file, path);
   const auto greeting = nbd_handshake(size);
   // A socket that nothing was sent to yet takes it whole.
@@ -51,39 +50,41 @@ void serve(const std::string& path, Descriptor socket, const LinkSpeed& speed) {
   NbdServer(std::move(file), size, std::move(socket), speed).wait();
 }
 
-int run(int argc, char** argv) {
-  cxxopts::Options line(kName,
-                        "Serves a file as a disk of a profile to one NBD client, and ends with it; "
-                        "or only tells the disk's figures.\n"
-                        "Example: faasnap-paced-disk --profile nvme --dilation 10 --describe\n");
-  line.add_options()("profile", "nvme, ssd or ebs", cxxopts::value<std::string>())(
-      "dilation", "the disk is this many times as slow",
-      cxxopts::value<double>()->default_value("1"))("describe", "prints the disk's figures")(
-      "file", "its content", cxxopts::value<std::string>())(
-      "socket", "a descriptor that is connected to the client", cxxopts::value<int>())("help",
-                                                                                       "this text");
-  const auto found = line.parse(argc, argv);
-  if (found.count("help") != 0) {
-    std::cout << line.help();
+CommandLine command_line() {
+  CommandLine line({.name = kName,
+                    .text = "Serves a file as a disk of a profile to one NBD client, and ends with "
+                            "it; or only tells the disk's figures.",
+                    .example = "faasnap-paced-disk --profile nvme --dilation 10 --describe"});
+  line.option("profile", "NAME", "nvme, ssd or ebs");
+  line.option("dilation", "N", "the disk is this many times as slow", "1");
+  line.flag("describe", "prints the disk's figures");
+  line.option("file", "FILE", "its content");
+  line.option("socket", "FD", "a descriptor that is connected to the client");
+  return line;
+}
+
+const DiskProfile& profile_of(const CommandLine& line) {
+  try {
+    return disk_profile(line.text("profile"));
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+}
+
+int run(const Arguments& arguments) {
+  constexpr std::uint64_t kMostDescriptors = 1 << 20;
+  CommandLine line = command_line();
+  if (!line.parse(arguments)) {
     return 0;
   }
-  const auto dilation = found["dilation"].as<double>();
-  if (!(dilation > 0)) {
-    throw cxxopts::exceptions::specification("--dilation must be more than 0");
-  }
-  const DiskProfile& profile = [&]() -> const DiskProfile& {
-    try {
-      return disk_profile(found["profile"].as<std::string>());
-    } catch (const std::invalid_argument& error) {
-      throw cxxopts::exceptions::specification(error.what());
-    }
-  }();
-  if (found.count("describe") != 0) {
+  const double dilation = line.positive("dilation");
+  const DiskProfile& profile = profile_of(line);
+  if (line.has("describe")) {
     std::cout << describe(profile, dilation).dump() << '\n';
     return 0;
   }
-  serve(found["file"].as<std::string>(), Descriptor(found["socket"].as<int>()),
-        profile.speed.slower(dilation));
+  const auto socket = static_cast<int>(line.number("socket", 0, kMostDescriptors));
+  serve(line.text("file"), tools::Descriptor(socket), profile.speed.slower(dilation));
   return 0;
 }
 
@@ -92,5 +93,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kName, [&] { return run(argc, argv); });
+  return run_program(kName, argc, argv, run);
 }

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "harness/process.h"
+
 namespace faasnap::bench {
 namespace {
 
@@ -39,7 +41,7 @@ RemoteDisk::~RemoteDisk() { remove(); }
 
 void RemoteDisk::make(const LinkSpeed& speed) {
   std::filesystem::create_directories(mounted_);
-  Descriptor file = open_file(file_, O_RDWR | O_CREAT);
+  tools::Descriptor file = tools::open_file(file_, O_RDWR | O_CREAT);
   if (::ftruncate(file.get(), static_cast<off_t>(kSize)) != 0) {
     fail(file_.string());
   }
@@ -47,8 +49,8 @@ void RemoteDisk::make(const LinkSpeed& speed) {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     fail("socketpair");
   }
-  Descriptor client(ends[0]);
-  server_ = std::make_unique<NbdServer>(std::move(file), kSize, Descriptor(ends[1]), speed);
+  tools::Descriptor client(ends[0]);
+  server_ = std::make_unique<NbdServer>(std::move(file), kSize, tools::Descriptor(ends[1]), speed);
   device_ = std::make_unique<NbdDevice>(std::move(client), kSize);
   make_file_system();
   if (::mount(device_->path().c_str(), mounted_.c_str(), "xfs", MS_NOATIME, nullptr) != 0) {
@@ -59,7 +61,7 @@ void RemoteDisk::make(const LinkSpeed& speed) {
 void RemoteDisk::make_file_system() const {
   const std::filesystem::path log = file_.string() + ".log";
   // Large folios in the page cache, on any kernel from 5.18 on.
-  Child({"mkfs.xfs", "-q", "-f", "-K", device_->path().string()}, log).wait();
+  Process({"mkfs.xfs", "-q", "-f", "-K", device_->path().string()}, {.log = log}).wait();
   std::filesystem::remove(log);
 }
 

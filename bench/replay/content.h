@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "replay/random.h"
-#include "replay/trace.h"
+#include "replay/trace/random.h"
+#include "replay/trace/trace.h"
 
 namespace faasnap::bench {
 

@@ -28,7 +28,7 @@ struct Crew::Reply {
 };
 
 struct Crew::Member {
-  Descriptor socket;
+  tools::Descriptor socket;
   pid_t process = -1;
 
   explicit Member(int fd) : socket(fd) {}
@@ -75,7 +75,7 @@ Crew::Crew(std::span<const ReplayImage* const> images, const Case& way, std::spa
       throw std::system_error(errno, std::generic_category(), "socketpair");
     }
     members_.push_back(std::make_unique<Member>(ends[0]));
-    const Descriptor other(ends[1]);
+    const tools::Descriptor other(ends[1]);
     const pid_t process = ::fork();
     if (process < 0) {
       throw std::system_error(errno, std::generic_category(), "fork");

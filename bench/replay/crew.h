@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "common/child.h"
 #include "replay/replica.h"
+#include "tools/descriptor.h"
 
 namespace faasnap::bench {
 

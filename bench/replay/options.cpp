@@ -2,91 +2,81 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
-#include "common/program.h"
-
 namespace faasnap::bench {
 namespace {
 
-using Words = std::vector<std::string>;
-using Wrong = cxxopts::exceptions::specification;
+constexpr std::uint64_t kMostRounds = 1'000'000;
+constexpr std::uint64_t kMostPages = 1 << 22;
+
+Compute parse_compute(const std::string& text) {
+  constexpr double kMostMs = 60'000;
+  if (text == "recorded") {
+    return {};
+  }
+  const auto ms = tools::parse_decimal(text);
+  if (!ms || *ms < 0 || *ms > kMostMs) {
+    throw UsageError(fmt::format("--compute {}: 'recorded' or ms up to 60000 are expected", text));
+  }
+  return {Nanoseconds(static_cast<std::int64_t>(*ms * 1e6))};
+}
+
+// "all" stands for every function that there are traces of.
+std::vector<std::string> traces_of(const CommandLine& line) {
+  std::vector<std::string> traces = line.texts("trace");
+  if (traces != std::vector<std::string>{"all"}) {
+    return traces;
+  }
+  traces = traced_functions();
+  if (!line.has("changed")) {
+    for (std::string& name : traces) {
+      name = fmt::format("{}-second", name);
+    }
+  }
+  return traces;
+}
 
 }  // namespace
 
-void add_replay_options(cxxopts::Options& line) {
-  const auto text = [](const std::string& value) {
-    return cxxopts::value<std::string>()->default_value(value);
-  };
-  line.add_options()("trace",
-                     "synthetic, names of bench/traces, or files; with --changed functions; or all",
-                     cxxopts::value<Words>()->default_value("synthetic"))(
-      "compute", "in the trace: recorded, or ms in all (default: recorded; synthetic: 0,20,100)",
-      cxxopts::value<Words>())("repeat", "rounds", text("7"))("quick", "3 rounds")(
-      "unpredicted", "pages with data that the recording misses", text("0"))(
-      "changed", "record FUNCTION-first, replay FUNCTION-second")(
-      "merge-gap", "of the loading set, in pages", text("32"))(
-      "directory", "where images go: on a disk, not in memory",
-      text(std::filesystem::path(from_environment("FAASNAP_DATA", "/var/tmp")) / "replay"))(
-      "help", "this text");
+void add_replay_options(CommandLine& line) {
+  line.list("trace", "NAMES",
+            "synthetic, names of bench/traces, or files; with --changed functions; or all",
+            "synthetic");
+  line.list("compute", "TIMES",
+            "in the trace: recorded, or ms in all (default: recorded; synthetic: 0,20,100)");
+  line.option("repeat", "N", "rounds", "7");
+  line.flag("quick", "3 rounds");
+  line.option("unpredicted", "N", "pages with data that the recording misses", "0");
+  line.flag("changed", "record FUNCTION-first, replay FUNCTION-second");
+  line.option("merge-gap", "N", "of the loading set, in pages", "32");
+  line.option("directory", "DIR", "where images go: on a disk, not in memory",
+              data_directory() / "replay");
 }
 
 Setting replayed_setting(const std::string& name) {
   const auto setting = parse_setting(name);
   if (!setting || *setting == Setting::boot) {
-    throw Wrong(fmt::format("there is no setting {} to replay", name));
+    throw UsageError(fmt::format("there is no setting {} to replay", name));
   }
   return *setting;
 }
 
-Compute parse_compute(const std::string& text) {
-  if (text == "recorded") {
-    return {};
-  }
-  double ms = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
-  if (error != std::errc() || end != text.data() + text.size() || !(ms >= 0 && ms <= 60'000)) {
-    throw Wrong(fmt::format("\"{}\" is no time in ms", text));
-  }
-  return {Nanoseconds(static_cast<std::int64_t>(ms * 1e6))};
-}
-
-unsigned count_option(const cxxopts::ParseResult& found, const std::string& name) {
-  const std::string text = found[name].as<std::string>();
-  unsigned count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw Wrong(fmt::format("--{}: \"{}\" is no number", name, text));
-  }
-  return count;
-}
-
-ReplayOptions replay_options(const cxxopts::ParseResult& found) {
+ReplayOptions replay_options(const CommandLine& line) {
   ReplayOptions options;
-  options.traces = found["trace"].as<Words>();
-  options.changed = found.count("changed") != 0;
-  if (options.traces == Words{"all"}) {
-    options.traces = traced_functions();
-    if (!options.changed) {
-      for (std::string& name : options.traces) {
-        name = fmt::format("{}-second", name);
-      }
-    }
+  options.traces = traces_of(line);
+  options.changed = line.has("changed");
+  for (const std::string& text : line.texts("compute")) {
+    options.computes.push_back(parse_compute(text));
   }
-  if (found.count("compute") != 0) {
-    for (const std::string& text : found["compute"].as<Words>()) {
-      options.computes.push_back(parse_compute(text));
-    }
-  }
-  options.thresholds.merge_gap_pages = count_option(found, "merge-gap");
-  options.repeat = found.count("quick") != 0 ? 3 : count_option(found, "repeat");
-  options.unpredicted = count_option(found, "unpredicted");
-  options.directory = found["directory"].as<std::string>();
-  if (options.repeat == 0 || options.traces.empty()) {
-    throw Wrong("nothing to do: no rounds or no traces");
+  options.thresholds.merge_gap_pages = line.number("merge-gap", 0, kMostPages);
+  options.repeat =
+      line.has("quick") ? 3 : static_cast<unsigned>(line.number("repeat", 1, kMostRounds));
+  options.unpredicted = line.number("unpredicted", 0, kMostPages);
+  options.directory = line.text("directory");
+  if (options.traces.empty()) {
+    throw UsageError("nothing to do: no traces");
   }
   if (options.changed && options.unpredicted != 0) {
-    throw Wrong("--changed and --unpredicted exclude each other");
+    throw UsageError("--changed and --unpredicted exclude each other");
   }
   return options;
 }

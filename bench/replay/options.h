@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cxxopts.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "harness/program.h"
 #include "replay/experiment.h"
 
 namespace faasnap::bench {
@@ -22,12 +22,10 @@ struct ReplayOptions {
   std::filesystem::path directory{};
 };
 
-void add_replay_options(cxxopts::Options& line);
-// All of these throw cxxopts::exceptions::specification for what cannot be.
-ReplayOptions replay_options(const cxxopts::ParseResult& found);
+void add_replay_options(CommandLine& line);
+// Both throw UsageError for what cannot be.
+ReplayOptions replay_options(const CommandLine& line);
 Setting replayed_setting(const std::string& name);
-Compute parse_compute(const std::string& text);
-unsigned count_option(const cxxopts::ParseResult& found, const std::string& name);
 
 // The trace that `name` stands for: "synthetic", one of bench/traces, or a file.
 Trace find_trace(const std::string& name);

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "replay/trace.h"
+#include "replay/trace/trace.h"
 
 namespace faasnap::bench {
 

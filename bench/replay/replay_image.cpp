@@ -9,9 +9,9 @@
 #include <system_error>
 #include <vector>
 
-#include "common/child.h"
 #include "replay/content.h"
 #include "replay/scratch_memory.h"
+#include "tools/descriptor.h"
 
 namespace faasnap::bench {
 namespace {
@@ -39,7 +39,7 @@ Snapshot make_snapshot(const std::filesystem::path& directory, const Trace& trac
 }
 
 void read_whole(const std::filesystem::path& file) {
-  const Descriptor fd = open_file(file, O_RDONLY);
+  const tools::Descriptor fd = tools::open_file(file, O_RDONLY);
   std::vector<char> buffer(1 << 20);
   for (ssize_t count = 1; count > 0;) {
     count = ::read(fd.get(), buffer.data(), buffer.size());

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "replay/recording.h"
-#include "replay/trace.h"
+#include "replay/trace/recording.h"
+#include "replay/trace/trace.h"
 
 namespace faasnap::bench {
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "common/statistics.h"
+#include "harness/statistics.h"
 
 namespace faasnap::bench {
 namespace {

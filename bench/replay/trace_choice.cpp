@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "replay/options.h"
-#include "replay/synthetic.h"
-#include "replay/trace_file.h"
+#include "replay/trace/synthetic.h"
+#include "replay/trace/trace_file.h"
 
 namespace faasnap::bench {
 namespace {

@@ -24,13 +24,13 @@ constexpr char kEscape = 0x1d;  // Ctrl-]
 constexpr int kPollMilliseconds = 50;
 
 CommandLine boot_command_line() {
-  CommandLine line("boot", "[OPTION]...",
-                   "Boots a microVM with a shell on its console. Ctrl-] ends it; so does\n"
-                   "`poweroff -f` in the guest.",
-                   "faasnap boot --memory 1G");
-  line.add()("append", "more words for the kernel command line", cxxopts::value<std::string>(),
-             "WORDS")("vsock", "a Unix socket through which programs reach the guest's vsock ports",
-                      cxxopts::value<std::string>(), "SOCKET");
+  CommandLine line({.name = "faasnap boot",
+                    .text = "Boots a microVM with a shell on its console. Ctrl-] ends it; so does\n"
+                            "`poweroff -f` in the guest.",
+                    .example = "faasnap boot --memory 1G"});
+  line.option("append", "WORDS", "more words for the kernel command line");
+  line.option("vsock", "SOCKET",
+              "a Unix socket through which programs reach the guest's vsock ports");
   add_image_options(line, true);
   add_store_options(line);
   add_config_option(line);

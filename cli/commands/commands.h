@@ -1,13 +1,12 @@
 #pragma once
 
-#include <string>
-#include <vector>
+#include "tools/command_line.h"
 
 namespace faasnap::cli {
 
 // The commands: each parses its own arguments (those after its name), does its work, and returns
 // the exit status. They throw UsageError, Failure, Interrupted and faasnap::Error.
-using Arguments = std::vector<std::string>;
+using tools::Arguments;
 
 int run_boot(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);
@@ -15,7 +14,6 @@ int run_inspect(const Arguments& arguments);
 int run_invoke(const Arguments& arguments);
 int run_lab(const Arguments& arguments);
 int run_record(const Arguments& arguments);
-int run_report(const Arguments& arguments);
 int run_snapshot(const Arguments& arguments);
 int run_store(const Arguments& arguments);
 int run_verify(const Arguments& arguments);

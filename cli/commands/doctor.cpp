@@ -17,17 +17,18 @@ namespace {
 
 CommandLine doctor_command_line() {
   CommandLine line(
-      "doctor", "[OPTION]...",
-      "Tries out what this host offers to microVMs: each line good or bad, with the remedy.\n"
-      "Exit status 0 when VMs run here at speed, 1 when they need the lab (`faasnap lab`).",
-      "faasnap doctor --directory /var/lib/faasnap");
-  line.add()("directory", "where snapshots are to be kept (default: .)",
-             cxxopts::value<std::string>(), "DIR")(
-      "redis",
-      "also ask the Redis server at HOST:PORT, or at a Unix socket (default: the settings file's "
-      "[store] redis); its password is that of the settings file",
-      cxxopts::value<std::string>(), "ADDRESS")("json", "print a JSON object")(
-      "quiet", "print nothing and try KVM only: the exit status tells");
+      {.name = "faasnap doctor",
+       .text =
+           "Tries out what this host offers to microVMs: each line good or bad, with the "
+           "remedy.\n"
+           "Exit status 0 when VMs run here at speed, 1 when they need the lab (`faasnap lab`).",
+       .example = "faasnap doctor --directory /var/lib/faasnap"});
+  line.option("directory", "DIR", "where snapshots are to be kept (default: .)");
+  line.option("redis", "ADDRESS",
+              "also ask the Redis server at HOST:PORT, or at a Unix socket (default: the settings "
+              "file's [store] redis); its password is that of the settings file");
+  line.flag("json", "print a JSON object");
+  line.flag("quiet", "print nothing and try KVM only: the exit status tells");
   add_config_option(line);
   return line;
 }

@@ -14,15 +14,17 @@ namespace faasnap::cli {
 namespace {
 
 CommandLine inspect_command_line() {
-  CommandLine line("inspect", "DIR [--plan S [--prepared]] [--json]",
-                   "Shows what a snapshot says of itself, or how a setting would restore it.",
-                   "faasnap inspect snapshots/json --plan stream");
+  CommandLine line(
+      {.name = "faasnap inspect",
+       .synopsis = "DIR [--plan S [--prepared]] [--json]",
+       .text = "Shows what a snapshot says of itself, or how a setting would restore it.",
+       .example = "faasnap inspect snapshots/json --plan stream"});
   line.positional({"DIR"});
-  line.add()("plan",
-             "show mappings, reads and zero pages of the setting: lazy, cached, concurrent, "
-             "per-region, faasnap, reap or stream",
-             cxxopts::value<std::string>(),
-             "S")("prepared", "of a VM prepared before the request")("json", "print a JSON object");
+  line.option("plan", "S",
+              "show mappings, reads and zero pages of the setting: lazy, cached, concurrent, "
+              "per-region, faasnap, reap or stream");
+  line.flag("prepared", "of a VM prepared before the request");
+  line.flag("json", "print a JSON object");
   return line;
 }
 

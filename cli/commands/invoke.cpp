@@ -22,39 +22,38 @@ constexpr std::uint64_t kMostRepeats = 1'000'000;
 
 CommandLine invoke_command_line() {
   CommandLine line(
-      "invoke", "--snapshot DIR --input JSON [--setting S] [OPTION]...",
-      "Restores a microVM from the snapshot and invokes the function in it. Settings:\n"
-      "  warm        the VM has run the function before and never went away\n"
-      "  boot        a cold boot\n"
-      "  lazy        guest memory is mapped; every first touch is a page fault\n"
-      "  cached      as lazy, with the memory file in the page cache\n"
-      "  concurrent  as lazy, with the recorded pages read while the guest runs\n"
-      "  per-region  as concurrent, with the memory file mapped only where it has data\n"
-      "  faasnap     as per-region, with the loading set read in order from its own file\n"
-      "  reap        every touched page installed before the guest starts\n"
-      "  stream      every touched page installed in order while the guest runs",
-      "faasnap invoke --snapshot snapshots/json --input '{\"input\": \"json-151k\"}' "
-      "--setting faasnap --drop-caches");
-  line.add()("snapshot", "the snapshot to restore", cxxopts::value<std::string>(), "DIR")(
-      "input", "the function's input, a JSON object; @FILE reads it from a file",
-      cxxopts::value<std::string>(),
-      "JSON")("setting", "how to get the VM (default: faasnap)", cxxopts::value<std::string>(),
-              "S")("function", "the function (default: the one that was recorded)",
-                   cxxopts::value<std::string>(), "NAME")(
-      "drop-caches", "drop the snapshot's pages from the page cache before each restore")(
-      "repeat", "invoke N times (default: 1)", cxxopts::value<std::string>(), "N")(
-      "prepared", "prepare each VM before the request, so that only its start is measured")(
-      "no-prefill", "leave the second-stage page tables to the guest's own faults")(
-      "record-accesses",
-      "write the first touch of each page to a working-set file, which must not exist; with the "
-      "setting lazy, slow",
-      cxxopts::value<std::string>(), "FILE")("json", "print a JSON object for each invocation")(
-      "spans", "with --json: the spans, too")(
-      "trace", "write the spans of all invocations as Zipkin v2 JSON, or send them to a collector",
-      cxxopts::value<std::string>(), "FILE|URL")(
-      "chrome-trace", "write them as Chrome trace events", cxxopts::value<std::string>(), "FILE")(
-      "root-image", "takes the place of the root image that the snapshot names; the same bytes",
-      cxxopts::value<std::string>(), "FILE");
+      {.name = "faasnap invoke",
+       .synopsis = "--snapshot DIR --input JSON [--setting S] [OPTION]...",
+       .text = "Restores a microVM from the snapshot and invokes the function in it. Settings:\n"
+               "  warm        the VM has run the function before and never went away\n"
+               "  boot        a cold boot\n"
+               "  lazy        guest memory is mapped; every first touch is a page fault\n"
+               "  cached      as lazy, with the memory file in the page cache\n"
+               "  concurrent  as lazy, with the recorded pages read while the guest runs\n"
+               "  per-region  as concurrent, with the memory file mapped only where it has data\n"
+               "  faasnap     as per-region, with the loading set read in order from its own file\n"
+               "  reap        every touched page installed before the guest starts\n"
+               "  stream      every touched page installed in order while the guest runs",
+       .example = "faasnap invoke --snapshot snapshots/json --input '{\"input\": \"json-151k\"}' "
+                  "--setting faasnap --drop-caches"});
+  line.option("snapshot", "DIR", "the snapshot to restore");
+  line.option("input", "JSON", "the function's input, a JSON object; @FILE reads it from a file");
+  line.option("setting", "S", "how to get the VM (default: faasnap)");
+  line.option("function", "NAME", "the function (default: the one that was recorded)");
+  line.flag("drop-caches", "drop the snapshot's pages from the page cache before each restore");
+  line.option("repeat", "N", "invoke N times (default: 1)");
+  line.flag("prepared", "prepare each VM before the request, so that only its start is measured");
+  line.flag("no-prefill", "leave the second-stage page tables to the guest's own faults");
+  line.option("record-accesses", "FILE",
+              "write the first touch of each page to a working-set file, which must not exist; "
+              "with the setting lazy, slow");
+  line.flag("json", "print a JSON object for each invocation");
+  line.flag("spans", "with --json: the spans, too");
+  line.option("trace", "FILE|URL",
+              "write the spans of all invocations as Zipkin v2 JSON, or send them to a collector");
+  line.option("chrome-trace", "FILE", "write them as Chrome trace events");
+  line.option("root-image", "FILE",
+              "takes the place of the root image that the snapshot names; the same bytes");
   add_image_options(line, false);
   add_store_options(line);
   add_config_option(line);
@@ -110,20 +109,19 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   }
   auto record_input = parse_json(label(snapshot, "input"));
   const bool traced = line.has("trace") || line.has("chrome-trace") || line.has("spans");
-  return {snapshot,
-          chosen,
-          function,
-          input,
-          record_input ? std::move(*record_input) : input,
-          line.optional_text("root-image").value_or(""),
-          line.has("drop-caches"),
-          line.has("prepared") || config.restore.prepared.value_or(false),
-          !line.has("no-prefill") && config.restore.prefill.value_or(true),
-          traced ? recorded_set(snapshot) : std::nullopt,
-          opened,
-          opening,
-
-          line.optional_text("record-accesses").value_or("")};
+  return {.snapshot = snapshot,
+          .setting = chosen,
+          .function = function,
+          .input = input,
+          .record_input = record_input ? std::move(*record_input) : input,
+          .root_image = line.optional_text("root-image").value_or(""),
+          .drop_caches = line.has("drop-caches"),
+          .prepared = line.has("prepared") || config.restore.prepared.value_or(false),
+          .prefill = !line.has("no-prefill") && config.restore.prefill.value_or(true),
+          .recorded = traced ? recorded_set(snapshot) : std::nullopt,
+          .opened = opened,
+          .opening = opening,
+          .recording = line.optional_text("record-accesses").value_or("")};
 }
 
 Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {

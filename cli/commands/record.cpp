@@ -23,22 +23,22 @@ constexpr std::uint64_t kMostRecordings = 100;
 
 CommandLine record_command_line() {
   CommandLine line(
-      "record", "FUNCTION --input JSON --snapshot DIR [OPTION]...",
-      "Boots a microVM, invokes the function in it while recording which of the guest's pages it\n"
-      "uses, and leaves a snapshot from which `faasnap invoke` serves.",
-      "faasnap record json --input '{\"input\": \"json-13k\"}' --snapshot snapshots/json");
+      {.name = "faasnap record",
+       .synopsis = "FUNCTION --input JSON --snapshot DIR [OPTION]...",
+       .text = "Boots a microVM, invokes the function in it while recording which of the guest's "
+               "pages it\nuses, and leaves a snapshot from which `faasnap invoke` serves.",
+       .example =
+           "faasnap record json --input '{\"input\": \"json-13k\"}' --snapshot snapshots/json"});
   line.positional({"FUNCTION"});
-  line.add()("input", "the function's input, a JSON object; @FILE reads it from a file",
-             cxxopts::value<std::string>(), "JSON")(
-      "snapshot", "the snapshot to make; must not exist", cxxopts::value<std::string>(), "DIR")(
-      "label", "a label for the snapshot, KEY=VALUE; repeatable",
-      cxxopts::value<std::vector<std::string>>(),
-      "LABEL")("recordings", "invoke N times for the recording by userfaultfd (default: 1)",
-               cxxopts::value<std::string>(), "N")(
-      "free-memory",
-      "what becomes of memory that the guest has freed: report (dropped), zero (zeroed by the\n"
-      "guest at a cost to every invocation) or keep (stays in the snapshot); default: report",
-      cxxopts::value<std::string>(), "MODE")("json", "print a JSON record");
+  line.option("input", "JSON", "the function's input, a JSON object; @FILE reads it from a file");
+  line.option("snapshot", "DIR", "the snapshot to make; must not exist");
+  line.list("label", "LABEL", "a label for the snapshot, KEY=VALUE; repeatable");
+  line.option("recordings", "N", "invoke N times for the recording by userfaultfd (default: 1)");
+  line.option("free-memory", "MODE",
+              "what becomes of memory that the guest has freed: report (dropped), zero (zeroed by "
+              "the\nguest at a cost to every invocation) or keep (stays in the snapshot); default: "
+              "report");
+  line.flag("json", "print a JSON record");
   add_image_options(line, true);
   add_store_options(line);
   add_config_option(line);

@@ -19,10 +19,9 @@ namespace faasnap::cli {
 namespace {
 
 void add_catalogue_options(CommandLine& line) {
-  line.add()("redis", "the Redis server at HOST:PORT, or at a Unix socket",
-             cxxopts::value<std::string>(), "ADDRESS")(
-      "catalogue", "the directory that the hosts share", cxxopts::value<std::string>(), "DIR")(
-      "json", "print JSON, an object a line");
+  line.option("redis", "ADDRESS", "the Redis server at HOST:PORT, or at a Unix socket");
+  line.option("catalogue", "DIR", "the directory that the hosts share");
+  line.flag("json", "print JSON, an object a line");
   add_config_option(line);
 }
 
@@ -70,9 +69,11 @@ void print(const std::string& name, const SnapshotCatalogue::Version& version) {
 }
 
 int run_ls_snapshots(const Arguments& arguments) {
-  CommandLine line("snapshot ls", "[NAME] [OPTION]...",
-                   "Lists the snapshots of the catalogue, or the versions of one.",
-                   "faasnap snapshot ls --redis redis:6379 --catalogue /mnt/snapshots");
+  CommandLine line(
+      {.name = "faasnap snapshot ls",
+       .synopsis = "[NAME] [OPTION]...",
+       .text = "Lists the snapshots of the catalogue, or the versions of one.",
+       .example = "faasnap snapshot ls --redis redis:6379 --catalogue /mnt/snapshots"});
   line.positional({}, {"NAME"});
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
@@ -114,14 +115,16 @@ std::string name_of(const std::filesystem::path& directory) {
 }
 
 int run_push(const Arguments& arguments) {
-  CommandLine line("snapshot push", "DIR [NAME] [OPTION]...",
-                   "Verifies a snapshot and publishes it under the name, that of the directory if\n"
-                   "none is given. The same image with other recordings becomes a version of its\n"
-                   "own; a push that was interrupted is repeated.",
-                   "faasnap snapshot push snapshots/json --redis redis:6379 "
-                   "--catalogue /mnt/snapshots");
+  CommandLine line(
+      {.name = "faasnap snapshot push",
+       .synopsis = "DIR [NAME] [OPTION]...",
+       .text = "Verifies a snapshot and publishes it under the name, that of the directory if\n"
+               "none is given. The same image with other recordings becomes a version of its\n"
+               "own; a push that was interrupted is repeated.",
+       .example = "faasnap snapshot push snapshots/json --redis redis:6379 "
+                  "--catalogue /mnt/snapshots"});
   line.positional({"DIR"}, {"NAME"});
-  line.add()("replace", "take the name from the image that has it");
+  line.flag("replace", "take the name from the image that has it");
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;
@@ -152,13 +155,14 @@ int run_push(const Arguments& arguments) {
 
 int run_pull(const Arguments& arguments) {
   CommandLine line(
-      "snapshot pull", "NAME DIR [OPTION]...",
-      "Makes the new directory DIR of a snapshot of the catalogue: whole and verified,\n"
-      "or not at all.",
-      "faasnap snapshot pull json snapshots/json --redis redis:6379 "
-      "--catalogue /mnt/snapshots");
+      {.name = "faasnap snapshot pull",
+       .synopsis = "NAME DIR [OPTION]...",
+       .text = "Makes the new directory DIR of a snapshot of the catalogue: whole and verified,\n"
+               "or not at all.",
+       .example = "faasnap snapshot pull json snapshots/json --redis redis:6379 "
+                  "--catalogue /mnt/snapshots"});
   line.positional({"NAME", "DIR"});
-  line.add()("version", "which one (default: the newest)", cxxopts::value<std::string>(), "N");
+  line.option("version", "N", "which one (default: the newest)");
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;

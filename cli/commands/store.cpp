@@ -27,16 +27,18 @@ AnyStore open_store(const CommandLine& line) {
 }
 
 void add_object_options(CommandLine& line) {
-  line.add()("json", "print a JSON object");
+  line.flag("json", "print a JSON object");
   add_store_options(line);
   add_config_option(line);
 }
 
 int run_put(const Arguments& arguments) {
-  CommandLine line("store put", "KEY FILE [OPTION]...",
-                   "Puts the file's content, at most 512 MiB, in the place of the object; FILE -\n"
-                   "is the standard input.",
-                   "faasnap store put json-13k build/images/inputs/json-13k");
+  CommandLine line(
+      {.name = "faasnap store put",
+       .synopsis = "KEY FILE [OPTION]...",
+       .text = "Puts the file's content, at most 512 MiB, in the place of the object; FILE -\n"
+               "is the standard input.",
+       .example = "faasnap store put json-13k build/images/inputs/json-13k"});
   line.positional({"KEY", "FILE"});
   add_object_options(line);
   if (!line.parse(arguments)) {
@@ -112,10 +114,12 @@ class Target {
 };
 
 int run_get(const Arguments& arguments) {
-  CommandLine line("store get", "KEY [FILE] [OPTION]...",
-                   "Writes the object's content to the file, in the place of what it has, or to\n"
-                   "the standard output.",
-                   "faasnap store get image-out.jpg out.jpg");
+  CommandLine line(
+      {.name = "faasnap store get",
+       .synopsis = "KEY [FILE] [OPTION]...",
+       .text = "Writes the object's content to the file, in the place of what it has, or to\n"
+               "the standard output.",
+       .example = "faasnap store get image-out.jpg out.jpg"});
   line.positional({"KEY"}, {"FILE"});
   add_store_options(line);
   add_config_option(line);
@@ -145,10 +149,12 @@ int run_get(const Arguments& arguments) {
 }
 
 int run_ls_objects(const Arguments& arguments) {
-  CommandLine line("store ls", "[PATTERN] [OPTION]...",
-                   "Lists the objects whose keys match the pattern, with their sizes in bytes. As\n"
-                   "in Redis: *, ?, [a-z], [^a-z], and \\ before what stands for itself.",
-                   "faasnap store ls 'json-*'");
+  CommandLine line(
+      {.name = "faasnap store ls",
+       .synopsis = "[PATTERN] [OPTION]...",
+       .text = "Lists the objects whose keys match the pattern, with their sizes in bytes. As\n"
+               "in Redis: *, ?, [a-z], [^a-z], and \\ before what stands for itself.",
+       .example = "faasnap store ls 'json-*'"});
   line.positional({}, {"PATTERN"});
   add_object_options(line);
   if (!line.parse(arguments)) {
@@ -166,12 +172,14 @@ int run_ls_objects(const Arguments& arguments) {
 }
 
 int run_fill(const Arguments& arguments) {
-  CommandLine line("store fill", "DIR [OPTION]...",
-                   "Puts every file of the directory that the store has no object of; the key is\n"
-                   "the file's name. Directories in it are passed over.",
-                   "faasnap store fill build/images/inputs --redis localhost:6379");
+  CommandLine line(
+      {.name = "faasnap store fill",
+       .synopsis = "DIR [OPTION]...",
+       .text = "Puts every file of the directory that the store has no object of; the key is\n"
+               "the file's name. Directories in it are passed over.",
+       .example = "faasnap store fill build/images/inputs --redis localhost:6379"});
   line.positional({"DIR"});
-  line.add()("replace", "put those that the store has, too");
+  line.flag("replace", "put those that the store has, too");
   add_object_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;

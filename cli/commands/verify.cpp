@@ -12,10 +12,11 @@ namespace faasnap::cli {
 
 int run_verify(const Arguments& arguments) {
   CommandLine line(
-      "verify", "DIR",
-      "Reads every byte of a snapshot, and of the kernel and images that it names, and\n"
-      "compares checksums. Exit status 1, and the damaged file and place, otherwise.",
-      "faasnap verify snapshots/json");
+      {.name = "faasnap verify",
+       .synopsis = "DIR",
+       .text = "Reads every byte of a snapshot, and of the kernel and images that it names, and\n"
+               "compares checksums. Exit status 1, and the damaged file and place, otherwise.",
+       .example = "faasnap verify snapshots/json"});
   line.positional({"DIR"});
   if (!line.parse(arguments)) {
     return kSuccess;

@@ -13,6 +13,7 @@
 #include <faasnap/object_store.h>
 
 #include "failure.h"
+#include "tools/descriptor.h"
 
 namespace faasnap::cli {
 namespace {
@@ -32,17 +33,13 @@ FileContent::FileContent(const std::string& file) {
     read_all(STDIN_FILENO, "standard input");
     return;
   }
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const tools::Descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
-  if (fd < 0 || ::fstat(fd, &status) != 0) {
+  if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0) {
     fail_read(file, errno);
   }
-  const struct Closer {
-    int fd;
-    ~Closer() { ::close(fd); }
-  } closer{fd};
   if (!S_ISREG(status.st_mode)) {
-    read_all(fd, file);
+    read_all(fd.get(), file);
     return;
   }
   const auto size = static_cast<std::size_t>(status.st_size);
@@ -52,7 +49,7 @@ FileContent::FileContent(const std::string& file) {
   if (size == 0) {
     return;
   }
-  void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (address == MAP_FAILED) {
     fail_read(file, errno);
   }

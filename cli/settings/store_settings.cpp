@@ -36,14 +36,12 @@ std::string read_password(const fs::path& file) {
 }  // namespace
 
 void add_store_options(CommandLine& line) {
-  line.add()("store",
-             "the functions' object store, a directory (default: faasnap/store below "
-             "$XDG_STATE_HOME or ~/.local/state)",
-             cxxopts::value<std::string>(), "DIR")(
-      "redis",
-      "the Redis server at HOST:PORT, or at a Unix socket, is the store; its password is that of "
-      "the settings file",
-      cxxopts::value<std::string>(), "ADDRESS");
+  line.option("store", "DIR",
+              "the functions' object store, a directory (default: faasnap/store below "
+              "$XDG_STATE_HOME or ~/.local/state)");
+  line.option("redis", "ADDRESS",
+              "the Redis server at HOST:PORT, or at a Unix socket, is the store; its password is "
+              "that of the settings file");
 }
 
 StoreChoice choose_store(const CommandLine& line, const Config& config) {

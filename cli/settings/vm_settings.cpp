@@ -69,22 +69,20 @@ unsigned vcpu_count(const CommandLine& line, const Config& config, unsigned fall
 }  // namespace
 
 void add_config_option(CommandLine& line) {
-  line.add()("config", "settings file (default: $FAASNAP_CONFIG)", cxxopts::value<std::string>(),
-             "FILE");
+  line.option("config", "FILE", "settings file (default: $FAASNAP_CONFIG)");
 }
 
 void add_image_options(CommandLine& line, bool boots) {
-  line.add()("images",
-             fmt::format("where vmlinux, initramfs, rootfs.img and inputs/ are (default: "
-                         "$FAASNAP_IMAGES or {})",
-                         kDefaultImages),
-             cxxopts::value<std::string>(), "DIR");
+  line.option("images", "DIR",
+              fmt::format("where vmlinux, initramfs, rootfs.img and inputs/ are (default: "
+                          "$FAASNAP_IMAGES or {})",
+                          kDefaultImages));
   if (boots) {
-    line.add()("kernel", "bzImage or ELF vmlinux", cxxopts::value<std::string>(), "FILE")(
-        "initramfs", "initial file system", cxxopts::value<std::string>(), "FILE")(
-        "root-image", "root file system", cxxopts::value<std::string>(), "FILE")(
-        "vcpus", "virtual CPUs, 1 to 8 (default: 2)", cxxopts::value<std::string>(), "N")(
-        "memory", "guest memory, 128M to 16G (default: 2G)", cxxopts::value<std::string>(), "SIZE");
+    line.option("kernel", "FILE", "bzImage or ELF vmlinux");
+    line.option("initramfs", "FILE", "initial file system");
+    line.option("root-image", "FILE", "root file system");
+    line.option("vcpus", "N", "virtual CPUs, 1 to 8 (default: 2)");
+    line.option("memory", "SIZE", "guest memory, 128M to 16G (default: 2G)");
   }
 }
 

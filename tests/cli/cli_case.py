@@ -5,11 +5,15 @@ import subprocess
 import tempfile
 import unittest
 
-FAASNAP = os.environ["FAASNAP"]
+FAASNAP = os.environ.get("FAASNAP")
 
 
 class CliCase(unittest.TestCase):
     """Runs the command in a scratch directory, with no settings from the caller's environment."""
+
+    program = FAASNAP
+    # What its messages begin with.
+    name = "faasnap"
 
     def setUp(self):
         scratch = tempfile.TemporaryDirectory(prefix="faasnap-cli-")
@@ -31,7 +35,7 @@ class CliCase(unittest.TestCase):
 
     def run_cli(self, *arguments, **environment):
         return subprocess.run(
-            [FAASNAP, *arguments], cwd=self.dir, env={**self.env, **environment},
+            [self.program, *arguments], cwd=self.dir, env={**self.env, **environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, timeout=60, check=False)
 
@@ -39,7 +43,7 @@ class CliCase(unittest.TestCase):
         """Checks that the command fails with the status and one line that has all of `says`."""
         done = self.run_cli(*arguments, **environment)
         self.assertEqual(done.returncode, status, done.stderr)
-        self.assertRegex(done.stderr, r"\Afaasnap: [^\n]+\n\Z")
+        self.assertRegex(done.stderr, rf"\A{self.name}: [^\n]+\n\Z")
         self.assertEqual(done.stdout, "")
         for text in [says] if isinstance(says, str) else says:
             self.assertIn(text, done.stderr)

@@ -12,7 +12,8 @@ none. The rules:
   - <linux/kvm.h> is for kvm/ and the floors above it;
   - public headers include public headers and the system's, but neither <linux/kvm.h> nor the
     headers of the libraries that libfaasnap is built with;
-  - cli/, examples/ and bench/ see the public headers and their own files.
+  - cli/, bench/, tools/ and examples/ see the public headers and their own files; cli/ and bench/
+    see tools/, too, by paths rooted at the tree.
 """
 
 import pathlib
@@ -33,7 +34,8 @@ HOME_OF = {
 LEVEL_OF = {floor: level for level, floors in enumerate(LEVELS) for floor in floors}
 SOURCE = pathlib.PurePath("libfaasnap/src")
 PUBLIC = pathlib.PurePath("libfaasnap/include")
-USERS = ["cli", "examples", "bench"]
+USERS = ["cli", "bench", "tools", "examples"]
+SHARED = {"cli": "tools", "bench": "tools", "tools": "tools"}
 KVM_HEADER = "linux/kvm.h"
 PRIVATE_LIBRARIES = ("liburing", "fmt/", "hiredis")
 SUFFIXES = {".h", ".hpp", ".c", ".cc", ".cpp"}
@@ -99,6 +101,10 @@ def fault_in_user(root, file, system, quoted):
     for base in (root / file).parent, top:
         target = (base / quoted).resolve()
         if target.is_file() and target.is_relative_to(top.resolve()):
+            return None
+    shared = SHARED.get(file.parts[0])
+    if shared and quoted.startswith(f"{shared}/") and ".." not in quoted:
+        if (root / quoted).is_file():
             return None
     return f'"{quoted}" is not a file of {file.parts[0]}/'
 

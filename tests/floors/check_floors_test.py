@@ -22,7 +22,11 @@ GOOD_TREE = {
     "libfaasnap/src/machine/machine.h": '#include "kvm/vcpu.h"\n#include "virtio/queue.h"\n',
     "libfaasnap/src/vm/vm.cpp": '#include "machine/machine.h"\n#include <fmt/format.h>\n',
     "cli/main.cpp": '#include <faasnap/vm.h>\n#include "commands/boot.h"\n',
-    "cli/commands/boot.h": "",
+    "cli/commands/boot.h": '#include "tools/json.h"\n',
+    "bench/replay.cpp": '#include "tools/json.h"\n',
+    "tools/json.h": '#include <string>\n',
+    "tools/json.cpp": '#include "tools/json.h"\n',
+    "examples/serve.cpp": "#include <faasnap/vm.h>\n",
 }
 
 # What is put at the end of which file, and a word of the complaint.
@@ -61,6 +65,14 @@ FAULTS = {
         "cli/main.cpp", '#include "base/fd.h"', "not a file of cli"),
     "the command climbs into the library": (
         "cli/main.cpp", '#include "../libfaasnap/src/base/fd.h"', "not a file of cli"),
+    "a bench sees the command's files": (
+        "bench/replay.cpp", '#include "commands/boot.h"', "not a file of bench"),
+    "a bench climbs into the command": (
+        "bench/replay.cpp", '#include "tools/../cli/commands/boot.h"', "not a file of bench"),
+    "what the programs share sees one of them": (
+        "tools/json.cpp", '#include "commands/boot.h"', "not a file of tools"),
+    "an example needs what only the programs have": (
+        "examples/serve.cpp", '#include "tools/json.h"', "not a file of examples"),
     "the command sees inside by angle brackets": (
         "cli/main.cpp", "#include <base/fd.h>", "inside the library"),
 }

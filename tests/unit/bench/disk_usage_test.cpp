@@ -1,4 +1,4 @@
-#include "common/disk_usage.h"
+#include "harness/disk_usage.h"
 
 #include <fcntl.h>
 #include <unistd.h>

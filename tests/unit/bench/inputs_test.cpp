@@ -1,4 +1,4 @@
-#include "guests/inputs.h"
+#include "functions/inputs.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-#include "common/lab_calibration.h"
+#include "harness/lab_calibration.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

@@ -28,11 +28,11 @@ class Connection {
  public:
   Connection() {
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_.data()) == 0);
-    client_ = Descriptor(ends_[0]);
+    client_ = tools::Descriptor(ends_[0]);
     const int file = ::memfd_create("disk", MFD_CLOEXEC);
     REQUIRE(::ftruncate(file, kSize) == 0);
-    server_ =
-        std::make_unique<NbdServer>(Descriptor(file), kSize, Descriptor(ends_[1]), kFastSpeed);
+    server_ = std::make_unique<NbdServer>(tools::Descriptor(file), kSize,
+                                          tools::Descriptor(ends_[1]), kFastSpeed);
   }
 
   void request(std::uint32_t command, std::uint64_t cookie, std::uint64_t offset,
@@ -78,7 +78,7 @@ class Connection {
 
  private:
   std::array<int, 2> ends_{};
-  Descriptor client_;
+  tools::Descriptor client_;
   std::unique_ptr<NbdServer> server_;
 };
 

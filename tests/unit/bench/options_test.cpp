@@ -1,4 +1,4 @@
-#include "guests/options.h"
+#include "functions/options.h"
 
 #include <unistd.h>
 
@@ -11,8 +11,11 @@
 namespace faasnap::bench {
 namespace {
 
-constexpr GuestProgram kProgram{
-    .name = "bench_some", .experiment = "some", .help = "Does it.", .settings = "lazy,stream"};
+constexpr GuestProgram kProgram{.name = "bench_some",
+                                .experiment = "some",
+                                .help = "Does it.",
+                                .example = "bench_some --quick",
+                                .settings = "lazy,stream"};
 
 // A guest image that has the functions hello and json, where the programs look for it.
 class Image {
@@ -41,15 +44,10 @@ class Image {
   std::filesystem::path directory_;
 };
 
-GuestOptions parse(std::vector<std::string> words) {
-  words.insert(words.begin(), kProgram.name);
-  std::vector<char*> arguments;
-  for (std::string& word : words) {
-    arguments.push_back(word.data());
-  }
-  cxxopts::Options line = guest_command_line(kProgram);
-  return guest_options(
-      kProgram, parse_command_line(line, static_cast<int>(arguments.size()), arguments.data()));
+GuestOptions parse(const Arguments& words) {
+  CommandLine line = guest_command_line(kProgram);
+  line.parse(words);
+  return guest_options(kProgram, line);
 }
 
 TEST_CASE("a program asks for all functions of the image under its own settings") {
@@ -82,7 +80,7 @@ TEST_CASE("a program refuses what it does not know") {
       std::vector<std::string>{"--settings", "vanilla"}, std::vector<std::string>{"--repeat", "0"},
       std::vector<std::string>{"--repeat", "x"}, std::vector<std::string>{"json"});
   INFO(words.front());
-  CHECK_THROWS_AS(parse(words), cxxopts::exceptions::exception);
+  CHECK_THROWS_AS(parse(words), UsageError);
 }
 
 TEST_CASE("a point has the way's fields, and the disk only where there is one with a name") {

@@ -1,4 +1,4 @@
-#include "replay/recording.h"
+#include "replay/trace/recording.h"
 
 #include <catch2/catch_test_macros.hpp>
 

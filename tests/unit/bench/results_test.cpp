@@ -1,4 +1,4 @@
-#include "common/results.h"
+#include "harness/results.h"
 
 #include <unistd.h>
 

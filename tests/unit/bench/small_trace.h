@@ -1,6 +1,6 @@
 #pragma once
 
-#include "replay/trace.h"
+#include "replay/trace/trace.h"
 
 namespace faasnap::bench::test {
 

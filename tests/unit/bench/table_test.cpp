@@ -1,4 +1,4 @@
-#include "guests/table.h"
+#include "functions/table.h"
 
 #include <catch2/catch_test_macros.hpp>
 

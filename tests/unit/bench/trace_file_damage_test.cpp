@@ -6,7 +6,7 @@
 #include <string>
 
 #include "bench/small_trace.h"
-#include "replay/trace_file.h"
+#include "replay/trace/trace_file.h"
 
 namespace faasnap::bench::test {
 namespace {

@@ -1,11 +1,11 @@
-#include "replay/trace_file.h"
+#include "replay/trace/trace_file.h"
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
 
 #include "bench/small_trace.h"
-#include "replay/synthetic.h"
+#include "replay/trace/synthetic.h"
 
 namespace faasnap::bench::test {
 namespace {

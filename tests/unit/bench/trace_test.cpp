@@ -1,4 +1,4 @@
-#include "replay/trace.h"
+#include "replay/trace/trace.h"
 
 #include <catch2/catch_test_macros.hpp>
 

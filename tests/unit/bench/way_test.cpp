@@ -1,8 +1,9 @@
-#include "guests/way.h"
+#include "functions/way.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
-#include <cxxopts.hpp>
+
+#include "harness/program.h"
 
 namespace faasnap::bench {
 namespace {
@@ -20,7 +21,7 @@ TEST_CASE("what is no way is refused") {
                                     "boot+prepared", "stream+", "stream+ready", "stream+gap0",
                                     "faasnap+gap", "faasnap+gap-1", "faasnap+gap3x", "+prepared");
   INFO(text);
-  CHECK_THROWS_AS(parse_way(text), cxxopts::exceptions::specification);
+  CHECK_THROWS_AS(parse_way(text), UsageError);
 }
 
 TEST_CASE("a way that a record tells of is the one that it was measured under") {

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <fcntl.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tools/descriptor.h"
+
+namespace faasnap::bench {
+
+// A file of JSON objects, one a line. Each line is written by one call as soon as it is added, so
+// that an interruption cuts short the last one at most. For one thread.
+class JsonLines {
+ public:
+  // Opens with the flags of open(2); no file if the name is empty, and then nothing is written.
+  // Throws std::system_error.
+  explicit JsonLines(const std::filesystem::path& file, int flags = O_WRONLY | O_CREAT | O_TRUNC);
+
+  // Bytes that are not UTF-8 are replaced. Throws std::system_error if the line cannot be written
+  // whole.
+  void add(const nlohmann::json& line);
+  int descriptor() const noexcept { return descriptor_.get(); }
+
+ private:
+  std::filesystem::path file_;
+  tools::Descriptor descriptor_;
+};
+
+}  // namespace faasnap::bench

@@ -1,0 +1,22 @@
+#include "harness/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace faasnap::bench {
+
+double quantile(std::vector<double> samples, double fraction) {
+  std::sort(samples.begin(), samples.end());
+  const auto rank = static_cast<std::size_t>(std::ceil(fraction * samples.size()));
+  return samples[std::clamp<std::size_t>(rank, 1, samples.size()) - 1];
+}
+
+double geometric_mean(const std::vector<double>& samples) {
+  double sum = 0;
+  for (const double sample : samples) {
+    sum += std::log(sample);
+  }
+  return std::exp(sum / static_cast<double>(samples.size()));
+}
+
+}  // namespace faasnap::bench

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <faasnap/restore_options.h>
+#include <faasnap/snapshot.h>
+#include <faasnap/vm_stats.h>
+
+#include <filesystem>
+
+#include "peers/qemu_peer.h"
+
+namespace faasnap::bench {
+
+// One restore by libfaasnap. Durations are from just before Snapshot::open.
+struct OwnRestore {
+  Nanoseconds opened{};
+  Nanoseconds returned{};           // from VM::restore
+  Nanoseconds first_instruction{};  // the first entry of a vCPU into the guest
+  Nanoseconds connected{};          // vsock connection accepted by the guest
+  Nanoseconds first_byte{};         // of the agent's answer to a request over vsock
+  RestoreStats stats{};
+  VmCounters counters{};
+};
+
+// Boots the guest, invokes `hello` once to record its working set, and keeps the snapshot in
+// `directory` / "served". Throws faasnap::Error.
+Snapshot make_snapshot(const GuestParts& guest, const std::filesystem::path& directory);
+
+// Opens and restores the snapshot in `directory`, sends the guest's agent GET /healthz, and ends
+// the guest with its first byte.
+OwnRestore restore_once(const std::filesystem::path& directory, Setting setting);
+
+}  // namespace faasnap::bench

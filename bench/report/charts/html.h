@@ -1,0 +1,53 @@
+#pragma once
+
+#include <concepts>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace faasnap::bench::report {
+
+// Markup that is safe to put into a page. Text becomes markup only by text() and element(), which
+// escape it, so that no function's name or error message can be taken for markup.
+class Html {
+ public:
+  Html() = default;
+  // Of the program's own, not of its input.
+  static Html constant(std::string_view markup);
+
+  Html& operator+=(const Html& other);
+  const std::string& markup() const noexcept { return markup_; }
+  bool empty() const noexcept { return markup_.empty(); }
+
+ private:
+  friend Html text(std::string_view plain);
+  friend class Element;
+  std::string markup_;
+};
+
+Html text(std::string_view plain);
+
+// An attribute's value: text, or a number with at most two decimals.
+class AttributeValue {
+ public:
+  AttributeValue(std::string_view value) : text_(value) {}
+  AttributeValue(const std::string& value) : text_(value) {}
+  AttributeValue(const char* value) : text_(value) {}
+  template <typename Number>
+  requires std::integral<Number> || std::floating_point<Number> AttributeValue(Number value)
+      : text_(number(static_cast<double>(value))) {}
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  static std::string number(double value);
+  std::string text_;
+};
+
+using Attributes = std::initializer_list<std::pair<std::string_view, AttributeValue>>;
+
+// `name` and the attributes' names are the program's own.
+Html element(std::string_view name, Attributes attributes, const Html& content);
+Html element(std::string_view name, Attributes attributes, std::string_view plain = {});
+
+}  // namespace faasnap::bench::report

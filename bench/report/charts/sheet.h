@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "report/charts/svg.h"
+
+namespace faasnap::bench::report {
+
+// A file of pictures that stands alone: an SVG document with its own style, light or dark as its
+// reader has it, two pictures side by side.
+struct Sheet {
+  std::string title{};
+  std::string explanation{};
+  Pictures pictures{};
+  // What a reader must know of where it was measured.
+  std::string conditions{};
+};
+
+std::string draw(const Sheet& sheet);
+
+}  // namespace faasnap::bench::report

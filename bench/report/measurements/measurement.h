@@ -1,0 +1,113 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/json.h"
+
+namespace faasnap::bench::report {
+
+// A stretch of an invocation; `start` counts from the request. Nanoseconds.
+struct SpanOfTime {
+  std::string name;
+  double start = 0;
+  double duration = 0;
+  std::map<std::string, std::string> tags;
+};
+
+// Faults that took from `from` up to `to` nanoseconds.
+struct FaultBucket {
+  double from = 0;
+  double to = 0;
+  double count = 0;
+};
+
+// What an invocation may count besides its times; kAmountFields has the fields' names.
+enum class Amount : std::size_t {
+  major_faults,
+  minor_faults,
+  uffd_faults,
+  read_bytes,
+  read_pages,
+  resident,
+  proportional,
+  cache,
+  waiting,
+  on_disk,
+  device_reads,
+  device_read_bytes,
+  burst_time,
+};
+inline constexpr std::array kAmountFields{
+    "vcpu_major_faults", "vcpu_minor_faults", "uffd_faults", "prefetched_bytes", "prefetched_pages",
+    "rss_bytes",         "pss_bytes",         "cache_bytes", "prepared_bytes",   "snapshot_bytes",
+    "device_reads",      "device_read_bytes", "burst_ns",
+};
+inline constexpr std::size_t kAmounts = kAmountFields.size();
+
+// The amounts that there are.
+class Amounts {
+ public:
+  std::optional<double>& operator[](Amount which) { return values_[index(which)]; }
+  const std::optional<double>& operator[](Amount which) const { return values_[index(which)]; }
+  // 0 for one that is not there.
+  double value(Amount which) const { return (*this)[which].value_or(0); }
+
+ private:
+  static std::size_t index(Amount which) { return static_cast<std::size_t>(which); }
+  std::array<std::optional<double>, kAmounts> values_;
+};
+
+// One invocation, by a line of a results file (docs/reference/results-format.md). Times in
+// nanoseconds, memory in bytes.
+struct Measurement {
+  std::string experiment;
+  std::string function;
+  std::string setting;
+  bool prepared = false;
+  std::optional<std::uint64_t> merge_gap;
+  std::string input_name;
+  std::optional<double> input_size;
+  std::string disk;
+  std::optional<double> compute_ms;
+  std::uint64_t parallelism = 1;
+  bool same = true;
+  std::uint64_t instance = 0;
+  std::optional<std::uint64_t> repeat;
+
+  bool failed = false;
+  std::string error;
+
+  double setup = 0;
+  double invoke = 0;
+  double total = 0;
+  Amounts amounts;
+  std::string accelerator;
+  std::vector<SpanOfTime> spans;
+  std::vector<FaultBucket> fault_buckets;
+  // Of those that KVM handed to a worker, by what the worker took.
+  std::vector<FaultBucket> async_fault_buckets;
+
+  // Which of the conditions it was measured under; nothing when none preceded it.
+  std::optional<std::size_t> conditions;
+};
+
+// The setting, the merge gap of its loading set where that was chosen, and that the VM was
+// prepared.
+std::string setting_label(const Measurement& measurement);
+
+// What, besides the setting, tells one measurement of an experiment from another: the function, and
+// the disk and the compute time where those vary.
+std::string subject(const Measurement& measurement);
+// The same with the input's name and the parallelism.
+std::string full_subject(const Measurement& measurement);
+
+// From a line that tells of an invocation. Throws std::invalid_argument that names the field.
+Measurement parse_measurement(const tools::Json& line);
+
+}  // namespace faasnap::bench::report
