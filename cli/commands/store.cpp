@@ -18,6 +18,7 @@
 #include "settings/any_store.h"
 #include "settings/subcommands.h"
 #include "settings/vm_settings.h"
+#include "tools/descriptor.h"
 
 namespace faasnap::cli {
 namespace {
@@ -68,7 +69,8 @@ class Target {
     }
     file_ = *file;
     partial_ = *file + ".partial-XXXXXX";
-    fd_ = ::mkostemp(partial_.data(), O_CLOEXEC);
+    created_ = tools::Descriptor(::mkostemp(partial_.data(), O_CLOEXEC));
+    fd_ = created_.get();
     if (fd_ < 0) {
       partial_.clear();
       fail();
@@ -76,7 +78,6 @@ class Target {
   }
   ~Target() {
     if (!partial_.empty()) {
-      ::close(fd_);
       ::unlink(partial_.c_str());
     }
   }
@@ -110,6 +111,7 @@ class Target {
 
   std::string file_ = "standard output";
   std::string partial_;
+  tools::Descriptor created_;
   int fd_ = STDOUT_FILENO;
 };
 
