@@ -19,7 +19,7 @@ constexpr const char* kProgram = "bench_ablation";
 struct AblationStep {
   // What it adds to the step before.
   const char* adds;
-  Case way;
+  ReplayWay way;
 };
 
 // In order; the last is the floor, where nothing is left to restore.
@@ -37,9 +37,9 @@ const std::vector<AblationStep>& ablation_steps() {
   return steps;
 }
 
-std::vector<Case> ways_of_all_steps() {
+std::vector<ReplayWay> ways_of_all_steps() {
   // What every ratio is to, twice, since it is made both ways.
-  std::vector<Case> ways{{Setting::cached, false}, {Setting::cached, true}};
+  std::vector<ReplayWay> ways{{Setting::cached, false}, {Setting::cached, true}};
   for (const AblationStep& step : ablation_steps()) {
     ways.push_back(step.way);
   }
@@ -78,10 +78,11 @@ void replay_steps(const ReplayOptions& options) {
     experiment.ways = ways_of_all_steps();
     ReplayRig rig(experiment);
     for (const Compute& compute : computes_for(options, experiment.trace)) {
-      const Samples samples = rig.run(compute, [&](const Case& way, unsigned round, const Sample&) {
-        show_progress(fmt::format("{}, {}: {} {}/{}", experiment.trace.name, describe(compute),
-                                  way.name(), round + 1, options.repeat));
-      });
+      const Samples samples =
+          rig.run(compute, [&](const ReplayWay& way, unsigned round, const Sample&) {
+            show_progress(fmt::format("{}, {}: {} {}/{}", experiment.trace.name, describe(compute),
+                                      way.name(), round + 1, options.repeat));
+          });
       show_progress("");
       fmt::print("\n{}, compute {}\n", experiment.trace.name, describe(compute));
       print(summarize(samples, experiment.ways));
@@ -127,11 +128,7 @@ CommandLine command_line() {
   return line;
 }
 
-int run(const Arguments& arguments) {
-  CommandLine line = command_line();
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+int run(const CommandLine& line) {
   if (line.has("guests")) {
     return invoke_steps(line);
   }
@@ -144,5 +141,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

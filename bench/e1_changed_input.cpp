@@ -16,11 +16,9 @@ constexpr GuestProgram kProgram{
     .example = "bench_e1_changed_input --quick --functions json,hello --output e1.jsonl",
     .settings = "cached,warm,lazy,reap,faasnap,stream,stream+prepared"};
 
-int run(const Arguments& arguments) {
-  CommandLine line = guest_command_line(kProgram);
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+CommandLine command_line() { return guest_command_line(kProgram); }
+
+int run(const CommandLine& line) {
   const GuestOptions options = guest_options(kProgram, line);
   return run_experiment(options, changed_input(options), std::vector<std::string>{"function"});
 }
@@ -30,5 +28,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

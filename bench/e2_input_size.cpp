@@ -52,11 +52,9 @@ Series series_of(const std::string& function, const GuestOptions& options) {
   return series;
 }
 
-int run(const Arguments& arguments) {
-  CommandLine line = guest_command_line(kProgram);
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+CommandLine command_line() { return guest_command_line(kProgram); }
+
+int run(const CommandLine& line) {
   GuestOptions options = guest_options(kProgram, line);
   options.functions = functions_with_sizes(options, !line.has("functions"));
   std::vector<Series> series;
@@ -71,5 +69,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

@@ -254,11 +254,7 @@ class BurstBench {
   std::map<std::string, json> results_by_function_;
 };
 
-int run(const Arguments& arguments) {
-  CommandLine line = burst_command_line();
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+int run(const CommandLine& line) {
   const BurstOptions options = burst_options(line);
   return BurstBench(options).run();
 }
@@ -268,5 +264,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, argc, argv, run);
+  return run_program(argc, argv, burst_command_line, run);
 }

@@ -58,12 +58,13 @@ LinkSpeed link_speed(const CommandLine& line) {
       .slower(dilation(line));
 }
 
-int run(const Arguments& arguments) {
+CommandLine command_line() {
   CommandLine line = guest_command_line(kProgram);
   add_link_options(line);
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+  return line;
+}
+
+int run(const CommandLine& line) {
   GuestOptions options = guest_options(kProgram, line);
   const LinkSpeed speed = link_speed(line);
   std::filesystem::create_directories(options.data);
@@ -87,5 +88,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "functions/run.h"
+#include "functions/table.h"
 #include "harness/disk_usage.h"
 #include "harness/program.h"
 #include "harness/statistics.h"
@@ -81,13 +82,7 @@ void print_footprints(const std::vector<json>& records, const GuestOptions& opti
              "cache", "waiting", "on disk");
   for (const std::string& function : options.functions) {
     for (const Way& way : options.ways) {
-      std::vector<const json*> found;
-      for (const json& record : records) {
-        if (record.at("function") == function && way_of(record) == way) {
-          found.push_back(&record);
-        }
-      }
-      const Column column(std::move(found));
+      const Column column(records_of(records, function, way));
       fmt::print("{:12} {:20} {:>9} {:>9} {:>9} {:>9} {:>9}\n", function, way.name(),
                  column.mebibytes("rss_bytes"), column.mebibytes("pss_bytes"),
                  column.mebibytes("cache_bytes"), column.mebibytes("prepared_bytes"),
@@ -116,11 +111,9 @@ void print_files(const std::vector<json>& records, const GuestOptions& options) 
   std::fflush(stdout);
 }
 
-int run(const Arguments& arguments) {
-  CommandLine line = guest_command_line(kProgram);
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+CommandLine command_line() { return guest_command_line(kProgram); }
+
+int run(const CommandLine& line) {
   const GuestOptions options = guest_options(kProgram, line);
   Results results = open_results(options);
   run_series(changed_input(options), options.data, results, measure);
@@ -138,5 +131,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

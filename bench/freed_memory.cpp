@@ -117,11 +117,7 @@ CommandLine command_line() {
   return line;
 }
 
-int run(const Arguments& arguments) {
-  CommandLine line = command_line();
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+int run(const CommandLine& line) {
   const Options options{.functions = functions_or_all(line.texts("functions")),
                         .modes = line.texts("modes"),
                         .memory = line.text("memory"),
@@ -138,5 +134,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

@@ -15,8 +15,6 @@
 namespace faasnap::bench {
 namespace {
 
-constexpr const char* kProgram = "bench_make_traces";
-
 WorkingSet recording_of(const Snapshot& snapshot, const std::optional<std::string>& file) {
   if (file) {
     return WorkingSet::load(*file);
@@ -71,7 +69,7 @@ Trace make_trace(const Snapshot& snapshot, const WorkingSet& recording) {
 }
 
 CommandLine command_line() {
-  CommandLine line({.name = kProgram,
+  CommandLine line({.name = "bench_make_traces",
                     .text = "Writes a recording as a trace for bench_replay.",
                     .example = "bench_make_traces --snapshot /data/json --function json --input "
                                "'{\"input\": \"json-13k\"}' --compute-ns 2000000 -o "
@@ -87,12 +85,8 @@ CommandLine command_line() {
   return line;
 }
 
-int run(const Arguments& arguments) {
+int run(const CommandLine& line) {
   constexpr std::uint64_t kMostTime = 1'000'000'000'000;
-  CommandLine line = command_line();
-  if (!line.parse(arguments)) {
-    return 0;
-  }
   const Nanoseconds compute(line.number("compute-ns", 1, kMostTime));
   const std::string output = line.text("output");
   const Snapshot snapshot = Snapshot::open(line.text("snapshot"));
@@ -122,5 +116,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

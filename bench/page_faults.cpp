@@ -7,6 +7,7 @@
 
 #include "fault_probe/fault_probe.h"
 #include "functions/run.h"
+#include "functions/table.h"
 #include "harness/program.h"
 
 namespace faasnap::bench {
@@ -72,12 +73,7 @@ void print_faults(const std::vector<json>& records, const GuestOptions& options)
              "max us");
   for (const std::string& function : options.functions) {
     for (const Way& way : options.ways) {
-      std::vector<const json*> found;
-      for (const json& record : records) {
-        if (record.at("function") == function && way_of(record) == way) {
-          found.push_back(&record);
-        }
-      }
+      const auto found = records_of(records, function, way);
       fmt::print("{:12} {:20} {}\n", function, way.name(),
                  found.empty()
                      ? fmt::format("{:>8}", "failed")
@@ -87,11 +83,9 @@ void print_faults(const std::vector<json>& records, const GuestOptions& options)
   std::fflush(stdout);
 }
 
-int run(const Arguments& arguments) {
-  CommandLine line = guest_command_line(kProgram);
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+CommandLine command_line() { return guest_command_line(kProgram); }
+
+int run(const CommandLine& line) {
   const GuestOptions options = guest_options(kProgram, line);
   check(options);
   FaultProbe faults("fault", kFault, kFaultArguments, kFaultFilter);
@@ -119,5 +113,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram.name, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

@@ -45,8 +45,6 @@ constexpr std::size_t kPage = 4096;
 // The kernel maps so many pages of a file around one that is read.
 constexpr std::size_t kFaultAround = 16;
 
-constexpr const char* kProgram = "bench_primitives";
-
 struct Options {
   unsigned rounds = 21;
   std::filesystem::path data;
@@ -694,7 +692,7 @@ int measure_all(const Options& options) {
 }
 
 CommandLine command_line() {
-  CommandLine line({.name = kProgram,
+  CommandLine line({.name = "bench_primitives",
                     .text = "Times a host's elementary operations: faults, copies, wakes, system "
                             "calls, KVM exits, reads.",
                     .example = "bench_primitives --data . --rounds 5"});
@@ -707,11 +705,7 @@ CommandLine command_line() {
   return line;
 }
 
-int run(const Arguments& arguments) {
-  CommandLine line = command_line();
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+int run(const CommandLine& line) {
   constexpr std::uint64_t kMostRounds = 1'000'000;
   const Options options{.rounds = static_cast<unsigned>(line.number("rounds", 1, kMostRounds)),
                         .data = line.text("data"),
@@ -729,5 +723,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

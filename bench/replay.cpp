@@ -20,11 +20,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kProgram = "bench_replay";
-
 struct Options {
   ReplayOptions replay{};
-  std::vector<Case> ways{};
+  std::vector<ReplayWay> ways{};
   unsigned parallel = 1;
   bool distinct = false;
   // Empty: none.
@@ -32,11 +30,11 @@ struct Options {
   std::filesystem::path svg{};
 };
 
-std::vector<Case> ways_of(const std::vector<std::string>& settings, const std::string& mode) {
+std::vector<ReplayWay> ways_of(const std::vector<std::string>& settings, const std::string& mode) {
   if (mode != "prepared" && mode != "unprepared" && mode != "both") {
     throw UsageError("--mode is prepared, unprepared or both");
   }
-  std::vector<Case> ways;
+  std::vector<ReplayWay> ways;
   for (const std::string& name : settings) {
     const Setting setting = replayed_setting(name);
     if (mode != "prepared" && setting != Setting::warm) {
@@ -51,7 +49,7 @@ std::vector<Case> ways_of(const std::vector<std::string>& settings, const std::s
 
 CommandLine command_line() {
   CommandLine line(
-      {.name = kProgram,
+      {.name = "bench_replay",
        .text = "Replays what functions did to their memory against the library's own paging, with "
                "a thread\nin the place of the guest; needs no KVM.",
        .example = "bench_replay --trace synthetic --settings lazy,cached,stream --compute 0,20"});
@@ -116,7 +114,7 @@ class Replays {
     show_progress(experiment.trace.name + ": image");
     ReplayRig rig(experiment);
     for (const Compute& compute : computes_for(options_.replay, experiment.trace)) {
-      const Samples samples = rig.run(compute, [&](const Case& way, unsigned round,
+      const Samples samples = rig.run(compute, [&](const ReplayWay& way, unsigned round,
                                                    const Sample& sample) {
         show_progress(fmt::format("{}, {}: {} {}/{}", experiment.trace.name, describe(compute),
                                   way.name(), round + 1, options_.replay.repeat));
@@ -212,14 +210,10 @@ class Replays {
   const Options& options_;
   JsonLines records_;
   report::Pictures pictures_;
-  std::map<std::pair<std::string, Case>, std::vector<double>> ratios_;
+  std::map<std::pair<std::string, ReplayWay>, std::vector<double>> ratios_;
 };
 
-int run(const Arguments& arguments) {
-  CommandLine line = command_line();
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+int run(const CommandLine& line) {
   const Options options = options_of(line);
   Replays(options).run();
   return 0;
@@ -230,5 +224,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

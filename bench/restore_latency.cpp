@@ -26,8 +26,6 @@ constexpr QemuMemory kPeers[] = {QemuMemory::stream, QemuMemory::mapped};
 constexpr const char* kCold = "cold";
 constexpr const char* kWarm = "warm";
 
-constexpr const char* kProgram = "bench_restore_latency";
-
 struct Options {
   unsigned repeat = 100;
   unsigned repeat_peer = 20;
@@ -213,7 +211,7 @@ int compare(const Options& options) {
 }
 
 CommandLine command_line() {
-  CommandLine line({.name = kProgram,
+  CommandLine line({.name = "bench_restore_latency",
                     .text = "Times restores until the first instruction and the first byte on "
                             "vsock, beside QEMU's microvm.",
                     .example = "bench_restore_latency --quick --output restore.jsonl"});
@@ -243,15 +241,12 @@ Options options_of(const CommandLine& line) {
           .output = line.optional_text("output").value_or("")};
 }
 
-int run(const Arguments& arguments) {
-  CommandLine line = command_line();
-  return line.parse(arguments) ? compare(options_of(line)) : 0;
-}
+int run(const CommandLine& line) { return compare(options_of(line)); }
 
 }  // namespace
 }  // namespace faasnap::bench
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kProgram, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

@@ -29,6 +29,8 @@ class CommandLine {
   CommandLine(CommandLine&&) noexcept;
   ~CommandLine();
 
+  const std::string& name() const noexcept { return description_.name; }
+
   // `name` is "output", or "o,output" for an option that has a letter, too; `value` stands for the
   // value in the help.
   void flag(const std::string& name, const std::string& help);

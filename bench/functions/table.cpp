@@ -60,6 +60,17 @@ void print_row(const std::string& name, std::size_t width, const Row& row,
 
 }  // namespace
 
+std::vector<const json*> records_of(std::span<const json> records, const std::string& function,
+                                    const Way& way) {
+  std::vector<const json*> found;
+  for (const json& record : records) {
+    if (record.at("function") == function && way_of(record) == way) {
+      found.push_back(&record);
+    }
+  }
+  return found;
+}
+
 std::string row_name(const json& record, std::span<const std::string> row) {
   std::string name;
   for (const std::string& field : row) {

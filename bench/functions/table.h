@@ -15,6 +15,10 @@ namespace faasnap::bench {
 void print_table(std::span<const nlohmann::json> records, std::span<const std::string> row,
                  std::span<const Way> ways);
 
+// Returns the records of one function under one way, in their order.
+std::vector<const nlohmann::json*> records_of(std::span<const nlohmann::json> records,
+                                              const std::string& function, const Way& way);
+
 // The values of the fields, with spaces between.
 std::string row_name(const nlohmann::json& record, std::span<const std::string> row);
 

@@ -28,15 +28,18 @@ void show_progress(const std::string& text) {
   }
 }
 
-int run_program(const char* program, int argc, char** argv, int (*run)(const Arguments&)) {
+int run_program(int argc, char** argv, CommandLine (*declare)(), int (*run)(const CommandLine&)) {
+  CommandLine line = declare();
+  const auto fail = [&](const std::exception& error, int status) {
+    std::cerr << line.name() << ": " << error.what() << '\n';
+    return status;
+  };
   try {
-    return run({argv + std::min(argc, 1), argv + argc});
+    return line.parse({argv + std::min(argc, 1), argv + argc}) ? run(line) : tools::kSuccess;
   } catch (const UsageError& error) {
-    std::cerr << program << ": " << error.what() << '\n';
-    return tools::kUsage;
+    return fail(error, tools::kUsage);
   } catch (const std::exception& error) {
-    std::cerr << program << ": " << error.what() << '\n';
-    return tools::kFailure;
+    return fail(error, tools::kFailure);
   }
 }
 

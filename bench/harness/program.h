@@ -10,7 +10,6 @@ namespace faasnap::bench {
 
 // What every bench program does around its measurement.
 
-using tools::Arguments;
 using tools::CommandLine;
 using tools::UsageError;
 
@@ -26,9 +25,9 @@ std::filesystem::path images_directory();
 // Replaces the line on a terminal; does nothing in a pipe.
 void show_progress(const std::string& text);
 
-// Runs `run` with the program's arguments and returns the program's exit status: what `run`
-// returned, 2 for wrong usage and 1 for a failure, both told in one line that begins with
-// `program`.
-int run_program(const char* program, int argc, char** argv, int (*run)(const Arguments&));
+// Parses the program's arguments by what `declare` returns, runs `run` unless help was asked for,
+// and returns the program's exit status: what `run` returned, 2 for wrong usage and 1 for a
+// failure, both told in one line that begins with the program's name.
+int run_program(int argc, char** argv, CommandLine (*declare)(), int (*run)(const CommandLine&));
 
 }  // namespace faasnap::bench

@@ -71,12 +71,8 @@ const DiskProfile& profile_of(const CommandLine& line) {
   }
 }
 
-int run(const Arguments& arguments) {
+int run(const CommandLine& line) {
   constexpr std::uint64_t kMostDescriptors = 1 << 20;
-  CommandLine line = command_line();
-  if (!line.parse(arguments)) {
-    return 0;
-  }
   const double dilation = line.positive("dilation");
   const DiskProfile& profile = profile_of(line);
   if (line.has("describe")) {
@@ -93,5 +89,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(kName, argc, argv, run);
+  return run_program(argc, argv, command_line, run);
 }

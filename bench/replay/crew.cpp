@@ -66,8 +66,8 @@ template <typename Reply>
 
 }  // namespace
 
-Crew::Crew(std::span<const ReplayImage* const> images, const Case& way, std::span<const Step> steps,
-           const ExpectedMemory& expected) {
+Crew::Crew(std::span<const ReplayImage* const> images, const ReplayWay& way,
+           std::span<const Step> steps, const ExpectedMemory& expected) {
   static_assert(std::is_trivially_copyable_v<Reply>);
   for (const ReplayImage* image : images) {
     int ends[2];

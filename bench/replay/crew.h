@@ -16,8 +16,8 @@ namespace faasnap::bench {
 // Everything that is passed in must outlive it. For one thread.
 class Crew {
  public:
-  Crew(std::span<const ReplayImage* const> images, const Case& way, std::span<const Step> steps,
-       const ExpectedMemory& expected);
+  Crew(std::span<const ReplayImage* const> images, const ReplayWay& way,
+       std::span<const Step> steps, const ExpectedMemory& expected);
   ~Crew();
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;

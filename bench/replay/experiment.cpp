@@ -30,7 +30,7 @@ Samples ReplayRig::run(const Compute& compute, const Observer& observer) {
   const auto steps = make_steps(experiment_.trace, compute);
   Samples samples;
   for (unsigned round = 0; round < experiment_.repeat; ++round) {
-    for (const Case& way : experiment_.ways) {
+    for (const ReplayWay& way : experiment_.ways) {
       const Sample sample =
           replay(way, steps, round == 0 ? Check::all_pages : Check::touched_pages);
       samples[way].push_back(sample);
@@ -51,12 +51,12 @@ void ReplayRig::bring_cache_into_state(Setting setting) const {
   }
 }
 
-Sample ReplayRig::replay(const Case& way, std::span<const Step> steps, Check check) {
+Sample ReplayRig::replay(const ReplayWay& way, std::span<const Step> steps, Check check) {
   bring_cache_into_state(way.setting);
   return experiment_.parallel == 1 ? replay_one(way, steps, check) : replay_many(way, steps);
 }
 
-Sample ReplayRig::replay_one(const Case& way, std::span<const Step> steps, Check check) {
+Sample ReplayRig::replay_one(const ReplayWay& way, std::span<const Step> steps, Check check) {
   Replica replica(*images_.front(), way);
   if (way.prepared) {
     std::this_thread::sleep_for(kRest);
@@ -73,7 +73,7 @@ Sample ReplayRig::replay_one(const Case& way, std::span<const Step> steps, Check
   return sample;
 }
 
-Sample ReplayRig::replay_many(const Case& way, std::span<const Step> steps) {
+Sample ReplayRig::replay_many(const ReplayWay& way, std::span<const Step> steps) {
   std::vector<const ReplayImage*> images;
   for (unsigned i = 0; i < experiment_.parallel; ++i) {
     images.push_back(images_[i % images_.size()].get());

@@ -14,7 +14,7 @@ struct Experiment {
   Trace trace{};
   Recording recording{};
   LoadingSetThresholds thresholds{};
-  std::vector<Case> ways{};
+  std::vector<ReplayWay> ways{};
   unsigned repeat = 7;
   // Memories that are restored and replayed at once; from one snapshot, or each from a copy.
   unsigned parallel = 1;
@@ -24,10 +24,10 @@ struct Experiment {
 };
 
 // The samples of each way, in the order of the rounds.
-using Samples = std::map<Case, std::vector<Sample>>;
+using Samples = std::map<ReplayWay, std::vector<Sample>>;
 
 // Called after each replay.
-using Observer = std::function<void(const Case& way, unsigned round, const Sample& sample)>;
+using Observer = std::function<void(const ReplayWay& way, unsigned round, const Sample& sample)>;
 
 // The images of one experiment, on which it is run with any amount of compute.
 class ReplayRig {
@@ -42,9 +42,9 @@ class ReplayRig {
   Samples run(const Compute& compute, const Observer& observer);
 
  private:
-  Sample replay(const Case& way, std::span<const Step> steps, Check check);
-  Sample replay_one(const Case& way, std::span<const Step> steps, Check check);
-  Sample replay_many(const Case& way, std::span<const Step> steps);
+  Sample replay(const ReplayWay& way, std::span<const Step> steps, Check check);
+  Sample replay_one(const ReplayWay& way, std::span<const Step> steps, Check check);
+  Sample replay_many(const ReplayWay& way, std::span<const Step> steps);
   void bring_cache_into_state(Setting setting) const;
 
   const Experiment& experiment_;

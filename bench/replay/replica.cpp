@@ -24,7 +24,7 @@ std::unique_ptr<ScratchMemory> make_warm(const Trace& trace) {
 
 }  // namespace
 
-std::string Case::name() const {
+std::string ReplayWay::name() const {
   return std::string(to_string(setting)) + (prepared ? ", prepared" : "");
 }
 
@@ -59,7 +59,7 @@ nlohmann::json to_json(const Sample& sample) {
           {"proportional_bytes", sample.proportional.value}};
 }
 
-Replica::Replica(const ReplayImage& image, const Case& way) : image_(image), way_(way) {
+Replica::Replica(const ReplayImage& image, const ReplayWay& way) : image_(image), way_(way) {
   if (way.setting == Setting::warm) {
     warm_ = make_warm(image.trace());
   } else if (way.prepared) {

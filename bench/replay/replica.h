@@ -18,13 +18,13 @@ namespace faasnap::bench {
 
 // One way to restore. `warm` stands for a guest that never went away: all that it touches is
 // present, and nothing is loaded.
-struct Case {
+struct ReplayWay {
   Setting setting = Setting::lazy;
   // Whether mappings, registration and threads were made before the request: not timed.
   bool prepared = false;
 
   std::string name() const;
-  auto operator<=>(const Case&) const = default;
+  auto operator<=>(const ReplayWay&) const = default;
 };
 
 // What one replay took. Times in ms; sums over all memories where several are replayed at once.
@@ -60,7 +60,7 @@ class Replica {
   using Clock = std::chrono::steady_clock;
 
   // Prepares the memory where `way` says so.
-  Replica(const ReplayImage& image, const Case& way);
+  Replica(const ReplayImage& image, const ReplayWay& way);
 
   // The request, on the playing thread.
   void serve(std::span<const Step> steps) noexcept;
@@ -80,7 +80,7 @@ class Replica {
   std::span<std::byte> bytes() const;
 
   const ReplayImage& image_;
-  Case way_;
+  ReplayWay way_;
   std::unique_ptr<RestoredMemory> memory_;
   // In the place of `memory_` for Setting::warm.
   std::unique_ptr<ScratchMemory> warm_;

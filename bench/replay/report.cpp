@@ -18,7 +18,7 @@ std::vector<double> column(const std::vector<Sample>& samples, Get get) {
 
 double mib(Bytes bytes) { return static_cast<double>(bytes.value) / (1 << 20); }
 
-double ratio_to_cached(const Samples& samples, const Case& way) {
+double ratio_to_cached(const Samples& samples, const ReplayWay& way) {
   auto base = samples.find({Setting::cached, way.prepared});
   if (base == samples.end()) {
     base = samples.find({Setting::cached, !way.prepared});
@@ -36,9 +36,9 @@ double ratio_to_cached(const Samples& samples, const Case& way) {
 
 }  // namespace
 
-std::vector<Summary> summarize(const Samples& samples, const std::vector<Case>& ways) {
+std::vector<Summary> summarize(const Samples& samples, const std::vector<ReplayWay>& ways) {
   std::vector<Summary> summaries;
-  for (const Case& way : ways) {
+  for (const ReplayWay& way : ways) {
     const std::vector<Sample>& of = samples.at(way);
     const auto totals = column(of, [](const Sample& s) { return s.total; });
     Summary summary;

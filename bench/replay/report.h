@@ -8,7 +8,7 @@ namespace faasnap::bench {
 
 // What the samples of one way come to.
 struct Summary {
-  Case way{};
+  ReplayWay way{};
   double prepare = 0, start = 0, total = 0;  // medians, ms
   double least = 0, lower = 0, upper = 0;    // of the total: minimum and quartiles
   // Median over the rounds of the total as a multiple of that of `cached` in the same round,
@@ -19,7 +19,7 @@ struct Summary {
 };
 
 // In the order of `ways`.
-std::vector<Summary> summarize(const Samples& samples, const std::vector<Case>& ways);
+std::vector<Summary> summarize(const Samples& samples, const std::vector<ReplayWay>& ways);
 
 nlohmann::json to_json(const Summary& summary);
 

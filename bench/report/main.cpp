@@ -33,11 +33,7 @@ CommandLine command_line() {
   return line;
 }
 
-int run(const Arguments& arguments) {
-  CommandLine line = command_line();
-  if (!line.parse(arguments)) {
-    return 0;
-  }
+int run(const CommandLine& line) {
   const auto output = line.optional_text("output");
   const auto summary = line.optional_text("summary");
   if (!output && !summary) {
@@ -67,5 +63,5 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace faasnap::bench;
-  return run_program(report::kProgram, argc, argv, report::run);
+  return run_program(argc, argv, report::command_line, report::run);
 }

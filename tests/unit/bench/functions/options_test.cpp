@@ -44,7 +44,7 @@ class Image {
   std::filesystem::path directory_;
 };
 
-GuestOptions parse(const Arguments& words) {
+GuestOptions parse(const tools::Arguments& words) {
   CommandLine line = guest_command_line(kProgram);
   line.parse(words);
   return guest_options(kProgram, line);

@@ -2,7 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "bench/small_trace.h"
+#include "bench/replay/small_trace.h"
 #include "replay/content.h"
 #include "replay/scratch_memory.h"
 

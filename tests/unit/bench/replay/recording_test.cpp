@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "bench/small_trace.h"
+#include "bench/replay/small_trace.h"
 
 namespace faasnap::bench::test {
 

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "bench/small_trace.h"
+#include "bench/replay/small_trace.h"
 #include "replay/trace/trace_file.h"
 
 namespace faasnap::bench::test {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "bench/small_trace.h"
+#include "bench/replay/small_trace.h"
 #include "replay/trace/synthetic.h"
 
 namespace faasnap::bench::test {

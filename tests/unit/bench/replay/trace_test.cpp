@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "bench/small_trace.h"
+#include "bench/replay/small_trace.h"
 
 namespace faasnap::bench::test {
 
