@@ -20,7 +20,8 @@ constexpr GuestProgram kProgram{
 // Which of a function's sizes it is recorded with; it is invoked with all others.
 constexpr std::size_t kRecorded = 2;
 
-// Those that have inputs of several sizes; one that was asked for by name must have them.
+// Returns the functions that have inputs of several sizes. Throws UsageError for one without that
+// was asked for by name.
 std::vector<std::string> functions_with_sizes(const GuestOptions& options, bool all) {
   std::vector<std::string> functions;
   for (const std::string& function : options.functions) {

@@ -194,7 +194,7 @@ class Replays {
     return text;
   }
 
-  // Over the traces, where there are several.
+  // Prints means over the traces if there are several.
   void print_means() const {
     if (options_.replay.traces.size() < 2) {
       return;

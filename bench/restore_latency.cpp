@@ -37,7 +37,7 @@ struct Options {
 // All restores of one kind; each measure by its name, times in ms.
 using Samples = std::map<std::string, std::vector<double>>;
 
-// By the kind of restore, for example "lazy cold".
+// The key is the kind of restore, for example "lazy cold".
 using SamplesByKind = std::map<std::string, Samples>;
 
 template <typename Duration>

@@ -66,7 +66,7 @@ int run_command(const Command& command, const Arguments& arguments) {
     const int status = command.run(arguments);
     std::cout.flush();
     if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-      throw Failure("the standard output cannot be written to");
+      throw Failure("cannot write to the standard output");
     }
     return status;
   } catch (const UsageError& error) {

@@ -10,7 +10,8 @@ namespace faasnap::tools {
 // Keys in the order in which they were set, as people read them.
 using Json = nlohmann::ordered_json;
 
-// Nothing when the text is not JSON, or nested so deeply that walking it would exhaust the stack.
+// Returns nothing if the text is not JSON, or nested so deeply that walking it would exhaust the
+// stack.
 // `error_byte`, when not null, gets the place of the fault.
 std::optional<Json> parse_json(std::string_view text, std::size_t* error_byte = nullptr);
 

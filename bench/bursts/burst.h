@@ -17,7 +17,7 @@ struct Outcome {
 struct Burst {
   // In the order of the snapshots.
   std::vector<Outcome> outcomes;
-  // From the moment at which all of them were let go until the last reply.
+  // Time from the moment at which all of them were let go until the last reply.
   std::chrono::nanoseconds duration{};
 };
 

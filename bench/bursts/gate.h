@@ -16,13 +16,13 @@ class Gate {
 
   // The end that the command reads; stays owned by the gate.
   int entrance() const noexcept { return entrance_.get(); }
-  // Whether the command has come there: it has taken the blank that the document begins with.
+  // True if the command has come there: it has taken the blank that the document begins with.
   bool reached() const;
   // Gives the rest of the document, of at most 4096 bytes, to the command.
   void open(const std::string& document);
 
  private:
-  // Kept open, so that writing to a command that has gone away is no signal.
+  // Kept open, so that writing to a command that has gone away raises no signal.
   tools::Descriptor entrance_;
   tools::Descriptor exit_;
 };

@@ -26,7 +26,7 @@ std::optional<std::uint64_t> number_after(std::string_view line, std::string_vie
   return error == std::errc() ? std::optional(number) : std::nullopt;
 }
 
-// Of "{ ns: ~ 2^12 } hitcount:          7". The kernel rounds up before it takes the logarithm.
+// Parses "{ ns: ~ 2^12 } hitcount:          7". The kernel rounds up before it takes the logarithm.
 FaultBucket parse_bucket(std::string_view line) {
   const auto bits = number_after(line, "~ 2^");
   const auto hits = number_after(line, "hitcount:");

@@ -18,7 +18,7 @@ namespace faasnap::bench {
 namespace {
 
 const std::filesystem::path kTracing = "/sys/kernel/tracing";
-// Of all events of this program.
+// The group of all events of this program.
 constexpr const char* kGroup = "faasnap";
 // One of a histogram's entries is taken by each thread that the probed function ever ran on.
 constexpr unsigned kThreads = 16384;

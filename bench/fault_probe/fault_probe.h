@@ -25,7 +25,7 @@ class FaultProbe {
   FaultProbe& operator=(const FaultProbe&) = delete;
 
   void clear();
-  // Of the calls that have returned since.
+  // Returns the calls that have returned since then.
   FaultHistogram read() const;
 
  private:

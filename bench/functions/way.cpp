@@ -48,7 +48,7 @@ Way parse_way(const std::string& text) {
   }
   if (!understood || !makes_sense(way)) {
     throw UsageError(fmt::format(
-        "'{}' is no setting, nor one that restores with +prepared, nor faasnap+gapPAGES", text));
+        "'{}' is not a setting, one that restores with +prepared, or faasnap+gapPAGES", text));
   }
   return way;
 }

@@ -10,7 +10,7 @@ namespace faasnap::bench {
 // them means nothing.
 nlohmann::json conditions(const std::filesystem::path& data);
 
-// Those of them that each record carries too, `dilation` and `disk`, where there are such.
+// Returns the conditions that each record carries, too: `dilation` and `disk`, if there are any.
 nlohmann::json carried(const nlohmann::json& conditions);
 
 // The same in one line, for people.

@@ -29,9 +29,9 @@ class Results {
   // std::system_error.
   Results(const std::filesystem::path& file, const nlohmann::json& conditions);
 
-  // What was found wrong and mended: a last line that an interruption cut short. Empty: nothing.
+  // What was found wrong and mended, a last line that an interruption cut short; else empty.
   const std::string& notice() const noexcept { return notice_; }
-  // Whether the point was measured, in this run or an earlier one. One that failed was not.
+  // True if the point was measured in this run or an earlier one; one that failed was not.
   bool has(const Point& point) const;
   // The records of all runs that did not fail, in the order in which they were written.
   const std::vector<nlohmann::json>& records() const noexcept { return records_; }

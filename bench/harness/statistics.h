@@ -10,7 +10,7 @@ double quantile(std::vector<double> samples, double fraction);
 
 inline double median(const std::vector<double>& samples) { return quantile(samples, 0.5); }
 
-// Of positive samples, at least one.
+// The samples are positive; there is at least one.
 double geometric_mean(const std::vector<double>& samples);
 
 }  // namespace faasnap::bench

@@ -23,7 +23,7 @@ enum class QemuMemory {
 
 const char* to_string(QemuMemory memory) noexcept;
 
-// Whether there is a qemu-system-x86_64 in PATH.
+// True if there is a qemu-system-x86_64 in PATH.
 bool has_qemu();
 
 // QEMU's microvm machine under KVM, saved to a file while its guest waits for requests, and
@@ -34,8 +34,8 @@ class QemuPeer {
   // `directory`, which is made. Throws std::runtime_error and std::system_error.
   QemuPeer(GuestParts guest, QemuMemory memory, std::filesystem::path directory);
 
-  // Until QEMU reports that it starts the virtual CPUs (its event RESUME, by QEMU's own time
-  // stamp): no later than the guest's first instruction.
+  // Durations until QEMU reports that it starts the virtual CPUs (its event RESUME, by QEMU's own
+  // time stamp): no later than the guest's first instruction.
   struct Restored {
     std::chrono::microseconds from_start{};    // of the process
     std::chrono::microseconds from_command{};  // migrate-incoming, sent to a waiting process

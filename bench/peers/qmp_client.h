@@ -11,7 +11,7 @@
 namespace faasnap::bench {
 
 // The control connection of one QEMU: the QEMU Machine Protocol, with QEMU as the one that
-// connects, so that nobody polls for its socket to appear. Python's qemu.qmp does not replace it:
+// connects, so that its socket need not be polled for. Python's qemu.qmp does not replace it:
 // Debian has no package of it, and times would have to cross a process. For one thread.
 class QmpClient {
  public:

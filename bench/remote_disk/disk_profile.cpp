@@ -16,7 +16,7 @@ constexpr double kMebi = 1 << 20;
 // What their data sheets promise for reads, and what a cold read of 4 KiB takes of them.
 constexpr DiskProfile kProfiles[] = {
     {"nvme", {.latency = 80us, .bytes = 2500 * kMebi, .requests = 400'000}},
-    // As much as SATA carries.
+    // SATA carries no more.
     {"ssd", {.latency = 120us, .bytes = 530 * kMebi, .requests = 90'000}},
     // A gp3 volume of Amazon's as it comes.
     {"ebs", {.latency = 1ms, .bytes = 125 * kMebi, .requests = 3000}},

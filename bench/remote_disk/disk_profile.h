@@ -14,7 +14,7 @@ struct DiskProfile {
   LinkSpeed speed;
 };
 
-// By its name. Throws std::invalid_argument that names those there are.
+// Returns the profile of that name. Throws std::invalid_argument that names the known ones.
 const DiskProfile& disk_profile(std::string_view name);
 
 // What a disk of this kind is to a processor `dilation` times as slow as a real one: its figures

@@ -8,7 +8,7 @@ namespace faasnap::bench {
 
 // How fast a device answers.
 struct LinkSpeed {
-  // From a request to its answer, when nothing else is under way.
+  // The time from a request to its answer, when nothing else is under way.
   std::chrono::nanoseconds latency{};
   // What passes in a second, whatever is under way; both positive.
   double bytes = 0;

@@ -19,7 +19,7 @@ namespace {
 constexpr std::uint32_t kLongest = 32 << 20;
 constexpr std::size_t kRequestBytes = 28;
 constexpr std::size_t kReplyBytes = 16;
-// Of the protocol; the kernel's errno values are the same.
+// Errors of the protocol; the kernel's errno values are the same.
 constexpr std::uint32_t kIoError = 5;
 constexpr std::uint32_t kInvalid = 22;
 
@@ -180,7 +180,7 @@ bool NbdServer::trim(const Request& request) {
   }
   const bool freed = ::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                                  static_cast<off_t>(request.offset), request.length) == 0;
-  // A file system that cannot is no error of the disk: what is trimmed may stay as it is.
+  // A file system that cannot do it is not an error of the disk: what is trimmed may stay as it is.
   return reply(request, freed || errno == EOPNOTSUPP ? 0 : kIoError, {});
 }
 

@@ -14,7 +14,7 @@
 namespace faasnap::bench {
 namespace {
 
-// Of which nothing is taken up until it is written.
+// The file is sparse: it takes up only what is written.
 constexpr std::uint64_t kSize = 64ULL << 30;
 
 [[noreturn]] void fail(const std::string& what) {

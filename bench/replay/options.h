@@ -35,7 +35,7 @@ std::vector<std::string> traced_functions();
 // What is replayed for one of `options.traces`; `ways` are the caller's to fill in.
 Experiment make_experiment(const ReplayOptions& options, const std::string& trace);
 
-// Those asked for, or as recorded; 0, 20 and 100 ms for a trace without gaps.
+// Returns the computes asked for; else as recorded, or 0, 20 and 100 ms for a trace without gaps.
 std::vector<Compute> computes_for(const ReplayOptions& options, const Trace& trace);
 
 }  // namespace faasnap::bench

@@ -12,7 +12,7 @@ namespace faasnap::bench {
 
 // How much the replayed guest computes between its touches.
 struct Compute {
-  // As the trace has it, or without a value; else this much in all, the same before every touch.
+  // Without a value as the trace has it; else this much in all, the same before every touch.
   std::optional<Nanoseconds> total{};
 };
 

@@ -20,7 +20,7 @@ namespace faasnap::bench {
 // present, and nothing is loaded.
 struct ReplayWay {
   Setting setting = Setting::lazy;
-  // Whether mappings, registration and threads were made before the request: not timed.
+  // True if mappings, registration and threads were made before the request, which is not timed.
   bool prepared = false;
 
   std::string name() const;
@@ -31,7 +31,7 @@ struct ReplayWay {
 struct Sample {
   double prepare = 0;
   double start = 0;
-  // From the request (prepared: start; else the making of the memory) to the last touch.
+  // Time from the request (prepared: start; else the making of the memory) to the last touch.
   double total = 0;
   std::uint64_t minor_faults = 0;  // of the playing threads
   std::uint64_t major_faults = 0;
@@ -41,11 +41,11 @@ struct Sample {
   std::uint64_t zero_pages = 0;
   // What the process had read from its disks when all that the plan lists was loaded.
   Bytes read{};
-  // Of guest memory, then.
+  // Guest memory at that moment.
   Bytes resident{};
   Bytes proportional{};
 
-  // Of everything.
+  // Adds every field.
   Sample& operator+=(const Sample& other);
 };
 

@@ -8,7 +8,8 @@
 namespace faasnap::bench::report {
 
 // Files that are replaced together: all of them or, when one cannot be written, none. Each is
-// written beside its target first. What is no file, such as a pipe, is written to as it is.
+// written beside its target first. A target that is not a file, such as a pipe, is written to as it
+// is.
 class NewFiles {
  public:
   NewFiles() = default;
@@ -26,7 +27,7 @@ class NewFiles {
  private:
   std::filesystem::path made_directory_;
   std::vector<std::filesystem::path> targets_;
-  // What is no file: target and content.
+  // Targets that are not files, with their content.
   std::vector<std::pair<std::filesystem::path, std::string>> streams_;
 };
 

@@ -42,7 +42,7 @@ std::string describe_conditions(const Experiment& experiment) {
   return text;
 }
 
-// Of the function that comes first.
+// Draws the timelines of the function that comes first.
 Pictures one_timeline(const Measurements& all) {
   Measurements of_one;
   std::copy_if(all.begin(), all.end(), std::back_inserter(of_one),

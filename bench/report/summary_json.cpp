@@ -88,7 +88,7 @@ std::vector<tools::Json> rows_of(const Measurements& all, const std::string& bas
   return rows;
 }
 
-// Of all functions and inputs measured in one way.
+// Names what one mean is over: all functions and inputs that were measured in one way.
 std::string kind_of_mean(const Measurement& one) {
   return fmt::format("{}, {} {}", variant(one), one.parallelism, one.same);
 }

@@ -41,7 +41,7 @@ void write_all(std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
     if (written < 0 && errno != EINTR) {
-      return;  // nobody looks any more; the guest goes on
+      return;  // the reader has gone; the guest goes on
     }
     text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
   }

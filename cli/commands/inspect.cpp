@@ -28,7 +28,7 @@ CommandLine inspect_command_line() {
   return line;
 }
 
-// As of one image, so that they can be compared.
+// Returns the recording as one of the snapshot `id`: recordings of one image only can be compared.
 WorkingSet of_snapshot(const WorkingSet& recording, const std::string& id) {
   return {id, recording.memory(), recording.groups()};
 }

@@ -16,8 +16,8 @@ struct Inspection {
   Snapshot snapshot;
   std::optional<WorkingSet> by_mincore;
   std::optional<WorkingSet> by_userfaultfd;
-  // Of the two, page by page; of different images, as a rule: a snapshot is taken after the
-  // recording by mincore. Nothing unless there are both.
+  // How alike the two are, page by page; empty unless there are both. They are of different images,
+  // as a rule: a snapshot is taken after the recording by mincore.
   std::optional<double> similarity;
 };
 

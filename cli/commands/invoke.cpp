@@ -76,14 +76,14 @@ std::optional<WorkingSet> recorded_set(const Snapshot& snapshot) {
 void check_recording(const CommandLine& line, Setting setting) {
   if (setting != Setting::lazy) {
     throw UsageError(
-        fmt::format("--record-accesses needs --setting lazy, and not '{}'", to_string(setting)));
+        fmt::format("--record-accesses needs --setting lazy, not '{}'", to_string(setting)));
   }
   if (line.has("repeat")) {
-    throw UsageError("--record-accesses records one invocation, and not what --repeat asks for");
+    throw UsageError("--record-accesses records one invocation; it excludes --repeat");
   }
   const std::filesystem::path file = line.text("record-accesses");
   if (std::filesystem::exists(file)) {
-    throw UsageError(fmt::format("--record-accesses {}: is there already", file.string()));
+    throw UsageError(fmt::format("--record-accesses {}: already exists", file.string()));
   }
 }
 
@@ -94,7 +94,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
                                  : config.restore.setting.value_or(Setting::faasnap);
   if (line.has("prepared") && (chosen == Setting::warm || chosen == Setting::boot)) {
     throw UsageError(
-        fmt::format("--prepared needs a setting that restores, and not '{}'", to_string(chosen)));
+        fmt::format("--prepared needs a setting that restores, not '{}'", to_string(chosen)));
   }
   if (line.has("record-accesses")) {
     check_recording(line, chosen);

@@ -78,7 +78,7 @@ fs::path snapshot_target(const CommandLine& line) {
   const fs::path target = fs::absolute(line.text("snapshot")).lexically_normal();
   const fs::path path = target.has_filename() ? target : target.parent_path();
   if (fs::symlink_status(path).type() != fs::file_type::not_found) {
-    throw Failure(fmt::format("{}: exists already", path.string()));
+    throw Failure(fmt::format("{}: already exists", path.string()));
   }
   if (!fs::is_directory(path.parent_path())) {
     throw Failure(fmt::format("{}: not a directory", path.parent_path().string()));

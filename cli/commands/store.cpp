@@ -95,7 +95,7 @@ class Target {
   }
 
   void commit() const {
-    // As if it had been created without our detour.
+    // The file gets the mode that open(2) would have given it.
     const mode_t mask = ::umask(0);
     ::umask(mask);
     if (!partial_.empty() &&

@@ -5,7 +5,7 @@
 namespace faasnap::cli {
 
 // While it exists, the terminal on the standard input passes every key on as it is pressed and
-// echoes none. Does nothing when the standard input is no terminal.
+// echoes none. Does nothing if the standard input is not a terminal.
 class RawTerminal {
  public:
   RawTerminal();

@@ -15,7 +15,7 @@ namespace faasnap::cli {
 ScratchDirectory::ScratchDirectory(const std::filesystem::path& parent) {
   std::string name = (parent / ".faasnap-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) {
-    throw Failure(fmt::format("{}: no directory can be made in it: {}", parent.string(),
+    throw Failure(fmt::format("{}: cannot create a directory in it: {}", parent.string(),
                               std::strerror(errno)));
   }
   path_ = name;

@@ -25,7 +25,7 @@ class JsonArrayFile {
  public:
   // Throws Failure, as the others do, when the file cannot be written.
   explicit JsonArrayFile(const std::string& file);
-  // Ends the array, if nobody did: what came before a failure can be read.
+  // Ends the array unless finish() has, so that what came before a failure can be read.
   ~JsonArrayFile();
   JsonArrayFile(const JsonArrayFile&) = delete;
   JsonArrayFile& operator=(const JsonArrayFile&) = delete;

@@ -68,7 +68,7 @@ class Reader {
   std::string text(const toml::key& key, const toml::node& value) const {
     const auto found = value.value_exact<std::string>();
     if (!found || found->empty()) {
-      reject(key.source(), fmt::format("'{}' is to be a text", key.str()));
+      reject(key.source(), fmt::format("'{}' must be a string", key.str()));
     }
     return *found;
   }
@@ -76,18 +76,24 @@ class Reader {
   std::uint64_t number(const toml::key& key, const toml::node& value, std::int64_t most) const {
     const auto found = value.value_exact<std::int64_t>();
     if (!found || *found < 0 || *found > most) {
-      reject(key.source(), fmt::format("'{}' is to be a number from 0 to {}", key.str(), most));
+      reject(key.source(), fmt::format("'{}' must be a number from 0 to {}", key.str(), most));
     }
     return static_cast<std::uint64_t>(*found);
   }
 
-  Take take_flag(std::optional<bool>& into) {
-    return [this, &into](const toml::key& key, const toml::node& value) {
-      into = value.value_exact<bool>();
-      if (!into) {
-        reject(key.source(), fmt::format("'{}' is to be true or false", key.str()));
-      }
-    };
+  bool flag(const toml::key& key, const toml::node& value) const {
+    const auto found = value.value_exact<bool>();
+    if (!found) {
+      reject(key.source(), fmt::format("'{}' must be true or false", key.str()));
+    }
+    return *found;
+  }
+
+  // `Flag` is a bool, or an optional one.
+  template <typename Flag>
+  Take take_flag(Flag& into) {
+    return
+        [this, &into](const toml::key& key, const toml::node& value) { into = flag(key, value); };
   }
 
   // Words the error of an option's parser for a place in the file.
@@ -116,17 +122,7 @@ class Reader {
         [this, &into](const toml::key& key, const toml::node& value) { into = text(key, value); };
   }
 
-  Take take_flag(bool& into) {
-    return [this, &into](const toml::key& key, const toml::node& value) {
-      const auto found = value.value_exact<bool>();
-      if (!found) {
-        reject(key.source(), fmt::format("'{}' is to be true or false", key.str()));
-      }
-      into = *found;
-    };
-  }
-
-  // Of a section that says where a directory and a Redis server are.
+  // A section that says where a directory and a Redis server are.
   Section shared_section(std::optional<fs::path>& directory, RedisConfig& redis) {
     return {{"dir", take_path(directory)},
             {"redis", take_text(redis.address)},

@@ -25,7 +25,9 @@ Setting parse_setting_option(const std::string& text, const std::string& what) {
     return *setting;
   }
   throw UsageError(
-      fmt::format("{} {}: warm, boot, lazy, cached or faasnap is expected", what, text));
+      fmt::format("{} {}: a setting is expected: warm, boot, lazy, cached, concurrent, per-region, "
+                  "faasnap, reap or stream",
+                  what, text));
 }
 
 }  // namespace faasnap::cli

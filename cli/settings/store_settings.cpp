@@ -28,7 +28,7 @@ std::string read_password(const fs::path& file) {
   std::ifstream stream(file);
   std::string password;
   if (fs::is_directory(file) || !std::getline(stream, password) || password.empty()) {
-    throw Failure(fmt::format("password_file {}: no password can be read", file.string()));
+    throw Failure(fmt::format("password_file {}: its first line has no password", file.string()));
   }
   return password;
 }

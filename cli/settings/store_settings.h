@@ -16,7 +16,7 @@ using StoreChoice = std::variant<std::filesystem::path, RedisOptions>;
 
 // --store and --redis.
 void add_store_options(CommandLine& line);
-// Throws UsageError when both are named in one place, or neither anywhere and there is no home.
+// Throws UsageError if both are named in one place, or neither is named and there is no home.
 StoreChoice choose_store(const CommandLine& line, const Config& config);
 
 // With the password read from its file. `redis` has an address.

@@ -52,7 +52,7 @@ Bytes memory_size(const CommandLine& line, const Config& config, Bytes fallback)
   const auto given = line.optional_text("memory");
   const Bytes size = given ? parse_size(*given, "--memory") : config.vm.memory.value_or(fallback);
   if (size < kLeastMemory || size > kMostMemory) {
-    throw UsageError("memory is to be from 128M to 16G");
+    throw UsageError("memory must be from 128M to 16G");
   }
   return size;
 }
@@ -61,7 +61,7 @@ unsigned vcpu_count(const CommandLine& line, const Config& config, unsigned fall
   const auto given = line.optional_number("vcpus", 1, 8);
   const unsigned count = given ? static_cast<unsigned>(*given) : config.vm.vcpus.value_or(fallback);
   if (count == 0) {
-    throw UsageError("vcpus is to be from 1 to 8");
+    throw UsageError("vcpus must be from 1 to 8");
   }
   return count;
 }

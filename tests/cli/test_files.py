@@ -84,10 +84,10 @@ class Targets(CliCase):
 
     def test_a_snapshot_that_exists_is_left_alone(self):
         self.write("there/file", "keep")
-        self.refused(1, *self.record("there"), says="exists already")
-        self.refused(1, *self.record("there/"), says="exists already")
+        self.refused(1, *self.record("there"), says="already exists")
+        self.refused(1, *self.record("there/"), says="already exists")
         os.symlink("nowhere", self.path("dangling"))
-        self.refused(1, *self.record("dangling"), says="exists already")
+        self.refused(1, *self.record("dangling"), says="already exists")
         self.assertEqual(os.listdir(self.path("there")), ["file"])
 
     def test_a_directory_that_is_not_there(self):

@@ -10,7 +10,7 @@ namespace faasnap::bench {
 // a guest of 1 GiB, and what docs/results/performance.md calls the synthetic trace.
 struct SyntheticShape {
   std::uint64_t pages = 262144;
-  // Of the image.
+  // Pages of the image that are not zero, and the runs in which they lie.
   std::uint64_t nonzero_pages = 91750;
   std::uint64_t nonzero_runs = 2832;
   // Pages with data that are touched, and how they lie: in runs, these in regions. Runs of one

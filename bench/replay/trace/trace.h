@@ -13,7 +13,7 @@ namespace faasnap::bench {
 // What one invocation of a function did to guest memory: the memory image that it was restored
 // from, without content, and the first touch of every page that it used.
 struct Trace {
-  // Of the file, without its extension; of the generator.
+  // The file's name without its extension, or the generator's name.
   std::string name{};
   std::string function{};
   // What the function was invoked with, JSON.

@@ -15,7 +15,7 @@ namespace faasnap::bench {
 // `trace` must have no defect.
 std::string print_trace(const Trace& trace);
 
-// Throws std::runtime_error that names `name` and the line for anything that is no trace.
+// Throws std::runtime_error that names `name` and the line for anything that is not a trace.
 Trace parse_trace(std::string_view text, const std::string& name);
 
 // Throws also std::system_error for a file that cannot be read, or is larger than any trace.

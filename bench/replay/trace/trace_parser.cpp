@@ -23,7 +23,7 @@ class Parser {
 
   Trace parse() {
     if (next_line() != "faasnap-trace 1") {
-      fail("is no trace of version 1");
+      fail("is not a trace of version 1");
     }
     trace_.name = name_;
     trace_.function = field("function");
@@ -77,7 +77,7 @@ class Parser {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
     if (error != std::errc() || end != word.data() + word.size() || value > maximum) {
-      fail(fmt::format("\"{}\" is no number up to {}", word, maximum));
+      fail(fmt::format("\"{}\" is not a number up to {}", word, maximum));
     }
     return value;
   }
@@ -86,7 +86,7 @@ class Parser {
     double value = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
     if (error != std::errc() || end != word.data() + word.size()) {
-      fail(fmt::format("\"{}\" is no number", word));
+      fail(fmt::format("\"{}\" is not a number", word));
     }
     return value;
   }
@@ -148,7 +148,7 @@ class Parser {
   std::int64_t jump(std::string_view word) const {
     const bool signed_number = word.starts_with('+') || word.starts_with('-');
     if (!signed_number) {
-      fail(fmt::format("\"{}\" is no signed number", word));
+      fail(fmt::format("\"{}\" is not a signed number", word));
     }
     const auto distance = static_cast<std::int64_t>(number(word.substr(1), kMaximumPages));
     return word[0] == '-' ? -distance : distance;

@@ -59,7 +59,7 @@ std::string format_ratio(double ratio) { return fmt::format("\u00d7{}", three_di
 
 std::vector<std::pair<double, std::string>> ticks(double most, int parts,
                                                   const Quantity& quantity) {
-  // Of less there is nothing to tell.
+  // A shorter axis has no steps.
   constexpr double kLeast = 1e-9;
   const Scale& scale = scale_of(most, quantity);
   const double range = most / scale.unit;

@@ -37,7 +37,7 @@ inline constexpr Quantity kRatio{format_ratio, {1, "\u00d7", ""}, 1e4, {1, "\u00
 // ten of a unit that all of them share; and how each is told.
 std::vector<std::pair<double, std::string>> ticks(double most, int parts, const Quantity& quantity);
 
-// Those of a logarithmic axis: from the last one at or below `least` to the first at or above
+// The values of a logarithmic axis: from the last one at or below `least` to the first at or above
 // `most`, 1, 2 and 5 times powers of ten, or these alone where it spans more than two; at most
 // twelve of these, below `most`. Both are positive.
 std::vector<std::pair<double, std::string>> log_ticks(double least, double most,

@@ -13,7 +13,7 @@ namespace faasnap::bench::report {
 class Html {
  public:
   Html() = default;
-  // Of the program's own, not of its input.
+  // `markup` is the program's own, and never comes from its input.
   static Html constant(std::string_view markup);
 
   Html& operator+=(const Html& other);

@@ -90,7 +90,7 @@ struct Measurement {
   std::string accelerator;
   std::vector<SpanOfTime> spans;
   std::vector<FaultBucket> fault_buckets;
-  // Of those that KVM handed to a worker, by what the worker took.
+  // Faults that KVM handed to a worker, by the time that the worker took.
   std::vector<FaultBucket> async_fault_buckets;
 
   // Which of the conditions it was measured under; nothing when none preceded it.
@@ -107,7 +107,7 @@ std::string subject(const Measurement& measurement);
 // The same with the input's name and the parallelism.
 std::string full_subject(const Measurement& measurement);
 
-// From a line that tells of an invocation. Throws std::invalid_argument that names the field.
+// Reads a line that tells of an invocation. Throws std::invalid_argument that names the field.
 Measurement parse_measurement(const tools::Json& line);
 
 }  // namespace faasnap::bench::report

@@ -20,7 +20,7 @@ struct MeanRatio {
   double ratio = 0;
   double least = 0;
   double most = 0;
-  // Of how many subjects.
+  // Number of subjects.
   std::size_t count = 0;
 };
 

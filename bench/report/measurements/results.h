@@ -10,11 +10,11 @@ namespace faasnap::bench::report {
 
 // What several results files hold together (docs/reference/results-format.md).
 struct Results {
-  // Of each run that had some, without repetitions.
+  // The conditions of all runs, each once.
   std::vector<tools::Json> conditions;
-  // Those that did not fail; of several of one place the last.
+  // Invocations that did not fail; only the last of several in one place.
   std::vector<Measurement> measurements;
-  // Those that failed and were not measured again.
+  // Invocations that failed and were not measured again.
   std::vector<Measurement> failures;
   // What a reader of the report must know about the files, one line each.
   std::vector<std::string> notices;

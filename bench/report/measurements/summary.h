@@ -8,7 +8,7 @@
 
 namespace faasnap::bench::report {
 
-// Of several measurements of one kind: medians, and how far the totals lie apart.
+// Several measurements of one kind: their medians, and how far the totals lie apart.
 struct Summary {
   std::string label;
   std::size_t count = 0;
@@ -35,7 +35,7 @@ std::vector<Part> split(const Measurements& all,
 // Parts by setting, in the order in which the paper names them.
 std::vector<Part> split_by_setting(const Measurements& all);
 
-// Of at least one measurement.
+// The part has at least one measurement.
 Summary summarize(const Part& part);
 std::vector<Summary> summarize(const std::vector<Part>& parts);
 

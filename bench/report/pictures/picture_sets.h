@@ -16,7 +16,7 @@ struct PictureSet {
   std::string title;
   std::string explanation;
   Pictures pictures;
-  // Whether readers see it at once, or have to ask for it.
+  // True if readers see it at once; else they have to ask for it.
   bool shown = true;
 };
 

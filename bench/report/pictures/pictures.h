@@ -18,7 +18,7 @@ Pictures time_bars(const Measurements& all, const std::string& baseline);
 // Total time over the size of the input, or over how many VMs were invoked at once.
 Pictures time_over_input(const Measurements& all);
 Pictures time_over_parallelism(const Measurements& all);
-// Until the last of them has replied.
+// Time until the last of these VMs has replied.
 Pictures bursts_over_parallelism(const Measurements& all);
 // Guest memory of all VMs together over how many there were.
 Pictures memory_over_parallelism(const Measurements& all);
