@@ -23,7 +23,8 @@ struct BurstSummary {
   double proportional = 0;
 };
 
-// Summarizes records of bursts (docs/results-format.md), in the order in which they first occur.
+// Summarizes records of bursts (docs/reference/results-format.md), in the order in which they first
+// occur.
 std::vector<BurstSummary> summarize_bursts(std::span<const nlohmann::json> records);
 void print_table(std::span<const BurstSummary> bursts);
 

@@ -27,7 +27,7 @@ std::uint64_t count(const FaultHistogram& histogram);
 // end of its bucket; 0 for no calls.
 std::uint64_t quantile(const FaultHistogram& histogram, double fraction);
 
-// Convert to a field of a results file, and back (docs/results-format.md).
+// Convert to a field of a results file, and back (docs/reference/results-format.md).
 nlohmann::json to_json(const FaultHistogram& histogram);
 FaultHistogram histogram_of(const nlohmann::json& buckets);
 // Adds up several invocations.

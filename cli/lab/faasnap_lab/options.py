@@ -15,8 +15,8 @@ usage: faasnap-lab [OPTION]... -- COMMAND [ARGUMENT]...
 
 Runs COMMAND in the lab: an emulated machine with a working /dev/kvm that sees this machine's
 files. The command gets the caller's directory, arguments and streams (a terminal when used from
-one), and of the environment what docs/guide/lab.md lists; its exit status is this program's. What it
-writes vanishes with the lab, except on the data disk (/data) and below --writable directories.
+one), and of the environment what docs/guide/lab.md lists; its exit status is this program's. What
+it writes vanishes with the lab, except on the data disk (/data) and below --writable directories.
 
   --kernel FILE      kernel of the lab            (default: vmlinux in the lab directory)
   --initrd FILE      its initrd                   (default: initrd beside the kernel)

@@ -1,4 +1,4 @@
-"""What the supervisor outside and the agent inside say to each other; docs/guide/lab.md lists the lines.
+"""What the supervisor outside and the agent inside say to each other (docs/guide/lab.md).
 
 The agent imports this module when the lab starts, on an emulated processor: it imports nothing.
 """

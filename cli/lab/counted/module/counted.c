@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * counted: what the counted lab's kernel knows of its machine (docs/guide/counted-lab.md). The streams
- * to the supervisor are /dev/faasnap.NAME; the files of the machine outside are a virtio device
- * for the kernel's virtiofs; and where no CPU has anything to do, the clock jumps to the next
- * event.
+ * counted: what the counted lab's kernel knows of its machine (docs/guide/counted-lab.md). The
+ * streams to the supervisor are /dev/faasnap.NAME; the files of the machine outside are a virtio
+ * device for the kernel's virtiofs; and where no CPU has anything to do, the clock jumps to the
+ * next event.
  *
  * The Linux kernel takes this module's code for its own, and so this file alone is under the
  * GNU General Public License, version 2. Written for Linux 6.12.
