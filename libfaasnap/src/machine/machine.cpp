@@ -163,8 +163,8 @@ void Machine::listen(std::uint32_t port, std::function<void(base::UniqueFd)> acc
 
 void Machine::enable_prefill() {
   if (kvm::supports_pre_fault(system_)) {
-    prefiller_ =
-        std::make_unique<Prefiller>(kvm::VcpuFd(system_, vm_, shape_.vcpus, shape_.vcpus), memory_);
+    prefiller_ = std::make_unique<SecondStageFiller>(
+        kvm::VcpuFd(system_, vm_, shape_.vcpus, shape_.vcpus), memory_);
   }
 }
 

@@ -24,7 +24,7 @@
 #include "machine/free_memory.h"
 #include "machine/generation_id.h"
 #include "machine/power_control.h"
-#include "machine/prefiller.h"
+#include "machine/second_stage_filler.h"
 #include "machine/serial.h"
 #include "machine/vcpu_thread.h"
 #include "machine/virtio_slot.h"
@@ -90,7 +90,7 @@ class Machine : private ExitHandler {
   // From now on prefill() has an effect, if this host can do it. After restore, before anybody else
   // uses the machine.
   void enable_prefill();
-  // These pages have come into guest memory (Prefiller). From any thread.
+  // These pages have come into guest memory (SecondStageFiller). From any thread.
   void prefill(PageRange pages) noexcept;
   std::uint64_t prefilled_pages() const noexcept { return prefiller_ ? prefiller_->pages() : 0; }
 
@@ -170,7 +170,7 @@ class Machine : private ExitHandler {
   std::unique_ptr<VirtioSlot> socket_;
   virtio::VsockDevice* vsock_ = nullptr;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
-  std::unique_ptr<Prefiller> prefiller_;
+  std::unique_ptr<SecondStageFiller> prefiller_;
 
   std::mutex lifecycle_;  // one pause, resume, save or stop at a time
   mutable std::mutex state_mutex_;

@@ -50,7 +50,7 @@ std::optional<std::string> probe(const FileRef& file, Bytes offset, Bytes end,
 
 }  // namespace
 
-BackingCheck::BackingCheck(const RestorePlan& plan, const Files& files) {
+BackingCheck::BackingCheck(const RestorePlan& plan, const SnapshotFiles& files) {
   for (const PlannedRead& read : plan.reads) {
     need(files, read.file, read.file_offset, read.guest.size(), false);
   }
@@ -67,7 +67,7 @@ BackingCheck::BackingCheck(const RestorePlan& plan, const Files& files) {
   }
 }
 
-void BackingCheck::need(const Files& files, Backing backing, Bytes offset, Bytes length,
+void BackingCheck::need(const SnapshotFiles& files, Backing backing, Bytes offset, Bytes length,
                         bool mapped) {
   const FileRef* file = files.of(backing);
   if (file == nullptr || file->fd == nullptr || !*file->fd) {

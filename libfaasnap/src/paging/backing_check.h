@@ -15,7 +15,7 @@ namespace faasnap::paging {
 class BackingCheck {
  public:
   // Throws ErrorKind::corrupt for a file that ends before the plan does.
-  BackingCheck(const RestorePlan& plan, const Files& files);
+  BackingCheck(const RestorePlan& plan, const SnapshotFiles& files);
 
   // Whether every file that is mapped is long enough for its mappings: a system call for each.
   bool intact() const noexcept;
@@ -37,7 +37,7 @@ class BackingCheck {
     std::vector<Extent> extents;
   };
 
-  void need(const Files& files, Backing backing, Bytes offset, Bytes length, bool mapped);
+  void need(const SnapshotFiles& files, Backing backing, Bytes offset, Bytes length, bool mapped);
   // Why the file is of no use; nothing when it is long enough.
   static std::optional<std::string> shortage(const Needed& needed);
 

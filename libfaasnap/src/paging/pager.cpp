@@ -47,7 +47,7 @@ const RestorePlan& checked(const RestorePlan& plan) {
 
 class Pager::Impl {
  public:
-  Impl(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
+  Impl(const RestorePlan& plan, const memory::GuestMemory& memory, const SnapshotFiles& files,
        PagerCallbacks callbacks, const InstallTuning& tuning);
 
   void start();
@@ -70,7 +70,7 @@ class Pager::Impl {
   void give_up() noexcept;
 
   const RestorePlan plan_;
-  const Files files_;
+  const SnapshotFiles files_;
   LoadLog loads_;
   const PagerCallbacks callbacks_;
   const InstallTuning tuning_;
@@ -84,13 +84,13 @@ class Pager::Impl {
   std::unique_ptr<AccessLog> log_;
   base::EventFd wake_server_;
   // The server helps the installer, and so ends before it.
-  std::unique_ptr<PrefetchEngine> prefetcher_;
-  std::unique_ptr<InstallEngine> installer_;
+  std::unique_ptr<PageCacheLoader> prefetcher_;
+  std::unique_ptr<StreamLoader> installer_;
   std::unique_ptr<FaultServer> server_;
 };
 
-Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
-                  PagerCallbacks callbacks, const InstallTuning& tuning)
+Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory,
+                  const SnapshotFiles& files, PagerCallbacks callbacks, const InstallTuning& tuning)
     : plan_(checked(plan)),
       files_(files),
       callbacks_(noting_loads(std::move(callbacks))),
@@ -128,18 +128,18 @@ void Pager::Impl::handle_faults() {
   }
   const bool loads = !plan_.reads.empty() || !plan_.zero_pages.empty();
   if (loads && !plan_.load_before_start) {
-    installer_ = std::make_unique<InstallEngine>(
+    installer_ = std::make_unique<StreamLoader>(
         plan_, memory_.host(), watched, files_, *faults_, failure_,
-        InstallEngine::Events{callbacks_.present, [this] { wake_server_.signal(); }}, tuning_);
+        StreamLoader::Events{callbacks_.present, [this] { wake_server_.signal(); }}, tuning_);
   }
   server_ = std::make_unique<FaultServer>(plan_, watched, files_, *faults_, wake_server_,
                                           installer_.get(), log_.get(), failure_, tuning_);
 }
 
 void Pager::Impl::prefetch() {
-  prefetcher_ = std::make_unique<PrefetchEngine>(
-      plan_, files_, memory_.host().data(), PrefetchTuning{},
-      PrefetchEngine::Events{
+  prefetcher_ = std::make_unique<PageCacheLoader>(
+      plan_, files_, memory_.host().data(), PageCacheTuning{},
+      PageCacheLoader::Events{
           [this](const std::exception_ptr& failure) { failure_.report(failure); },
           callbacks_.present});
   if (plan_.read_at_once) {
@@ -185,7 +185,7 @@ void Pager::Impl::load_before_start() {
     return;
   }
   try {
-    before_start_ = install_set(plan_, files_, *faults_, callbacks_.present);
+    before_start_ = load_reap_set(plan_, files_, *faults_, callbacks_.present);
     loaded_ = true;
   } catch (...) {
     failure_.report(std::current_exception());
@@ -237,7 +237,7 @@ std::vector<PageAccess> Pager::Impl::accesses() const {
   return log_ ? log_->accesses() : std::vector<PageAccess>{};
 }
 
-Pager::Pager(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
+Pager::Pager(const RestorePlan& plan, const memory::GuestMemory& memory, const SnapshotFiles& files,
              PagerCallbacks callbacks, const InstallTuning& tuning)
     : impl_(std::make_unique<Impl>(plan, memory, files, std::move(callbacks), tuning)) {}
 

@@ -38,7 +38,7 @@ class Pager {
   // `memory` is as its constructor left it. `tuning` matters to Delivery::install and to
   // FaultHandler::userfaultfd. Throws as `apply` does, and ErrorKind::unsupported or
   // ErrorKind::permission where userfaultfd or io_uring cannot be had.
-  Pager(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files,
+  Pager(const RestorePlan& plan, const memory::GuestMemory& memory, const SnapshotFiles& files,
         PagerCallbacks callbacks = {}, const InstallTuning& tuning = {});
   ~Pager();
   Pager(const Pager&) = delete;

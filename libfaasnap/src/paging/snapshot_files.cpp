@@ -2,7 +2,7 @@
 
 namespace faasnap::paging {
 
-const FileRef* Files::of(Backing backing) const noexcept {
+const FileRef* SnapshotFiles::of(Backing backing) const noexcept {
   switch (backing) {
     case Backing::anonymous:
       return nullptr;

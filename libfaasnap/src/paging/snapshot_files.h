@@ -16,7 +16,7 @@ struct FileRef {
 };
 
 // The files that a plan's backings stand for. Those that a plan does not use may be left empty.
-struct Files {
+struct SnapshotFiles {
   FileRef memory{};
   FileRef loading_set{};
   FileRef reap_set{};

@@ -8,7 +8,7 @@ namespace faasnap {
 
 // The files of a snapshot that plans name; valid as long as the snapshot. Those that it lacks are
 // closed.
-inline paging::Files files_of(const OpenedSnapshot& snapshot) {
+inline paging::SnapshotFiles files_of(const OpenedSnapshot& snapshot) {
   const auto file = [&](std::string_view name) {
     return paging::FileRef{&snapshot.fd_of(name), snapshot.path_of(name)};
   };

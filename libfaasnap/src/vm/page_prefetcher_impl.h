@@ -11,7 +11,7 @@
 
 namespace faasnap {
 
-// Either a prefetch engine of its own, with the snapshot whose files it reads, or the loading that
+// Either a loader of its own, with the snapshot whose files it reads, or the loading that
 // a VM's pager does.
 class PagePrefetcher::Impl {
  public:
@@ -27,7 +27,7 @@ class PagePrefetcher::Impl {
 
  private:
   std::optional<Snapshot> snapshot_;  // keeps the files open
-  std::optional<paging::PrefetchEngine> engine_;
+  std::optional<paging::PageCacheLoader> engine_;
   const paging::Pager* pager_ = nullptr;
 };
 

@@ -61,7 +61,7 @@ class VM::Impl {
   bool identified_ = false;
   // Kept open for as long as guest memory maps its files.
   std::optional<Snapshot> source_;
-  paging::Files files_;
+  paging::SnapshotFiles files_;
   std::unique_ptr<paging::BackingCheck> backing_;
   std::unique_ptr<machine::Machine> machine_;
   std::unique_ptr<paging::Pager> pager_;

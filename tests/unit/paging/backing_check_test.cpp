@@ -19,7 +19,7 @@ constexpr PageRange kAll{PageIndex{0}, 16};
 struct Fixture {
   Fixture() { memory.write(kAll); }
 
-  Files files() const { return {.memory = memory.ref(), .loading_set = loading_set.ref()}; }
+  SnapshotFiles files() const { return {.memory = memory.ref(), .loading_set = loading_set.ref()}; }
   static RestorePlan mapped(PageRange pages) {
     RestorePlan plan;
     plan.mappings.push_back({pages, Backing::memory_file, pages.first.offset()});

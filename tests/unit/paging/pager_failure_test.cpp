@@ -150,7 +150,7 @@ TEST_CASE("an error of a read is told with its file, whoever reads") {
   const base::UniqueFd unreadable = base::open_file(directory.path(), O_RDONLY | O_DIRECTORY);
   const FileRef broken{&unreadable, directory.path()};
   for (const bool set : {true, false}) {
-    Files files = image.files();
+    SnapshotFiles files = image.files();
     (set ? files.stream_set : files.memory) = broken;
     const memory::GuestMemory guest(PagedImage::kMemory);
     Listener listener;

@@ -116,8 +116,8 @@ class PagedImage {
     return plan;
   }
 
-  paging::Files files() const {
-    paging::Files files;
+  paging::SnapshotFiles files() const {
+    paging::SnapshotFiles files;
     files.memory = memory_.ref();
     files.stream_set = set_file_.ref();
     return files;

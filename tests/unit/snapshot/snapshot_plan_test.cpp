@@ -15,7 +15,7 @@ using test::SyntheticGuest;
 
 // What each page holds that a plan reads, as bytes: from the files that the snapshot names.
 void check_reads(const Snapshot& snapshot, const RestorePlan& plan, const SyntheticGuest& guest) {
-  const paging::Files files = files_of(opened(snapshot));
+  const paging::SnapshotFiles files = files_of(opened(snapshot));
   for (const PlannedRead& read : plan.reads) {
     const paging::FileRef* file = files.of(read.file);
     REQUIRE(file != nullptr);

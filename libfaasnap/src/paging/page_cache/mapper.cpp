@@ -11,7 +11,7 @@
 namespace faasnap::paging {
 namespace {
 
-void check(const PlannedMapping& mapping, Bytes memory, const Files& files) {
+void check(const PlannedMapping& mapping, Bytes memory, const SnapshotFiles& files) {
   const std::uint64_t pages = memory.pages();
   const PageRange guest = mapping.guest;
   if (guest.count == 0 || guest.first.value > pages || guest.count > pages - guest.first.value) {
@@ -27,7 +27,7 @@ void check(const PlannedMapping& mapping, Bytes memory, const Files& files) {
 }
 
 void map_over(const memory::GuestMemory& memory, const PlannedMapping& mapping,
-              const Files& files) {
+              const SnapshotFiles& files) {
   const FileRef* file = files.of(mapping.backing);
   std::byte* target = memory.host().data() + mapping.guest.first.offset().value;
   const int flags = MAP_FIXED | MAP_PRIVATE | MAP_NORESERVE | (file == nullptr ? MAP_ANONYMOUS : 0);
@@ -60,7 +60,7 @@ PageRange hull(PageRange a, PageRange b) {
 }  // namespace
 
 std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory,
-                    const Files& files) {
+                    const SnapshotFiles& files) {
   for (const PlannedMapping& mapping : plan.mappings) {
     check(mapping, memory.size(), files);
   }

@@ -19,6 +19,7 @@ namespace faasnap::paging {
 // Throws when a mapping or a hint fails, or ErrorKind::invalid_argument for a plan that does not
 // fit `memory` or names a file that `files` lacks; `memory` is then in parts mapped and must be
 // thrown away.
-std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory, const Files& files);
+std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory,
+                    const SnapshotFiles& files);
 
 }  // namespace faasnap::paging

@@ -25,7 +25,7 @@ constexpr std::uint64_t kZeroPages = 64;
 constexpr unsigned kMaximumDepth = 256;
 constexpr Bytes kMaximumPiece{16ULL << 20};
 
-const PrefetchTuning& checked(const PrefetchTuning& tuning) {
+const PageCacheTuning& checked(const PageCacheTuning& tuning) {
   for (const unsigned depth : {tuning.depth, tuning.blocks}) {
     if (depth == 0 || depth > kMaximumDepth) {
       base::fail(ErrorKind::invalid_argument, "prefetch", {},
@@ -46,7 +46,7 @@ bool reads_loading_set(const RestorePlan& plan) {
 }
 
 // All of the loading set that the plan reads; empty where it reads another file, or none.
-BlockMapping map_loading_set(const RestorePlan& plan, const Files& files) {
+BlockMapping map_loading_set(const RestorePlan& plan, const SnapshotFiles& files) {
   if (!reads_loading_set(plan) || files.loading_set.fd == nullptr) {
     return {};
   }
@@ -59,8 +59,9 @@ BlockMapping map_loading_set(const RestorePlan& plan, const Files& files) {
 
 }  // namespace
 
-PrefetchEngine::PrefetchEngine(const RestorePlan& plan, const Files& files, std::byte* guest_memory,
-                               const PrefetchTuning& tuning, Events events)
+PageCacheLoader::PageCacheLoader(const RestorePlan& plan, const SnapshotFiles& files,
+                                 std::byte* guest_memory, const PageCacheTuning& tuning,
+                                 Events events)
     : files_(files),
       guest_memory_(guest_memory),
       tuning_(checked(tuning)),
@@ -85,35 +86,35 @@ PrefetchEngine::PrefetchEngine(const RestorePlan& plan, const Files& files, std:
   thread_ = base::start_thread("faasnap-fetch", [this] { run(); });
 }
 
-PrefetchEngine::~PrefetchEngine() {
+PageCacheLoader::~PageCacheLoader() {
   cancel();
   thread_.join();
 }
 
-void PrefetchEngine::read() {
+void PageCacheLoader::read() {
   const std::lock_guard lock(mutex_);
   reading_ = true;
   changed_.notify_all();
 }
 
-void PrefetchEngine::start() {
+void PageCacheLoader::start() {
   const std::lock_guard lock(mutex_);
   reading_ = true;
   started_ = true;
   changed_.notify_all();
 }
 
-void PrefetchEngine::wait_until_reading() {
+void PageCacheLoader::wait_until_reading() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return reading_ || cancelled_; });
 }
 
-void PrefetchEngine::wait_until_started() {
+void PageCacheLoader::wait_until_started() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return started_ || cancelled_; });
 }
 
-void PrefetchEngine::wait() const {
+void PageCacheLoader::wait() const {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return stats_.finished; });
   if (failure_) {
@@ -121,32 +122,32 @@ void PrefetchEngine::wait() const {
   }
 }
 
-void PrefetchEngine::cancel() noexcept {
+void PageCacheLoader::cancel() noexcept {
   const std::lock_guard lock(mutex_);
   cancelled_ = true;
   changed_.notify_all();
 }
 
-PrefetchStats PrefetchEngine::stats() const {
+PrefetchStats PageCacheLoader::stats() const {
   const std::lock_guard lock(mutex_);
   return stats_;
 }
 
-bool PrefetchEngine::started() const {
+bool PageCacheLoader::started() const {
   const std::lock_guard lock(mutex_);
   return started_;
 }
 
-bool PrefetchEngine::cancelled() const {
+bool PageCacheLoader::cancelled() const {
   const std::lock_guard lock(mutex_);
   return cancelled_;
 }
 
-const FileRef& PrefetchEngine::file_of(const ReadPiece& piece) const {
+const FileRef& PageCacheLoader::file_of(const ReadPiece& piece) const {
   return *files_.of(piece.file);
 }
 
-void PrefetchEngine::run() noexcept {
+void PageCacheLoader::run() noexcept {
   wait_until_reading();
   const Nanoseconds begun = base::monotonic_now();
   std::exception_ptr failure;
@@ -167,7 +168,7 @@ void PrefetchEngine::run() noexcept {
   changed_.notify_all();
 }
 
-void PrefetchEngine::load() {
+void PageCacheLoader::load() {
   start_reads();
   ring_->submit();
   while (ring_->outstanding() != 0) {
@@ -189,7 +190,7 @@ void PrefetchEngine::load() {
   }
 }
 
-void PrefetchEngine::start_reads() {
+void PageCacheLoader::start_reads() {
   while (next_piece_ < pieces_.size() && !free_slots_.empty() && !cancelled()) {
     const unsigned slot = free_slots_.back();
     free_slots_.pop_back();
@@ -201,7 +202,7 @@ void PrefetchEngine::start_reads() {
 }
 
 // There is room: the ring holds as many requests as there are slots.
-void PrefetchEngine::queue(unsigned slot) {
+void PageCacheLoader::queue(unsigned slot) {
   Request& request = requests_[slot];
   const ReadPiece& piece = pieces_[request.piece];
   bool queued = false;
@@ -222,7 +223,7 @@ void PrefetchEngine::queue(unsigned slot) {
   }
 }
 
-void PrefetchEngine::complete(const uring::Completion& completion) {
+void PageCacheLoader::complete(const uring::Completion& completion) {
   const auto slot = static_cast<unsigned>(completion.user_data);
   Request& request = requests_[slot];
   if (!is_finished(request, completion.result)) {
@@ -238,7 +239,7 @@ void PrefetchEngine::complete(const uring::Completion& completion) {
   stats_.bytes += length;
 }
 
-bool PrefetchEngine::is_finished(Request& request, std::int32_t result) const {
+bool PageCacheLoader::is_finished(Request& request, std::int32_t result) const {
   const ReadPiece& piece = pieces_[request.piece];
   if (request.populates) {
     request.populates = result == -EINTR || result == -EAGAIN;
@@ -249,7 +250,7 @@ bool PrefetchEngine::is_finished(Request& request, std::int32_t result) const {
 }
 
 // In order, what has come.
-void PrefetchEngine::enter_finished() {
+void PageCacheLoader::enter_finished() {
   while (next_to_enter_ < pieces_.size() && finished_pieces_[next_to_enter_] && !cancelled()) {
     if (guest_memory_ != nullptr && tuning_.populate) {
       for (const PageRange& pages : pieces_[next_to_enter_].guest) {
@@ -260,7 +261,7 @@ void PrefetchEngine::enter_finished() {
   }
 }
 
-void PrefetchEngine::enter_planned(PageRange pages) const {
+void PageCacheLoader::enter_planned(PageRange pages) const {
   if (entries_.empty()) {
     enter(pages, MADV_POPULATE_READ);
     return;
@@ -275,7 +276,7 @@ void PrefetchEngine::enter_planned(PageRange pages) const {
 }
 
 // The next few; false when none are left to allocate.
-bool PrefetchEngine::allocate_zero_pages() {
+bool PageCacheLoader::allocate_zero_pages() {
   std::uint64_t pages = 0;
   while (next_zero_run_ < zero_runs_.size() && pages < kZeroPages && !cancelled()) {
     const PageRange run = zero_runs_[next_zero_run_++];
@@ -289,7 +290,7 @@ bool PrefetchEngine::allocate_zero_pages() {
   return pages != 0;
 }
 
-void PrefetchEngine::enter(PageRange pages, int advice) const {
+void PageCacheLoader::enter(PageRange pages, int advice) const {
   std::byte* target = guest_memory_ + pages.first.offset().value;
   const int result =
       base::retry_eintr([&] { return ::madvise(target, pages.size().value, advice); });

@@ -21,7 +21,7 @@
 namespace faasnap::paging {
 
 // How the engine works; none of it changes what is loaded.
-struct PrefetchTuning {
+struct PageCacheTuning {
   // Bytes of one read of scattered pages, a multiple of the page size, and reads under way at once.
   Bytes piece{512ULL << 10};
   unsigned depth = 8;
@@ -43,7 +43,7 @@ struct PrefetchTuning {
 // Made, it has its ring and its thread, and waits for `read` or `start`. The files, and the guest
 // memory if given, must outlive it. Every member function is safe from any thread; the destructor
 // cancels and waits for what is under way.
-class PrefetchEngine {
+class PageCacheLoader {
  public:
   // Whom it tells what, on its own thread. Each may be empty.
   struct Events {
@@ -56,11 +56,12 @@ class PrefetchEngine {
   // `guest_memory`: where page 0 of guest memory is mapped, as the plan says; or null. Throws
   // ErrorKind::unsupported without io_uring, and ErrorKind::invalid_argument for a plan that names
   // a file that `files` lacks.
-  PrefetchEngine(const RestorePlan& plan, const Files& files, std::byte* guest_memory = nullptr,
-                 const PrefetchTuning& tuning = {}, Events events = {});
-  ~PrefetchEngine();
-  PrefetchEngine(const PrefetchEngine&) = delete;
-  PrefetchEngine& operator=(const PrefetchEngine&) = delete;
+  PageCacheLoader(const RestorePlan& plan, const SnapshotFiles& files,
+                  std::byte* guest_memory = nullptr, const PageCacheTuning& tuning = {},
+                  Events events = {});
+  ~PageCacheLoader();
+  PageCacheLoader(const PageCacheLoader&) = delete;
+  PageCacheLoader& operator=(const PageCacheLoader&) = delete;
 
   // Begins to read, while guest memory is still being mapped: nothing of it is touched.
   void read();
@@ -98,9 +99,9 @@ class PrefetchEngine {
   bool cancelled() const;
   const FileRef& file_of(const ReadPiece& piece) const;
 
-  const Files files_;
+  const SnapshotFiles files_;
   std::byte* const guest_memory_;
-  const PrefetchTuning tuning_;
+  const PageCacheTuning tuning_;
   const Events events_;
   const std::vector<ReadPiece> pieces_;
   const std::vector<PlannedEntry> entries_;

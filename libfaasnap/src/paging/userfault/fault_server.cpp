@@ -40,9 +40,9 @@ void for_each_run(PageRange block, Wanted wanted, Use use) {
 }  // namespace
 
 FaultServer::FaultServer(const RestorePlan& plan, std::vector<PageRange> watched,
-                         const Files& files, const Userfault& faults, const base::EventFd& wake,
-                         InstallEngine* loader, AccessLog* log, FailureLatch& failure,
-                         const InstallTuning& tuning)
+                         const SnapshotFiles& files, const Userfault& faults,
+                         const base::EventFd& wake, StreamLoader* loader, AccessLog* log,
+                         FailureLatch& failure, const InstallTuning& tuning)
     : nonzero_(plan.nonzero),
       watched_(std::move(watched)),
       singly_(answers_singly(plan)),

@@ -37,8 +37,8 @@ class FaultServer {
   // `watched`: what `faults` watches. `wake`, signalled, makes the thread look whether the loader
   // wants help. `loader` and `log` may be null. With a log every access is noted and answered
   // singly.
-  FaultServer(const RestorePlan& plan, std::vector<PageRange> watched, const Files& files,
-              const Userfault& faults, const base::EventFd& wake, InstallEngine* loader,
+  FaultServer(const RestorePlan& plan, std::vector<PageRange> watched, const SnapshotFiles& files,
+              const Userfault& faults, const base::EventFd& wake, StreamLoader* loader,
               AccessLog* log, FailureLatch& failure, const InstallTuning& tuning = {});
   ~FaultServer();
   FaultServer(const FaultServer&) = delete;
@@ -76,7 +76,7 @@ class FaultServer {
   const bool singly_;
   const Userfault& faults_;
   const base::EventFd& wake_;
-  InstallEngine* const loader_;
+  StreamLoader* const loader_;
   AccessLog* const log_;
   FailureLatch& failure_;
   const InstallTuning tuning_;

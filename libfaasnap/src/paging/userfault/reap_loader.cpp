@@ -42,8 +42,9 @@ void install_singly(const ReadPiece& piece, const base::Mapping& buffer, const U
 
 }  // namespace
 
-PrefetchStats install_set(const RestorePlan& plan, const Files& files, const Userfault& faults,
-                          const std::function<void(PageRange)>& present) {
+PrefetchStats load_reap_set(const RestorePlan& plan, const SnapshotFiles& files,
+                            const Userfault& faults,
+                            const std::function<void(PageRange)>& present) {
   const Nanoseconds begun = base::monotonic_now();
   PrefetchStats stats;
   stats.direct = true;

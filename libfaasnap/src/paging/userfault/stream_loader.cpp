@@ -33,10 +33,10 @@ unsigned buffers_for(const InstallTuning& tuning, std::size_t pieces) {
 
 }  // namespace
 
-InstallEngine::InstallEngine(const RestorePlan& plan, std::span<std::byte> guest_memory,
-                             std::span<const PageRange> watched, const Files& files,
-                             const Userfault& faults, FailureLatch& failure, Events events,
-                             const InstallTuning& tuning)
+StreamLoader::StreamLoader(const RestorePlan& plan, std::span<std::byte> guest_memory,
+                           std::span<const PageRange> watched, const SnapshotFiles& files,
+                           const Userfault& faults, FailureLatch& failure, Events events,
+                           const InstallTuning& tuning)
     : guest_memory_(guest_memory),
       pieces_(cut_reads(plan.reads, checked(tuning).piece)),
       zeros_(cut_zeros(plan.zero_pages, watched, tuning.zero_pages)),
@@ -62,36 +62,36 @@ InstallEngine::InstallEngine(const RestorePlan& plan, std::span<std::byte> guest
   thread_ = base::start_thread("faasnap-load", [this] { run(); });
 }
 
-InstallEngine::~InstallEngine() {
+StreamLoader::~StreamLoader() {
   cancel();
   thread_.join();
 }
 
-void InstallEngine::start() { queue_.begin(base::monotonic_now()); }
+void StreamLoader::start() { queue_.begin(base::monotonic_now()); }
 
-std::optional<PartState> InstallEngine::state_of(PageIndex page) const {
+std::optional<PartState> StreamLoader::state_of(PageIndex page) const {
   const auto part = lookup_.part_of(page);
   return part ? std::optional(queue_.state(*part)) : std::nullopt;
 }
 
-PrefetchStats InstallEngine::stats() const {
+PrefetchStats StreamLoader::stats() const {
   PrefetchStats stats = queue_.stats();
   stats.direct = std::all_of(files_.begin(), files_.end(),
                              [](const auto& file) { return !file || file->direct(); });
   return stats;
 }
 
-void InstallEngine::step() const {
+void StreamLoader::step() const {
   if (tuning_.before_step) {
     tuning_.before_step();
   }
 }
 
-const DirectFile& InstallEngine::file_of(const ReadPiece& piece) const {
+const DirectFile& StreamLoader::file_of(const ReadPiece& piece) const {
   return *files_[static_cast<std::size_t>(piece.file)];
 }
 
-void InstallEngine::run() noexcept {
+void StreamLoader::run() noexcept {
   std::exception_ptr failure;
   try {
     queue_.wait_for_begin();
@@ -112,7 +112,7 @@ void InstallEngine::run() noexcept {
   queue_.end(base::monotonic_now(), failure);
 }
 
-void InstallEngine::load() {
+void StreamLoader::load() {
   while (!queue_.cancelled()) {
     const std::size_t seen = queue_.changes();
     step();
@@ -134,14 +134,14 @@ void InstallEngine::load() {
   }
 }
 
-void InstallEngine::start_reads() {
+void StreamLoader::start_reads() {
   while (const auto work = queue_.next_read()) {
     requests_[work->buffer] = {work->part, {}};
     queue_read(work->buffer);
   }
 }
 
-void InstallEngine::queue_read(unsigned buffer) {
+void StreamLoader::queue_read(unsigned buffer) {
   const Request& request = requests_[buffer];
   const ReadPiece& piece = pieces_[request.part];
   const auto target =
@@ -153,7 +153,7 @@ void InstallEngine::queue_read(unsigned buffer) {
   }
 }
 
-void InstallEngine::complete(const uring::Completion& completion) {
+void StreamLoader::complete(const uring::Completion& completion) {
   const auto buffer = static_cast<unsigned>(completion.user_data);
   Request& request = requests_[buffer];
   const ReadPiece& piece = pieces_[request.part];
@@ -167,7 +167,7 @@ void InstallEngine::complete(const uring::Completion& completion) {
   }
 }
 
-bool InstallEngine::help() {
+bool StreamLoader::help() {
   if (const auto zeros = queue_.take_zeros()) {
     install_zeros(*zeros);
     return true;
@@ -179,7 +179,7 @@ bool InstallEngine::help() {
   return false;
 }
 
-void InstallEngine::install_piece(InstallWork work) {
+void StreamLoader::install_piece(InstallWork work) {
   step();
   const ReadPiece& piece = pieces_[work.part];
   const std::byte* source = buffers_[work.buffer].data();
@@ -193,7 +193,7 @@ void InstallEngine::install_piece(InstallWork work) {
   queue_.finish(work, piece.length.pages());
 }
 
-void InstallEngine::install_zeros(InstallWork work) {
+void StreamLoader::install_zeros(InstallWork work) {
   step();
   const auto [pages, watched] = zeros_[work.part - pieces_.size()];
   if (watched) {
@@ -207,7 +207,7 @@ void InstallEngine::install_zeros(InstallWork work) {
   queue_.finish(work, pages.count);
 }
 
-void InstallEngine::share_unforeseen_zeros() const {
+void StreamLoader::share_unforeseen_zeros() const {
   for (const PageRange& pages : unforeseen_zeros_) {
     if (queue_.cancelled()) {
       return;
@@ -216,7 +216,7 @@ void InstallEngine::share_unforeseen_zeros() const {
   }
 }
 
-void InstallEngine::populate_zeros(PageRange pages) const {
+void StreamLoader::populate_zeros(PageRange pages) const {
   std::byte* target = guest_memory_.data() + pages.first.offset().value;
   const int result =
       base::retry_eintr([&] { return ::madvise(target, pages.size().value, MADV_POPULATE_WRITE); });

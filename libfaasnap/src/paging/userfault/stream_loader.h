@@ -34,7 +34,7 @@ namespace faasnap::paging {
 //
 // Made, it has its buffers, its ring and its thread, and waits for `start`. `faults`, `failure` and
 // the functions must outlive it. Every member function is safe from any thread.
-class InstallEngine {
+class StreamLoader {
  public:
   struct Events {
     // These pages are in guest memory now; on every thread that installs.
@@ -46,12 +46,13 @@ class InstallEngine {
   // `watched`: what `faults` watches of the `guest_memory`. Throws ErrorKind::unsupported without
   // io_uring, ErrorKind::invalid_argument for a plan that loads a page twice, makes one zero that
   // has data, or names a file that `files` lacks.
-  InstallEngine(const RestorePlan& plan, std::span<std::byte> guest_memory,
-                std::span<const PageRange> watched, const Files& files, const Userfault& faults,
-                FailureLatch& failure, Events events, const InstallTuning& tuning = {});
-  ~InstallEngine();
-  InstallEngine(const InstallEngine&) = delete;
-  InstallEngine& operator=(const InstallEngine&) = delete;
+  StreamLoader(const RestorePlan& plan, std::span<std::byte> guest_memory,
+               std::span<const PageRange> watched, const SnapshotFiles& files,
+               const Userfault& faults, FailureLatch& failure, Events events,
+               const InstallTuning& tuning = {});
+  ~StreamLoader();
+  StreamLoader(const StreamLoader&) = delete;
+  StreamLoader& operator=(const StreamLoader&) = delete;
 
   void start();
   // Installs one part, zero pages first; false when there is nothing to install at the moment.

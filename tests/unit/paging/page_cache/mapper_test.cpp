@@ -36,7 +36,7 @@ struct Image {
       loading.write(region.guest, region.file_offset);
     }
   }
-  Files files() const { return {memory.ref(), loading.ref()}; }
+  SnapshotFiles files() const { return {memory.ref(), loading.ref()}; }
   RestorePlan plan(Setting setting) const {
     return plan_restore(setting, {.memory = kMemory, .nonzero = nonzero, .loading_set = regions});
   }
@@ -126,7 +126,7 @@ TEST_CASE("a fault on the loading set reads its block of the file and no more") 
 TEST_CASE("a plan that does not fit is refused before anything is mapped") {
   const Image image(5);
   const memory::GuestMemory guest(kMemory);
-  const auto refused = [&](const RestorePlan& plan, const Files& files) {
+  const auto refused = [&](const RestorePlan& plan, const SnapshotFiles& files) {
     return test::error_of([&] { apply(plan, guest, files); }).kind() == ErrorKind::invalid_argument;
   };
   RestorePlan plan = image.plan(Setting::faasnap);

@@ -18,11 +18,11 @@ namespace faasnap::machine {
 //
 // An optimisation: the first failure ends it, and the guest takes its faults. Safe from any thread;
 // `memory` must outlive it.
-class Prefiller {
+class SecondStageFiller {
  public:
   // `spare`: made after the time-stamp counters of the guest's own vCPUs were set, as otherwise KVM
   // counts it as one that is out of step and takes the guest's fast clock away.
-  Prefiller(kvm::VcpuFd spare, const memory::GuestMemory& memory)
+  SecondStageFiller(kvm::VcpuFd spare, const memory::GuestMemory& memory)
       : memory_(memory), spare_(std::move(spare)) {}
 
   void enter(PageRange pages) noexcept;

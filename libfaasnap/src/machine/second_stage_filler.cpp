@@ -1,4 +1,4 @@
-#include "machine/prefiller.h"
+#include "machine/second_stage_filler.h"
 
 #include <faasnap/error.h>
 
@@ -6,7 +6,7 @@
 
 namespace faasnap::machine {
 
-void Prefiller::enter(memory::GuestAddress address, Bytes size) {
+void SecondStageFiller::enter(memory::GuestAddress address, Bytes size) {
   for (Bytes done; done < size;) {
     const Bytes entered{spare_.pre_fault({address.value + done.value}, (size - done).value)};
     if (entered == Bytes{}) {
@@ -17,7 +17,7 @@ void Prefiller::enter(memory::GuestAddress address, Bytes size) {
   }
 }
 
-void Prefiller::enter(PageRange pages) noexcept {
+void SecondStageFiller::enter(PageRange pages) noexcept {
   const std::lock_guard lock(mutex_);
   if (ended_) {
     return;
