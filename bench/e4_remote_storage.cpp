@@ -8,6 +8,7 @@
 #include "harness/program.h"
 #include "remote_disk/disk_profile.h"
 #include "remote_disk/remote_disk.h"
+#include "tools/accelerator.h"
 
 namespace faasnap::bench {
 namespace {
@@ -41,7 +42,7 @@ double dilation(const CommandLine& line) {
   if (line.has("dilation")) {
     return line.positive("dilation");
   }
-  if (from_environment("FAASNAP_IN_LAB", "").empty()) {
+  if (!tools::in_lab()) {
     return 1;
   }
   const auto measured = dilation_of(lab_calibration());

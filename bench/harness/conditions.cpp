@@ -3,10 +3,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
 
 #include "harness/lab_calibration.h"
+#include "tools/accelerator.h"
 
 namespace faasnap::bench {
 namespace {
@@ -19,13 +19,6 @@ std::string cpu_model() {
     }
   }
   return "unknown";
-}
-
-const char* accelerator() {
-  if (std::getenv("FAASNAP_IN_LAB") == nullptr) {
-    return "kvm";
-  }
-  return std::getenv("FAASNAP_LAB_COUNTED") != nullptr ? "kvm-in-counted-lab" : "kvm-in-lab";
 }
 
 struct Mount {
@@ -57,9 +50,12 @@ nlohmann::json conditions(const std::filesystem::path& data) {
   ::uname(&system);
   const Mount mount = mount_of(data);
   nlohmann::json conditions{
-      {"cpu", cpu_model()},           {"cpus", ::sysconf(_SC_NPROCESSORS_ONLN)},
-      {"kernel", system.release},     {"file_system", mount.type},
-      {"accelerator", accelerator()}, {"build", FAASNAP_BUILD_TYPE},
+      {"cpu", cpu_model()},
+      {"cpus", ::sysconf(_SC_NPROCESSORS_ONLN)},
+      {"kernel", system.release},
+      {"file_system", mount.type},
+      {"accelerator", tools::accelerator()},
+      {"build", FAASNAP_BUILD_TYPE},
   };
   conditions.update(fields_of(lab_calibration(), mount.point));
   return conditions;

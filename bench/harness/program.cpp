@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "tools/accelerator.h"
+
 namespace faasnap::bench {
 
 std::string from_environment(const char* name, const char* otherwise) {
@@ -14,8 +16,7 @@ std::string from_environment(const char* name, const char* otherwise) {
 }
 
 std::filesystem::path data_directory() {
-  const bool in_lab = std::getenv("FAASNAP_IN_LAB") != nullptr;
-  return from_environment("FAASNAP_DATA", in_lab ? "/data" : "/var/tmp");
+  return from_environment("FAASNAP_DATA", tools::in_lab() ? "/data" : "/var/tmp");
 }
 
 std::filesystem::path images_directory() {

@@ -14,6 +14,7 @@
 #include "run/invocation.h"
 #include "settings/config.h"
 #include "settings/vm_settings.h"
+#include "tools/accelerator.h"
 
 namespace faasnap::cli {
 namespace {
@@ -149,7 +150,7 @@ Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
   json["rss_bytes"] = record.counters.resident.value;
   json["pss_bytes"] = record.counters.proportional.value;
   json["cache_pages_before"] = record.cached_pages_before;
-  json["accelerator"] = accelerator();
+  json["accelerator"] = tools::accelerator();
   json["input"] = plan.input;
   json["result"] = record.result;
   return json;
@@ -208,7 +209,7 @@ int run_invoke(const Arguments& arguments) {
     traces.add(trace);
   }
   if (!line.has("json")) {
-    fmt::print("\n{} ({}, {}): {}\n", plan.function, to_string(plan.setting), accelerator(),
+    fmt::print("\n{} ({}, {}): {}\n", plan.function, to_string(plan.setting), tools::accelerator(),
                to_text(record.result));
   }
   traces.finish();

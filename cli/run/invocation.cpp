@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <optional>
-#include <string_view>
 
 #include <faasnap/page_prefetcher.h>
 #include <faasnap/vm.h>
 #include <faasnap/working_set_recorder.h>
 
 #include "failure.h"
+#include "tools/accelerator.h"
 
 namespace faasnap::cli {
 namespace {
@@ -30,7 +29,7 @@ VmCounters difference(const VmCounters& after, const VmCounters& before) {
 std::map<std::string, std::string> tags_of(const InvocationPlan& plan) {
   return {{"setting", to_string(plan.setting)},
           {"function", plan.function},
-          {"accelerator", accelerator()}};
+          {"accelerator", tools::accelerator()}};
 }
 
 }  // namespace
@@ -178,17 +177,6 @@ void Invoker::invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans) {
   spans.add_invoke(start, record.invoke, reply.first_byte);
   spans.add_guest(start + reply.first_byte, timings);
   record.result = std::move(parsed["result"]);
-}
-
-std::string accelerator() {
-  const auto is_set = [](const char* variable) {
-    const char* value = std::getenv(variable);
-    return value != nullptr && std::string_view(value) == "1";
-  };
-  if (!is_set("FAASNAP_IN_LAB")) {
-    return "kvm";
-  }
-  return is_set("FAASNAP_LAB_COUNTED") ? "kvm-in-counted-lab" : "kvm-in-lab";
 }
 
 }  // namespace faasnap::cli

@@ -92,8 +92,4 @@ class Invoker {
   std::unique_ptr<Warm> warm_;
 };
 
-// "kvm"; or where the processor is an emulated one "kvm-in-lab", or "kvm-in-counted-lab" if its
-// clock counts instructions.
-std::string accelerator();
-
 }  // namespace faasnap::cli
