@@ -59,7 +59,7 @@ Trace make_trace(const Snapshot& snapshot, const WorkingSet& recording) {
   }
   Trace trace;
   trace.memory = snapshot.info().memory;
-  trace.nonzero = snapshot.plan(Setting::stream).nonzero;
+  trace.nonzero = snapshot.plan(Setting::stream).handled()->nonzero;
   trace.accesses = recording.accesses();
   const auto nonzero = page_map(trace.memory, trace.nonzero);
   for (PageAccess& access : trace.accesses) {

@@ -71,7 +71,9 @@ void Replica::prepare() {
   const auto begin = Clock::now();
   RestorePlan plan = image_.snapshot().plan(way_.setting, way_.prepared);
   // What `cached` reads before it starts is in the page cache already, and not to be timed.
-  plan.preload_memory_file = false;
+  if (plan.load_if<PreloadFile>() != nullptr) {
+    std::get<KernelFaults>(plan.faults).load = NoLoad{};
+  }
   memory_ = std::make_unique<RestoredMemory>(image_.snapshot(), plan);
   prepare_ = Clock::now() - begin;
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "commands/inspection.h"
 
@@ -40,7 +41,7 @@ Json to_json(PageRange pages) {
   return json;
 }
 
-Json to_json(const std::vector<PageRange>& ranges) {
+Json to_json(std::span<const PageRange> ranges) {
   Json json = Json::array();
   for (const PageRange& range : ranges) {
     json.push_back(to_json(range));
@@ -93,31 +94,37 @@ Json to_json(const RestorePlan& plan) {
     mappings.push_back(entry);
   }
   Json reads = Json::array();
-  for (const PlannedRead& read : plan.reads) {
+  for (const PlannedRead& read : plan.reads()) {
     Json entry = to_json(read.guest);
     entry["file"] = to_string(read.file);
     entry["file_offset"] = read.file_offset.value;
     reads.push_back(entry);
   }
   Json entries = Json::array();
-  for (const PlannedEntry& planned : plan.entries) {
-    Json entry = to_json(planned.guest);
-    entry["copied"] = planned.copied;
-    entries.push_back(entry);
+  const auto* cached = plan.load_if<ReadIntoPageCache>();
+  if (cached != nullptr) {
+    for (const PlannedEntry& planned : cached->entries) {
+      Json entry = to_json(planned.guest);
+      entry["copied"] = planned.copied;
+      entries.push_back(entry);
+    }
   }
+  const HandledFaults* handled = plan.handled();
+  const auto* kernel = std::get_if<KernelFaults>(&plan.faults);
   Json json;
   json["setting"] = to_string(plan.setting);
-  json["fault_handler"] = to_string(plan.fault_handler);
-  json["single_page_faults"] = plan.single_page_faults;
-  json["preload_memory_file"] = plan.preload_memory_file;
-  json["delivery"] = to_string(plan.delivery);
-  json["load_before_start"] = plan.load_before_start;
-  json["read_at_once"] = plan.read_at_once;
+  json["fault_handler"] = handled != nullptr ? "userfaultfd" : "kernel";
+  json["single_page_faults"] = kernel != nullptr && !kernel->read_ahead;
+  json["preload_memory_file"] = plan.load_if<PreloadFile>() != nullptr;
+  json["delivery"] = handled != nullptr ? "install" : "page_cache";
+  json["load_before_start"] = plan.load_if<InstallBeforeStart>() != nullptr;
+  json["read_at_once"] =
+      cached != nullptr && cached->begin == ReadIntoPageCache::Begin::with_restore;
   json["mappings"] = mappings;
   json["reads"] = reads;
   json["entries"] = entries;
-  json["zero_pages"] = to_json(plan.zero_pages);
-  json["nonzero"] = to_json(plan.nonzero);
+  json["zero_pages"] = to_json(plan.zero_pages());
+  json["nonzero"] = handled != nullptr ? to_json(handled->nonzero) : Json::array();
   return json;
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "commands/inspection.h"
 
@@ -19,7 +20,7 @@ std::string machine_line(const SnapshotInfo& info) {
                          : fmt::format("{} vCPUs, {} MiB", info.vcpus, info.memory.value >> 20);
 }
 
-std::uint64_t count_pages(const std::vector<PageRange>& ranges) {
+std::uint64_t count_pages(std::span<const PageRange> ranges) {
   std::uint64_t pages = 0;
   for (const PageRange& range : ranges) {
     pages += range.count;
@@ -61,25 +62,30 @@ void print_sets(const Inspection& inspection) {
   }
 }
 
-std::string delivery_line(const RestorePlan& plan) {
-  if (plan.reads.empty() && plan.zero_pages.empty()) {
-    return plan.preload_memory_file ? "the whole memory file into the page cache, before the start"
-                                    : "nothing is loaded";
+const char* loading_line(const RestorePlan& plan) {
+  if (plan.load_if<PreloadFile>() != nullptr) {
+    return "the whole memory file into the page cache, before the start";
   }
-  const auto how = plan.delivery == Delivery::install ? "installed past the page cache"
-                                                      : "read into the page cache";
-  return fmt::format("{}, {}", how,
-                     plan.load_before_start ? "before the start" : "while the guest runs");
+  if (plan.reads().empty() && plan.zero_pages().empty()) {
+    return "nothing is loaded";
+  }
+  if (plan.load_if<ReadIntoPageCache>() != nullptr) {
+    return "read into the page cache, while the guest runs";
+  }
+  return plan.load_if<InstallBeforeStart>() != nullptr
+             ? "installed past the page cache, before the start"
+             : "installed past the page cache, while the guest runs";
 }
 
 std::string fault_line(const RestorePlan& plan) {
-  if (plan.fault_handler == FaultHandler::kernel) {
-    return plan.single_page_faults
-               ? "kernel, of the memory file one page at a time, of a loading set 2 MiB"
-               : "kernel, with the device's read-ahead";
+  if (const HandledFaults* handled = plan.handled()) {
+    return fmt::format(
+        "userfaultfd, {} pages in {} runs from the memory file, any other with zeros",
+        count_pages(handled->nonzero), handled->nonzero.size());
   }
-  return fmt::format("userfaultfd, {} pages in {} runs from the memory file, any other with zeros",
-                     count_pages(plan.nonzero), plan.nonzero.size());
+  return std::get<KernelFaults>(plan.faults).read_ahead
+             ? "kernel, with the device's read-ahead"
+             : "kernel, of the memory file one page at a time, of a loading set 2 MiB";
 }
 
 void print_row(const char* what, PageRange guest, const char* from, const std::string& offset) {
@@ -111,8 +117,8 @@ void print(const Inspection& inspection) {
 
 void print(const RestorePlan& plan) {
   fmt::print("setting {}: {} mappings, {} reads, {} zero pages\n", to_string(plan.setting),
-             plan.mappings.size(), plan.reads.size(), count_pages(plan.zero_pages));
-  fmt::print("loading       {}\n", delivery_line(plan));
+             plan.mappings.size(), plan.reads().size(), count_pages(plan.zero_pages()));
+  fmt::print("loading       {}\n", loading_line(plan));
   fmt::print("faults        {}\n\n", fault_line(plan));
   fmt::print("{:<9} {:>12} {:>10}  {:<12} {:>14}\n", "", "guest page", "pages", "from",
              "at offset");
@@ -120,13 +126,15 @@ void print(const RestorePlan& plan) {
     print_row("map", mapping.guest, to_string(mapping.backing),
               fmt::format("{}", mapping.file_offset.value));
   }
-  for (const PlannedRead& read : plan.reads) {
+  for (const PlannedRead& read : plan.reads()) {
     print_row("read", read.guest, to_string(read.file), fmt::format("{}", read.file_offset.value));
   }
-  for (const PlannedEntry& entry : plan.entries) {
-    print_row(entry.copied ? "copy" : "enter", entry.guest, "-", "-");
+  if (const auto* load = plan.load_if<ReadIntoPageCache>()) {
+    for (const PlannedEntry& entry : load->entries) {
+      print_row(entry.copied ? "copy" : "enter", entry.guest, "-", "-");
+    }
   }
-  for (const PageRange& run : plan.zero_pages) {
+  for (const PageRange& run : plan.zero_pages()) {
     print_row("zero", run, "-", "-");
   }
 }

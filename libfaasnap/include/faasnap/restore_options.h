@@ -22,9 +22,9 @@ struct RestoreOptions {
   // host and is holes in the next snapshot. Reports of a VM that serves requests are answered and
   // otherwise ignored by default: a page that is given back costs a fault when it is used again.
   bool release_free_memory = false;
-  // Enter installed pages (Delivery::install) into the second-stage page tables, too, so that the
-  // guest's first touch of them is no exit, where the kernel can (KVM_PRE_FAULT_MEMORY, Linux 6.11;
-  // elsewhere without effect). RestoreStats::prefilled_pages says what came of it.
+  // Enter installed pages (settings reap and stream) into the second-stage page tables, too, so
+  // that the guest's first touch of them is no exit, where the kernel can (KVM_PRE_FAULT_MEMORY,
+  // Linux 6.11; elsewhere without effect). RestoreStats::prefilled_pages says what came of it.
   bool prefill = true;
   // False: the VM stays paused until VM::resume.
   bool start = true;

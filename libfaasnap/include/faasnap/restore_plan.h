@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include <faasnap/export.h>
@@ -8,8 +11,8 @@
 
 namespace faasnap {
 
-// What lies behind a range of guest memory, or a read: nothing but zeros, or a file of the snapshot
-// (docs/reference/snapshot-format.md).
+// What is behind a range of guest memory, or what a read reads: anonymous memory, which is zero
+// until it is written, or a file of the snapshot (docs/reference/snapshot-format.md).
 enum class Backing { anonymous, memory_file, loading_set, reap_set, stream_set };
 
 FAASNAP_EXPORT const char* to_string(Backing backing) noexcept;
@@ -21,64 +24,102 @@ struct PlannedMapping {
   Bytes file_offset{};
 };
 
-// One run of bytes that the prefetcher reads, and the guest pages that it serves.
+// A run of bytes of a file that a loader reads, and the guest pages that it has the content of.
 struct PlannedRead {
   Backing file = Backing::loading_set;
   Bytes file_offset{};
   PageRange guest{};
 };
 
-// Pages that come into the VM's page tables as soon as they are loaded: as they are in the page
-// cache, shared, or `copied`, since the guest is expected to write them.
+// Pages that a loader enters into the VM's page tables when they are in the page cache: shared with
+// it or, if `copied`, private, because the guest is expected to write them.
 struct PlannedEntry {
   PageRange guest{};
   bool copied = false;
 };
 
-// Who answers a guest's access to a page that is not there yet. With userfaultfd it is a thread of
-// this library, from the memory file where the image is not zero (userfaultfd(2)).
-enum class FaultHandler { kernel, userfaultfd };
+// Nothing is loaded ahead of the guest.
+struct NoLoad {};
 
-FAASNAP_EXPORT const char* to_string(FaultHandler handler) noexcept;
+// The whole memory file is read into the page cache before the guest starts.
+struct PreloadFile {};
 
-// What becomes of the pages that a plan reads.
-enum class Delivery {
-  page_cache,  // read into the page cache and mapped from there: clones share them until they write
-  install,     // read past the page cache and copied into guest memory (UFFDIO_COPY): private
+// The reads are done in order while the guest runs, into the page cache, from which the pages are
+// mapped: clones share each page until they write it.
+struct ReadIntoPageCache {
+  // When the first read begins: with the restore, beside the mapping and the making of the machine,
+  // or when the guest starts.
+  enum class Begin { with_restore, with_start };
+
+  Begin begin = Begin::with_start;
+  std::vector<PlannedRead> reads{};
+  // The pages of the reads that are entered, sorted by address. If empty, all are, none `copied`.
+  std::vector<PlannedEntry> entries{};
+  // Zero pages that are allocated, in this order, while the disk works.
+  std::vector<PageRange> zero_pages{};
 };
 
-FAASNAP_EXPORT const char* to_string(Delivery delivery) noexcept;
+// The reads are done in order while the guest runs, past the page cache, and copied into guest
+// memory (UFFDIO_COPY): the pages are private and writable.
+struct InstallWhileRunning {
+  std::vector<PlannedRead> reads{};
+  // Pages that are installed as zeros, in this order, beside the reads.
+  std::vector<PageRange> zero_pages{};
+};
+
+// As InstallWhileRunning, but everything is installed before the guest starts.
+struct InstallBeforeStart {
+  std::vector<PlannedRead> reads{};
+};
+
+// The kernel answers a guest's access to a missing page, from what is mapped there.
+struct KernelFaults {
+  // If false, the kernel does not read ahead: a fault reads one page of the memory file, or one
+  // block of 2 MiB of the loading set.
+  bool read_ahead = true;
+  std::variant<NoLoad, PreloadFile, ReadIntoPageCache> load{};
+};
+
+// A thread of this library answers a guest's access to a missing page (userfaultfd(2)): with the
+// page of the memory file if it is in `nonzero`, otherwise with zeros.
+struct HandledFaults {
+  // The pages that the memory file has data for, sorted and disjoint.
+  std::vector<PageRange> nonzero{};
+  // If true, the thread records every first touch of a page that `load` does not bring, for a
+  // WorkingSetRecorder.
+  bool record = false;
+  std::variant<NoLoad, InstallWhileRunning, InstallBeforeStart> load{};
+};
 
 // What a setting means for one snapshot: plain data, made by Snapshot::plan.
-struct RestorePlan {
+struct FAASNAP_EXPORT RestorePlan {
   Setting setting = Setting::lazy;
-  FaultHandler fault_handler = FaultHandler::kernel;
   // Applied in order; a later one lies over the earlier ones. Together they cover guest memory.
   std::vector<PlannedMapping> mappings{};
-  // Whether a fault on a mapping of the memory file reads its own page only, and one of the loading
-  // set its block of 2 MiB, and not the device's read-ahead window around it.
-  bool single_page_faults = false;
-  // Whether the whole memory file is read into the page cache before the guest starts.
-  bool preload_memory_file = false;
-  // Done in order: while the guest runs, or all of them before with `load_before_start`.
-  std::vector<PlannedRead> reads{};
-  Delivery delivery = Delivery::page_cache;
-  // For Delivery::page_cache: whether reading begins as soon as there is guest memory, beside
-  // everything else that a restore does before the guest runs. Otherwise it begins with the start.
-  bool read_at_once = false;
-  bool load_before_start = false;
-  // For Delivery::page_cache: which of the pages that are read are entered; sorted. Empty: all, and
-  // none of them copied.
-  std::vector<PlannedEntry> entries{};
-  // Pages that are installed as zeros, or allocated where the kernel answers faults, in this order,
-  // beside the reads.
-  std::vector<PageRange> zero_pages{};
-  // For FaultHandler::userfaultfd: the pages that the memory file has data for, sorted; a fault on
-  // any other is answered with zeros.
-  std::vector<PageRange> nonzero{};
-  // Whether the fault handler notes every first touch of what is not read, for a
-  // WorkingSetRecorder.
-  bool record_accesses = false;
+  // Who answers faults, and what is loaded ahead of them.
+  std::variant<KernelFaults, HandledFaults> faults{};
+
+  // Returns null if the kernel answers faults.
+  const HandledFaults* handled() const noexcept { return std::get_if<HandledFaults>(&faults); }
+  // Returns what is loaded if it is a `Load`, null otherwise.
+  template <typename Load>
+  const Load* load_if() const noexcept;
+  // Returns the reads of what is loaded; empty if there are none.
+  std::span<const PlannedRead> reads() const noexcept;
+  // Returns the zero pages that are allocated or installed beside the reads.
+  std::span<const PageRange> zero_pages() const noexcept;
 };
+
+template <typename Load>
+const Load* RestorePlan::load_if() const noexcept {
+  const auto as_load = [](const auto& load) -> const Load* {
+    if constexpr (std::is_same_v<decltype(load), const Load&>) {
+      return &load;
+    } else {
+      return nullptr;
+    }
+  };
+  return std::visit([&](const auto& answers) { return std::visit(as_load, answers.load); }, faults);
+}
 
 }  // namespace faasnap

@@ -29,7 +29,7 @@ struct PrefetchStats {
   Bytes bytes;
   // Pages that were installed as zeros, or allocated, without a read.
   std::uint64_t zero_pages = 0;
-  // Whether the reads went past the page cache (O_DIRECT), as Delivery::install asks for.
+  // Whether the reads went past the page cache (O_DIRECT), as plans with HandledFaults ask for.
   bool direct = false;
   // From the first request to the last completion; zero while it is under way.
   Nanoseconds duration{0};

@@ -51,14 +51,16 @@ std::optional<std::string> probe(const FileRef& file, Bytes offset, Bytes end,
 }  // namespace
 
 BackingCheck::BackingCheck(const RestorePlan& plan, const SnapshotFiles& files) {
-  for (const PlannedRead& read : plan.reads) {
+  for (const PlannedRead& read : plan.reads()) {
     need(files, read.file, read.file_offset, read.guest.size(), false);
   }
   for (const PlannedMapping& mapping : plan.mappings) {
     need(files, mapping.backing, mapping.file_offset, mapping.guest.size(), true);
   }
-  for (const PageRange& pages : plan.nonzero) {
-    need(files, Backing::memory_file, pages.first.offset(), pages.size(), false);
+  if (const HandledFaults* handled = plan.handled()) {
+    for (const PageRange& pages : handled->nonzero) {
+      need(files, Backing::memory_file, pages.first.offset(), pages.size(), false);
+    }
   }
   for (const Needed& needed : needed_) {
     if (const auto reason = shortage(needed)) {

@@ -19,32 +19,6 @@
 #include "paging/userfault/userfault.h"
 
 namespace faasnap::paging {
-namespace {
-
-// Refuses plans that no setting makes and that could not work.
-const RestorePlan& checked(const RestorePlan& plan) {
-  const bool handled = plan.fault_handler == FaultHandler::userfaultfd;
-  const bool installs = plan.delivery == Delivery::install;
-  const char* reason = nullptr;
-  if (installs && !handled) {
-    reason = "pages can only be installed where userfaultfd handles the faults";
-  } else if (plan.record_accesses && !handled) {
-    reason = "accesses can only be noted where userfaultfd handles the faults";
-  } else if (handled && !installs && !plan.reads.empty()) {
-    reason = "a userfaultfd handler takes nothing from the page cache";
-  } else if (handled && !installs && !plan.zero_pages.empty()) {
-    reason = "a userfaultfd handler allocates nothing ahead";
-  } else if (plan.load_before_start && !plan.zero_pages.empty()) {
-    reason = "zero pages are installed while the guest runs, not before";
-  }
-  if (reason != nullptr) {
-    base::fail(ErrorKind::invalid_argument, "restore guest memory", {}, reason);
-  }
-  return plan;
-}
-
-}  // namespace
-
 class Pager::Impl {
  public:
   Impl(const RestorePlan& plan, const memory::GuestMemory& memory, const SnapshotFiles& files,
@@ -58,14 +32,17 @@ class Pager::Impl {
   std::uint64_t faults() const noexcept { return server_ ? server_->faults() : 0; }
   std::uint64_t mappings() const noexcept { return mappings_; }
   Bytes buffers() const noexcept;
-  bool records() const noexcept { return plan_.record_accesses; }
+  bool records() const noexcept { return log_ != nullptr; }
   std::vector<PageAccess> accesses() const;
 
  private:
+  bool loads_anything() const noexcept {
+    return !plan_.reads().empty() || !plan_.zero_pages().empty();
+  }
   PagerCallbacks noting_loads(PagerCallbacks callbacks);
   void handle_faults();
-  void prefetch();
-  void load_before_start();
+  void prefetch(const ReadIntoPageCache& load);
+  void load_before_start(const InstallBeforeStart& load);
   void wait_for_loader() const;
   void give_up() noexcept;
 
@@ -91,18 +68,18 @@ class Pager::Impl {
 
 Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory,
                   const SnapshotFiles& files, PagerCallbacks callbacks, const InstallTuning& tuning)
-    : plan_(checked(plan)),
+    : plan_(plan),
       files_(files),
       callbacks_(noting_loads(std::move(callbacks))),
       tuning_(tuning),
       memory_(memory),
       failure_(callbacks_.failed, [this] { give_up(); }) {
-  const bool handled = plan_.fault_handler == FaultHandler::userfaultfd;
-  if (!handled && (!plan_.reads.empty() || !plan_.zero_pages.empty())) {
-    prefetch();
+  const auto* load = plan_.load_if<ReadIntoPageCache>();
+  if (load != nullptr && loads_anything()) {
+    prefetch(*load);
   }
   mappings_ = apply(plan, memory, files);
-  if (handled) {
+  if (plan_.handled() != nullptr) {
     handle_faults();
   }
 }
@@ -123,11 +100,10 @@ void Pager::Impl::handle_faults() {
   for (const PageRange& pages : watched) {
     faults_->watch(pages);
   }
-  if (plan_.record_accesses) {
+  if (plan_.handled()->record) {
     log_ = std::make_unique<AccessLog>(memory_.size());
   }
-  const bool loads = !plan_.reads.empty() || !plan_.zero_pages.empty();
-  if (loads && !plan_.load_before_start) {
+  if (plan_.load_if<InstallWhileRunning>() != nullptr && loads_anything()) {
     installer_ = std::make_unique<StreamLoader>(
         plan_, memory_.host(), watched, files_, *faults_, failure_,
         StreamLoader::Events{callbacks_.present, [this] { wake_server_.signal(); }}, tuning_);
@@ -136,13 +112,13 @@ void Pager::Impl::handle_faults() {
                                           installer_.get(), log_.get(), failure_, tuning_);
 }
 
-void Pager::Impl::prefetch() {
+void Pager::Impl::prefetch(const ReadIntoPageCache& load) {
   prefetcher_ = std::make_unique<PageCacheLoader>(
-      plan_, files_, memory_.host().data(), PageCacheTuning{},
+      load, files_, memory_.host().data(), PageCacheTuning{},
       PageCacheLoader::Events{
           [this](const std::exception_ptr& failure) { failure_.report(failure); },
           callbacks_.present});
-  if (plan_.read_at_once) {
+  if (load.begin == ReadIntoPageCache::Begin::with_restore) {
     prefetcher_->read();
   }
 }
@@ -174,18 +150,14 @@ void Pager::Impl::start() {
     installer_->start();
     wake_server_.signal();
   }
-  if (plan_.load_before_start) {
-    load_before_start();
+  if (const auto* load = plan_.load_if<InstallBeforeStart>()) {
+    load_before_start(*load);
   }
 }
 
-void Pager::Impl::load_before_start() {
-  if (!faults_) {
-    wait();
-    return;
-  }
+void Pager::Impl::load_before_start(const InstallBeforeStart& load) {
   try {
-    before_start_ = load_reap_set(plan_, files_, *faults_, callbacks_.present);
+    before_start_ = load_reap_set(load, files_, *faults_, callbacks_.present);
     loaded_ = true;
   } catch (...) {
     failure_.report(std::current_exception());

@@ -35,17 +35,17 @@ struct PagerCallbacks {
 // cancels what is under way.
 class Pager {
  public:
-  // `memory` is as its constructor left it. `tuning` matters to Delivery::install and to
-  // FaultHandler::userfaultfd. Throws as `apply` does, and ErrorKind::unsupported or
-  // ErrorKind::permission where userfaultfd or io_uring cannot be had.
+  // `memory` is as its constructor left it. `tuning` matters to plans with HandledFaults. Throws as
+  // `apply` does, and ErrorKind::unsupported or ErrorKind::permission where userfaultfd or io_uring
+  // cannot be had.
   Pager(const RestorePlan& plan, const memory::GuestMemory& memory, const SnapshotFiles& files,
         PagerCallbacks callbacks = {}, const InstallTuning& tuning = {});
   ~Pager();
   Pager(const Pager&) = delete;
   Pager& operator=(const Pager&) = delete;
 
-  // Begins to load; with `load_before_start`, returns when all is loaded, and throws what kept it
-  // from that. Call once.
+  // Begins to load; with InstallBeforeStart, returns when all is loaded, and throws the error that
+  // prevented it. Call once.
   void start();
   // Waits until loading has ended; throws the first error of loading or fault handling.
   void wait() const;
@@ -60,9 +60,9 @@ class Pager {
   std::uint64_t mappings() const noexcept;
   // Buffers of its own.
   Bytes buffers() const noexcept;
-  // Whether the plan asks for accesses to be noted.
+  // True if the plan says HandledFaults::record.
   bool records() const noexcept;
-  // What was noted since `start`; for plans with `record_accesses`.
+  // Returns the first touches that were recorded since `start`; empty if the plan does not record.
   std::vector<PageAccess> accesses() const;
 
  private:

@@ -86,7 +86,7 @@ RestorePlan OpenedSnapshot::recording_plan(Setting setting) const {
                            to_string(setting)));
   }
   RestorePlan recording = plan(setting, false);
-  recording.record_accesses = true;
+  std::get<HandledFaults>(recording.faults).record = true;
   return recording;
 }
 

@@ -7,7 +7,8 @@ namespace faasnap {
 
 PagePrefetcher::Impl::Impl(const Snapshot& snapshot, const RestorePlan& plan)
     : snapshot_(snapshot) {
-  engine_.emplace(plan, files_of(opened(snapshot)));
+  engine_.emplace(ReadIntoPageCache{.reads = {plan.reads().begin(), plan.reads().end()}},
+                  files_of(opened(snapshot)));
   engine_->start();
 }
 

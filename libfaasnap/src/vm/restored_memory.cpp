@@ -17,7 +17,7 @@ class RestoredMemory::Impl {
       : snapshot_(snapshot),
         memory_(snapshot.info().memory),
         pager_(plan, memory_, files_of(opened(snapshot))) {
-    if (plan.preload_memory_file) {
+    if (plan.load_if<PreloadFile>() != nullptr) {
       paging::preload(files_of(opened(snapshot)).memory, memory_.size());
     }
   }

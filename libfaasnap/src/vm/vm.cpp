@@ -185,7 +185,7 @@ VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options, Prepared
   stats_.prepared = when == Prepared::ahead;
   const RestorePlan plan = plan_for(snapshot, options, when == Prepared::ahead);
   LapTimer timer;
-  if (plan.preload_memory_file) {
+  if (plan.load_if<PreloadFile>() != nullptr) {
     paging::preload(files_.memory, snapshot.info().memory);
     timer.lap(stats_.preload);
   }
@@ -236,7 +236,7 @@ void VM::Impl::make_pager(const RestorePlan& plan) {
   machine_->guard_memory({.intact = [this] { return backing_->intact(); },
                           .diagnose = [this] { return backing_->diagnose(); }});
   std::function<void(PageRange)> present;
-  if (plan.delivery == Delivery::install) {
+  if (plan.handled() != nullptr) {
     present = [this](PageRange pages) { machine_->prefill(pages); };
   }
   pager_ = std::make_unique<paging::Pager>(
@@ -244,7 +244,7 @@ void VM::Impl::make_pager(const RestorePlan& plan) {
       paging::PagerCallbacks{
           .failed = [this](const std::string& reason) { machine_->fail(reason); },
           .present = present});
-  if (!plan.reads.empty() || !plan.zero_pages.empty()) {
+  if (!plan.reads().empty() || !plan.zero_pages().empty()) {
     prefetcher_ = PagePrefetcher::Impl::of(*pager_);
   }
 }

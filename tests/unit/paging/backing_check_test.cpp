@@ -71,8 +71,9 @@ TEST_CASE("a file that is read and not mapped stays intact when cut short, but i
   const Fixture fixture;
   RestorePlan plan;
   plan.mappings.push_back({kAll, Backing::anonymous, {}});
-  plan.reads.push_back({Backing::loading_set, {}, kAll});
-  plan.nonzero = {{PageIndex{4}, 4}};
+  plan.faults =
+      HandledFaults{.nonzero = {{PageIndex{4}, 4}},
+                    .load = InstallWhileRunning{.reads = {{Backing::loading_set, {}, kAll}}}};
   const BackingCheck check(plan, fixture.files());
   Fixture::truncate(fixture.loading_set, 1);
   CHECK(check.intact());

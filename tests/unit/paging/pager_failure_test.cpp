@@ -134,7 +134,7 @@ TEST_CASE("a miss beyond the end of the memory file fails before it shows zeros"
     const bool in_set = std::any_of(image.set().begin(), image.set().end(), [&](PageRange pages) {
       return pages.first == last && pages.count == image.nonzero().back().count;
     });
-    if (!in_set || plan.record_accesses) {
+    if (!in_set || plan.handled()->record) {
       CHECK(pager.failed());
       CHECK(listener.calls() == 1);
       CHECK(names(listener.reason(), image.memory_file()));
@@ -166,7 +166,8 @@ TEST_CASE("an error of a read is told with its file, whoever reads") {
 TEST_CASE("a failed loader of mapped files is told as well") {
   const PagedImage image;
   RestorePlan plan = image.concurrent();
-  plan.reads.push_back({Backing::memory_file, {PagedImage::kMemory}, {{0}, 1}});
+  std::get<ReadIntoPageCache>(std::get<KernelFaults>(plan.faults).load)
+      .reads.push_back({Backing::memory_file, {PagedImage::kMemory}, {{0}, 1}});
   const memory::GuestMemory guest(PagedImage::kMemory);
   Listener listener;
   Pager pager(plan, guest, image.files(), listener.callbacks());

@@ -30,6 +30,11 @@ inline void require_paging() {
   }
 }
 
+// What the plan of a streamed restore installs, to be changed.
+inline InstallWhileRunning& installed(RestorePlan& plan) {
+  return std::get<InstallWhileRunning>(std::get<HandledFaults>(plan.faults).load);
+}
+
 // What a thread that plays the guest does to the first byte of a page.
 inline volatile std::byte& at(const memory::GuestMemory& guest, PageIndex page) {
   return guest.host()[page.offset().value];
@@ -84,24 +89,13 @@ class PagedImage {
 
   // As the planner makes them.
   RestorePlan stream() const {
-    RestorePlan plan = handled(Setting::stream);
-    plan.delivery = Delivery::install;
-    plan.reads = reads_;
-    plan.zero_pages = zeros_;
-    return plan;
+    return handled(Setting::stream,
+                   {.load = InstallWhileRunning{.reads = reads_, .zero_pages = zeros_}});
   }
   RestorePlan reap() const {
-    RestorePlan plan = handled(Setting::reap);
-    plan.delivery = Delivery::install;
-    plan.load_before_start = true;
-    plan.reads = reads_;
-    return plan;
+    return handled(Setting::reap, {.load = InstallBeforeStart{.reads = reads_}});
   }
-  RestorePlan recording() const {
-    RestorePlan plan = handled(Setting::lazy);
-    plan.record_accesses = true;
-    return plan;
-  }
+  RestorePlan recording() const { return handled(Setting::lazy, {.record = true}); }
   RestorePlan lazy() const {
     RestorePlan plan;
     plan.mappings.push_back({{{0}, kMemory.pages()}, Backing::memory_file, {}});
@@ -110,9 +104,11 @@ class PagedImage {
   RestorePlan concurrent() const {
     RestorePlan plan = lazy();
     plan.setting = Setting::concurrent;
+    ReadIntoPageCache load;
     for (const PageRange& pages : set_) {
-      plan.reads.push_back({Backing::memory_file, pages.first.offset(), pages});
+      load.reads.push_back({Backing::memory_file, pages.first.offset(), pages});
     }
+    plan.faults = KernelFaults{.load = std::move(load)};
     return plan;
   }
 
@@ -166,13 +162,11 @@ class PagedImage {
   std::span<const std::byte> image() const { return image_.bytes(); }
 
  private:
-  RestorePlan handled(Setting setting) const {
-    RestorePlan plan;
-    plan.setting = setting;
-    plan.fault_handler = FaultHandler::userfaultfd;
-    plan.mappings.push_back({{{0}, kMemory.pages()}, Backing::anonymous, {}});
-    plan.nonzero = nonzero_;
-    return plan;
+  RestorePlan handled(Setting setting, HandledFaults faults) const {
+    faults.nonzero = nonzero_;
+    return {.setting = setting,
+            .mappings = {{{{0}, kMemory.pages()}, Backing::anonymous, {}}},
+            .faults = std::move(faults)};
   }
 
   ScratchDirectory directory_;

@@ -44,7 +44,7 @@ TEST_CASE("with a set to install, the accesses recorded are those that it lacks,
   const PagedImage image;
   const memory::GuestMemory guest(PagedImage::kMemory);
   RestorePlan plan = image.stream();
-  plan.record_accesses = true;
+  std::get<HandledFaults>(plan.faults).record = true;
   Pager pager(plan, guest, image.files());
   touch(guest, image.set()[0].first);  // before it is loaded
   pager.start();

@@ -176,8 +176,7 @@ TEST_CASE("a missed zero page brings those of its block along, between data, too
   const PagedImage image;
   const memory::GuestMemory guest(PagedImage::kMemory);
   RestorePlan plan = image.stream();
-  plan.reads.clear();
-  plan.zero_pages.clear();
+  test::installed(plan) = {};
   Pager pager(plan, guest, image.files(), {}, {.miss_zero_pages = 64});
   pager.start();
   // A run of data with zeros before and behind it, all in one block.
@@ -252,8 +251,7 @@ TEST_CASE("a page that was given back after it was installed is empty") {
 TEST_CASE("a plan with nothing to load is a plan all the same") {
   const PagedImage image;
   RestorePlan plan = image.stream();
-  plan.reads.clear();
-  plan.zero_pages.clear();
+  test::installed(plan) = {};
   check_restored(image, plan);
 }
 
@@ -262,26 +260,16 @@ TEST_CASE("plans that could not work are refused") {
   const memory::GuestMemory guest(PagedImage::kMemory);
   const auto refused = [&](auto change) {
     RestorePlan plan = image.stream();
-    change(plan);
+    change(test::installed(plan));
     return test::error_of([&] { Pager(plan, guest, image.files()); }).kind() ==
            ErrorKind::invalid_argument;
   };
-  CHECK(refused([](RestorePlan& plan) { plan.fault_handler = FaultHandler::kernel; }));
-  CHECK(refused([](RestorePlan& plan) { plan.delivery = Delivery::page_cache; }));
-  CHECK(refused([](RestorePlan& plan) { plan.load_before_start = true; }));
-  CHECK(refused([](RestorePlan& plan) { plan.reads.push_back(plan.reads.front()); }));
-  CHECK(refused([](RestorePlan& plan) { plan.zero_pages.push_back(plan.nonzero.back()); }));
-  CHECK(refused([](RestorePlan& plan) { plan.zero_pages.push_back(plan.zero_pages.front()); }));
-  CHECK(refused([](RestorePlan& plan) {
-    plan.zero_pages.push_back({{PagedImage::kMemory.pages()}, 1});
-  }));
-  CHECK(refused([](RestorePlan& plan) { plan.reads.front().file = Backing::loading_set; }));
-  CHECK(refused([](RestorePlan& plan) {
-    plan.fault_handler = FaultHandler::kernel;
-    plan.delivery = Delivery::page_cache;
-    plan.zero_pages.clear();
-    plan.record_accesses = true;
-  }));
+  using Load = InstallWhileRunning;
+  CHECK(refused([](Load& load) { load.reads.push_back(load.reads.front()); }));
+  CHECK(refused([&](Load& load) { load.zero_pages.push_back(image.nonzero().back()); }));
+  CHECK(refused([](Load& load) { load.zero_pages.push_back(load.zero_pages.front()); }));
+  CHECK(refused([](Load& load) { load.zero_pages.push_back({{PagedImage::kMemory.pages()}, 1}); }));
+  CHECK(refused([](Load& load) { load.reads.front().file = Backing::loading_set; }));
   for (const InstallTuning& tuning :
        {InstallTuning{.piece = {100}}, InstallTuning{.depth = 0}, InstallTuning{.zero_pages = 0},
         InstallTuning{.miss_pages = 1000}, InstallTuning{.misses = 0}}) {

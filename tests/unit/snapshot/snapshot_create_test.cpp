@@ -36,7 +36,8 @@ TEST_CASE("memory alone makes a snapshot with an image and no machine") {
   CHECK(snapshot.info().labels.at("function") == "trace");
   CHECK(std::ranges::equal(opened(snapshot).image_table().nonzero, SyntheticGuest::kData));
   CHECK(snapshot.info().touched_pages == 8);
-  CHECK(snapshot.plan(Setting::stream).zero_pages == std::vector<PageRange>{{{501}, 2}});
+  const RestorePlan plan = snapshot.plan(Setting::stream);
+  CHECK(std::ranges::equal(plan.zero_pages(), std::vector<PageRange>{{{501}, 2}}));
   CHECK_NOTHROW(snapshot.verify());
 }
 
@@ -82,8 +83,8 @@ TEST_CASE("pages that were missed are in what stream installs, and not in what R
   const Snapshot derived = base.derive(scratch.path() / "s", {.working_set = &touched});
   CHECK(derived.info().touched_pages == accesses.size());
   const auto pages = [](const RestorePlan& plan) {
-    std::uint64_t count = memory::count_pages(plan.zero_pages);
-    for (const PlannedRead& read : plan.reads) {
+    std::uint64_t count = memory::count_pages(plan.zero_pages());
+    for (const PlannedRead& read : plan.reads()) {
       count += read.guest.count;
     }
     return count;

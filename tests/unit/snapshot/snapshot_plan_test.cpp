@@ -16,7 +16,7 @@ using test::SyntheticGuest;
 // What each page holds that a plan reads, as bytes: from the files that the snapshot names.
 void check_reads(const Snapshot& snapshot, const RestorePlan& plan, const SyntheticGuest& guest) {
   const paging::SnapshotFiles files = files_of(opened(snapshot));
-  for (const PlannedRead& read : plan.reads) {
+  for (const PlannedRead& read : plan.reads()) {
     const paging::FileRef* file = files.of(read.file);
     REQUIRE(file != nullptr);
     REQUIRE(*file->fd);
@@ -36,7 +36,7 @@ TEST_CASE("a plan of any setting reads from its file what the guest had in memor
         Setting::reap, Setting::stream}) {
     INFO(to_string(setting));
     const RestorePlan plan = snapshot.plan(setting);
-    CHECK(plan.reads.empty() == (setting == Setting::lazy || setting == Setting::cached));
+    CHECK(plan.reads().empty() == (setting == Setting::lazy || setting == Setting::cached));
     check_reads(snapshot, plan, guest);
   }
 }
@@ -45,11 +45,11 @@ TEST_CASE("concurrent and per-region take the recording by mincore before that o
   const ScratchDirectory scratch;
   const SyntheticGuest guest;
   const Snapshot whole = guest.save_whole(scratch.path() / "whole");
-  CHECK(whole.plan(Setting::concurrent).reads.front().guest == PageRange{{250}, 5});
+  CHECK(whole.plan(Setting::concurrent).reads().front().guest == PageRange{{250}, 5});
   const Snapshot bare = guest.save(scratch.path() / "bare", false);
   const WorkingSet touched = guest.touched_set(bare.info().id);
   const Snapshot derived = bare.derive(scratch.path() / "derived", {.working_set = &touched});
-  CHECK(derived.plan(Setting::concurrent).reads.front().guest == PageRange{{3}, 2});
+  CHECK(derived.plan(Setting::concurrent).reads().front().guest == PageRange{{3}, 2});
 }
 
 TEST_CASE("a setting whose file is not there says which file it needs and what makes it") {
@@ -75,9 +75,10 @@ TEST_CASE("what stream lacks is recorded by a plan that is stream's otherwise") 
   const SyntheticGuest guest;
   const Snapshot snapshot = guest.save_whole(scratch.path() / "s");
   const RestorePlan plan = opened(snapshot).recording_plan(Setting::stream);
-  CHECK(plan.record_accesses);
-  CHECK(plan.reads.size() == snapshot.plan(Setting::stream).reads.size());
-  CHECK(plan.zero_pages == snapshot.plan(Setting::stream).zero_pages);
+  CHECK(plan.handled()->record);
+  CHECK(plan.reads().size() == snapshot.plan(Setting::stream).reads().size());
+  const RestorePlan streamed = snapshot.plan(Setting::stream);
+  CHECK(std::ranges::equal(plan.zero_pages(), streamed.zero_pages()));
   const Error error = error_of([&] { opened(snapshot).recording_plan(Setting::faasnap); });
   CHECK(error.kind() == ErrorKind::invalid_argument);
 }
@@ -87,8 +88,8 @@ TEST_CASE("the plan that records touches needs no recording") {
   const SyntheticGuest guest;
   const Snapshot bare = guest.save(scratch.path() / "s", false);
   const RestorePlan plan = opened(bare).recording_plan(Setting::lazy);
-  CHECK(plan.record_accesses);
-  CHECK(std::ranges::equal(plan.nonzero, SyntheticGuest::kData));
+  CHECK(plan.handled()->record);
+  CHECK(std::ranges::equal(plan.handled()->nonzero, SyntheticGuest::kData));
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ TEST_CASE("the faasnap plan reads the loading set in file order") {
   const Snapshot snapshot = SyntheticGuest().save(scratch.path() / "s");
   const RestorePlan plan = snapshot.plan(Setting::faasnap);
   Bytes next = opened(snapshot).loading_set()->data_offset;
-  for (const PlannedRead& read : plan.reads) {
+  for (const PlannedRead& read : plan.reads()) {
     CHECK(read.file_offset == next);
     next += read.guest.size();
   }

@@ -20,7 +20,7 @@ TEST_CASE("a prefetcher brings what a plan lists into the page cache, without a 
   }
   const RestorePlan plan = snapshot.plan(Setting::faasnap);
   std::uint64_t pages = 0;
-  for (const PlannedRead& read : plan.reads) {
+  for (const PlannedRead& read : plan.reads()) {
     pages += read.guest.count;
   }
   REQUIRE(pages > 0);

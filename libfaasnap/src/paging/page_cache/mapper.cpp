@@ -74,7 +74,8 @@ std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory,
     mapped = made == 0 ? mapping.guest : hull(mapped, mapping.guest);
     ++made;
   }
-  if (plan.single_page_faults && made != 0) {
+  const auto* kernel = std::get_if<KernelFaults>(&plan.faults);
+  if (kernel != nullptr && !kernel->read_ahead && made != 0) {
     hint_random(memory, mapped);
   }
   return made;

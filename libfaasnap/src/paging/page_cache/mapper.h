@@ -13,8 +13,8 @@ namespace faasnap::paging {
 // untouched. Private mappings: the guest's writes never reach the files. Returns how many mappings
 // were made; the anonymous base that guest memory starts as is not one of them.
 //
-// A loading set is read in blocks (block_mapping.h). With `single_page_faults` all mappings are
-// marked MADV_RANDOM; otherwise the kernel's read-ahead stays as the host has set it.
+// A loading set is read in blocks (block_mapping.h). Without KernelFaults::read_ahead all mappings
+// are marked MADV_RANDOM; otherwise the kernel's read-ahead stays as the host has set it.
 //
 // Throws when a mapping or a hint fails, or ErrorKind::invalid_argument for a plan that does not
 // fit `memory` or names a file that `files` lacks; `memory` is then in parts mapped and must be

@@ -41,17 +41,17 @@ const PageCacheTuning& checked(const PageCacheTuning& tuning) {
   return tuning;
 }
 
-bool reads_loading_set(const RestorePlan& plan) {
-  return !plan.reads.empty() && plan.reads.front().file == Backing::loading_set;
+bool reads_loading_set(const ReadIntoPageCache& load) {
+  return !load.reads.empty() && load.reads.front().file == Backing::loading_set;
 }
 
-// All of the loading set that the plan reads; empty where it reads another file, or none.
-BlockMapping map_loading_set(const RestorePlan& plan, const SnapshotFiles& files) {
-  if (!reads_loading_set(plan) || files.loading_set.fd == nullptr) {
+// Returns all of the loading set that is read; empty if another file is read, or none.
+BlockMapping map_loading_set(const ReadIntoPageCache& load, const SnapshotFiles& files) {
+  if (!reads_loading_set(load) || files.loading_set.fd == nullptr) {
     return {};
   }
   Bytes end;
-  for (const PlannedRead& read : plan.reads) {
+  for (const PlannedRead& read : load.reads) {
     end = std::max(end, read.file_offset + read.guest.size());
   }
   return {files.loading_set, end};
@@ -59,17 +59,17 @@ BlockMapping map_loading_set(const RestorePlan& plan, const SnapshotFiles& files
 
 }  // namespace
 
-PageCacheLoader::PageCacheLoader(const RestorePlan& plan, const SnapshotFiles& files,
+PageCacheLoader::PageCacheLoader(const ReadIntoPageCache& load, const SnapshotFiles& files,
                                  std::byte* guest_memory, const PageCacheTuning& tuning,
                                  Events events)
     : files_(files),
       guest_memory_(guest_memory),
       tuning_(checked(tuning)),
       events_(std::move(events)),
-      pieces_(cut_reads(plan.reads, reads_loading_set(plan) ? kBlock : tuning.piece)),
-      entries_(plan.entries),
-      zero_runs_(plan.zero_pages),
-      loading_set_(map_loading_set(plan, files)),
+      pieces_(cut_reads(load.reads, reads_loading_set(load) ? kBlock : tuning.piece)),
+      entries_(load.entries),
+      zero_runs_(load.zero_pages),
+      loading_set_(map_loading_set(load, files)),
       scratch_(base::Mapping::anonymous(kScratchSize)),
       requests_(loading_set_ ? tuning.blocks : tuning.depth),
       finished_pieces_(pieces_.size()),

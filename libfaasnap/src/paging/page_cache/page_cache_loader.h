@@ -56,7 +56,7 @@ class PageCacheLoader {
   // `guest_memory`: where page 0 of guest memory is mapped, as the plan says; or null. Throws
   // ErrorKind::unsupported without io_uring, and ErrorKind::invalid_argument for a plan that names
   // a file that `files` lacks.
-  PageCacheLoader(const RestorePlan& plan, const SnapshotFiles& files,
+  PageCacheLoader(const ReadIntoPageCache& load, const SnapshotFiles& files,
                   std::byte* guest_memory = nullptr, const PageCacheTuning& tuning = {},
                   Events events = {});
   ~PageCacheLoader();

@@ -1,5 +1,8 @@
 #include "paging/plan/planner.h"
 
+#include <utility>
+#include <vector>
+
 #include "base/error.h"
 #include "paging/plan/installed_sets.h"
 #include "paging/plan/layered_mappings.h"
@@ -10,46 +13,50 @@ namespace {
 
 PageRange whole(Bytes memory) { return {PageIndex{0}, memory.pages()}; }
 
-void read_from_memory_file(RestorePlan& plan, std::span<const PageRange> runs) {
+void read_from_memory_file(ReadIntoPageCache& load, std::span<const PageRange> runs) {
   for (const PageRange& run : runs) {
-    plan.reads.push_back({Backing::memory_file, run.first.offset(), run});
+    load.reads.push_back({Backing::memory_file, run.first.offset(), run});
   }
 }
 
-void read_regions(RestorePlan& plan, Backing file, std::span<const format::StoredPageRun> regions) {
+std::vector<PlannedRead> reads_of(Backing file, std::span<const format::StoredPageRun> regions) {
+  std::vector<PlannedRead> reads;
+  reads.reserve(regions.size());
   for (const auto& region : regions) {
-    plan.reads.push_back({file, region.file_offset, region.guest});
+    reads.push_back({file, region.file_offset, region.guest});
   }
+  return reads;
 }
 
-RestorePlan plan_memory_file(Setting setting, const PlanInputs& inputs) {
-  RestorePlan plan;
-  plan.setting = setting;
-  plan.mappings.push_back({whole(inputs.memory), Backing::memory_file, {}});
-  plan.preload_memory_file = setting == Setting::cached;
-  return plan;
+ReadIntoPageCache begin_reading(const PlanInputs& inputs) {
+  using Begin = ReadIntoPageCache::Begin;
+  return {.begin = inputs.prepared ? Begin::with_start : Begin::with_restore};
+}
+
+RestorePlan plan_memory_file(Setting setting, const PlanInputs& inputs, KernelFaults faults) {
+  return {.setting = setting,
+          .mappings = {{whole(inputs.memory), Backing::memory_file, {}}},
+          .faults = std::move(faults)};
 }
 
 // Zero pages are read as well: a first touch of a hole of a mapped file waits for the file system
 // as any other does.
 RestorePlan plan_concurrent(const PlanInputs& inputs) {
   check_recorded(inputs);
-  RestorePlan plan = plan_memory_file(Setting::concurrent, inputs);
-  plan.read_at_once = !inputs.prepared;
-  plan.single_page_faults = true;
+  ReadIntoPageCache load = begin_reading(inputs);
   for (const auto& group : inputs.recorded) {
-    read_from_memory_file(plan, group);
+    read_from_memory_file(load, group);
   }
-  return plan;
+  return plan_memory_file(Setting::concurrent, inputs,
+                          {.read_ahead = false, .load = std::move(load)});
 }
 
 RestorePlan plan_layers(Setting setting, const PlanInputs& inputs,
-                        std::span<const format::StoredPageRun> loading_set) {
-  RestorePlan plan;
-  plan.setting = setting;
-  plan.single_page_faults = true;
-  plan.read_at_once = !inputs.prepared;
-  plan.mappings.push_back({whole(inputs.memory), Backing::anonymous, {}});
+                        std::span<const format::StoredPageRun> loading_set,
+                        ReadIntoPageCache load) {
+  RestorePlan plan{.setting = setting,
+                   .mappings = {{whole(inputs.memory), Backing::anonymous, {}}},
+                   .faults = KernelFaults{.read_ahead = false, .load = std::move(load)}};
   map_layers(plan, inputs.nonzero, loading_set);
   return plan;
 }
@@ -57,51 +64,48 @@ RestorePlan plan_layers(Setting setting, const PlanInputs& inputs,
 RestorePlan plan_per_region(const PlanInputs& inputs) {
   check_recorded(inputs);
   check_nonzero(inputs);
-  RestorePlan plan = plan_layers(Setting::per_region, inputs, {});
+  ReadIntoPageCache load = begin_reading(inputs);
   for (const auto& group : inputs.recorded) {
-    read_from_memory_file(plan, split_group(group, inputs.nonzero).data);
+    read_from_memory_file(load, split_group(group, inputs.nonzero).data);
   }
-  return plan;
+  return plan_layers(Setting::per_region, inputs, {}, std::move(load));
 }
 
 RestorePlan plan_faasnap(const PlanInputs& inputs) {
   check_nonzero(inputs);
   check_regions(inputs.loading_set, {}, inputs, "the loading set");
-  RestorePlan plan = plan_layers(Setting::faasnap, inputs, inputs.loading_set);
-  read_regions(plan, Backing::loading_set, inputs.loading_set);
+  ReadIntoPageCache load = begin_reading(inputs);
+  load.reads = reads_of(Backing::loading_set, inputs.loading_set);
   if (inputs.prepared) {
-    plan.zero_pages = zero_runs_outside(inputs.loading_set, inputs.zero_runs);
-    plan.entries = entries_inside(inputs.loading_set, inputs.accesses);
+    load.zero_pages = zero_runs_outside(inputs.loading_set, inputs.zero_runs);
+    load.entries = entries_inside(inputs.loading_set, inputs.accesses);
   }
-  return plan;
+  return plan_layers(Setting::faasnap, inputs, inputs.loading_set, std::move(load));
 }
 
-// Nothing is mapped: whatever is not installed is answered from the memory file.
-RestorePlan plan_handled(Setting setting, const PlanInputs& inputs) {
-  check_nonzero(inputs);
-  RestorePlan plan;
-  plan.setting = setting;
-  plan.fault_handler = FaultHandler::userfaultfd;
-  plan.delivery = Delivery::install;
-  plan.mappings.push_back({whole(inputs.memory), Backing::anonymous, {}});
-  plan.nonzero.assign(inputs.nonzero.begin(), inputs.nonzero.end());
-  return plan;
+// Nothing is mapped: a page that is not installed is answered from the memory file.
+RestorePlan plan_handled(Setting setting, const PlanInputs& inputs, HandledFaults faults) {
+  faults.nonzero.assign(inputs.nonzero.begin(), inputs.nonzero.end());
+  return {.setting = setting,
+          .mappings = {{whole(inputs.memory), Backing::anonymous, {}}},
+          .faults = std::move(faults)};
 }
 
 RestorePlan plan_reap(const PlanInputs& inputs) {
-  RestorePlan plan = plan_handled(Setting::reap, inputs);
+  check_nonzero(inputs);
   check_regions(inputs.reap_set, {}, inputs, "the REAP set");
-  plan.load_before_start = true;
-  read_regions(plan, Backing::reap_set, inputs.reap_set);
-  return plan;
+  return plan_handled(
+      Setting::reap, inputs,
+      {.load = InstallBeforeStart{.reads = reads_of(Backing::reap_set, inputs.reap_set)}});
 }
 
 RestorePlan plan_stream(const PlanInputs& inputs) {
-  RestorePlan plan = plan_handled(Setting::stream, inputs);
+  check_nonzero(inputs);
   check_regions(inputs.stream_set, inputs.zero_runs, inputs, "the stream set");
-  read_regions(plan, Backing::stream_set, inputs.stream_set);
-  plan.zero_pages.assign(inputs.zero_runs.begin(), inputs.zero_runs.end());
-  return plan;
+  return plan_handled(Setting::stream, inputs,
+                      {.load = InstallWhileRunning{
+                           .reads = reads_of(Backing::stream_set, inputs.stream_set),
+                           .zero_pages = {inputs.zero_runs.begin(), inputs.zero_runs.end()}}});
 }
 
 }  // namespace
@@ -110,8 +114,9 @@ RestorePlan plan_restore(Setting setting, const PlanInputs& inputs) {
   check_memory(inputs);
   switch (setting) {
     case Setting::lazy:
+      return plan_memory_file(setting, inputs, {});
     case Setting::cached:
-      return plan_memory_file(setting, inputs);
+      return plan_memory_file(setting, inputs, {.load = PreloadFile{}});
     case Setting::concurrent:
       return plan_concurrent(inputs);
     case Setting::per_region:
@@ -132,9 +137,8 @@ RestorePlan plan_restore(Setting setting, const PlanInputs& inputs) {
 
 RestorePlan plan_recording(const PlanInputs& inputs) {
   check_memory(inputs);
-  RestorePlan plan = plan_handled(Setting::lazy, inputs);
-  plan.record_accesses = true;
-  return plan;
+  check_nonzero(inputs);
+  return plan_handled(Setting::lazy, inputs, {.record = true});
 }
 
 }  // namespace faasnap::paging

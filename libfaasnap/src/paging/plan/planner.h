@@ -54,7 +54,8 @@ struct PlanInputs {
 // data.
 RestorePlan plan_restore(Setting setting, const PlanInputs& inputs);
 
-// To record every first touch: lazy in what it loads, with a fault handler that notes.
+// Returns the plan that records every first touch: nothing is loaded, and the fault handler
+// records. Throws as plan_restore.
 RestorePlan plan_recording(const PlanInputs& inputs);
 
 }  // namespace faasnap::paging

@@ -60,24 +60,27 @@ const char* to_string(Backing backing) noexcept {
   return "unknown";
 }
 
-const char* to_string(FaultHandler handler) noexcept {
-  switch (handler) {
-    case FaultHandler::kernel:
-      return "kernel";
-    case FaultHandler::userfaultfd:
-      return "userfaultfd";
+std::span<const PlannedRead> RestorePlan::reads() const noexcept {
+  if (const auto* load = load_if<ReadIntoPageCache>()) {
+    return load->reads;
   }
-  return "unknown";
+  if (const auto* load = load_if<InstallWhileRunning>()) {
+    return load->reads;
+  }
+  if (const auto* load = load_if<InstallBeforeStart>()) {
+    return load->reads;
+  }
+  return {};
 }
 
-const char* to_string(Delivery delivery) noexcept {
-  switch (delivery) {
-    case Delivery::page_cache:
-      return "page_cache";
-    case Delivery::install:
-      return "install";
+std::span<const PageRange> RestorePlan::zero_pages() const noexcept {
+  if (const auto* load = load_if<ReadIntoPageCache>()) {
+    return load->zero_pages;
   }
-  return "unknown";
+  if (const auto* load = load_if<InstallWhileRunning>()) {
+    return load->zero_pages;
+  }
+  return {};
 }
 
 }  // namespace faasnap

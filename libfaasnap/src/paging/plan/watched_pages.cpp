@@ -9,8 +9,8 @@ namespace {
 
 std::vector<PageRange> pages_read(const RestorePlan& plan) {
   std::vector<PageRange> pages;
-  pages.reserve(plan.reads.size());
-  for (const PlannedRead& read : plan.reads) {
+  pages.reserve(plan.reads().size());
+  for (const PlannedRead& read : plan.reads()) {
     pages.push_back(read.guest);
   }
   std::sort(pages.begin(), pages.end());
@@ -20,7 +20,7 @@ std::vector<PageRange> pages_read(const RestorePlan& plan) {
 }  // namespace
 
 bool answers_singly(const RestorePlan& plan) {
-  return plan.record_accesses || plan.load_before_start;
+  return plan.handled()->record || plan.load_if<InstallBeforeStart>() != nullptr;
 }
 
 std::vector<PageRange> watched_pages(const RestorePlan& plan, Bytes memory) {
@@ -28,7 +28,7 @@ std::vector<PageRange> watched_pages(const RestorePlan& plan, Bytes memory) {
     return {{{0}, memory.pages()}};
   }
   std::vector<PageRange> watched;
-  for (const PageRange& run : memory::union_of(plan.nonzero, pages_read(plan))) {
+  for (const PageRange& run : memory::union_of(plan.handled()->nonzero, pages_read(plan))) {
     if (!watched.empty() && run.first - watched.back().end() < kUnwatchedGap) {
       watched.back().count = run.end() - watched.back().first;
     } else {
@@ -44,8 +44,9 @@ std::vector<PageRange> unforeseen_zeros(const RestorePlan& plan,
     return {};
   }
   std::vector<PageRange> installed = pages_read(plan);
-  installed.insert(installed.end(), plan.zero_pages.begin(), plan.zero_pages.end());
-  const auto foreseen = memory::union_of(plan.nonzero, memory::set_of(std::move(installed)));
+  installed.insert(installed.end(), plan.zero_pages().begin(), plan.zero_pages().end());
+  const auto foreseen =
+      memory::union_of(plan.handled()->nonzero, memory::set_of(std::move(installed)));
   return memory::difference_of(watched, foreseen);
 }
 

@@ -8,11 +8,13 @@
 
 namespace faasnap::paging {
 
+// What the fault handler of a plan with HandledFaults watches. Every `plan` here is such a plan.
+
 // Zero pages in a row that are left to the kernel: a huge page's worth.
 inline constexpr std::uint64_t kUnwatchedGap = 512;
 
-// Whether a plan wants each fault answered by the handler, and by itself: so that it can be noted,
-// or because that is what the setting is there to show (REAP).
+// True if the handler answers every fault, each by itself: to record it, or because the setting
+// (REAP) is published so.
 bool answers_singly(const RestorePlan& plan);
 
 // The pages whose faults the handler must answer, sorted and disjoint: all that have data, and the

@@ -43,7 +43,7 @@ FaultServer::FaultServer(const RestorePlan& plan, std::vector<PageRange> watched
                          const SnapshotFiles& files, const Userfault& faults,
                          const base::EventFd& wake, StreamLoader* loader, AccessLog* log,
                          FailureLatch& failure, const InstallTuning& tuning)
-    : nonzero_(plan.nonzero),
+    : nonzero_(plan.handled()->nonzero),
       watched_(std::move(watched)),
       singly_(answers_singly(plan)),
       faults_(faults),

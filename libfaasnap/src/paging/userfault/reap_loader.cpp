@@ -42,13 +42,13 @@ void install_singly(const ReadPiece& piece, const base::Mapping& buffer, const U
 
 }  // namespace
 
-PrefetchStats load_reap_set(const RestorePlan& plan, const SnapshotFiles& files,
+PrefetchStats load_reap_set(const InstallBeforeStart& load, const SnapshotFiles& files,
                             const Userfault& faults,
                             const std::function<void(PageRange)>& present) {
   const Nanoseconds begun = base::monotonic_now();
   PrefetchStats stats;
   stats.direct = true;
-  for (const ReadPiece& piece : cut_reads(plan.reads, {~0ULL / kPageSize * kPageSize})) {
+  for (const ReadPiece& piece : cut_reads(load.reads, {~0ULL / kPageSize * kPageSize})) {
     const DirectFile file(*files.of(piece.file));
     const base::Mapping buffer = base::Mapping::anonymous(piece.length);
     read_whole(file, piece, buffer);

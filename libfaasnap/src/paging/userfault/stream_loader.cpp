@@ -38,8 +38,8 @@ StreamLoader::StreamLoader(const RestorePlan& plan, std::span<std::byte> guest_m
                            const Userfault& faults, FailureLatch& failure, Events events,
                            const InstallTuning& tuning)
     : guest_memory_(guest_memory),
-      pieces_(cut_reads(plan.reads, checked(tuning).piece)),
-      zeros_(cut_zeros(plan.zero_pages, watched, tuning.zero_pages)),
+      pieces_(cut_reads(plan.reads(), checked(tuning).piece)),
+      zeros_(cut_zeros(plan.zero_pages(), watched, tuning.zero_pages)),
       unforeseen_zeros_(unforeseen_zeros(plan, watched)),
       lookup_(pieces_, zeros_, {guest_memory.size()}),
       faults_(faults),
@@ -52,7 +52,7 @@ StreamLoader::StreamLoader(const RestorePlan& plan, std::span<std::byte> guest_m
       queue_(pieces_.size(), zeros_.size(), buffers_for(tuning, pieces_.size())),
       requests_(buffers_for(tuning, pieces_.size())),
       ring_(std::make_unique<uring::Ring>(tuning.depth)) {
-  check_zero_pages(plan.zero_pages, plan.nonzero);
+  check_zero_pages(plan.zero_pages(), plan.handled()->nonzero);
   for (const ReadPiece& piece : pieces_) {
     auto& file = files_[static_cast<std::size_t>(piece.file)];
     if (!file) {

@@ -43,7 +43,8 @@ class StreamLoader {
     std::function<void()> help_wanted;
   };
 
-  // `watched`: what `faults` watches of the `guest_memory`. Throws ErrorKind::unsupported without
+  // `plan` has HandledFaults with InstallWhileRunning. `watched`: what `faults` watches of the
+  // `guest_memory`. Throws ErrorKind::unsupported without
   // io_uring, ErrorKind::invalid_argument for a plan that loads a page twice, makes one zero that
   // has data, or names a file that `files` lacks.
   StreamLoader(const RestorePlan& plan, std::span<std::byte> guest_memory,

@@ -48,6 +48,7 @@ struct LoadingSet {
     return plan_restore(Setting::faasnap,
                         {.memory = kEngineMemory, .nonzero = {}, .loading_set = regions});
   }
+  ReadIntoPageCache load() const { return *plan().load_if<ReadIntoPageCache>(); }
   SnapshotFiles files() const { return {memory.ref(), loading.ref()}; }
   std::uint64_t pages() const { return regions.size() * kRegionPages; }
 };
@@ -84,7 +85,7 @@ std::uint64_t entered_pages(const memory::GuestMemory& guest,
 
 TEST_CASE("a cold loading set is in the page cache when the prefetcher has ended") {
   const LoadingSet set;
-  PageCacheLoader engine(set.plan(), set.files());
+  PageCacheLoader engine(set.load(), set.files());
   engine.start();
   engine.wait();
   CHECK(test::nearly_all(set.loading.resident(), set.pages()));
@@ -98,7 +99,7 @@ TEST_CASE("a cold loading set is in the page cache when the prefetcher has ended
 
 TEST_CASE("the first pages of the file come in before the last ones") {
   const LoadingSet set;
-  PageCacheLoader engine(set.plan(), set.files(), nullptr, {.populate = false});
+  PageCacheLoader engine(set.load(), set.files(), nullptr, {.populate = false});
   engine.start();
   FileResidency residency(set.loading.ref(), set.loading.size());
   const std::uint64_t half = residency.pages() / 2;
@@ -115,7 +116,7 @@ TEST_CASE("populated guest memory shows the loading set without another fault") 
   const LoadingSet set;
   const memory::GuestMemory guest(kEngineMemory);
   apply(set.plan(), guest, set.files());
-  PageCacheLoader engine(set.plan(), set.files(), guest.host().data());
+  PageCacheLoader engine(set.load(), set.files(), guest.host().data());
   engine.start();
   engine.wait();
   for (const auto& region : set.regions) {
@@ -128,7 +129,7 @@ TEST_CASE("populated guest memory shows the loading set without another fault") 
 TEST_CASE("what is read before the start is entered into guest memory after it") {
   const LoadingSet set;
   const memory::GuestMemory guest(kEngineMemory);
-  PageCacheLoader engine(set.plan(), set.files(), guest.host().data());
+  PageCacheLoader engine(set.load(), set.files(), guest.host().data());
   engine.read();
   while (engine.stats().pages < set.pages()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -143,7 +144,7 @@ TEST_CASE("populating leaves alone what the guest has written meanwhile") {
   const LoadingSet set;
   const memory::GuestMemory guest(kEngineMemory);
   apply(set.plan(), guest, set.files());
-  PageCacheLoader engine(set.plan(), set.files(), guest.host().data(), {.blocks = 4});
+  PageCacheLoader engine(set.load(), set.files(), guest.host().data(), {.blocks = 4});
   engine.start();
   for (const auto& region : set.regions) {
     guest.host()[region.guest.first.offset().value] = std::byte{0x55};
@@ -158,7 +159,7 @@ TEST_CASE("a file that ends before its plan is an error that names it and the pl
   const LoadingSet set;
   const Bytes cut{4096 + 1000 * kPageSize + 100};
   REQUIRE(::ftruncate(set.loading.fd().get(), static_cast<off_t>(cut.value)) == 0);
-  PageCacheLoader engine(set.plan(), set.files());
+  PageCacheLoader engine(set.load(), set.files());
   engine.start();
   const Error error = test::error_of([&] { engine.wait(); });
   CHECK(error.kind() == ErrorKind::corrupt);
@@ -171,7 +172,7 @@ TEST_CASE("a file that ends before its plan is an error that names it and the pl
 TEST_CASE("a read that fails is reported with its errno") {
   const LoadingSet set;
   const base::UniqueFd unreadable = base::open_file(set.directory.path() / "loading-set", O_WRONLY);
-  PageCacheLoader engine(set.plan(), {set.memory.ref(), {&unreadable, "loading-set"}});
+  PageCacheLoader engine(set.load(), {set.memory.ref(), {&unreadable, "loading-set"}});
   engine.start();
   const Error error = test::error_of([&] { engine.wait(); });
   CHECK(error.error_number() == EBADF);
@@ -180,14 +181,14 @@ TEST_CASE("a read that fails is reported with its errno") {
 
 TEST_CASE("planned pages are entered, and copied if planned so") {
   const LoadingSet set;
-  RestorePlan plan = set.plan();
+  ReadIntoPageCache load = set.load();
   const PageRange region = set.regions.front().guest;
   const PageRange other = set.regions.back().guest;
-  plan.entries = {{{region.first + 2, 5}, true}, {{region.first + 7, 3}, false}, {other, true}};
-  std::ranges::sort(plan.entries, {}, [](const PlannedEntry& entry) { return entry.guest.first; });
+  load.entries = {{{region.first + 2, 5}, true}, {{region.first + 7, 3}, false}, {other, true}};
+  std::ranges::sort(load.entries, {}, [](const PlannedEntry& entry) { return entry.guest.first; });
   const memory::GuestMemory guest(kEngineMemory);
-  apply(plan, guest, set.files());
-  PageCacheLoader engine(plan, set.files(), guest.host().data());
+  apply(set.plan(), guest, set.files());
+  PageCacheLoader engine(load, set.files(), guest.host().data());
   engine.start();
   engine.wait();
   const auto all = [&](PageRange pages, Entry expected) {
@@ -206,18 +207,18 @@ TEST_CASE("planned pages are entered, and copied if planned so") {
 
 TEST_CASE("zero pages are allocated, in a guest that has written some of them") {
   const LoadingSet set;
-  RestorePlan plan = set.plan();
-  plan.zero_pages = {{{50}, 7}, {{30000}, 200}};
+  ReadIntoPageCache load = set.load();
+  load.zero_pages = {{{50}, 7}, {{30000}, 200}};
   const memory::GuestMemory guest(kEngineMemory);
-  apply(plan, guest, set.files());
+  apply(set.plan(), guest, set.files());
   const auto written = PageIndex{30010}.offset().value;
   guest.host()[written] = std::byte{0x55};
-  PageCacheLoader engine(plan, set.files(), guest.host().data());
+  PageCacheLoader engine(load, set.files(), guest.host().data());
   engine.start();
   engine.wait();
   CHECK(engine.stats().zero_pages == 207);
   CHECK(guest.host()[written] == std::byte{0x55});
-  for (const PageRange& run : plan.zero_pages) {
+  for (const PageRange& run : load.zero_pages) {
     std::vector<unsigned char> present(run.count);
     REQUIRE(::mincore(guest.host().data() + run.first.offset().value, run.size().value,
                       present.data()) == 0);
@@ -237,7 +238,7 @@ TEST_CASE("scattered pages of the memory file are read") {
   const std::vector<PageGroup> groups = {recorded};
   const RestorePlan plan = plan_restore(
       Setting::per_region, {.memory = kEngineMemory, .nonzero = recorded, .recorded = groups});
-  PageCacheLoader engine(plan, {memory.ref(), {}});
+  PageCacheLoader engine(*plan.load_if<ReadIntoPageCache>(), {memory.ref(), {}});
   engine.start();
   engine.wait();
   CHECK(engine.stats().pages == 304);
@@ -251,7 +252,7 @@ TEST_CASE("scattered pages of the memory file are read") {
 
 TEST_CASE("a plan without reads ends at once") {
   require_io_uring();
-  PageCacheLoader engine(RestorePlan{}, SnapshotFiles{});
+  PageCacheLoader engine(ReadIntoPageCache{}, SnapshotFiles{});
   engine.start();
   engine.wait();
   CHECK(engine.stats().reads == 0);
@@ -260,7 +261,7 @@ TEST_CASE("a plan without reads ends at once") {
 TEST_CASE("a plan of a missing file, and tuning out of range, are refused") {
   const LoadingSet set;
   const auto refused = [&](const SnapshotFiles& files, const PageCacheTuning& tuning) {
-    return test::error_of([&] { PageCacheLoader(set.plan(), files, nullptr, tuning); }).kind() ==
+    return test::error_of([&] { PageCacheLoader(set.load(), files, nullptr, tuning); }).kind() ==
            ErrorKind::invalid_argument;
   };
   CHECK(refused({set.memory.ref(), {}}, {}));
@@ -273,7 +274,7 @@ TEST_CASE("a plan of a missing file, and tuning out of range, are refused") {
 
 TEST_CASE("a cancelled prefetcher ends, says so, and begins nothing more") {
   const LoadingSet set;
-  PageCacheLoader engine(set.plan(), set.files(), nullptr, {.blocks = 1});
+  PageCacheLoader engine(set.load(), set.files(), nullptr, {.blocks = 1});
   engine.start();
   engine.cancel();
   const Error error = test::error_of([&] { engine.wait(); });
@@ -288,7 +289,7 @@ TEST_CASE("a prefetcher can be destroyed at any moment") {
   std::mt19937 random(2);
   for (int round = 0; round < 40; ++round) {
     ::posix_fadvise(set.loading.fd().get(), 0, 0, POSIX_FADV_DONTNEED);
-    PageCacheLoader engine(set.plan(), set.files(), guest.host().data(),
+    PageCacheLoader engine(set.load(), set.files(), guest.host().data(),
                            {.blocks = 1 + static_cast<unsigned>(random() % 8)});
     if (round % 8 != 0) {
       engine.start();
@@ -300,7 +301,7 @@ TEST_CASE("a prefetcher can be destroyed at any moment") {
 
 TEST_CASE("several threads can wait and look at once") {
   const LoadingSet set;
-  PageCacheLoader engine(set.plan(), set.files());
+  PageCacheLoader engine(set.load(), set.files());
   engine.start();
   std::atomic<bool> shrank = false;
   std::vector<std::thread> threads;

@@ -96,8 +96,8 @@ std::vector<int> times_covered(std::span<const PageRange> ranges, std::uint64_t 
 }
 
 std::vector<PageRange> loaded_by(const RestorePlan& plan) {
-  std::vector<PageRange> loaded(plan.zero_pages);
-  for (const PlannedRead& read : plan.reads) {
+  std::vector<PageRange> loaded(plan.zero_pages().begin(), plan.zero_pages().end());
+  for (const PlannedRead& read : plan.reads()) {
     loaded.push_back(read.guest);
   }
   return loaded;
@@ -136,12 +136,12 @@ TEST_CASE(
     for (const Setting setting : {Setting::concurrent, Setting::per_region, Setting::faasnap}) {
       const auto plan = plan_restore(setting, snapshot.inputs(round % 2 == 0));
       const auto behind = test::apply_mappings(plan, snapshot.pages());
-      for (const PageRange& run : plan.zero_pages) {
+      for (const PageRange& run : plan.zero_pages()) {
         for (std::uint64_t i = 0; i < run.count; ++i) {
           REQUIRE(behind[run.first.value + i].backing == Backing::anonymous);
         }
       }
-      for (const PlannedRead& read : plan.reads) {
+      for (const PlannedRead& read : plan.reads()) {
         for (std::uint64_t i = 0; i < read.guest.count; ++i) {
           REQUIRE(behind[read.guest.first.value + i].backing == read.file);
           REQUIRE(behind[read.guest.first.value + i].file_page == read.file_offset.pages() + i);
@@ -162,7 +162,7 @@ TEST_CASE("reap loads every page that was touched, and no other; stream, those b
     REQUIRE(times_covered(loaded_by(plan_restore(Setting::reap, snapshot.inputs())),
                           snapshot.pages()) == touched);
     const auto plan = plan_restore(Setting::stream, snapshot.inputs());
-    const auto stored = times_covered(plan.nonzero, snapshot.pages());
+    const auto stored = times_covered(plan.handled()->nonzero, snapshot.pages());
     std::vector<int> expected = touched;
     for (std::uint64_t page = 1; page + 1 < snapshot.pages(); ++page) {
       if (stored[page] != 0 && touched[page - 1] != 0 && touched[page + 1] != 0) {

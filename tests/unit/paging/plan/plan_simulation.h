@@ -79,20 +79,20 @@ inline std::vector<std::uint64_t> contents_after(const RestorePlan& plan, const 
     REQUIRE(behind[page].mapped);
     shown[page] = files.content(behind[page].backing, behind[page].file_page);
   }
-  if (plan.fault_handler == FaultHandler::userfaultfd) {
+  if (const HandledFaults* handled = plan.handled()) {
     REQUIRE(std::ranges::all_of(
         behind, [](const Behind& page) { return page.backing == Backing::anonymous; }));
-    const auto has_data = as_bits(plan.nonzero, pages);
+    const auto has_data = as_bits(handled->nonzero, pages);
     for (std::uint64_t page = 0; page < pages; ++page) {
       shown[page] = has_data[page] ? files.content(Backing::memory_file, page) : 0;
     }
-    for (const PlannedRead& read : plan.reads) {
+    for (const PlannedRead& read : plan.reads()) {
       for (std::uint64_t i = 0; i < read.guest.count; ++i) {
         shown.at(read.guest.first.value + i) =
             files.content(read.file, read.file_offset.pages() + i);
       }
     }
-    for (const PageRange& run : plan.zero_pages) {
+    for (const PageRange& run : plan.zero_pages()) {
       for (PageIndex page = run.first; page < run.end(); page = page + 1) {
         shown.at(page.value) = 0;
       }

@@ -17,6 +17,8 @@ std::size_t count(const RestorePlan& plan, Backing backing) {
                     [&](const PlannedMapping& mapping) { return mapping.backing == backing; }));
 }
 
+bool reads_ahead(const RestorePlan& plan) { return std::get<KernelFaults>(plan.faults).read_ahead; }
+
 TEST_CASE("lazy is one mapping of the memory file and no reads") {
   const auto plan =
       plan_restore(Setting::lazy, {.memory = 128_MiB, .nonzero = {}, .loading_set = {}});
@@ -24,9 +26,9 @@ TEST_CASE("lazy is one mapping of the memory file and no reads") {
   CHECK(plan.mappings[0].backing == Backing::memory_file);
   CHECK(plan.mappings[0].guest == PageRange{{0}, 32768});
   CHECK(plan.mappings[0].file_offset == Bytes{0});
-  CHECK(plan.reads.empty());
-  CHECK_FALSE(plan.preload_memory_file);
-  CHECK(plan.fault_handler == FaultHandler::kernel);
+  CHECK(plan.reads().empty());
+  CHECK(plan.load_if<NoLoad>() != nullptr);
+  CHECK(plan.handled() == nullptr);
 }
 
 TEST_CASE("cached is lazy with the memory file read first") {
@@ -34,7 +36,7 @@ TEST_CASE("cached is lazy with the memory file read first") {
       plan_restore(Setting::cached, {.memory = 128_MiB, .nonzero = {}, .loading_set = {}});
   CHECK(plan.setting == Setting::cached);
   CHECK(plan.mappings.size() == 1);
-  CHECK(plan.preload_memory_file);
+  CHECK(plan.load_if<PreloadFile>() != nullptr);
 }
 
 TEST_CASE("faasnap layers anonymous memory, the memory file and the loading set") {
@@ -52,9 +54,9 @@ TEST_CASE("faasnap layers anonymous memory, the memory file and the loading set"
   CHECK(memory[15].backing == Backing::memory_file);
   CHECK(memory[41].backing == Backing::loading_set);
   CHECK(memory[42].file_page == 42);
-  REQUIRE(plan.reads.size() == 2);
-  CHECK(plan.reads[0].guest == PageRange{{40}, 2});
-  CHECK(plan.reads[1].file_offset == Bytes{16384});
+  REQUIRE(plan.reads().size() == 2);
+  CHECK(plan.reads()[0].guest == PageRange{{40}, 2});
+  CHECK(plan.reads()[1].file_offset == Bytes{16384});
 }
 
 TEST_CASE("one mapping of the memory file runs through below the loading set") {
@@ -89,7 +91,7 @@ TEST_CASE("neighbours in guest memory and in the file are one mapping") {
   const auto plan = plan_restore(
       Setting::faasnap, {.memory = {100 * kPageSize}, .nonzero = {}, .loading_set = loading});
   CHECK(count(plan, Backing::loading_set) == 2);
-  CHECK(plan.reads.size() == 3);
+  CHECK(plan.reads().size() == 3);
 }
 
 // The fewest file mappings that can show `memory`: each loading-set region needs its own, and
@@ -144,11 +146,11 @@ TEST_CASE("a faasnap plan of any image shows every page with its own content") {
     }
     REQUIRE(count(plan, Backing::memory_file) == fewest_memory_file_mappings(memory));
     REQUIRE(count(plan, Backing::loading_set) <= loading.size());
-    REQUIRE(plan.reads.size() == loading.size());
+    REQUIRE(plan.reads().size() == loading.size());
     for (std::size_t i = 0; i < loading.size(); ++i) {
-      REQUIRE(plan.reads[i].file == Backing::loading_set);
-      REQUIRE(plan.reads[i].guest == loading[i].guest);
-      REQUIRE(plan.reads[i].file_offset == loading[i].file_offset);
+      REQUIRE(plan.reads()[i].file == Backing::loading_set);
+      REQUIRE(plan.reads()[i].guest == loading[i].guest);
+      REQUIRE(plan.reads()[i].file_offset == loading[i].file_offset);
     }
   }
 }
@@ -160,14 +162,13 @@ TEST_CASE("concurrent is lazy with the recorded pages read in group order, zero 
       Setting::concurrent, {.memory = {100 * kPageSize}, .nonzero = nonzero, .recorded = recorded});
   REQUIRE(plan.mappings.size() == 1);
   CHECK(plan.mappings[0].backing == Backing::memory_file);
-  CHECK(plan.fault_handler == FaultHandler::kernel);
-  CHECK(plan.delivery == Delivery::page_cache);
-  CHECK(plan.single_page_faults);
-  REQUIRE(plan.reads.size() == 3);
-  CHECK(plan.reads[0].guest == PageRange{{40}, 2});
-  CHECK(plan.reads[1].guest == PageRange{{70}, 3});
-  CHECK(plan.reads[2].guest == PageRange{{10}, 1});
-  for (const PlannedRead& read : plan.reads) {
+  CHECK(plan.load_if<ReadIntoPageCache>() != nullptr);
+  CHECK_FALSE(reads_ahead(plan));
+  REQUIRE(plan.reads().size() == 3);
+  CHECK(plan.reads()[0].guest == PageRange{{40}, 2});
+  CHECK(plan.reads()[1].guest == PageRange{{70}, 3});
+  CHECK(plan.reads()[2].guest == PageRange{{10}, 1});
+  for (const PlannedRead& read : plan.reads()) {
     CHECK(read.file == Backing::memory_file);
     CHECK(read.file_offset == read.guest.first.offset());
   }
@@ -182,10 +183,10 @@ TEST_CASE("per-region maps the memory file over its data only, and reads what of
   CHECK(plan.mappings[0].backing == Backing::anonymous);
   CHECK(plan.mappings[1].guest == PageRange{{10}, 2});
   CHECK(plan.mappings[2].guest == PageRange{{40}, 5});
-  CHECK(plan.single_page_faults);
-  REQUIRE(plan.reads.size() == 2);
-  CHECK(plan.reads[0].guest == PageRange{{40}, 2});
-  CHECK(plan.reads[1].guest == PageRange{{10}, 1});
+  CHECK_FALSE(reads_ahead(plan));
+  REQUIRE(plan.reads().size() == 2);
+  CHECK(plan.reads()[0].guest == PageRange{{40}, 2});
+  CHECK(plan.reads()[1].guest == PageRange{{10}, 1});
 }
 
 TEST_CASE("prepared, faasnap allocates the zero pages that no region brings along") {
@@ -198,11 +199,13 @@ TEST_CASE("prepared, faasnap allocates the zero pages that no region brings alon
                     .zero_runs = zeros,
                     .prepared = true};
   const auto plan = plan_restore(Setting::faasnap, inputs);
-  CHECK(plan.zero_pages == std::vector<PageRange>{{{50}, 2}, {{5}, 5}, {{22}, 8}});
-  CHECK_FALSE(plan.read_at_once);
+  CHECK(std::ranges::equal(plan.zero_pages(),
+                           std::vector<PageRange>{{{50}, 2}, {{5}, 5}, {{22}, 8}}));
+  CHECK(plan.load_if<ReadIntoPageCache>()->begin == ReadIntoPageCache::Begin::with_start);
   inputs.prepared = false;
-  CHECK(plan_restore(Setting::faasnap, inputs).zero_pages.empty());
-  CHECK(plan_restore(Setting::faasnap, inputs).read_at_once);
+  const auto published = plan_restore(Setting::faasnap, inputs);
+  CHECK(published.zero_pages().empty());
+  CHECK(published.load_if<ReadIntoPageCache>()->begin == ReadIntoPageCache::Begin::with_restore);
 }
 
 TEST_CASE("prepared, faasnap enters the touched pages of its regions, copied where written") {
@@ -221,14 +224,16 @@ TEST_CASE("prepared, faasnap enters the touched pages of its regions, copied whe
                     .loading_set = set,
                     .accesses = accesses,
                     .prepared = true};
-  const auto entries = plan_restore(Setting::faasnap, inputs).entries;
+  const auto plan = plan_restore(Setting::faasnap, inputs);
+  const auto& entries = plan.load_if<ReadIntoPageCache>()->entries;
   REQUIRE(entries.size() == 4);
   CHECK((entries[0].guest == PageRange{{11}, 2} && entries[0].copied));
   CHECK((entries[1].guest == PageRange{{21}, 1} && entries[1].copied));
   CHECK((entries[2].guest == PageRange{{31}, 2} && !entries[2].copied));
   CHECK((entries[3].guest == PageRange{{33}, 1} && entries[3].copied));
   inputs.prepared = false;
-  CHECK(plan_restore(Setting::faasnap, inputs).entries.empty());
+  const auto published = plan_restore(Setting::faasnap, inputs);
+  CHECK(published.load_if<ReadIntoPageCache>()->entries.empty());
 }
 
 TEST_CASE("reap installs its set before the start, and answers the rest in user space") {
@@ -239,14 +244,12 @@ TEST_CASE("reap installs its set before the start, and answers the rest in user 
       Setting::reap, {.memory = {100 * kPageSize}, .nonzero = nonzero, .reap_set = set});
   REQUIRE(plan.mappings.size() == 1);
   CHECK(plan.mappings[0].backing == Backing::anonymous);
-  CHECK(plan.fault_handler == FaultHandler::userfaultfd);
-  CHECK(plan.delivery == Delivery::install);
-  CHECK(plan.load_before_start);
-  CHECK(plan.nonzero == nonzero);
-  CHECK(plan.zero_pages.empty());
-  REQUIRE(plan.reads.size() == 2);
-  CHECK(plan.reads[0].file == Backing::reap_set);
-  CHECK(plan.reads[1].file_offset == Bytes{12288});
+  REQUIRE(plan.load_if<InstallBeforeStart>() != nullptr);
+  CHECK(plan.handled()->nonzero == nonzero);
+  CHECK(plan.zero_pages().empty());
+  REQUIRE(plan.reads().size() == 2);
+  CHECK(plan.reads()[0].file == Backing::reap_set);
+  CHECK(plan.reads()[1].file_offset == Bytes{12288});
 }
 
 TEST_CASE("stream installs data and zeros while the guest runs") {
@@ -258,29 +261,26 @@ TEST_CASE("stream installs data and zeros while the guest runs") {
       {.memory = {100 * kPageSize}, .nonzero = nonzero, .stream_set = set, .zero_runs = zeros});
   REQUIRE(plan.mappings.size() == 1);
   CHECK(plan.mappings[0].backing == Backing::anonymous);
-  CHECK(plan.fault_handler == FaultHandler::userfaultfd);
-  CHECK(plan.delivery == Delivery::install);
-  CHECK_FALSE(plan.load_before_start);
-  CHECK_FALSE(plan.record_accesses);
-  CHECK(plan.zero_pages == zeros);
-  REQUIRE(plan.reads.size() == 1);
-  CHECK(plan.reads[0].file == Backing::stream_set);
+  REQUIRE(plan.load_if<InstallWhileRunning>() != nullptr);
+  CHECK_FALSE(plan.handled()->record);
+  CHECK(std::ranges::equal(plan.zero_pages(), zeros));
+  REQUIRE(plan.reads().size() == 1);
+  CHECK(plan.reads()[0].file == Backing::stream_set);
 }
 
 TEST_CASE("to record touches, nothing is loaded and every touch is noted") {
   const std::vector<PageRange> nonzero = {{{40}, 5}};
   const auto plan = plan_recording({.memory = {100 * kPageSize}, .nonzero = nonzero});
   CHECK(plan.setting == Setting::lazy);
-  CHECK(plan.fault_handler == FaultHandler::userfaultfd);
-  CHECK(plan.record_accesses);
-  CHECK(plan.nonzero == nonzero);
-  CHECK(plan.reads.empty());
-  CHECK(plan.zero_pages.empty());
+  REQUIRE(plan.handled() != nullptr);
+  CHECK(plan.handled()->record);
+  CHECK(plan.handled()->nonzero == nonzero);
+  CHECK(plan.load_if<NoLoad>() != nullptr);
 }
 
 TEST_CASE("lazy and cached leave the kernel its read-ahead") {
-  CHECK_FALSE(plan_restore(Setting::lazy, {.memory = 1_MiB}).single_page_faults);
-  CHECK_FALSE(plan_restore(Setting::cached, {.memory = 1_MiB}).single_page_faults);
+  CHECK(reads_ahead(plan_restore(Setting::lazy, {.memory = 1_MiB})));
+  CHECK(reads_ahead(plan_restore(Setting::cached, {.memory = 1_MiB})));
 }
 
 ErrorKind kind_of_failure(Setting setting, const PlanInputs& inputs) {

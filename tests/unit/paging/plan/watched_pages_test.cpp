@@ -10,19 +10,21 @@ namespace {
 constexpr std::uint64_t kWatchedPages = 32768;
 constexpr Bytes kWatchedMemory{kWatchedPages * kPageSize};
 
+RestorePlan plan_with(HandledFaults faults) { return {.faults = std::move(faults)}; }
+
 TEST_CASE("all pages with data and all short gaps are watched, and no long gap is") {
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     std::mt19937 random(seed);
-    RestorePlan plan;
-    plan.nonzero = test::random_runs(random, kWatchedPages, 0.02, 40);
+    const auto nonzero = test::random_runs(random, kWatchedPages, 0.02, 40);
+    const auto plan = plan_with({.nonzero = nonzero});
     const auto watched = watched_pages(plan, kWatchedMemory);
     const auto bits = test::as_bits(watched, kWatchedPages);
-    for (const PageRange& run : plan.nonzero) {
+    for (const PageRange& run : nonzero) {
       REQUIRE(bits[run.first.value]);
       REQUIRE(bits[run.end().value - 1]);
     }
     PageIndex end{0};
-    for (const PageRange& run : plan.nonzero) {
+    for (const PageRange& run : nonzero) {
       const std::uint64_t gap = run.first - end;
       if (gap != 0) {
         REQUIRE(bits[end.value] == (gap < kUnwatchedGap && end.value != 0));
@@ -33,34 +35,33 @@ TEST_CASE("all pages with data and all short gaps are watched, and no long gap i
 }
 
 TEST_CASE("what is read is watched, with data or without") {
-  RestorePlan plan;
-  plan.nonzero = {{{100}, 2}};
-  plan.reads = {{Backing::stream_set, {}, {{9000}, 4}}, {Backing::stream_set, {}, {{5000}, 1}}};
+  const auto plan =
+      plan_with({.nonzero = {{{100}, 2}},
+                 .load = InstallWhileRunning{.reads = {{Backing::stream_set, {}, {{9000}, 4}},
+                                                       {Backing::stream_set, {}, {{5000}, 1}}}}});
   CHECK(watched_pages(plan, kWatchedMemory) ==
         std::vector<PageRange>{{{100}, 2}, {{5000}, 1}, {{9000}, 4}});
 }
 
 TEST_CASE("everything is watched where each fault counts") {
-  RestorePlan plan;
-  plan.nonzero = {{{100}, 2}};
+  const std::vector<PageRange> nonzero = {{{100}, 2}};
   const std::vector<PageRange> all = {{{0}, kWatchedPages}};
-  plan.record_accesses = true;
-  CHECK(watched_pages(plan, kWatchedMemory) == all);
-  plan.record_accesses = false;
-  plan.load_before_start = true;
-  CHECK(watched_pages(plan, kWatchedMemory) == all);
+  CHECK(watched_pages(plan_with({.nonzero = nonzero, .record = true}), kWatchedMemory) == all);
+  CHECK(watched_pages(plan_with({.nonzero = nonzero, .load = InstallBeforeStart{}}),
+                      kWatchedMemory) == all);
 }
 
 TEST_CASE("the zeros that nobody foresaw are what is watched and neither has data nor is loaded") {
-  RestorePlan plan;
-  plan.nonzero = {{{100}, 2}, {{110}, 5}};
-  plan.reads = {{Backing::stream_set, {}, {{120}, 2}}, {Backing::stream_set, {}, {{110}, 1}}};
-  plan.zero_pages = {{{105}, 2}, {{103}, 1}, {{5000}, 10}};
-  const auto watched = watched_pages(plan, kWatchedMemory);
-  CHECK(unforeseen_zeros(plan, watched) ==
+  HandledFaults faults{
+      .nonzero = {{{100}, 2}, {{110}, 5}},
+      .load = InstallWhileRunning{
+          .reads = {{Backing::stream_set, {}, {{120}, 2}}, {Backing::stream_set, {}, {{110}, 1}}},
+          .zero_pages = {{{105}, 2}, {{103}, 1}, {{5000}, 10}}}};
+  const auto watched = watched_pages(plan_with(faults), kWatchedMemory);
+  CHECK(unforeseen_zeros(plan_with(faults), watched) ==
         std::vector<PageRange>{{{102}, 1}, {{104}, 1}, {{107}, 3}, {{115}, 5}});
-  plan.record_accesses = true;
-  CHECK(unforeseen_zeros(plan, watched).empty());
+  faults.record = true;
+  CHECK(unforeseen_zeros(plan_with(faults), watched).empty());
 }
 
 TEST_CASE("zero pages are cut where watching begins and ends, and keep their order") {
