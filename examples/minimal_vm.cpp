@@ -2,13 +2,15 @@
 //
 //   minimal_vm IMAGES [FUNCTION [JSON]]     for example: minimal_vm build/images hello '{}'
 
+#include <faasnap/directory_store.h>
 #include <faasnap/error.h>
 #include <faasnap/guest_channel.h>
-#include <faasnap/object_store.h>
+#include <faasnap/object_store_server.h>
 #include <faasnap/vm.h>
 
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 int main(int argc, char** argv) {
@@ -29,7 +31,7 @@ int main(int argc, char** argv) {
       std::fwrite(text.data(), 1, text.size(), stderr);
     };
     // Declared before the VM, so that it outlives the guest's connections.
-    faasnap::ObjectStoreServer store(faasnap::ObjectStore(images / "inputs"));
+    faasnap::ObjectStoreServer store(std::make_shared<faasnap::DirectoryStore>(images / "inputs"));
     faasnap::VM vm = faasnap::VM::boot(options);
     vm.listen(faasnap::kObjectStorePort,
               [&store](faasnap::GuestStream stream) { store.serve(std::move(stream)); });

@@ -5,9 +5,10 @@
 //
 // DIRECTORY must be on a file system whose files can leave the page cache (not tmpfs).
 
+#include <faasnap/directory_store.h>
 #include <faasnap/error.h>
 #include <faasnap/guest_channel.h>
-#include <faasnap/object_store.h>
+#include <faasnap/object_store_server.h>
 #include <faasnap/page_prefetcher.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
@@ -15,6 +16,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 namespace {
@@ -66,7 +68,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path images = argv[1];
   const std::filesystem::path directory = argv[2];
   try {
-    faasnap::ObjectStoreServer store(faasnap::ObjectStore(images / "inputs"));
+    faasnap::ObjectStoreServer store(std::make_shared<faasnap::DirectoryStore>(images / "inputs"));
     std::filesystem::create_directories(directory);
     const faasnap::Snapshot base = boot_and_snapshot(images, directory / "base");
     const faasnap::Snapshot served = record(base, store, directory / "served");

@@ -15,7 +15,7 @@
 #include "output/line_text.h"
 #include "output/progress.h"
 #include "run/interruption.h"
-#include "settings/any_store.h"
+#include "settings/store_settings.h"
 #include "settings/subcommands.h"
 #include "settings/vm_settings.h"
 #include "tools/descriptor.h"
@@ -23,8 +23,8 @@
 namespace faasnap::cli {
 namespace {
 
-AnyStore open_store(const CommandLine& line) {
-  return AnyStore(choose_store(line, load_config(line.optional_text("config"))));
+ChosenStore open_store(const CommandLine& line) {
+  return open_store(line, load_config(line.optional_text("config")));
 }
 
 void add_object_options(CommandLine& line) {
@@ -48,11 +48,11 @@ int run_put(const Arguments& arguments) {
   Interruption interruption;
   const std::string key = line.text("KEY");
   const FileContent content(line.text("FILE"));
-  AnyStore store = open_store(line);
+  const ChosenStore store = open_store(line);
   Steps steps;
   steps.begin(fmt::format("put {}", key));
-  store.set(key, content.bytes(),
-            [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  store.objects->set(key, content.bytes(),
+                     [&](Bytes done, Bytes total) { return steps.advance(done, total); });
   steps.done();
   if (line.has("json")) {
     std::cout << to_text({{"key", key}, {"bytes", content.bytes().size()}}) << "\n";
@@ -130,12 +130,12 @@ int run_get(const Arguments& arguments) {
   }
   Interruption interruption;
   const std::string key = line.text("KEY");
-  AnyStore store = open_store(line);
+  const ChosenStore store = open_store(line);
   const Target target(line.optional_text("FILE"));
   Steps steps;
   steps.begin(fmt::format("get {}", key));
   Bytes done;
-  const bool found = store.read(key, [&](std::span<const std::byte> piece, Bytes total) {
+  const bool found = store.objects->read(key, [&](std::span<const std::byte> piece, Bytes total) {
     target.write(piece);
     done += Bytes{piece.size()};
     if (!steps.advance(done, total)) {
@@ -143,7 +143,7 @@ int run_get(const Arguments& arguments) {
     }
   });
   if (!found) {
-    throw Failure(fmt::format("{}: there is no object '{}'", store.name(), key));
+    throw Failure(fmt::format("{}: there is no object '{}'", store.name, key));
   }
   target.commit();
   steps.done();
@@ -162,7 +162,7 @@ int run_ls_objects(const Arguments& arguments) {
   if (!line.parse(arguments)) {
     return kSuccess;
   }
-  const auto objects = open_store(line).list(line.optional_text("PATTERN").value_or("*"));
+  const auto objects = open_store(line).objects->list(line.optional_text("PATTERN").value_or("*"));
   for (const ObjectInfo& object : objects) {
     if (line.has("json")) {
       std::cout << to_text({{"key", object.key}, {"bytes", object.size.value}}) << "\n";
@@ -187,21 +187,21 @@ int run_fill(const Arguments& arguments) {
     return kSuccess;
   }
   Interruption interruption;
-  AnyStore store = open_store(line);
+  const ChosenStore store = open_store(line);
   Steps steps;
-  const auto filled = store.fill(
-      line.text("DIR"), line.has("replace"),
+  const FillCounts filled = fill_store(
+      *store.objects, line.text("DIR"), line.has("replace"),
       [&](const std::string& key) { steps.begin(fmt::format("put {}", key)); },
       [&](Bytes done, Bytes total) { return steps.advance(done, total); });
   steps.done();
   if (line.has("json")) {
-    std::cout << to_text({{"store", store.name()},
+    std::cout << to_text({{"store", store.name},
                           {"put", filled.put},
                           {"kept", filled.kept},
                           {"bytes", filled.bytes.value}})
               << "\n";
   } else {
-    fmt::print("{}: {} objects put ({} bytes), {} were there\n", store.name(), filled.put,
+    fmt::print("{}: {} objects put ({} bytes), {} were there\n", store.name, filled.put,
                filled.bytes.value, filled.kept);
   }
   return kSuccess;

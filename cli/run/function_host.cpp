@@ -7,7 +7,6 @@
 #include <utility>
 
 #include <faasnap/error.h>
-#include <faasnap/redis.h>
 
 #include "failure.h"
 
@@ -21,14 +20,6 @@ constexpr Nanoseconds kBootTimeout = std::chrono::minutes(10);
 constexpr Nanoseconds kInvokeTimeout = std::chrono::minutes(15);
 // No time that a guest may claim is longer.
 constexpr std::uint64_t kLongestTime = std::chrono::nanoseconds(std::chrono::hours(24)).count();
-
-std::unique_ptr<ObjectStoreServer> make_server(const fs::path& directory, LogSink log) {
-  return std::make_unique<ObjectStoreServer>(ObjectStore(directory), std::move(log));
-}
-
-std::unique_ptr<ObjectStoreServer> make_server(const RedisOptions& redis, LogSink log) {
-  return std::make_unique<ObjectStoreServer>(redis, std::move(log));
-}
 
 std::string read_text(const std::string& file) {
   std::ifstream stream(file);
@@ -62,15 +53,11 @@ Json parse_input(const std::string& text) {
   return std::move(*input);
 }
 
-FunctionHost::FunctionHost(const StoreChoice& store)
-    : server_(std::visit(
-          [this](const auto& chosen) {
-            return make_server(chosen, [this](LogLevel, std::string_view text) {
-              const std::lock_guard lock(mutex_);
-              trouble_ = text;
-            });
-          },
-          store)) {}
+FunctionHost::FunctionHost(std::shared_ptr<ObjectStore> store)
+    : server_(std::move(store), [this](LogLevel, std::string_view text) {
+        const std::lock_guard lock(mutex_);
+        trouble_ = text;
+      }) {}
 
 std::string FunctionHost::take_trouble() {
   const std::lock_guard lock(mutex_);
@@ -78,7 +65,7 @@ std::string FunctionHost::take_trouble() {
 }
 
 void FunctionHost::attach(VM& vm) {
-  vm.listen(kObjectStorePort, [this](GuestStream stream) { server_->serve(std::move(stream)); });
+  vm.listen(kObjectStorePort, [this](GuestStream stream) { server_.serve(std::move(stream)); });
 }
 
 void wait_for_agent(VM& vm, const ConsoleTail& console) {

@@ -5,12 +5,11 @@
 #include <string>
 
 #include <faasnap/guest_channel.h>
-#include <faasnap/object_store.h>
+#include <faasnap/object_store_server.h>
 #include <faasnap/vm.h>
 
 #include "output/json.h"
 #include "run/console_tail.h"
-#include "settings/store_settings.h"
 
 namespace faasnap::cli {
 
@@ -21,7 +20,7 @@ Json parse_input(const std::string& text);
 // attached to.
 class FunctionHost {
  public:
-  explicit FunctionHost(const StoreChoice& store);
+  explicit FunctionHost(std::shared_ptr<ObjectStore> store);
   void attach(VM& vm);
   // What went wrong last with the store, and forgets it; empty when nothing did.
   std::string take_trouble();
@@ -29,7 +28,7 @@ class FunctionHost {
  private:
   std::mutex mutex_;
   std::string trouble_;
-  std::unique_ptr<ObjectStoreServer> server_;
+  ObjectStoreServer server_;
 };
 
 // Waits for the agent of a VM that is booting. A guest that ends first is a Failure that tells the

@@ -2,10 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <system_error>
+#include <vector>
+
+#include <faasnap/directory_store.h>
+#include <faasnap/redis_store.h>
 
 #include "failure.h"
+#include "output/file_content.h"
 
 namespace faasnap::cli {
 namespace {
@@ -23,7 +30,7 @@ fs::path default_store() {
   throw UsageError("--store is missing, and so are $XDG_STATE_HOME and $HOME");
 }
 
-// The first line of the file.
+// Returns the first line of the file.
 std::string read_password(const fs::path& file) {
   std::ifstream stream(file);
   std::string password;
@@ -31,6 +38,35 @@ std::string read_password(const fs::path& file) {
     throw Failure(fmt::format("password_file {}: its first line has no password", file.string()));
   }
   return password;
+}
+
+ChosenStore open_directory(const fs::path& directory) {
+  return {directory.string(), std::make_shared<DirectoryStore>(directory)};
+}
+
+ChosenStore open_redis(const RedisConfig& redis) {
+  const RedisOptions options = redis_options(redis);
+  auto store = std::make_shared<RedisStore>(options);
+  store->ping();
+  return {options.address, std::move(store)};
+}
+
+// Returns the files of the directory, sorted by name.
+std::vector<fs::path> files_of(const fs::path& directory) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code gone;
+    if (entry->is_regular_file(gone)) {
+      files.push_back(entry->path());
+    }
+  }
+  if (error) {
+    throw Failure(fmt::format("{}: {}", directory.string(), error.message()));
+  }
+  std::ranges::sort(files);
+  return files;
 }
 
 }  // namespace
@@ -44,7 +80,7 @@ void add_store_options(CommandLine& line) {
               "that of the settings file");
 }
 
-StoreChoice choose_store(const CommandLine& line, const Config& config) {
+ChosenStore open_store(const CommandLine& line, const Config& config) {
   const auto directory = line.optional_text("store");
   const auto redis = line.optional_text("redis");
   if (directory && redis) {
@@ -52,20 +88,40 @@ StoreChoice choose_store(const CommandLine& line, const Config& config) {
   }
   RedisConfig server = config.store.redis;
   if (directory) {
-    return fs::path(*directory);
+    return open_directory(*directory);
   }
   if (redis) {
     server.address = *redis;
-    return redis_options(server);
+    return open_redis(server);
   }
   if (config.store.directory && server.address) {
     throw UsageError("the settings file has both 'dir' and 'redis' in [store]");
   }
   if (server.address) {
-    return redis_options(server);
+    return open_redis(server);
   }
-  return config.store.directory.value_or(fs::path()).empty() ? default_store()
-                                                             : *config.store.directory;
+  return open_directory(config.store.directory.value_or(fs::path()).empty()
+                            ? default_store()
+                            : *config.store.directory);
+}
+
+FillCounts fill_store(ObjectStore& store, const fs::path& directory, bool replace,
+                      const std::function<void(const std::string& key)>& begin,
+                      const Progress& progress) {
+  FillCounts counts;
+  for (const fs::path& file : files_of(directory)) {
+    const std::string key = file.filename().string();
+    if (!replace && store.size(key)) {
+      ++counts.kept;
+      continue;
+    }
+    begin(key);
+    const FileContent content(file.string());
+    store.set(key, content.bytes(), progress);
+    ++counts.put;
+    counts.bytes += Bytes{content.bytes().size()};
+  }
+  return counts;
 }
 
 RedisOptions redis_options(const RedisConfig& redis) {

@@ -7,7 +7,6 @@
 
 #include "failure.h"
 #include "run/interruption.h"
-#include "settings/any_store.h"
 
 namespace faasnap::cli {
 namespace {
@@ -105,14 +104,13 @@ VmOptions vm_options(const CommandLine& line, const Config& config, const std::s
   return options;
 }
 
-StoreChoice prepare_store(const CommandLine& line, const Config& config) {
-  const StoreChoice choice = choose_store(line, config);
+std::shared_ptr<ObjectStore> prepare_store(const CommandLine& line, const Config& config) {
+  const ChosenStore store = open_store(line, config);
   const fs::path inputs = images_directory(line, config) / "inputs";
-  AnyStore store(choice);
   if (fs::is_directory(inputs)) {
-    store.fill(inputs, false, [](const std::string&) { Interruption::check(); });
+    fill_store(*store.objects, inputs, false, [](const std::string&) { Interruption::check(); });
   }
-  return choice;
+  return store.objects;
 }
 
 }  // namespace faasnap::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 
 #include <faasnap/vm_options.h>
@@ -25,7 +26,7 @@ std::filesystem::path images_directory(const CommandLine& line, const Config& co
 // Failure that says how to come by images when one is missing.
 VmOptions vm_options(const CommandLine& line, const Config& config, const std::string& words);
 
-// The object store, filled with those inputs of the images directory that it lacks.
-StoreChoice prepare_store(const CommandLine& line, const Config& config);
+// Opens the object store and puts the inputs of the images directory that it lacks.
+std::shared_ptr<ObjectStore> prepare_store(const CommandLine& line, const Config& config);
 
 }  // namespace faasnap::cli

@@ -1,18 +1,19 @@
 // Every public header, as the compiler of a stranger sees it.
+#include <faasnap/directory_store.h>
 #include <faasnap/error.h>
 #include <faasnap/export.h>
 #include <faasnap/guest_channel.h>
 #include <faasnap/guest_stream.h>
 #include <faasnap/host.h>
 #include <faasnap/log.h>
-#include <faasnap/object_info.h>
 #include <faasnap/object_store.h>
+#include <faasnap/object_store_server.h>
 #include <faasnap/page_access.h>
 #include <faasnap/page_load.h>
 #include <faasnap/page_prefetcher.h>
 #include <faasnap/progress.h>
-#include <faasnap/redis.h>
 #include <faasnap/redis_options.h>
+#include <faasnap/redis_store.h>
 #include <faasnap/restore_options.h>
 #include <faasnap/restore_plan.h>
 #include <faasnap/restored_memory.h>

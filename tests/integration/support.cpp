@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include <faasnap/directory_store.h>
 #include <faasnap/host.h>
 #include <unistd.h>
 
@@ -80,7 +81,8 @@ VmOptions boot_options(const std::string& more_words) {
 }
 
 Guest::Guest(VM vm)
-    : store_(std::make_unique<ObjectStoreServer>(ObjectStore(images() / "inputs"))),
+    : store_(std::make_unique<ObjectStoreServer>(
+          std::make_shared<DirectoryStore>(images() / "inputs"))),
       vm_(std::make_unique<VM>(std::move(vm))) {
   vm_->listen(kObjectStorePort,
               [store = store_.get()](GuestStream stream) { store->serve(std::move(stream)); });
@@ -178,7 +180,7 @@ Snapshot recorded_snapshot() {
 nlohmann::json run_outside(const std::string& function, const nlohmann::json& input) {
   const auto socket = std::filesystem::temp_directory_path() /
                       ("faasnap-store-" + std::to_string(::getpid()) + ".sock");
-  ObjectStoreServer store(ObjectStore(images() / "inputs"));
+  ObjectStoreServer store(std::make_shared<DirectoryStore>(images() / "inputs"));
   store.listen(socket);
   const std::string root = FAASNAP_SOURCE_DIR "/rootfs/";
   return nlohmann::json::parse(output_of(root + "python " + (images() / "tree").string() + " " +

@@ -2,7 +2,7 @@
 
 #include <faasnap/error.h>
 #include <faasnap/guest_channel.h>
-#include <faasnap/object_store.h>
+#include <faasnap/object_store_server.h>
 #include <faasnap/page_prefetcher.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>

@@ -1,81 +1,74 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <filesystem>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <faasnap/export.h>
-#include <faasnap/guest_stream.h>
-#include <faasnap/log.h>
-#include <faasnap/object_info.h>
 #include <faasnap/progress.h>
 #include <faasnap/units.h>
 
 namespace faasnap {
 
-struct RedisOptions;
-
-// Where functions find their inputs and leave their outputs: keys and byte strings in a directory
-// of the host, one file per key, written atomically. Several stores, in one process or many, may
-// use the same directory. Safe from any thread.
-class FAASNAP_EXPORT ObjectStore {
- public:
-  // Keys are of 1 to 512 bytes; values are at most 512 MiB, as in Redis.
-  static constexpr std::size_t kMaximumKey = kMaximumObjectKey;
-  static constexpr Bytes kMaximumValue = kMaximumObjectValue;
-
-  // `directory` is created when it is missing.
-  explicit ObjectStore(std::filesystem::path directory);
-
-  std::optional<std::vector<std::byte>> get(std::string_view key) const;
-  // Holds no more than a piece; false when there is no such object.
-  bool read(std::string_view key, const ValueSink& sink) const;
-  void set(std::string_view key, std::span<const std::byte> value, const Progress& progress = {});
-  // Whether there was something to remove.
-  bool remove(std::string_view key);
-  std::optional<Bytes> size(std::string_view key) const;
-  // The objects whose keys match `pattern`, by key. As in Redis: `*`, `?`, `[a-z]`, `[^a-z]`, and
-  // `\` before a character that stands for itself.
-  std::vector<ObjectInfo> list(std::string_view pattern = "*") const;
-
-  const std::filesystem::path& directory() const noexcept { return directory_; }
-
- private:
-  std::filesystem::path directory_;
+struct ObjectInfo {
+  std::string key;
+  Bytes size;
 };
 
-// Serves a store with the Redis protocol (RESP2): GET, SET, DEL, EXISTS, STRLEN, PING, and what
-// client libraries send on connecting; nothing else, whatever the store is. One thread per
-// connection, at most `kMaximumClients`. Owns its connections and threads; the destructor closes
-// and joins them, and waits for a server that is being connected to.
+// Receives the pieces of a value in order. `total` is the size of the whole value; an empty value
+// has no pieces. An exception that the sink throws ends the transfer and reaches the caller.
+using ValueSink = std::function<void(std::span<const std::byte> piece, Bytes total)>;
+
+// Where functions read their inputs and write their outputs: values under keys, both of any bytes.
+// DirectoryStore keeps them in a directory, RedisStore on a Redis server; other implementations
+// may keep them elsewhere.
 //
-// Over a Redis server each connection has one of its own to it, made on the first command that
-// needs it and made anew after a failure. The client is told the kind of a failure only; `log` gets
-// all of it.
-class FAASNAP_EXPORT ObjectStoreServer {
+// Every implementation may be called from any thread. A value is replaced as a whole: a reader sees
+// the old one or the new one.
+//
+// Errors: ErrorKind::invalid_argument for a key or value outside of the limits; others as the
+// implementation says. If `stop` is requested, a call that waits for a server throws
+// ErrorKind::cancelled; a store that waits for nobody may ignore it.
+class FAASNAP_EXPORT ObjectStore {
  public:
-  static constexpr unsigned kMaximumClients = 256;
+  // Limits of Redis. A key has at least one byte.
+  static constexpr std::size_t kMaximumKey = 512;
+  static constexpr Bytes kMaximumValue = 512_MiB;
 
-  explicit ObjectStoreServer(ObjectStore store, LogSink log = {});
-  explicit ObjectStoreServer(RedisOptions redis, LogSink log = {});
-  ~ObjectStoreServer();
-  ObjectStoreServer(const ObjectStoreServer&) = delete;
-  ObjectStoreServer& operator=(const ObjectStoreServer&) = delete;
+  ObjectStore() = default;
+  virtual ~ObjectStore();
+  ObjectStore(const ObjectStore&) = delete;
+  ObjectStore& operator=(const ObjectStore&) = delete;
 
-  // Serves one connection, for example from VM::listen; returns at once. Safe from any thread.
-  void serve(GuestStream stream);
-  // Listens on a Unix socket, which must not exist; removed by the destructor.
-  void listen(const std::filesystem::path& socket);
+  // Returns the value, or nothing if the key does not exist. Calls read() unless overridden.
+  virtual std::optional<std::vector<std::byte>> get(std::string_view key,
+                                                    const std::stop_token& stop = {}) const;
+  // Streams the value to `sink` without holding all of it in memory. Returns false if the key does
+  // not exist.
+  virtual bool read(std::string_view key, const ValueSink& sink,
+                    const std::stop_token& stop = {}) const = 0;
+  // Creates or replaces the value. If `progress` cancels, the value stays as it was.
+  virtual void set(std::string_view key, std::span<const std::byte> value,
+                   const Progress& progress = {}, const std::stop_token& stop = {}) = 0;
+  // Returns true if the key existed.
+  virtual bool remove(std::string_view key, const std::stop_token& stop = {}) = 0;
+  // Returns the size of the value, or nothing if the key does not exist.
+  virtual std::optional<Bytes> size(std::string_view key,
+                                    const std::stop_token& stop = {}) const = 0;
+  // Returns the objects whose keys match `pattern`, sorted by key. As in Redis: `*`, `?`, `[a-z]`,
+  // `[^a-z]`, and `\` before a character that stands for itself.
+  virtual std::vector<ObjectInfo> list(std::string_view pattern = "*",
+                                       const std::stop_token& stop = {}) const = 0;
 
- private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+ protected:
+  // For implementations. Both throw ErrorKind::invalid_argument outside of the limits.
+  static void check_key(std::string_view key);
+  static void check_value(std::span<const std::byte> value);
 };
 
 }  // namespace faasnap

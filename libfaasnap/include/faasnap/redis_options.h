@@ -9,39 +9,40 @@
 
 namespace faasnap {
 
-// TLS towards a Redis server. Paths may be empty.
+// TLS options of a connection to a Redis server. Files are in PEM format.
 struct RedisTls {
-  // PEM: who may sign the server's certificate; empty: whom the system trusts.
+  // Certificate authorities that may sign the server's certificate. Empty: those that the system
+  // trusts.
   std::filesystem::path authorities{};
-  // PEM: the client's own, where the server asks for one.
+  // Certificate and private key of the client. Empty: none; the server may require them.
   std::filesystem::path certificate{};
   std::filesystem::path key{};
-  // The name that is asked for (SNI); empty: the address's host.
+  // Server name to ask for (SNI). Empty: the host of the address.
   std::string server_name{};
 };
 
-// Which Redis server, and how.
+// Which Redis server to use, and how.
 struct RedisOptions {
-  // HOST:PORT, [IPv6]:PORT or the path of a Unix socket.
+  // HOST:PORT, [IPv6]:PORT, or the path of a Unix socket, which contains a '/'.
   std::string address{};
   // Empty: the server's default user.
   std::string username{};
-  // Empty: the server asks for none.
+  // Empty: no authentication.
   std::string password{};
   unsigned database = 0;
-  // What every key of an object begins with on the server. Objects of different prefixes do not see
-  // each other.
+  // Prefix of every key on the server. Stores with different prefixes do not see each other's
+  // objects.
   std::string prefix{};
-  // Not every libhiredis has it: ErrorKind::unsupported, rather than a connection without.
+  // Throws ErrorKind::unsupported if hiredis was built without TLS; never falls back to plain text.
   std::optional<RedisTls> tls{};
-  // How long connecting may take, each address that the name stands for.
+  // Timeout of connecting, for each address that the host name resolves to.
   Nanoseconds connect_timeout = std::chrono::seconds(5);
-  // How long the server may send nothing while it is waited for, or take nothing.
+  // Read and write timeout.
   Nanoseconds timeout = std::chrono::seconds(10);
 };
 
-// Keys of objects may not begin so on the server, prefix included: there the library keeps what
-// functions must not change (docs/guide/catalogue.md).
+// Keys on the server that start with this, after adding the prefix, are reserved for the snapshot
+// catalogue (docs/guide/catalogue.md). A RedisStore refuses them.
 inline constexpr std::string_view kReservedKeys = "faasnap:";
 
 }  // namespace faasnap

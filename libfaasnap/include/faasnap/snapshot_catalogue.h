@@ -15,22 +15,23 @@
 
 namespace faasnap {
 
-// Snapshots that several hosts share (docs/guide/catalogue.md): their manifests and recordings are
-// kept by a Redis server, their large files in a directory that every host mounts. A name stands
-// for one memory image; each push of that image with other recordings adds a version.
+// Snapshots that several hosts share (docs/guide/catalogue.md). A Redis server keeps their
+// manifests and recordings, a directory that every host mounts keeps their large files. A name
+// stands for one memory image; each push of that image with other recordings adds a version.
 //
-// For one thread at a time; any number of catalogues, on any hosts, may use the same server and
-// directory. Errors of the server are as of RedisStore.
+// May be used from any thread. Any number of catalogues, on any hosts, may use the same server and
+// directory. Errors: as RedisStore; ErrorKind::corrupt for damaged records and files;
+// ErrorKind::invalid_argument for an invalid name.
 class FAASNAP_EXPORT SnapshotCatalogue {
  public:
   struct Version {
-    // From 1 on.
+    // From 1.
     unsigned number = 0;
-    // Since the Unix epoch, by the clock of the host that pushed it, and that host's name.
+    // Time of the push since the Unix epoch, by the clock of the host that pushed, and its name.
     Nanoseconds pushed{0};
     std::string host;
     SnapshotInfo info;
-    // Of the snapshot's own files, holes included.
+    // Size of the snapshot's own files, including holes.
     Bytes size;
   };
   struct Entry {
@@ -40,35 +41,37 @@ class FAASNAP_EXPORT SnapshotCatalogue {
   };
   struct Pushed {
     unsigned version = 0;
-    // False when that very version was there.
+    // False if the catalogue had that version already.
     bool added = false;
   };
 
-  // `directory` must exist. `redis.prefix` keeps catalogues on one server apart, as it does stores.
+  // Throws ErrorKind::not_found if `directory` does not exist. Does not connect. `redis.prefix`
+  // separates catalogues on one server.
   SnapshotCatalogue(RedisOptions redis, std::filesystem::path directory);
   SnapshotCatalogue(SnapshotCatalogue&& other) noexcept;
   SnapshotCatalogue& operator=(SnapshotCatalogue&& other) noexcept;
   ~SnapshotCatalogue();
 
-  // By name.
+  // Returns all entries, sorted by name.
   std::vector<Entry> list();
+  // Returns nothing if the name does not exist.
   std::optional<Entry> find(const std::string& name);
 
-  // Publishes the snapshot, and the kernel and images that it names, under a name of 1 to 128 of
-  // [A-Za-z0-9_.-], not beginning with '.'. Nothing is to be seen in the catalogue before all files
-  // are there; a push that was interrupted is repeated, and copies what is missing. Trusts the
-  // snapshot's checksums: verify() it before.
+  // Publishes the snapshot, with the kernel and images that it names, under a name of 1 to 128 of
+  // [A-Za-z0-9_.-] that does not start with '.'. Other hosts see the version once all of its files
+  // are there; repeating an interrupted push copies only what is missing. Trusts the checksums of
+  // the snapshot: call Snapshot::verify() first.
   //
-  // ErrorKind::already_exists when the name stands for another image, unless `replace`: then this
-  // snapshot takes the name, and its files are written anew.
+  // Throws ErrorKind::already_exists if the name stands for another image, unless `replace`: then
+  // the snapshot replaces everything under the name, and its files are written again.
   Pushed push(const Snapshot& snapshot, const std::string& name, bool replace = false,
               const Progress& progress = {});
 
-  // Makes the new directory `target` of a version, 0 being the newest, and opens it: whole and
-  // verified, or not at all. Where this host lacks the kernel or an image, or has another one in
-  // its place, the snapshot names the copy in the shared directory.
+  // Copies a version (0: the newest) to the new directory `target`, verifies it and opens it. On
+  // failure `target` does not exist. If this host has no kernel or image at the recorded path, or
+  // another one, the snapshot names the copy in the shared directory.
   //
-  // ErrorKind::not_found when there is no such name, version or file.
+  // Throws ErrorKind::not_found if there is no such name, version or file.
   Snapshot pull(const std::string& name, const std::filesystem::path& target, unsigned version = 0,
                 const Progress& progress = {});
 

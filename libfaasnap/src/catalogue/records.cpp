@@ -19,8 +19,8 @@ std::string text_of(const redisReply& reply) {
   return {reply.str, static_cast<std::size_t>(reply.len)};
 }
 
-redis::RedisLink::Reply run(redis::RedisLink& link, const std::vector<std::string>& words) {
-  return link.command(std::vector<std::string_view>(words.begin(), words.end()));
+redis::Connection::Reply run(redis::Connection& connection, const std::vector<std::string>& words) {
+  return connection.command(std::vector<std::string_view>(words.begin(), words.end()));
 }
 
 }  // namespace
@@ -35,20 +35,23 @@ std::string CatalogueRecords::key_of(const std::string& name) const {
 }
 
 std::vector<std::string> CatalogueRecords::names() {
-  const auto reply = client_.link().command({"SMEMBERS", root_ + "snapshots"});
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < reply->elements; ++i) {
-    names.push_back(text_of(*reply->element[i]));
-  }
+  client_.run([&](redis::Connection& connection) {
+    const auto reply = connection.command({"SMEMBERS", root_ + "snapshots"});
+    for (std::size_t i = 0; i < reply->elements; ++i) {
+      names.push_back(text_of(*reply->element[i]));
+    }
+  });
   std::ranges::sort(names);
   return names;
 }
 
-CatalogueRecords::Texts CatalogueRecords::fields(redis::RedisLink& link, const std::string& key,
+CatalogueRecords::Texts CatalogueRecords::fields(redis::Connection& connection,
+                                                 const std::string& key,
                                                  std::span<const std::string> names) const {
   std::vector<std::string> words{"HMGET", key};
   words.insert(words.end(), names.begin(), names.end());
-  const auto reply = run(link, words);
+  const auto reply = run(connection, words);
   if (reply->type != REDIS_REPLY_ARRAY || reply->elements != names.size()) {
     fail_corrupt_record(address_, "expected the fields of a hash");
   }
@@ -62,14 +65,16 @@ CatalogueRecords::Texts CatalogueRecords::fields(redis::RedisLink& link, const s
 }
 
 std::optional<CatalogueRecords::Record> CatalogueRecords::find(const std::string& name) {
-  return find(client_.link(), name);
+  std::optional<Record> record;
+  client_.run([&](redis::Connection& connection) { record = find(connection, name); });
+  return record;
 }
 
-std::optional<CatalogueRecords::Record> CatalogueRecords::find(redis::RedisLink& link,
+std::optional<CatalogueRecords::Record> CatalogueRecords::find(redis::Connection& connection,
                                                                const std::string& name) const {
   const std::string key = key_of(name);
   const std::vector<std::string> heads{"id", "versions"};
-  const Texts head = fields(link, key, heads);
+  const Texts head = fields(connection, key, heads);
   if (!head[0]) {
     return std::nullopt;
   }
@@ -79,11 +84,11 @@ std::optional<CatalogueRecords::Record> CatalogueRecords::find(redis::RedisLink&
     std::vector<std::string> names = fields_of_version(number);
     std::move(names.begin(), names.begin() + kHeadFields, std::back_inserter(wanted));
   }
-  const Texts texts = fields(link, key, wanted);
+  const Texts texts = fields(connection, key, wanted);
   Record record{*head[0], {}};
   for (std::span rest(texts); !rest.empty(); rest = rest.subspan(kHeadFields)) {
     if (!rest[0]) {
-      return std::nullopt;  // replaced in between, by one of fewer versions
+      return std::nullopt;  // replaced meanwhile by a record of fewer versions
     }
     record.versions.push_back(make_version(rest.first(kHeadFields), address_));
   }
@@ -92,31 +97,33 @@ std::optional<CatalogueRecords::Record> CatalogueRecords::find(redis::RedisLink&
 
 std::optional<CatalogueRecords::Version> CatalogueRecords::version(const std::string& name,
                                                                    unsigned number) {
-  const Texts texts = fields(client_.link(), key_of(name), fields_of_version(number));
+  Texts texts;
+  client_.run([&](redis::Connection& connection) {
+    texts = fields(connection, key_of(name), fields_of_version(number));
+  });
   return texts[0] ? std::optional(make_version(texts, address_)) : std::nullopt;
 }
 
 bool CatalogueRecords::add(const std::string& name, const std::optional<Record>& before,
                            const std::string& id, const Version& version, bool replace) {
-  try {
-    return try_to_add(client_.link(), name, before, id, version, replace);
-  } catch (...) {
-    client_.drop();  // with the transaction that it may be in
-    throw;
-  }
+  bool added = false;
+  client_.run([&](redis::Connection& connection) {
+    added = try_to_add(connection, name, before, id, version, replace);
+  });
+  return added;
 }
 
-bool CatalogueRecords::try_to_add(redis::RedisLink& link, const std::string& name,
+bool CatalogueRecords::try_to_add(redis::Connection& connection, const std::string& name,
                                   const std::optional<Record>& before, const std::string& id,
                                   const Version& version, bool replace) const {
   const std::string key = key_of(name);
-  link.command({"WATCH", key});
-  const auto now = find(link, name);
+  connection.command({"WATCH", key});
+  const auto now = find(connection, name);
   const bool same =
       before.has_value() == now.has_value() &&
       (!now || (before->id == now->id && before->versions.size() == now->versions.size()));
   if (!same) {
-    link.command({"UNWATCH"});
+    connection.command({"UNWATCH"});
     return false;
   }
   const bool anew = replace || !before;
@@ -138,15 +145,15 @@ bool CatalogueRecords::try_to_add(redis::RedisLink& link, const std::string& nam
     words.push_back(field(file));
     words.push_back(content);
   }
-  link.command({"MULTI"});
+  connection.command({"MULTI"});
   if (anew) {
-    link.command({"DEL", key});
+    connection.command({"DEL", key});
   }
-  run(link, words);
-  link.command({"SADD", root_ + "snapshots", name});
-  const auto replies = link.command({"EXEC"});
+  run(connection, words);
+  connection.command({"SADD", root_ + "snapshots", name});
+  const auto replies = connection.command({"EXEC"});
   if (replies->type != REDIS_REPLY_ARRAY) {
-    return false;  // somebody else was faster
+    return false;  // another host changed the record meanwhile
   }
   for (std::size_t i = 0; i < replies->elements; ++i) {
     if (replies->element[i]->type == REDIS_REPLY_ERROR) {

@@ -12,47 +12,51 @@
 
 namespace faasnap::catalogue {
 
-// The part of a catalogue that Redis keeps (docs/guide/catalogue.md). For one thread at a time.
-// What is read back is text of strangers: who uses it checks it.
+// The part of a catalogue that Redis keeps (docs/guide/catalogue.md). May be used from any thread.
+// What it returns was written by other hosts and is not checked. Errors: as RedisStore, and
+// ErrorKind::corrupt for records that are not what the catalogue writes.
 class CatalogueRecords {
  public:
   using Version = CatalogueVersion;
   // What a name stands for.
   struct Record {
     std::string id;
-    // Number 1 first; without their recordings.
+    // In the order of their numbers, from 1; without their recordings.
     std::vector<Version> versions;
   };
 
   explicit CatalogueRecords(const RedisOptions& options);
 
-  // Sorted.
+  // Returns the names, sorted.
   std::vector<std::string> names();
+  // Returns nothing if the name does not exist.
   std::optional<Record> find(const std::string& name);
-  // All of one version, as it was at one moment; nothing when there is none such.
+  // Returns one version with its recordings, as it was at one moment, or nothing if it does not
+  // exist.
   std::optional<Version> version(const std::string& name, unsigned number);
-  // Adds a version of the image `id`, behind those that `before` has, or in the place of what the
-  // name stood for. False, and nothing done, when `before` is no longer what there is.
+  // Adds a version of the image `id` after those of `before`, or if `replace`, in place of
+  // everything under the name. Returns false, and changes nothing, if the record is no longer
+  // `before`.
   bool add(const std::string& name, const std::optional<Record>& before, const std::string& id,
            const Version& version, bool replace);
 
-  // For messages.
+  // The server's address, for messages.
   const std::string& address() const noexcept { return address_; }
 
  private:
   using Texts = std::vector<HashField>;
 
   std::string key_of(const std::string& name) const;
-  Texts fields(redis::RedisLink& link, const std::string& key,
+  Texts fields(redis::Connection& connection, const std::string& key,
                std::span<const std::string> names) const;
-  std::optional<Record> find(redis::RedisLink& link, const std::string& name) const;
-  bool try_to_add(redis::RedisLink& link, const std::string& name,
+  std::optional<Record> find(redis::Connection& connection, const std::string& name) const;
+  bool try_to_add(redis::Connection& connection, const std::string& name,
                   const std::optional<Record>& before, const std::string& id,
                   const Version& version, bool replace) const;
 
-  std::string address_;
-  std::string root_;
-  redis::RedisClient client_;
+  const std::string address_;
+  const std::string root_;
+  redis::Client client_;
 };
 
 }  // namespace faasnap::catalogue

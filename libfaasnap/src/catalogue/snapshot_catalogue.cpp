@@ -1,4 +1,3 @@
-#include <faasnap/object_info.h>
 #include <faasnap/snapshot_catalogue.h>
 
 #include <fmt/format.h>
@@ -141,8 +140,8 @@ SnapshotCatalogue::Pushed SnapshotCatalogue::Impl::push(const Snapshot& snapshot
       format::encode_manifest(manifest), base::realtime_now(), host_name(), {}};
   for (const std::string_view file : catalogue::kRecordingFiles) {
     if (source.fd_of(file)) {
-      const auto bytes =
-          base::read_file(source.fd_of(file), source.path_of(file), kMaximumObjectValue);
+      const auto bytes = base::read_file(source.fd_of(file), source.path_of(file),
+                                         redis::Connection::kMaximumValue);
       version.recordings.emplace(
           file, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
     }

@@ -59,7 +59,7 @@ HostCheck check_redis(RedisOptions options) {
   options.connect_timeout = std::min(options.connect_timeout, kPatience);
   options.timeout = std::min(options.timeout, kPatience);
   try {
-    redis::RedisLink link(options);
+    const redis::Connection connection(options);
     return {"redis", true, fmt::format("{} answers", options.address), ""};
   } catch (const Error& error) {
     return {"redis", false, error.what(),

@@ -17,7 +17,7 @@ constexpr int kMaximumPort = 65535;
 
 }  // namespace
 
-RedisAddress parse_redis_address(const std::string& text) {
+Address parse_address(const std::string& text) {
   if (text.find('/') != std::string::npos) {
     return {{}, 0, text};
   }

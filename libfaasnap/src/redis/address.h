@@ -4,16 +4,17 @@
 
 namespace faasnap::redis {
 
-// Where a Redis server is.
-struct RedisAddress {
-  // Name or number; empty for a Unix socket.
+// Where a Redis server is: a host and a port, or a Unix socket.
+struct Address {
+  // Host name or IP address. Empty for a Unix socket.
   std::string host;
   int port = 0;
+  // Path of the Unix socket.
   std::string socket;
 };
 
-// HOST:PORT, [IPv6]:PORT or the path of a Unix socket, which has a '/'. Throws
-// ErrorKind::invalid_argument for anything else.
-RedisAddress parse_redis_address(const std::string& text);
+// Parses HOST:PORT, [IPv6]:PORT, or the path of a Unix socket, which contains a '/'. Throws
+// ErrorKind::invalid_argument for any other text.
+Address parse_address(const std::string& text);
 
 }  // namespace faasnap::redis

@@ -1,49 +1,39 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <span>
-#include <string_view>
+#include <stop_token>
+#include <utility>
 #include <vector>
 
-#include <faasnap/object_info.h>
-#include <faasnap/progress.h>
 #include <faasnap/redis_options.h>
 
 #include "redis/connection.h"
 
 namespace faasnap::redis {
 
-// What RedisStore promises, and the parts that a relay needs. For one thread at a time, but for
-// cancel().
-class RedisClient {
+// Runs work on a Redis server over as many connections as there is work at once. May be used from
+// any thread.
+class Client {
  public:
-  explicit RedisClient(RedisOptions options) : options_(std::move(options)) {}
+  using Work = std::function<void(Connection&)>;
 
-  // A link that is usable: the one there is, or a new one. Stays the client's; valid until the next
-  // call.
-  RedisLink& link();
-  // Gives the link up, whatever it is in the middle of; the next call makes a new one.
-  void drop() noexcept;
-  // Makes the call that is waiting, and every later one, fail with ErrorKind::cancelled or
-  // ErrorKind::io; one that is connecting goes on for as long as that may take. From any thread.
-  void cancel() noexcept;
+  explicit Client(RedisOptions options) : options_(std::move(options)) {}
 
-  // As RedisLink::get; what follows is read from `link_in_use()`.
-  std::optional<Bytes> get(std::string_view key);
-  RedisLink& link_in_use() noexcept { return *link_; }
-  void set(std::string_view key, std::span<const std::byte> value, const Progress& progress);
-  bool remove(std::string_view key);
-  std::optional<Bytes> size(std::string_view key);
-  std::vector<ObjectInfo> list(std::string_view pattern);
+  // Runs `work` on a connection that is its own until it returns: an idle one if there is one, else
+  // a new one. If `work` throws, the connection is closed, with whatever it was in the middle of.
+  // If `stop` is requested, calls of the connection fail and run() throws ErrorKind::cancelled;
+  // connecting is not interrupted.
+  void run(const Work& work, const std::stop_token& stop = {});
 
  private:
+  std::unique_ptr<Connection> take_idle();
+
   const RedisOptions options_;
-  // Changed by the client's own thread only, under the mutex.
-  std::unique_ptr<RedisLink> link_;
   std::mutex mutex_;
-  bool cancelled_ = false;
+  // Guarded by the mutex.
+  std::vector<std::unique_ptr<Connection>> idle_;
 };
 
 }  // namespace faasnap::redis

@@ -1,32 +1,37 @@
 #include "redis/connection.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
-
-#include <faasnap/object_info.h>
+#include <new>
 
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/sigpipe.h"
 #include "base/text.h"
+#include "redis/address.h"
 #include "redis/tls.h"
 
 namespace faasnap::redis {
 namespace {
 
 constexpr const char* kAsking = "ask Redis";
-// What is handed to the socket at once.
-constexpr std::size_t kPiece = 256 << 10;
+// Maximum number of bytes that are read from the socket at once, and handed to it.
+constexpr std::size_t kInput = 64 << 10;
+constexpr std::size_t kOutput = 256 << 10;
 
-// Of the server's own words.
-constexpr std::size_t kWords = 200;
+timeval to_timeval(Nanoseconds duration) {
+  const auto microseconds = std::chrono::ceil<std::chrono::microseconds>(duration).count();
+  return {microseconds / 1'000'000, microseconds % 1'000'000};
+}
 
-// Redis says the kind of an error with its first word.
+// The first word of an error reply says its kind.
 ErrorKind kind_of_reply(std::string_view text) {
   const std::string_view word = text.substr(0, text.find(' '));
   if (word == "NOAUTH" || word == "WRONGPASS" || word == "NOPERM" ||
@@ -36,165 +41,182 @@ ErrorKind kind_of_reply(std::string_view text) {
   return word == "OOM" ? ErrorKind::no_space : ErrorKind::io;
 }
 
+// The words of a command as hiredis takes them.
+struct Argv {
+  explicit Argv(Connection::Words words) {
+    for (const std::string_view word : words) {
+      texts.push_back(word.data());
+      lengths.push_back(word.size());
+    }
+  }
+  int count() const { return static_cast<int>(texts.size()); }
+
+  std::vector<const char*> texts;
+  std::vector<std::size_t> lengths;
+};
+
 }  // namespace
 
-RedisLink::Reply RedisLink::command(Words words) {
-  std::vector<const char*> texts;
-  std::vector<std::size_t> lengths;
-  for (const std::string_view word : words) {
-    texts.push_back(word.data());
-    lengths.push_back(word.size());
-  }
+void Connection::ContextDeleter::operator()(redisContext* context) const noexcept {
+  const base::SigpipeBlock block;  // TLS sends a notice that it closes
+  redisFree(context);
+}
+
+Connection::Connection(const RedisOptions& options) : address_(options.address) {
+  connect(options);
+  log_in(options);
+}
+
+void Connection::connect(const RedisOptions& options) {
+  const Address address = parse_address(options.address);
+  const timeval patience = to_timeval(options.connect_timeout);
   const base::SigpipeBlock block;
-  errno = 0;
-  return checked(static_cast<redisReply*>(redisCommandArgv(
-      context_.get(), static_cast<int>(words.size()), texts.data(), lengths.data())));
+  context_.reset(address.socket.empty()
+                     ? redisConnectWithTimeout(address.host.c_str(), address.port, patience)
+                     : redisConnectUnixWithTimeout(address.socket.c_str(), patience));
+  if (context_ == nullptr) {
+    throw std::bad_alloc();
+  }
+  if (context_->err != 0) {
+    const bool late = errno == ETIMEDOUT || errno == EINPROGRESS;
+    base::fail(late ? ErrorKind::timeout : ErrorKind::io, "connect to Redis", address_,
+               context_->errstr);
+  }
+  ::fcntl(context_->fd, F_SETFD, FD_CLOEXEC);
+  if (redisSetTimeout(context_.get(), to_timeval(options.timeout)) != REDIS_OK) {
+    base::fail_errno("set timeout of Redis", address_);
+  }
+  if (options.tls) {
+    start_tls(*context_, *options.tls, address.host, address_);
+    tls_ = true;
+  }
 }
 
-void RedisLink::send(std::initializer_list<std::string_view> words) {
-  std::vector<const char*> texts;
-  std::vector<std::size_t> lengths;
-  for (const std::string_view word : words) {
-    texts.push_back(word.data());
-    lengths.push_back(word.size());
+void Connection::log_in(const RedisOptions& options) {
+  if (!options.password.empty()) {
+    options.username.empty() ? command({"AUTH", options.password})
+                             : command({"AUTH", options.username, options.password});
   }
-  if (redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), texts.data(),
-                             lengths.data()) != REDIS_OK) {
-    fail_link();
+  if (options.database != 0) {
+    command({"SELECT", std::to_string(options.database)});
   }
-  ++outstanding_;
+  command({"PING"});
 }
 
-RedisLink::Reply RedisLink::receive() {
+Connection::Reply Connection::command(Words words) {
+  send(words);
+  return receive();
+}
+
+void Connection::send(Words words) {
+  Argv argv(words);
+  if (redisAppendCommandArgv(context_.get(), argv.count(), argv.texts.data(),
+                             argv.lengths.data()) != REDIS_OK) {
+    fail_transfer();
+  }
+}
+
+Connection::Reply Connection::receive() {
   const base::SigpipeBlock block;
-  void* reply = nullptr;
+  void* received = nullptr;
   errno = 0;
-  if (redisGetReply(context_.get(), &reply) != REDIS_OK) {
-    reply = nullptr;
+  if (redisGetReply(context_.get(), &received) != REDIS_OK) {
+    fail_transfer();
   }
-  --outstanding_;
-  return checked(static_cast<redisReply*>(reply));
+  Reply reply(static_cast<redisReply*>(received));
+  if (reply->type == REDIS_REPLY_ERROR) {
+    fail_reply({reply->str, static_cast<std::size_t>(reply->len)});
+  }
+  return reply;
 }
 
-RedisLink::Reply RedisLink::checked(redisReply* reply) {
-  if (reply == nullptr) {
-    fail_link();
-  }
-  Reply owned(reply);
-  if (owned->type == REDIS_REPLY_ERROR) {
-    const std::string_view text(owned->str, static_cast<std::size_t>(owned->len));
-    base::fail(kind_of_reply(text), kAsking, address_, base::printable(text, kWords));
-  }
-  return owned;
-}
-
-void RedisLink::flush() {
+void Connection::flush() {
   const base::SigpipeBlock block;
   for (int done = 0; done == 0;) {
     errno = 0;
     if (redisBufferWrite(context_.get(), &done) != REDIS_OK) {
-      fail_link();
+      fail_transfer();
     }
   }
 }
 
-std::optional<Bytes> RedisLink::get(std::string_view key) {
+bool Connection::read(std::string_view key, const Sink& sink) {
   send({"GET", key});
   flush();
   const std::string line = read_line();
-  --outstanding_;
   if (line.starts_with('-')) {
-    base::fail(kind_of_reply(std::string_view(line).substr(1)), kAsking, address_,
-               base::printable(std::string_view(line).substr(1), kWords));
+    fail_reply(std::string_view(line).substr(1));
   }
   if (line == "$-1") {
-    return std::nullopt;
+    return false;
   }
-  std::uint64_t length = 0;
-  const auto [end, error] = std::from_chars(line.data() + 1, line.data() + line.size(), length);
-  if (line[0] != '$' || error != std::errc() || end != line.data() + line.size() ||
-      length > kMaximumObjectValue.value) {
-    fail_protocol("expected the length of a value of at most 512 MiB");
+  const Bytes total = parse_length(line);
+  for (Bytes done; done < total;) {
+    fill_input();
+    const auto piece = unread_.first(std::min(unread_.size(), (total - done).value));
+    unread_ = unread_.subspan(piece.size());
+    sink(piece, total);
+    done += Bytes{piece.size()};
   }
-  left_ = {length};
-  if (length == 0) {
-    read_line_end();
+  if (!read_line().empty() || !unread_.empty()) {
+    fail_protocol("expected nothing behind a value");
   }
-  return left_;
+  return true;
 }
 
-std::size_t RedisLink::read(std::span<std::byte> out) {
-  out = out.first(std::min<std::uint64_t>(out.size(), left_.value));
-  std::size_t got = std::min(out.size(), unread_.size());
-  if (got != 0) {
-    std::copy_n(unread_.begin(), got, out.begin());
-    unread_ = unread_.subspan(got);
-  } else {
-    got = read_socket(out);
-  }
-  left_ = left_ - Bytes{got};
-  if (left_.value == 0) {
-    read_line_end();
-  }
-  return got;
-}
-
-void RedisLink::set(std::string_view key, std::span<const std::byte> value,
-                    const Progress& progress) {
+void Connection::set(std::string_view key, std::span<const std::byte> value,
+                     const Progress& progress) {
   const auto append = [&](std::string_view text) {
     if (redisAppendFormattedCommand(context_.get(), text.data(), text.size()) != REDIS_OK) {
-      fail_link();
+      fail_transfer();
     }
   };
-  broken_ = true;  // until all of the value has been handed over
   append(fmt::format("*3\r\n$3\r\nSET\r\n${}\r\n{}\r\n${}\r\n", key.size(), key, value.size()));
   const Bytes total{value.size()};
   for (Bytes done; done < total;) {
     const auto piece =
-        value.subspan(done.value).first(std::min<std::uint64_t>(kPiece, (total - done).value));
+        value.subspan(done.value).first(std::min<std::uint64_t>(kOutput, (total - done).value));
     append({reinterpret_cast<const char*>(piece.data()), piece.size()});
     flush();
     done += Bytes{piece.size()};
     base::report_progress(progress, done, total, "store object", {});
   }
   append("\r\n");
-  broken_ = false;
-  ++outstanding_;
   receive();
 }
 
-bool RedisLink::usable() const noexcept {
+bool Connection::usable() const noexcept {
   pollfd entry{context_->fd, POLLIN | POLLRDHUP, 0};
-  // Between commands a server says nothing: what can be read is its end of the connection.
-  return !broken_ && outstanding_ == 0 && left_.value == 0 && context_->err == 0 &&
-         ::poll(&entry, 1, 0) == 0;
+  return ::poll(&entry, 1, 0) == 0;
 }
 
-std::size_t RedisLink::read_socket(std::span<std::byte> out) {
-  errno = 0;
-  const ssize_t got =
-      tls_ ? read_tls(*context_, out)
-           : base::retry_eintr([&] { return ::recv(context_->fd, out.data(), out.size(), 0); });
-  if (got <= 0) {
-    fail_link();
+void Connection::interrupt() noexcept { ::shutdown(context_->fd, SHUT_RDWR); }
+
+// Reads from the socket unless something is unread.
+void Connection::fill_input() {
+  if (!unread_.empty()) {
+    return;
   }
-  return static_cast<std::size_t>(got);
+  input_.resize(kInput);
+  errno = 0;
+  const ssize_t got = tls_ ? read_tls(*context_, input_) : base::retry_eintr([&] {
+    return ::recv(context_->fd, input_.data(), input_.size(), 0);
+  });
+  if (got <= 0) {
+    fail_transfer();
+  }
+  unread_ = std::span(input_).first(static_cast<std::size_t>(got));
 }
 
-std::string RedisLink::read_line() {
+std::string Connection::read_line() {
   static constexpr std::size_t kLongest = 4096;
   std::string line;
   for (;;) {
-    if (unread_.empty()) {
-      unread_ = std::span(input_).first(read_socket(input_));
-    }
+    fill_input();
     const char next = static_cast<char>(unread_[0]);
     unread_ = unread_.subspan(1);
     if (next == '\n' && line.ends_with('\r')) {
       line.pop_back();
-      if (line.empty()) {
-        fail_protocol("expected a reply, got an empty line");
-      }
       return line;
     }
     if (line.size() == kLongest) {
@@ -204,54 +226,40 @@ std::string RedisLink::read_line() {
   }
 }
 
-// Behind a value; nothing may follow until the next command.
-void RedisLink::read_line_end() {
-  for (const char expected : {'\r', '\n'}) {
-    if (unread_.empty()) {
-      unread_ = std::span(input_).first(read_socket(input_));
+Bytes Connection::parse_length(const std::string& line) const {
+  std::uint64_t length = 0;
+  const char* last = line.data() + line.size();
+  if (line.starts_with('$')) {
+    const auto [end, error] = std::from_chars(line.data() + 1, last, length);
+    if (error == std::errc() && end == last && length <= kMaximumValue.value) {
+      return {length};
     }
-    if (static_cast<char>(unread_[0]) != expected) {
-      fail_protocol("expected the end of a value");
-    }
-    unread_ = unread_.subspan(1);
   }
-  if (!unread_.empty()) {
-    fail_protocol("expected nothing behind a reply");
-  }
+  fail_protocol("expected the length of a value of at most 512 MiB");
 }
 
-void RedisLink::fail_link() {
+void Connection::fail_reply(std::string_view text) const {
+  static constexpr std::size_t kLongestQuote = 200;
+  base::fail(kind_of_reply(text), kAsking, address_, base::printable(text, kLongestQuote));
+}
+
+// The reason is in errno, which was 0 before the call that failed, or in hiredis' context.
+void Connection::fail_transfer() const {
   const int error_number = errno;
-  broken_ = true;
   if (error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == ETIMEDOUT) {
-    base::fail(ErrorKind::timeout, kAsking, address_, "the server does not answer in time");
+    base::fail(ErrorKind::timeout, kAsking, address_, "timed out");
   }
   if (context_->err != 0 && context_->err != REDIS_ERR_EOF) {
     base::fail(ErrorKind::io, kAsking, address_, context_->errstr);
   }
   base::fail(ErrorKind::io, kAsking, address_,
              context_->err == REDIS_ERR_EOF || error_number == 0
-                 ? "the server has closed the connection"
+                 ? "the server closed the connection"
                  : std::strerror(error_number));
 }
 
-void RedisLink::fail_protocol(const std::string& reason) {
-  broken_ = true;
+void Connection::fail_protocol(const std::string& reason) const {
   base::fail(ErrorKind::corrupt, kAsking, address_, reason);
-}
-
-std::string redis_key(const RedisOptions& options, std::string_view key) {
-  static constexpr const char* kOperation = "object store";
-  if (key.empty() || key.size() > kMaximumObjectKey) {
-    base::fail(ErrorKind::invalid_argument, kOperation, {},
-               fmt::format("key of {} bytes, expected 1 to {}", key.size(), kMaximumObjectKey));
-  }
-  std::string whole = options.prefix + std::string(key);
-  if (whole.starts_with(kReservedKeys)) {
-    base::fail(ErrorKind::invalid_argument, kOperation, {},
-               fmt::format("keys that begin with '{}' are reserved", kReservedKeys));
-  }
-  return whole;
 }
 
 }  // namespace faasnap::redis

@@ -53,7 +53,7 @@ ssize_t read_tls(redisContext& context, std::span<std::byte> out) {
 
 void start_tls(redisContext&, const RedisTls&, const std::string&, const std::string& address) {
   base::fail(ErrorKind::unsupported, "connect to Redis with TLS", address,
-             "this libfaasnap was built with a libhiredis that has no TLS");
+             "libfaasnap was built without TLS (hiredis_ssl)");
 }
 
 ssize_t read_tls(redisContext&, std::span<std::byte>) {

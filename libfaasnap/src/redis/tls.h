@@ -11,15 +11,15 @@
 
 namespace faasnap::redis {
 
-// TLS through libhiredis_ssl, where this build has it.
+// TLS by libhiredis_ssl, if this build has it.
 
-// Encrypts a connection that has just been made. ErrorKind::unsupported where this build has no
-// TLS, ErrorKind::permission where the server is not trusted or does not trust us,
-// ErrorKind::invalid_argument for certificates that cannot be read.
+// Starts TLS on a new connection. Throws ErrorKind::unsupported if this build has no TLS,
+// ErrorKind::permission if the server does not trust the client or the client the server,
+// ErrorKind::invalid_argument if a certificate or key cannot be read.
 void start_tls(redisContext& context, const RedisTls& tls, const std::string& host,
                const std::string& address);
 
-// Reads from an encrypted connection; as recv(2).
+// Reads from a connection with TLS; returns what recv(2) would.
 ssize_t read_tls(redisContext& context, std::span<std::byte> out);
 
 }  // namespace faasnap::redis

@@ -25,10 +25,10 @@ ByteBudget::Piece ByteBudget::take(Bytes size, Nanoseconds timeout) {
   std::unique_lock lock(mutex_);
   const bool settled = changed_.wait_for(lock, timeout, [&] { return closed_ || left_ >= size; });
   if (closed_) {
-    base::fail(ErrorKind::cancelled, "wait for memory", {}, "the server stops");
+    base::fail(ErrorKind::cancelled, "wait for memory", {}, "the server is stopping");
   }
   if (!settled) {
-    base::fail(ErrorKind::timeout, "wait for memory", {}, "others hold it for too long");
+    base::fail(ErrorKind::timeout, "wait for memory", {}, "timed out");
   }
   left_ = left_ - size;
   return {*this, size};

@@ -7,13 +7,13 @@
 
 namespace faasnap::store {
 
-// Memory that several threads share: who needs a large piece waits until it is there. Safe from any
+// Memory that several threads share: take() waits until enough is free. May be used from any
 // thread.
 class ByteBudget {
  public:
   explicit ByteBudget(Bytes total) : left_(total) {}
 
-  // One piece; gives itself back. Movable.
+  // Memory that was taken. The destructor gives it back. Movable.
   class Piece {
    public:
     Piece() = default;
@@ -29,9 +29,10 @@ class ByteBudget {
     Bytes size_;
   };
 
-  // Throws ErrorKind::timeout, or ErrorKind::cancelled after close(). `size` is at most the total.
+  // Throws ErrorKind::timeout, or ErrorKind::cancelled after close(). `size` must not exceed the
+  // total.
   Piece take(Bytes size, Nanoseconds timeout);
-  // Ends every take(), now and later.
+  // Makes every call of take(), running or later, throw.
   void close();
 
  private:

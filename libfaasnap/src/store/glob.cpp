@@ -5,7 +5,7 @@
 namespace faasnap::store {
 namespace {
 
-// Takes the first character of a pattern, `\` included, off it.
+// Removes the first character, with a `\` before it, from the pattern and returns it.
 unsigned char take(std::string_view& pattern) {
   if (pattern[0] == '\\' && pattern.size() > 1) {
     pattern.remove_prefix(1);
@@ -15,7 +15,7 @@ unsigned char take(std::string_view& pattern) {
   return letter;
 }
 
-// Takes a class, whose '[' is gone already, off the pattern.
+// Removes a class, without its '[', from the pattern. Returns true if `letter` is in it.
 bool take_class(std::string_view& pattern, unsigned char letter) {
   const bool inverted = pattern.starts_with('^');
   if (inverted) {
@@ -37,7 +37,8 @@ bool take_class(std::string_view& pattern, unsigned char letter) {
   return found != inverted;
 }
 
-// Takes what stands for one character, which `*` does not, off the pattern.
+// Removes what stands for one character, anything but `*`, from the pattern. Returns true if
+// `letter` matches it.
 bool take_one(std::string_view& pattern, unsigned char letter) {
   switch (pattern[0]) {
     case '?':
@@ -54,7 +55,7 @@ bool take_one(std::string_view& pattern, unsigned char letter) {
 }  // namespace
 
 bool matches_glob(std::string_view pattern, std::string_view text) {
-  // Where to go on when what follows the last `*` does not match: one character later.
+  // Where to continue if the rest after the last `*` does not match: one character later.
   std::string_view retry_pattern;
   std::string_view retry_text;
   bool starred = false;

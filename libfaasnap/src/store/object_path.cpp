@@ -7,12 +7,10 @@
 
 #include <faasnap/object_store.h>
 
-#include "base/error.h"
-
 namespace faasnap::store {
 namespace {
 
-// Below NAME_MAX (255) with room for an escape and the '~'.
+// Leaves room for an escape and the '~' below NAME_MAX (255).
 constexpr std::size_t kMaximumName = 200;
 
 bool is_plain(char byte, bool first) {
@@ -23,11 +21,6 @@ bool is_plain(char byte, bool first) {
 }  // namespace
 
 std::filesystem::path object_path(std::string_view key) {
-  if (key.empty() || key.size() > ObjectStore::kMaximumKey) {
-    base::fail(
-        ErrorKind::invalid_argument, "object store", {},
-        fmt::format("key of {} bytes, expected 1 to {}", key.size(), ObjectStore::kMaximumKey));
-  }
   std::string path;
   std::size_t length = 0;  // of the last name
   for (const char byte : key) {
@@ -61,7 +54,7 @@ std::optional<std::string> object_key(const std::filesystem::path& path) {
       key += text[i];
     }
   }
-  // What does not encode to the same path was no key's to begin with.
+  // A path that does not come back from its key is not the path of a key.
   if (key.empty() || key.size() > ObjectStore::kMaximumKey || object_path(key) != path) {
     return std::nullopt;
   }

@@ -1,4 +1,5 @@
-#include <fcntl.h>
+#include <faasnap/object_store_server.h>
+
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,23 +11,21 @@
 #include <list>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 #include <system_error>
 #include <thread>
-
-#include <faasnap/object_store.h>
-#include <faasnap/redis.h>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/thread.h"
-#include "store/object_backend.h"
+#include "store/byte_budget.h"
 #include "store/resp_session.h"
 
 namespace faasnap {
 namespace {
 
-// The thread has every signal blocked, SIGPIPE among them (ObjectFile::send).
 std::thread start_thread(const char* name, std::function<void()> body) {
   try {
     return base::start_thread(name, std::move(body));
@@ -35,7 +34,7 @@ std::thread start_thread(const char* name, std::function<void()> body) {
   }
 }
 
-// As far as the socket's buffer goes: the caller must not wait.
+// Tells the client as much as the socket's buffer takes: the caller must not wait.
 void refuse(const GuestStream& stream, std::string_view reason) {
   const std::string line = fmt::format("-ERR {}\r\n", reason);
   ::send(stream.descriptor(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -52,7 +51,7 @@ base::UniqueFd bind_socket(const std::filesystem::path& path) {
   }
   name.copy(address.sun_path, name.size());
   base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // The mode given to the socket before bind is what its file is created with.
+  // The file that bind creates has the socket's mode.
   if (!fd || ::fchmod(fd.get(), S_IRUSR | S_IWUSR) != 0) {
     base::fail_errno("create socket", path);
   }
@@ -71,10 +70,8 @@ base::UniqueFd bind_socket(const std::filesystem::path& path) {
 
 class ObjectStoreServer::Impl {
  public:
-  using MakeBackend = std::function<std::unique_ptr<store::ObjectBackend>()>;
-
-  Impl(MakeBackend make_backend, LogSink log)
-      : make_backend_(std::move(make_backend)), log_(std::move(log)) {}
+  Impl(std::shared_ptr<ObjectStore> store, LogSink log)
+      : store_(std::move(store)), log_(std::move(log)) {}
   ~Impl();
 
   void serve(GuestStream stream);
@@ -82,10 +79,8 @@ class ObjectStoreServer::Impl {
 
  private:
   struct Connection {
-    Connection(GuestStream s, std::unique_ptr<store::ObjectBackend> b)
-        : stream(std::move(s)), store(std::move(b)) {}
+    explicit Connection(GuestStream s) : stream(std::move(s)) {}
     std::optional<GuestStream> stream;
-    std::unique_ptr<store::ObjectBackend> store;
     bool ended = false;
     std::thread thread;
   };
@@ -95,17 +90,20 @@ class ObjectStoreServer::Impl {
     std::thread thread;
   };
 
-  // Values under way in all connections; with the parser's own buffer, memory is twice that.
+  // Bytes of values that all clients together may be sending. A value is held twice, by hiredis and
+  // as an argument, so the memory is twice that.
   static constexpr Bytes kBudget = ObjectStore::kMaximumValue;
 
   void run(Connection& connection) noexcept;
   void accept_loop(int listener) noexcept;
   void join_ended();
 
-  const MakeBackend make_backend_;
+  const std::shared_ptr<ObjectStore> store_;
   const LogSink log_;
   store::ByteBudget budget_{kBudget};
-  base::EventFd stop_;
+  // Stops listeners, and calls of the store.
+  base::EventFd stop_listening_;
+  std::stop_source stop_calls_;
   // Guards what follows, and the presence of each connection's stream.
   std::mutex mutex_;
   std::list<Connection> connections_;
@@ -113,7 +111,7 @@ class ObjectStoreServer::Impl {
 };
 
 ObjectStoreServer::Impl::~Impl() {
-  stop_.signal();
+  stop_listening_.signal();
   budget_.close();
   for (Listener& listener : listeners_) {
     listener.thread.join();
@@ -124,10 +122,10 @@ ObjectStoreServer::Impl::~Impl() {
     for (const Connection& connection : connections_) {
       if (connection.stream) {
         ::shutdown(connection.stream->descriptor(), SHUT_RDWR);
-        connection.store->cancel();
       }
     }
   }
+  stop_calls_.request_stop();
   for (Connection& connection : connections_) {
     connection.thread.join();
   }
@@ -139,7 +137,7 @@ void ObjectStoreServer::Impl::serve(GuestStream stream) {
   if (connections_.size() >= kMaximumClients) {
     return refuse(stream, "max number of clients reached");
   }
-  Connection& connection = connections_.emplace_back(std::move(stream), make_backend_());
+  Connection& connection = connections_.emplace_back(std::move(stream));
   try {
     connection.thread = start_thread("store-client", [this, &connection] { run(connection); });
   } catch (const Error&) {
@@ -148,7 +146,7 @@ void ObjectStoreServer::Impl::serve(GuestStream stream) {
   }
 }
 
-// A connection's last act is to end under the lock, so that this waits for no more than a return.
+// A connection's thread sets `ended` last, so joining it does not wait.
 void ObjectStoreServer::Impl::join_ended() {
   for (auto connection = connections_.begin(); connection != connections_.end();) {
     if (connection->ended) {
@@ -162,13 +160,12 @@ void ObjectStoreServer::Impl::join_ended() {
 
 void ObjectStoreServer::Impl::run(Connection& connection) noexcept {
   try {
-    store::RespSession(*connection.store, *connection.stream, budget_, log_).run();
+    store::RespSession(*store_, *connection.stream, budget_, log_, stop_calls_.get_token()).run();
   } catch (const std::exception&) {
-    // A client that misbehaves or goes away loses its connection, and nothing else happens.
+    // A client that misbehaves or goes away loses its connection; others are not affected.
   }
   const std::lock_guard lock(mutex_);
   connection.stream.reset();
-  connection.store.reset();
   connection.ended = true;
 }
 
@@ -189,9 +186,9 @@ void ObjectStoreServer::Impl::listen(const std::filesystem::path& path) {
 }
 
 void ObjectStoreServer::Impl::accept_loop(int listener) noexcept {
-  // How long to leave clients in the queue when a descriptor could not be had.
+  // Pause before the next accept after one failed for lack of descriptors.
   static constexpr int kRetryMilliseconds = 50;
-  pollfd entries[] = {{stop_.get(), POLLIN, 0}, {listener, POLLIN, 0}};
+  pollfd entries[] = {{stop_listening_.get(), POLLIN, 0}, {listener, POLLIN, 0}};
   for (;;) {
     base::retry_eintr([&] { return ::poll(entries, 2, -1); });
     if (entries[0].revents != 0) {
@@ -206,12 +203,8 @@ void ObjectStoreServer::Impl::accept_loop(int listener) noexcept {
   }
 }
 
-ObjectStoreServer::ObjectStoreServer(ObjectStore store, LogSink log)
-    : impl_(std::make_unique<Impl>(
-          [store = std::move(store)] { return store::make_backend(store); }, std::move(log))) {}
-ObjectStoreServer::ObjectStoreServer(RedisOptions redis, LogSink log)
-    : impl_(std::make_unique<Impl>(
-          [redis = std::move(redis)] { return store::make_backend(redis); }, std::move(log))) {}
+ObjectStoreServer::ObjectStoreServer(std::shared_ptr<ObjectStore> store, LogSink log)
+    : impl_(std::make_unique<Impl>(std::move(store), std::move(log))) {}
 ObjectStoreServer::~ObjectStoreServer() = default;
 
 void ObjectStoreServer::serve(GuestStream stream) { impl_->serve(std::move(stream)); }

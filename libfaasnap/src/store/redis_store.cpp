@@ -1,62 +1,164 @@
-#include <algorithm>
+#include <faasnap/redis_store.h>
+
+#include <fmt/format.h>
+
+#include <map>
+#include <string>
 #include <utility>
 
-#include <faasnap/redis.h>
-
+#include "base/error.h"
 #include "redis/client.h"
 
 namespace faasnap {
+namespace {
 
-class RedisStore::Impl : public redis::RedisClient {
+using redis::Connection;
+
+[[noreturn]] void fail_reply(const std::string& reason) {
+  base::fail(ErrorKind::corrupt, "ask Redis", {}, reason);
+}
+
+std::uint64_t number_of(const Connection::Reply& reply) {
+  if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0) {
+    fail_reply("expected a number");
+  }
+  return static_cast<std::uint64_t>(reply->integer);
+}
+
+std::string_view view_of(const redisReply& reply) {
+  return {reply.str, static_cast<std::size_t>(reply.len)};
+}
+
+// Returns a pattern that matches `text` only.
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char letter : text) {
+    if (std::string_view("*?[]^\\").find(letter) != std::string_view::npos) {
+      result += '\\';
+    }
+    result += letter;
+  }
+  return result;
+}
+
+// One reply to SCAN: some keys, and the cursor of the next.
+struct Page {
+  std::string cursor;
+  std::vector<std::string> keys;
+};
+
+Page scan(Connection& connection, const std::string& cursor, const std::string& pattern) {
+  const auto reply =
+      connection.command({"SCAN", cursor, "MATCH", pattern, "COUNT", "1000", "TYPE", "string"});
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+      reply->element[1]->type != REDIS_REPLY_ARRAY) {
+    fail_reply("expected a cursor and keys");
+  }
+  Page page{std::string(view_of(*reply->element[0])), {}};
+  for (std::size_t i = 0; i < reply->element[1]->elements; ++i) {
+    page.keys.emplace_back(view_of(*reply->element[1]->element[i]));
+  }
+  return page;
+}
+
+}  // namespace
+
+class RedisStore::Impl {
  public:
-  using redis::RedisClient::RedisClient;
+  explicit Impl(RedisOptions options) : prefix(options.prefix), client(std::move(options)) {}
+
+  // Returns the key's name on the server. Throws ErrorKind::invalid_argument if it is reserved.
+  std::string name_of(std::string_view key) const {
+    check_key(key);
+    std::string name = prefix + std::string(key);
+    if (name.starts_with(kReservedKeys)) {
+      base::fail(ErrorKind::invalid_argument, "object store", {},
+                 fmt::format("keys that start with '{}' are reserved", kReservedKeys));
+    }
+    return name;
+  }
+
+  const std::string prefix;
+  redis::Client client;
 };
 
 RedisStore::RedisStore(RedisOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
-RedisStore::RedisStore(RedisStore&& other) noexcept = default;
-RedisStore& RedisStore::operator=(RedisStore&& other) noexcept = default;
 RedisStore::~RedisStore() = default;
 
-void RedisStore::ping() { impl_->link().command({"PING"}); }
-
-std::optional<std::vector<std::byte>> RedisStore::get(std::string_view key) {
-  std::optional<std::vector<std::byte>> value;
-  const bool found = read(key, [&](std::span<const std::byte> piece, Bytes total) {
-    if (!value) {
-      value.emplace().reserve(total.value);
-    }
-    value->insert(value->end(), piece.begin(), piece.end());
-  });
-  if (found && !value) {
-    value.emplace();
-  }
-  return value;
+void RedisStore::ping(const std::stop_token& stop) const {
+  impl_->client.run([](Connection& connection) { connection.command({"PING"}); }, stop);
 }
 
-bool RedisStore::read(std::string_view key, const ValueSink& sink) {
-  static constexpr std::size_t kPiece = 256 << 10;
-  const auto size = impl_->get(key);
-  if (!size) {
-    return false;
-  }
-  redis::RedisLink& link = impl_->link_in_use();
-  std::vector<std::byte> piece(std::min<std::uint64_t>(kPiece, size->value));
-  while (link.left().value != 0) {
-    const std::size_t got = link.read(piece);
-    sink(std::span(piece).first(got), *size);
-  }
-  return true;
+bool RedisStore::read(std::string_view key, const ValueSink& sink,
+                      const std::stop_token& stop) const {
+  const std::string name = impl_->name_of(key);
+  bool found = false;
+  impl_->client.run([&](Connection& connection) { found = connection.read(name, sink); }, stop);
+  return found;
 }
 
 void RedisStore::set(std::string_view key, std::span<const std::byte> value,
-                     const Progress& progress) {
-  impl_->set(key, value, progress);
+                     const Progress& progress, const std::stop_token& stop) {
+  const std::string name = impl_->name_of(key);
+  check_value(value);
+  impl_->client.run([&](Connection& connection) { connection.set(name, value, progress); }, stop);
 }
 
-bool RedisStore::remove(std::string_view key) { return impl_->remove(key); }
+bool RedisStore::remove(std::string_view key, const std::stop_token& stop) {
+  const std::string name = impl_->name_of(key);
+  bool existed = false;
+  impl_->client.run(
+      [&](Connection& connection) {
+        existed = number_of(connection.command({"DEL", name})) != 0;
+      },
+      stop);
+  return existed;
+}
 
-std::optional<Bytes> RedisStore::size(std::string_view key) { return impl_->size(key); }
+std::optional<Bytes> RedisStore::size(std::string_view key, const std::stop_token& stop) const {
+  const std::string name = impl_->name_of(key);
+  std::optional<Bytes> size;
+  impl_->client.run(
+      [&](Connection& connection) {
+        const std::uint64_t length = number_of(connection.command({"STRLEN", name}));
+        // A key that does not exist has the length of an empty value.
+        if (length != 0 || number_of(connection.command({"EXISTS", name})) != 0) {
+          size = Bytes{length};
+        }
+      },
+      stop);
+  return size;
+}
 
-std::vector<ObjectInfo> RedisStore::list(std::string_view pattern) { return impl_->list(pattern); }
+std::vector<ObjectInfo> RedisStore::list(std::string_view pattern,
+                                         const std::stop_token& stop) const {
+  const std::string& prefix = impl_->prefix;
+  const std::string whole = escaped(prefix) + std::string(pattern);
+  std::map<std::string, Bytes> found;  // SCAN may return a key twice
+  impl_->client.run(
+      [&](Connection& connection) {
+        std::string cursor = "0";
+        do {
+          Page page = scan(connection, cursor, whole);
+          // Checks the prefix again: the server is not trusted.
+          std::erase_if(page.keys, [&](const std::string& key) {
+            return !key.starts_with(prefix) || key.starts_with(kReservedKeys);
+          });
+          for (const std::string& key : page.keys) {
+            connection.send({"STRLEN", key});
+          }
+          for (const std::string& key : page.keys) {
+            found[key.substr(prefix.size())] = {number_of(connection.receive())};
+          }
+          cursor = page.cursor;
+        } while (cursor != "0");
+      },
+      stop);
+  std::vector<ObjectInfo> objects;
+  for (auto& [key, size] : found) {
+    objects.push_back({key, size});
+  }
+  return objects;
+}
 
 }  // namespace faasnap

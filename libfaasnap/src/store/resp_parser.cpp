@@ -12,12 +12,12 @@
 
 namespace faasnap::store {
 
-// The request under construction; hiredis calls back with each of its parts. Nothing may be thrown
-// through hiredis: a callback that returns null makes it give up, and `refusal` says why.
+// The request under construction; hiredis calls back with each of its parts. Exceptions must not
+// pass through hiredis: a callback that refuses a part returns null and sets `refusal`.
 struct RespParser::Request {
   std::vector<std::string> arguments;
   std::size_t declared = 0;
-  // Bytes of all arguments, and of the longest of them.
+  // Bytes of all arguments, and of the largest.
   std::size_t total = 0;
   std::size_t largest = 0;
   std::string refusal;
@@ -81,7 +81,7 @@ redisReplyObjectFunctions* RespParser::callbacks() {
       }
       return request.add({text, length});
     };
-    // `auto`: int or size_t, by the version of hiredis.
+    // `count` is int or size_t, depending on the version of hiredis.
     made.createArray = [](const redisReadTask* task, auto count) -> void* {
       return request_of<Request>(task).begin(static_cast<std::size_t>(count),
                                              task->parent != nullptr);
@@ -132,22 +132,22 @@ std::optional<std::vector<std::string>> RespParser::next() {
     if (request_->largest > kMaximumSmall.value) {
       shrink();
     }
-    if (!request_->arguments.empty()) {  // Redis, too, passes over an empty array
+    if (!request_->arguments.empty()) {  // Redis skips an empty array, too
       return std::exchange(request_->arguments, {});
     }
   }
 }
 
-// hiredis would keep the room of a large argument for as long as there is a byte of the next
-// request.
+// Starts again with what is unread: hiredis keeps the buffer of a large argument as long as a byte
+// of the next request is in it.
 void RespParser::shrink() {
   const std::string rest(reader_->buf + reader_->pos, reader_->len - reader_->pos);
   start_reader();
   feed(std::as_bytes(std::span(rest)));
 }
 
-// hiredis has consumed the type of the item that it is waiting for, and keeps the rest. That rest
-// must be a length; anything else of that size is a line that has no end.
+// hiredis has consumed the type of the item that it waits for, and keeps the rest, which must be a
+// length. Anything longer is a line without end.
 void RespParser::check_pending() {
   static constexpr std::size_t kLongestLength = 22;
   const std::string_view rest(reader_->buf + reader_->pos, reader_->len - reader_->pos);

@@ -14,26 +14,27 @@
 namespace faasnap::store {
 
 // Parses requests of the Redis protocol (RESP2): arrays of bulk strings. The client is not trusted:
-// what it makes the parser hold is bounded by the limits below, and a length is checked when it is
-// declared, before its bytes are taken.
+// the limits below bound the memory of a request, and a length is checked when it is declared,
+// before its bytes are read.
 class RespParser {
  public:
-  // Arguments of a request.
+  // Maximum number of arguments of a request.
   static constexpr std::size_t kMaximumArguments = 1024;
-  // Bytes of all arguments of a request but one.
+  // Maximum number of bytes of all arguments but the largest.
   static constexpr Bytes kMaximumSmall = 1_MiB;
-  // Bytes of the largest argument.
+  // Maximum number of bytes of the largest argument.
   static constexpr Bytes kMaximumLarge = 512_MiB;
 
   RespParser();
 
-  // Takes bytes as they come in; at most kFeed at once.
+  // Takes the next bytes of the stream, at most kFeed at once.
   static constexpr std::size_t kFeed = 64 << 10;
   void feed(std::span<const std::byte> data);
-  // The next request that is complete: its arguments, the command's name first; never empty. Throws
-  // ErrorKind::corrupt when the bytes are no request or exceed a limit; the parser is useless then.
+  // Returns the arguments of the next complete request, the command's name first, or nothing if
+  // there is none yet; never an empty request. Throws ErrorKind::corrupt if the bytes are not a
+  // request or exceed a limit; the parser may only be destroyed then.
   std::optional<std::vector<std::string>> next();
-  // Length of the argument that next() found incomplete, as declared; 0 when there is none.
+  // Declared length of the argument that next() found incomplete; 0 if there is none.
   Bytes pending() const noexcept { return pending_; }
 
  private:

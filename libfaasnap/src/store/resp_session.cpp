@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -12,8 +13,8 @@
 namespace faasnap::store {
 namespace {
 
-// Replies are sent when this much has gathered, or when no request is left. Larger values go from
-// the file to the socket directly.
+// Replies are sent when they have this size, or when there is no other request. Larger values are
+// streamed.
 constexpr std::size_t kOutput = 64 << 10;
 
 constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
@@ -32,7 +33,7 @@ std::string upper_case(std::string_view text) {
 
 struct RespSession::Command {
   std::string_view name;
-  // Arguments, the name among them.
+  // Number of arguments, including the name.
   std::size_t least;
   std::size_t most;
   void (RespSession::*run)(const Arguments&);
@@ -46,7 +47,7 @@ const std::vector<RespSession::Command>& RespSession::commands() {
       {"EXISTS", 2, kAnyNumber, &RespSession::exists},
       {"STRLEN", 2, 2, &RespSession::length},
       {"PING", 1, 2, &RespSession::ping},
-      // What client libraries send on connecting.
+      // Client libraries send these when they connect.
       {"ECHO", 2, 2, &RespSession::echo},
       {"CLIENT", 2, kAnyNumber, &RespSession::client},
       {"SELECT", 2, 2, &RespSession::select},
@@ -57,9 +58,14 @@ const std::vector<RespSession::Command>& RespSession::commands() {
   return table;
 }
 
-RespSession::RespSession(ObjectBackend& store, GuestStream& stream, ByteBudget& budget,
-                         const LogSink& log)
-    : store_(store), stream_(stream), budget_(budget), log_(log), input_(RespParser::kFeed) {}
+RespSession::RespSession(ObjectStore& store, GuestStream& stream, ByteBudget& budget,
+                         const LogSink& log, std::stop_token stop)
+    : store_(store),
+      stream_(stream),
+      budget_(budget),
+      log_(log),
+      stop_(std::move(stop)),
+      input_(RespParser::kFeed) {}
 
 void RespSession::run() {
   try {
@@ -87,12 +93,12 @@ void RespSession::run() {
   }
 }
 
-// False at the end of the stream.
+// Returns false at the end of the stream.
 bool RespSession::read_more() {
   const Bytes pending = parser_.pending();
   const bool large = pending > RespParser::kMaximumSmall;
   if (large && piece_.size() < pending) {
-    piece_ = {};  // never waits while it holds something that others wait for
+    piece_ = {};  // a session that waits holds nothing that others wait for
     piece_ = budget_.take(pending, kStall);
   }
   const std::size_t got = stream_.read(input_, large ? kStall : kForever);
@@ -106,7 +112,7 @@ void RespSession::execute(Arguments& request) {
   const auto command =
       std::find_if(table.begin(), table.end(), [&](const auto& c) { return c.name == name; });
   if (command == table.end()) {
-    // The words that clients look for when they try HELLO first.
+    // Clients that try HELLO first look for these words.
     return reply_error(fmt::format("unknown command '{}'", base::printable(request[0])));
   }
   if (request.size() < command->least || request.size() > command->most) {
@@ -119,9 +125,9 @@ void RespSession::execute(Arguments& request) {
       log_(LogLevel::warning, fmt::format("{}: {}", command->name, error.what()));
     }
     if (sending_) {
-      throw;  // there is no way to say so in the middle of a reply
+      throw;  // a reply that has begun cannot report an error
     }
-    // The kind only: the guest is not told of the host's paths and servers.
+    // The guest learns the kind only, and no paths or addresses of the host.
     reply_error(fmt::format("{} failed: {}", command->name, to_string(error.kind())));
   }
 }
@@ -134,30 +140,38 @@ void RespSession::flush() {
 }
 
 void RespSession::get(const Arguments& request) {
-  const auto object = store_.open(request[1]);
-  if (!object) {
+  std::string small;  // a value that is replied when all of it has come
+  const auto sink = [&](std::span<const std::byte> piece, Bytes total) {
+    if (total.value <= kOutput) {
+      small.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+      return;
+    }
+    if (!sending_) {
+      output_ += fmt::format("${}\r\n", total.value);
+      flush();
+      sending_ = true;
+    }
+    stream_.write(piece, kStall);
+  };
+  if (!store_.read(request[1], sink, stop_)) {
     return reply_nil();
   }
-  if (object->size().value <= kOutput) {
-    return reply_bulk(object->read());
+  if (!sending_) {
+    return reply_bulk(small);
   }
-  output_ += fmt::format("${}\r\n", object->size().value);
-  flush();
-  sending_ = true;
-  object->send(stream_, kStall);
   sending_ = false;
   output_ += "\r\n";
 }
 
 void RespSession::set(const Arguments& request) {
-  store_.set(request[1], std::as_bytes(std::span(request[2])));
+  store_.set(request[1], std::as_bytes(std::span(request[2])), {}, stop_);
   reply_status("OK");
 }
 
 void RespSession::remove(const Arguments& request) {
   std::uint64_t removed = 0;
   for (std::size_t i = 1; i < request.size(); ++i) {
-    removed += store_.remove(request[i]);
+    removed += store_.remove(request[i], stop_);
   }
   reply_integer(removed);
 }
@@ -165,13 +179,13 @@ void RespSession::remove(const Arguments& request) {
 void RespSession::exists(const Arguments& request) {
   std::uint64_t found = 0;
   for (std::size_t i = 1; i < request.size(); ++i) {
-    found += store_.size(request[i]).has_value();
+    found += store_.size(request[i], stop_).has_value();
   }
   reply_integer(found);
 }
 
 void RespSession::length(const Arguments& request) {
-  reply_integer(store_.size(request[1]).value_or(Bytes{0}).value);
+  reply_integer(store_.size(request[1], stop_).value_or(Bytes{0}).value);
 }
 
 void RespSession::ping(const Arguments& request) {

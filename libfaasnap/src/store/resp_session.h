@@ -1,32 +1,36 @@
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <faasnap/guest_stream.h>
 #include <faasnap/log.h>
+#include <faasnap/object_store.h>
 
 #include "store/byte_budget.h"
-#include "store/object_backend.h"
 #include "store/resp_parser.h"
 
 namespace faasnap::store {
 
-// One client of an object store server: reads requests, runs them, writes replies. For the thread
-// that calls run(). The client is not trusted: it can hold no more than a piece of `budget` and
-// some 2 MiB, and one that stops in the middle of a large value or of a reply is given up after
-// kStall.
+// One client of an ObjectStoreServer: reads requests, runs them, writes replies. For the thread
+// that calls run().
+//
+// The client is not trusted. It can hold no more than a piece of `budget` and some 2 MiB, and is
+// disconnected if it stops in the middle of a large value or of a reply for kStall.
 class RespSession {
  public:
   static constexpr Nanoseconds kStall = std::chrono::seconds(30);
 
-  // All of them must outlive the session; a shutdown of the stream's socket by another thread ends
-  // run(), once the store lets it. `log` gets what the client is told the kind of only.
-  RespSession(ObjectBackend& store, GuestStream& stream, ByteBudget& budget, const LogSink& log);
+  // The arguments must outlive the session. To end run() from another thread, shut the stream's
+  // socket down and request `stop`, which ends a call of the store. `log` receives the failures of
+  // the store, of which the client learns the kind only.
+  RespSession(ObjectStore& store, GuestStream& stream, ByteBudget& budget, const LogSink& log,
+              std::stop_token stop);
 
-  // Returns when the client has left or asked to. Throws when it broke the protocol, after having
-  // told it so, or went away without reading its replies.
+  // Returns when the client has disconnected or sent QUIT. Throws if the client breaks the
+  // protocol, after telling it so, or stops reading its replies.
   void run();
 
  private:
@@ -57,16 +61,17 @@ class RespSession {
   void reply_bulk(std::string_view value);
   void reply_nil();
 
-  ObjectBackend& store_;
+  ObjectStore& store_;
   GuestStream& stream_;
   ByteBudget& budget_;
   const LogSink& log_;
+  const std::stop_token stop_;
   RespParser parser_;
   ByteBudget::Piece piece_;
   std::vector<std::byte> input_;
   std::string output_;
   bool quit_ = false;
-  // Part of a reply has been sent and the rest has not.
+  // True if a part of a reply has been sent and the rest has not.
   bool sending_ = false;
 };
 

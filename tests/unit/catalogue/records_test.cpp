@@ -20,11 +20,11 @@ using test::kind_of;
 TEST_CASE("records that are damaged or hostile are refused") {
   test::CatalogueRig rig;
   rig.catalogue().push(rig.guest.save(rig.local("s")), "json");
-  redis::RedisLink link(rig.redis.options());
+  redis::Connection connection(rig.redis.options());
   const auto pull = [&] { rig.catalogue().pull("json", rig.local("p")); };
   const auto set = [&](const char* field, const std::string& value) {
-    const auto before = link.command({"HGET", "faasnap:snapshot:json", field});
-    link.command({"HSET", "faasnap:snapshot:json", field, value});
+    const auto before = connection.command({"HGET", "faasnap:snapshot:json", field});
+    connection.command({"HSET", "faasnap:snapshot:json", field, value});
     return std::string(before->str, before->len);
   };
   const std::string manifest = set("1:manifest", "garbage");
@@ -33,13 +33,13 @@ TEST_CASE("records that are damaged or hostile are refused") {
   set("1:manifest", manifest);
   const std::string recording = set("1:working-set", "garbage");
   CHECK(kind_of(pull) == ErrorKind::corrupt);
-  link.command({"HDEL", "faasnap:snapshot:json", "1:working-set"});
+  connection.command({"HDEL", "faasnap:snapshot:json", "1:working-set"});
   CHECK(kind_of(pull) == ErrorKind::corrupt);
   set("1:working-set", recording);
   const std::string count = set("versions", "1000000000");
   CHECK(kind_of(pull) == ErrorKind::corrupt);
   set("versions", count);
-  link.command({"SADD", "faasnap:snapshots", "../else\x1b[where"});
+  connection.command({"SADD", "faasnap:snapshots", "../else\x1b[where"});
   const Error name = error_of([&] { rig.catalogue().list(); });
   CHECK(name.kind() == ErrorKind::corrupt);
   CHECK(std::string_view(name.what()).find('\x1b') == std::string_view::npos);
@@ -48,7 +48,7 @@ TEST_CASE("records that are damaged or hostile are refused") {
   const auto key = std::string_view("faasnap:snapshot:json");
   auto evil = format::decode_manifest(manifest, "test");
   evil.info.id = "../../elsewhere";
-  link.command({"HSET", key, "1:manifest", format::encode_manifest(evil)});
+  connection.command({"HSET", key, "1:manifest", format::encode_manifest(evil)});
   CHECK(kind_of([&] { rig.catalogue().pull("json", rig.local("q")); }) == ErrorKind::corrupt);
 }
 

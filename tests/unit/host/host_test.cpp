@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <memory>
 
-#include <faasnap/object_store.h>
+#include <faasnap/directory_store.h>
+#include <faasnap/object_store_server.h>
 
 #include "host/checks.h"
 #include "support/support.h"
@@ -63,7 +65,7 @@ TEST_CASE("a Redis server is good when it answers PING") {
   const ScratchDirectory scratch;
   const auto socket = scratch.path() / "redis";
   CHECK_FALSE(host::check_redis({.address = socket}).ok);
-  ObjectStoreServer server{ObjectStore(scratch.path() / "store")};
+  ObjectStoreServer server{std::make_shared<DirectoryStore>(scratch.path() / "store")};
   server.listen(socket);
   CHECK(host::check_redis({.address = socket}).ok);
   CHECK_FALSE(host::check_redis({.address = "127.0.0.1:1"}).ok);

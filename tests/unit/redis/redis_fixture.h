@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <faasnap/redis.h>
+#include <faasnap/redis_options.h>
 
 #include "support/support.h"
 

@@ -5,10 +5,15 @@
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <condition_variable>
 #include <fstream>
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <thread>
 
-#include <faasnap/object_store.h>
+#include <faasnap/directory_store.h>
+#include <faasnap/object_store_server.h>
 
 #include "base/fd.h"
 #include "store/resp_parser.h"
@@ -28,7 +33,7 @@ constexpr Nanoseconds kPatience = std::chrono::seconds(20);
 
 struct Server {
   ScratchDirectory scratch;
-  ObjectStore store{scratch.path() / "store"};
+  std::shared_ptr<ObjectStore> store = std::make_shared<DirectoryStore>(scratch.path() / "store");
   ObjectStoreServer server{store};
 
   GuestStream connect() {
@@ -103,8 +108,8 @@ TEST_CASE("what is set through the server is in the store, and the other way rou
   Server server;
   const std::string key("a key\0with / anything\r\n", 23);
   reply_to(server, {"SET", key, "v"});
-  CHECK(text_of(*server.store.get(key)) == "v");
-  server.store.set("k", bytes_of("\r\n$-1\r\n"));
+  CHECK(text_of(*server.store->get(key)) == "v");
+  server.store->set("k", bytes_of("\r\n$-1\r\n"));
   CHECK(reply_to(server, {"GET", "k"}) == "$7\r\n\r\n$-1\r\n\r\n");
 }
 
@@ -269,7 +274,7 @@ TEST_CASE("many arguments that add up to more than a mebibyte are refused") {
 
 TEST_CASE("a client that leaves in the middle of a request or a reply disturbs nobody") {
   Server server;
-  server.store.set("big", std::vector<std::byte>(8 << 20));
+  server.store->set("big", std::vector<std::byte>(8 << 20));
   for (const std::string& bytes : {std::string("*2\r\n$3\r\nGE"), command({"GET", "big"}),
                                    std::string("*1\r\n$500000000\r\nx")}) {
     GuestStream client = server.connect();
@@ -280,7 +285,7 @@ TEST_CASE("a client that leaves in the middle of a request or a reply disturbs n
 
 TEST_CASE("the server ends while clients are idle, in the middle of a request, and not reading") {
   auto server = std::make_unique<Server>();
-  server->store.set("big", std::vector<std::byte>(8 << 20));
+  server->store->set("big", std::vector<std::byte>(8 << 20));
   GuestStream idle = server->connect();
   GuestStream partial = server->connect();
   partial.write(bytes_of("*1\r\n$400000000\r\nabc"));
@@ -309,13 +314,85 @@ TEST_CASE(
   CHECK(reply_to(server, {"PING"}) == "+PONG\r\n");
 }
 
+// Stores of other kinds.
+
+// A store whose read() is the test's.
+class FakeStore final : public ObjectStore {
+ public:
+  using Read = std::function<bool(const ValueSink&, const std::stop_token&)>;
+  explicit FakeStore(Read read) : read_(std::move(read)) {}
+
+  bool read(std::string_view, const ValueSink& sink, const std::stop_token& stop) const override {
+    return read_(sink, stop);
+  }
+  void set(std::string_view, std::span<const std::byte>, const Progress&,
+           const std::stop_token&) override {}
+  bool remove(std::string_view, const std::stop_token&) override { return false; }
+  std::optional<Bytes> size(std::string_view, const std::stop_token&) const override { return {}; }
+  std::vector<ObjectInfo> list(std::string_view, const std::stop_token&) const override {
+    return {};
+  }
+
+ private:
+  Read read_;
+};
+
+struct FakeServer {
+  explicit FakeServer(FakeStore::Read read) : server(std::make_shared<FakeStore>(std::move(read))) {
+    auto [near, far] = base::make_stream_pair();
+    server.serve(GuestStream(far.release()));
+    client.emplace(near.release());
+  }
+  ObjectStoreServer server;
+  std::optional<GuestStream> client;
+};
+
+TEST_CASE("a store that fails before a value is sent is an error, and later the end") {
+  const std::vector<std::byte> piece(100'000);
+  const auto fail_after = [&](Bytes total) {
+    return [&piece, total](const ValueSink& sink, const std::stop_token&) -> bool {
+      sink(std::span(piece).first(std::min(piece.size(), total.value) / 2), total);
+      throw Error(ErrorKind::io, "read", "a path of the host", "failed");
+    };
+  };
+  FakeServer small(fail_after(Bytes{1000}));
+  small.client->write(bytes_of(command({"GET", "k"}) + command({"PING"})));
+  small.client->shutdown_write();
+  CHECK(read_to_end(*small.client) == "-ERR GET failed: io\r\n+PONG\r\n");
+  FakeServer large(fail_after(Bytes{1'000'000}));
+  large.client->write(bytes_of(command({"GET", "k"}) + command({"PING"})));
+  const std::string header = "$1000000\r\n";
+  CHECK(read_to_end(*large.client).size() == header.size() + 50'000);
+}
+
+TEST_CASE("the server ends while its store keeps a client waiting") {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  bool waiting = false;
+  bool stopped = false;
+  {
+    FakeServer fake([&](const ValueSink&, const std::stop_token& stop) {
+      std::unique_lock lock(mutex);
+      waiting = true;
+      changed.notify_all();
+      changed.wait(lock, stop, [] { return false; });
+      stopped = stop.stop_requested();
+      return false;
+    });
+    fake.client->write(bytes_of(command({"GET", "k"})));
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return waiting; });
+  }
+  CHECK(stopped);
+}
+
 // The Unix socket.
 
 TEST_CASE("the socket is for its owner only, and removed with the server") {
   const ScratchDirectory scratch;
   const auto socket = scratch.path() / "socket";
   {
-    ObjectStoreServer server{ObjectStore(scratch.path() / "store")};
+    ObjectStoreServer server{std::make_shared<DirectoryStore>(scratch.path() / "store")};
     server.listen(socket);
     struct stat status {};
     REQUIRE(::stat(socket.c_str(), &status) == 0);
@@ -327,7 +404,7 @@ TEST_CASE("the socket is for its owner only, and removed with the server") {
 TEST_CASE("a path that exists is not taken over") {
   const ScratchDirectory scratch;
   std::ofstream(scratch.path() / "file") << "keep";
-  ObjectStoreServer server{ObjectStore(scratch.path() / "store")};
+  ObjectStoreServer server{std::make_shared<DirectoryStore>(scratch.path() / "store")};
   CHECK(error_of([&] { server.listen(scratch.path() / "file"); }).kind() ==
         ErrorKind::already_exists);
   CHECK(std::filesystem::file_size(scratch.path() / "file") == 4);
@@ -335,7 +412,7 @@ TEST_CASE("a path that exists is not taken over") {
 
 TEST_CASE("a socket path that is too long, empty or below nothing is refused") {
   const ScratchDirectory scratch;
-  ObjectStoreServer server{ObjectStore(scratch.path() / "store")};
+  ObjectStoreServer server{std::make_shared<DirectoryStore>(scratch.path() / "store")};
   CHECK(error_of([&] { server.listen(scratch.path() / std::string(120, 's')); }).kind() ==
         ErrorKind::invalid_argument);
   CHECK(error_of([&] { server.listen(""); }).kind() == ErrorKind::invalid_argument);

@@ -6,8 +6,8 @@
 #include <mutex>
 #include <thread>
 
-#include <faasnap/object_store.h>
-#include <faasnap/redis.h>
+#include <faasnap/object_store_server.h>
+#include <faasnap/redis_store.h>
 
 #include "base/fd.h"
 #include "redis/redis_fixture.h"
@@ -41,7 +41,7 @@ std::string command_of(std::initializer_list<std::string_view> words) {
 class Guest {
  public:
   explicit Guest(const RedisOptions& options)
-      : server_(options, [this](LogLevel, std::string_view text) {
+      : server_(std::make_shared<RedisStore>(options), [this](LogLevel, std::string_view text) {
           const std::lock_guard lock(mutex_);
           log_ += text;
         }) {

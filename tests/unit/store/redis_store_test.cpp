@@ -1,10 +1,15 @@
-#include <faasnap/redis.h>
+#include <faasnap/redis_store.h>
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <stop_token>
+#include <thread>
+#include <vector>
 
 #include "base/mapping.h"
+#include "redis/connection.h"
 #include "redis/redis_fixture.h"
 #include "support/support.h"
 
@@ -147,6 +152,59 @@ TEST_CASE("a server that does not answer in time is an error, and a later call w
   server.thaw();
   options.timeout = std::chrono::seconds(20);
   CHECK(text_of(*RedisStore(options).get("k")) == "v");
+}
+
+TEST_CASE("threads use one store at once, over connections that are kept") {
+  static constexpr int kThreads = 8;
+  const RedisServer server;
+  RedisStore store(server.options());
+  redis::Connection observer(server.options());
+  const auto connections = [&] {
+    const auto reply = observer.command({"INFO", "stats"});
+    const std::string text(reply->str, reply->len);
+    const std::string field = "total_connections_received:";
+    return std::stoul(text.substr(text.find(field) + field.size()));
+  };
+  const auto before = connections();
+  std::atomic<int> wrong = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&store, &wrong, i] {
+        const std::string key = fmt::format("k{}", i);
+        for (int round = 0; round < 20; ++round) {
+          const std::string value(100'000 + round, static_cast<char>('a' + i));
+          store.set(key, bytes_of(value));
+          wrong += text_of(*store.get(key)) != value || store.size(key) != Bytes{value.size()};
+        }
+      });
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(connections() - before <= kThreads);
+  const auto after = connections();
+  for (int i = 0; i < kThreads; ++i) {
+    CHECK(store.remove(fmt::format("k{}", i)));
+  }
+  CHECK(connections() == after);
+}
+
+TEST_CASE("a call that waits for Redis is cancelled when a stop is requested") {
+  const RedisServer server;
+  RedisOptions options = server.options();
+  options.timeout = std::chrono::hours(1);
+  RedisStore store(options);
+  store.set("k", bytes_of("v"));
+  server.freeze();
+  std::stop_source source;
+  std::jthread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    source.request_stop();
+  });
+  CHECK(kind_of([&] { store.get("k", source.get_token()); }) == ErrorKind::cancelled);
+  CHECK(kind_of([&] { store.set("k", {}, {}, source.get_token()); }) == ErrorKind::cancelled);
+  server.thaw();
+  CHECK(text_of(*store.get("k")) == "v");
 }
 
 TEST_CASE("who has not the right password is refused") {

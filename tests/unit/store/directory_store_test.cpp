@@ -1,4 +1,4 @@
-#include <faasnap/object_store.h>
+#include <faasnap/directory_store.h>
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -21,7 +21,7 @@ using test::text_of;
 
 TEST_CASE("an object that was set is got back, byte for byte") {
   const ScratchDirectory scratch;
-  ObjectStore store(scratch.path() / "made" / "on demand");
+  DirectoryStore store(scratch.path() / "made" / "on demand");
   std::string value;
   for (int i = 0; i < 100'000; ++i) {
     value += static_cast<char>(i * 7);
@@ -34,7 +34,7 @@ TEST_CASE("an object that was set is got back, byte for byte") {
 
 TEST_CASE("an empty value is an object like any other") {
   const ScratchDirectory scratch;
-  ObjectStore store(scratch.path());
+  DirectoryStore store(scratch.path());
   store.set("k", {});
   REQUIRE(store.get("k").has_value());
   CHECK(store.get("k")->empty());
@@ -43,7 +43,7 @@ TEST_CASE("an empty value is an object like any other") {
 
 TEST_CASE("setting an object again replaces the value and leaves no other file") {
   const ScratchDirectory scratch;
-  ObjectStore store(scratch.path());
+  DirectoryStore store(scratch.path());
   store.set("k", bytes_of("a longer value"));
   store.set("k", bytes_of("new"));
   CHECK(text_of(*store.get("k")) == "new");
@@ -53,7 +53,7 @@ TEST_CASE("setting an object again replaces the value and leaves no other file")
 
 TEST_CASE("a removed object is gone, and removing it again says so") {
   const ScratchDirectory scratch;
-  ObjectStore store(scratch.path());
+  DirectoryStore store(scratch.path());
   store.set("k", bytes_of("v"));
   CHECK(store.remove("k"));
   CHECK_FALSE(store.remove("k"));
@@ -64,12 +64,12 @@ TEST_CASE("a removed object is gone, and removing it again says so") {
 TEST_CASE("a file put into the directory under a plain name is found under that name") {
   const ScratchDirectory scratch;
   std::ofstream(scratch.path() / "json-1.json") << "{}";
-  CHECK(text_of(*ObjectStore(scratch.path()).get("json-1.json")) == "{}");
+  CHECK(text_of(*DirectoryStore(scratch.path()).get("json-1.json")) == "{}");
 }
 
 TEST_CASE("keys that look like paths stay inside the directory") {
   const ScratchDirectory scratch;
-  ObjectStore store(scratch.path() / "store");
+  DirectoryStore store(scratch.path() / "store");
   for (const char* key : {".", "..", "../escape", "/etc/passwd", "a/../../b", "~", ".hidden"}) {
     store.set(key, bytes_of(key));
     CHECK(text_of(*store.get(key)) == key);
@@ -101,7 +101,7 @@ TEST_CASE("every byte and length of key has a file of its own") {
 
 TEST_CASE("the file of one key is never the directory of another") {
   const ScratchDirectory scratch;
-  ObjectStore store(scratch.path());
+  DirectoryStore store(scratch.path());
   for (std::size_t length = 1; length <= ObjectStore::kMaximumKey; length += 1) {
     store.set(std::string(length, '.'), bytes_of(std::to_string(length)));
   }
@@ -121,7 +121,7 @@ TEST_CASE("no name of an object's path exceeds what file systems take, or begins
 
 TEST_CASE("an empty or overlong key is an invalid argument") {
   const ScratchDirectory scratch;
-  const ObjectStore store(scratch.path());
+  const DirectoryStore store(scratch.path());
   CHECK(error_of([&] { store.get(""); }).kind() == ErrorKind::invalid_argument);
   CHECK(error_of([&] { store.get(std::string(513, 'k')); }).kind() == ErrorKind::invalid_argument);
 }
@@ -129,7 +129,7 @@ TEST_CASE("an empty or overlong key is an invalid argument") {
 TEST_CASE("a directory in an object's place is an error that names it") {
   const ScratchDirectory scratch;
   std::filesystem::create_directory(scratch.path() / "k");
-  ObjectStore store(scratch.path());
+  DirectoryStore store(scratch.path());
   CHECK(error_of([&] { store.get("k"); }).path() == scratch.path() / "k");
   CHECK_THROWS_AS(store.set("k", bytes_of("v")), Error);
   CHECK_THROWS_AS(store.remove("k"), Error);
@@ -138,18 +138,18 @@ TEST_CASE("a directory in an object's place is an error that names it") {
 TEST_CASE("a store below a file cannot be made") {
   const ScratchDirectory scratch;
   std::ofstream(scratch.path() / "file") << "x";
-  CHECK(error_of([&] { ObjectStore(scratch.path() / "file" / "store"); }).kind() ==
+  CHECK(error_of([&] { DirectoryStore(scratch.path() / "file" / "store"); }).kind() ==
         ErrorKind::invalid_argument);
 }
 
 TEST_CASE("readers see a whole value while writers replace it") {
   const ScratchDirectory scratch;
   const std::string values[] = {std::string(50'000, 'a'), std::string(70'000, 'b')};
-  ObjectStore(scratch.path()).set("k", bytes_of(values[0]));
+  DirectoryStore(scratch.path()).set("k", bytes_of(values[0]));
   std::vector<std::thread> writers;
   for (const std::string& value : values) {
     writers.emplace_back([&scratch, &value] {
-      ObjectStore store(scratch.path());
+      DirectoryStore store(scratch.path());
       for (int i = 0; i < 100; ++i) {
         store.set("k", bytes_of(value));
       }
@@ -157,7 +157,7 @@ TEST_CASE("readers see a whole value while writers replace it") {
   }
   bool whole = true;
   for (int i = 0; i < 200; ++i) {
-    const std::string seen = text_of(*ObjectStore(scratch.path()).get("k"));
+    const std::string seen = text_of(*DirectoryStore(scratch.path()).get("k"));
     whole = whole && (seen == values[0] || seen == values[1]);
   }
   for (std::thread& writer : writers) {
@@ -168,7 +168,7 @@ TEST_CASE("readers see a whole value while writers replace it") {
 
 TEST_CASE("a value is read in pieces, and only when there is one") {
   const ScratchDirectory scratch;
-  ObjectStore store(scratch.path());
+  DirectoryStore store(scratch.path());
   const std::string value(3 << 20, 'v');
   store.set("k", bytes_of(value));
   std::string got;
@@ -185,7 +185,7 @@ TEST_CASE("a value is read in pieces, and only when there is one") {
 
 TEST_CASE("a transfer into the store that is given up changes nothing") {
   const ScratchDirectory scratch;
-  ObjectStore store(scratch.path());
+  DirectoryStore store(scratch.path());
   store.set("k", bytes_of("before"));
   CHECK(error_of([&] {
           store.set("k", bytes_of("after"), [](Bytes, Bytes) { return false; });
@@ -196,7 +196,7 @@ TEST_CASE("a transfer into the store that is given up changes nothing") {
 
 TEST_CASE("the objects that match are listed by key with their sizes, and nothing else is") {
   const ScratchDirectory scratch;
-  ObjectStore store(scratch.path());
+  DirectoryStore store(scratch.path());
   const std::string odd("/ %2f\0~\r\n", 10);
   const std::string longest(512, '/');
   for (const std::string& key : {std::string("b"), std::string("a"), odd, longest,
