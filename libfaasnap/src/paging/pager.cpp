@@ -1,14 +1,14 @@
 #include "paging/pager.h"
 
-#include <atomic>
 #include <exception>
 #include <memory>
 #include <utility>
 
 #include "base/clock.h"
-#include "base/error.h"
+#include "base/fd.h"
 #include "paging/failure_latch.h"
 #include "paging/load_log.h"
+#include "paging/loader.h"
 #include "paging/page_cache/mapper.h"
 #include "paging/page_cache/page_cache_loader.h"
 #include "paging/plan/watched_pages.h"
@@ -19,6 +19,14 @@
 #include "paging/userfault/userfault.h"
 
 namespace faasnap::paging {
+namespace {
+
+bool loads_anything(const RestorePlan& plan) {
+  return !plan.reads().empty() || !plan.zero_pages().empty();
+}
+
+}  // namespace
+
 class Pager::Impl {
  public:
   Impl(const RestorePlan& plan, const memory::GuestMemory& memory, const SnapshotFiles& files,
@@ -27,7 +35,7 @@ class Pager::Impl {
   void start();
   void wait() const;
   bool failed() const noexcept { return failure_.failed(); }
-  PrefetchStats prefetch_stats() const;
+  PrefetchStats prefetch_stats() const { return loader_ ? loader_->stats() : PrefetchStats{}; }
   std::vector<PageLoad> loads() const { return loads_.loads(); }
   std::uint64_t faults() const noexcept { return server_ ? server_->faults() : 0; }
   std::uint64_t mappings() const noexcept { return mappings_; }
@@ -36,100 +44,91 @@ class Pager::Impl {
   std::vector<PageAccess> accesses() const;
 
  private:
-  bool loads_anything() const noexcept {
-    return !plan_.reads().empty() || !plan_.zero_pages().empty();
-  }
-  PagerCallbacks noting_loads(PagerCallbacks callbacks);
-  void handle_faults();
-  void prefetch(const ReadIntoPageCache& load);
-  void load_before_start(const InstallBeforeStart& load);
-  void wait_for_loader() const;
+  void handle_faults(const RestorePlan& plan, const HandledFaults& handled,
+                     const SnapshotFiles& files, const InstallTuning& tuning);
+  void read_into_page_cache(const ReadIntoPageCache& load, const SnapshotFiles& files);
+  LoaderCallbacks loader_callbacks();
+  // Calls `act`; if it throws, throws the pager's first failure instead, if there is one.
+  template <typename Act>
+  void throwing_first_failure(Act act) const;
   void give_up() noexcept;
 
-  const RestorePlan plan_;
-  const SnapshotFiles files_;
   LoadLog loads_;
   const PagerCallbacks callbacks_;
-  const InstallTuning tuning_;
   const memory::GuestMemory& memory_;
   std::uint64_t mappings_ = 0;
   FailureLatch failure_;
-  std::atomic<bool> loaded_{false};  // whether `before_start_` is set
-  PrefetchStats before_start_;
-  // Closed when all threads have ended, which lets go whoever still waits for a page.
+  // Closed when all threads have ended, which wakes all that still wait for a page.
   std::unique_ptr<Userfault> faults_;
   std::unique_ptr<AccessLog> log_;
   base::EventFd wake_server_;
-  // The server helps the installer, and so ends before it.
-  std::unique_ptr<PageCacheLoader> prefetcher_;
-  std::unique_ptr<StreamLoader> installer_;
-  std::unique_ptr<FaultServer> server_;
+  std::unique_ptr<Loader> loader_;
+  std::unique_ptr<FaultServer> server_;  // helps the loader, and so ends before it
 };
 
 Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory,
                   const SnapshotFiles& files, PagerCallbacks callbacks, const InstallTuning& tuning)
-    : plan_(plan),
-      files_(files),
-      callbacks_(noting_loads(std::move(callbacks))),
-      tuning_(tuning),
+    : callbacks_(std::move(callbacks)),
       memory_(memory),
       failure_(callbacks_.failed, [this] { give_up(); }) {
-  const auto* load = plan_.load_if<ReadIntoPageCache>();
-  if (load != nullptr && loads_anything()) {
-    prefetch(*load);
+  if (const auto* load = plan.load_if<ReadIntoPageCache>(); load && loads_anything(plan)) {
+    read_into_page_cache(*load, files);
   }
   mappings_ = apply(plan, memory, files);
-  if (plan_.handled() != nullptr) {
-    handle_faults();
+  if (const HandledFaults* handled = plan.handled()) {
+    handle_faults(plan, *handled, files, tuning);
   }
 }
 
-PagerCallbacks Pager::Impl::noting_loads(PagerCallbacks callbacks) {
-  callbacks.present = [this, present = std::move(callbacks.present)](PageRange pages) {
-    loads_.note(pages, base::monotonic_now());
-    if (present) {
-      present(pages);
-    }
-  };
-  return callbacks;
+void Pager::Impl::read_into_page_cache(const ReadIntoPageCache& load, const SnapshotFiles& files) {
+  auto loader = std::make_unique<PageCacheLoader>(load, files, memory_.host().data(),
+                                                  PageCacheTuning{}, loader_callbacks());
+  PageCacheLoader& reader = *loader;
+  loader_ = std::move(loader);  // before anything can fail
+  if (load.begin == ReadIntoPageCache::Begin::with_restore) {
+    reader.read();
+  }
 }
 
-void Pager::Impl::handle_faults() {
+LoaderCallbacks Pager::Impl::loader_callbacks() {
+  return {.failed = [this](std::exception_ptr failure) { failure_.report(std::move(failure)); },
+          .present =
+              [this](PageRange pages) {
+                loads_.note(pages, base::monotonic_now());
+                if (callbacks_.present) {
+                  callbacks_.present(pages);
+                }
+              }};
+}
+
+void Pager::Impl::handle_faults(const RestorePlan& plan, const HandledFaults& handled,
+                                const SnapshotFiles& files, const InstallTuning& tuning) {
   faults_ = std::make_unique<Userfault>(memory_.host());
-  const std::vector<PageRange> watched = watched_pages(plan_, memory_.size());
+  const std::vector<PageRange> watched = watched_pages(plan, memory_.size());
   for (const PageRange& pages : watched) {
     faults_->watch(pages);
   }
-  if (plan_.handled()->record) {
+  if (handled.record) {
     log_ = std::make_unique<AccessLog>(memory_.size());
   }
-  if (plan_.load_if<InstallWhileRunning>() != nullptr && loads_anything()) {
-    installer_ = std::make_unique<StreamLoader>(
-        plan_, memory_.host(), watched, files_, *faults_, failure_,
-        StreamLoader::Events{callbacks_.present, [this] { wake_server_.signal(); }}, tuning_);
+  StreamLoader* helped = nullptr;
+  if (const auto* load = plan.load_if<InstallBeforeStart>()) {
+    loader_ = std::make_unique<ReapLoader>(*load, files, *faults_, loader_callbacks());
+  } else if (loads_anything(plan)) {
+    auto stream = std::make_unique<StreamLoader>(
+        plan, memory_.host(), watched, files, *faults_, loader_callbacks(),
+        [this] { wake_server_.signal(); }, tuning);
+    helped = stream.get();
+    loader_ = std::move(stream);
   }
-  server_ = std::make_unique<FaultServer>(plan_, watched, files_, *faults_, wake_server_,
-                                          installer_.get(), log_.get(), failure_, tuning_);
+  server_ = std::make_unique<FaultServer>(plan, watched, files, *faults_, wake_server_, helped,
+                                          log_.get(), failure_, tuning);
 }
 
-void Pager::Impl::prefetch(const ReadIntoPageCache& load) {
-  prefetcher_ = std::make_unique<PageCacheLoader>(
-      load, files_, memory_.host().data(), PageCacheTuning{},
-      PageCacheLoader::Events{
-          [this](const std::exception_ptr& failure) { failure_.report(failure); },
-          callbacks_.present});
-  if (load.begin == ReadIntoPageCache::Begin::with_restore) {
-    prefetcher_->read();
-  }
-}
-
-// After the first failure: nothing more is loaded, and nobody waits for it.
+// After the first failure: nothing more is loaded, and no thread waits for it.
 void Pager::Impl::give_up() noexcept {
-  if (prefetcher_) {
-    prefetcher_->cancel();
-  }
-  if (installer_) {
-    installer_->cancel();
+  if (loader_) {
+    loader_->cancel();
   }
   if (faults_) {
     faults_->release();
@@ -143,66 +142,30 @@ void Pager::Impl::start() {
   if (log_) {
     log_->start(now);
   }
-  if (prefetcher_) {
-    prefetcher_->start();
-  }
-  if (installer_) {
-    installer_->start();
-    wake_server_.signal();
-  }
-  if (const auto* load = plan_.load_if<InstallBeforeStart>()) {
-    load_before_start(*load);
-  }
-}
-
-void Pager::Impl::load_before_start(const InstallBeforeStart& load) {
-  try {
-    before_start_ = load_reap_set(load, files_, *faults_, callbacks_.present);
-    loaded_ = true;
-  } catch (...) {
-    failure_.report(std::current_exception());
-    throw;
-  }
-}
-
-void Pager::Impl::wait_for_loader() const {
-  if (prefetcher_) {
-    prefetcher_->wait();
-  }
-  if (installer_) {
-    installer_->wait();
+  if (loader_) {
+    throwing_first_failure([this] { loader_->start(); });
   }
 }
 
 void Pager::Impl::wait() const {
-  try {
-    wait_for_loader();
-  } catch (...) {
-    failure_.rethrow();  // what made the loader stop, if it was not its own
-    throw;
+  if (loader_) {
+    throwing_first_failure([this] { loader_->wait(); });
   }
   failure_.rethrow();
 }
 
-PrefetchStats Pager::Impl::prefetch_stats() const {
-  if (prefetcher_) {
-    return prefetcher_->stats();
+template <typename Act>
+void Pager::Impl::throwing_first_failure(Act act) const {
+  try {
+    act();
+  } catch (...) {
+    failure_.rethrow();  // what made the loader stop, if it was not its own failure
+    throw;
   }
-  if (installer_) {
-    return installer_->stats();
-  }
-  return loaded_ ? before_start_ : PrefetchStats{};
 }
 
 Bytes Pager::Impl::buffers() const noexcept {
-  Bytes total;
-  if (installer_) {
-    total += installer_->buffers();
-  }
-  if (server_) {
-    total += server_->buffers();
-  }
-  return total;
+  return (loader_ ? loader_->buffers() : Bytes{}) + (server_ ? server_->buffers() : Bytes{});
 }
 
 std::vector<PageAccess> Pager::Impl::accesses() const {

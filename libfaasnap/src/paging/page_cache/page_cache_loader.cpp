@@ -4,20 +4,14 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/thread.h"
-#include "paging/reads/direct_file.h"
 
 namespace faasnap::paging {
 namespace {
-
-// What is read is wanted in the page cache only, so that every part of every read may land in the
-// same few pages, which stay in the processor's cache.
-constexpr Bytes kScratchSize{64ULL << 10};
 
 // Zero pages that are allocated between two looks at what the disk has brought.
 constexpr std::uint64_t kZeroPages = 64;
@@ -61,27 +55,23 @@ BlockMapping map_loading_set(const ReadIntoPageCache& load, const SnapshotFiles&
 
 PageCacheLoader::PageCacheLoader(const ReadIntoPageCache& load, const SnapshotFiles& files,
                                  std::byte* guest_memory, const PageCacheTuning& tuning,
-                                 Events events)
+                                 LoaderCallbacks callbacks)
     : files_(files),
       guest_memory_(guest_memory),
       tuning_(checked(tuning)),
-      events_(std::move(events)),
+      callbacks_(std::move(callbacks)),
       pieces_(cut_reads(load.reads, reads_loading_set(load) ? kBlock : tuning.piece)),
       entries_(load.entries),
       zero_runs_(load.zero_pages),
       loading_set_(map_loading_set(load, files)),
-      scratch_(base::Mapping::anonymous(kScratchSize)),
-      requests_(loading_set_ ? tuning.blocks : tuning.depth),
       finished_pieces_(pieces_.size()),
-      ring_(std::make_unique<uring::Ring>(static_cast<unsigned>(requests_.size()))) {
+      reads_(loading_set_ ? tuning.blocks : tuning.depth),
+      piece_in_slot_(loading_set_ ? tuning.blocks : tuning.depth) {
   for (const ReadPiece& piece : pieces_) {
     if (const FileRef& file = file_of(piece); file.fd == nullptr || !*file.fd) {
       base::fail(ErrorKind::invalid_argument, "prefetch", file.path,
                  "the plan reads a file that is not there");
     }
-  }
-  for (std::size_t slot = requests_.size(); slot > 0; --slot) {
-    free_slots_.push_back(static_cast<unsigned>(slot - 1));
   }
   thread_ = base::start_thread("faasnap-fetch", [this] { run(); });
 }
@@ -156,10 +146,10 @@ void PageCacheLoader::run() noexcept {
   } catch (...) {
     failure = std::current_exception();
   }
-  ring_.reset();  // waits for what a failure has left under way
+  reads_.close();  // waits for what a failure has left under way
   loading_set_ = {};
-  if (failure && !cancelled() && events_.failed) {
-    events_.failed(failure);
+  if (failure && !cancelled() && callbacks_.failed) {
+    callbacks_.failed(failure);
   }
   const std::lock_guard lock(mutex_);
   failure_ = failure;
@@ -170,13 +160,11 @@ void PageCacheLoader::run() noexcept {
 
 void PageCacheLoader::load() {
   start_reads();
-  ring_->submit();
-  while (ring_->outstanding() != 0) {
+  while (reads_.under_way() != 0) {
     const bool busy = started() && allocate_zero_pages();
-    ring_->submit_and_wait(busy ? 0 : 1);
-    ring_->for_each_completion([this](const uring::Completion& done) { complete(done); });
-    start_reads();
-    ring_->submit();  // the disk works on while this thread enters pages
+    reads_.submit_and_wait(busy ? 0 : 1);
+    reads_.take_ended([this](unsigned slot) { finish(piece_in_slot_[slot]); });
+    start_reads();  // the disk works on while this thread enters pages
     if (started()) {
       enter_finished();
     }
@@ -191,65 +179,30 @@ void PageCacheLoader::load() {
 }
 
 void PageCacheLoader::start_reads() {
-  while (next_piece_ < pieces_.size() && !free_slots_.empty() && !cancelled()) {
-    const unsigned slot = free_slots_.back();
-    free_slots_.pop_back();
-    requests_[slot].piece = next_piece_++;
-    requests_[slot].populates = static_cast<bool>(loading_set_);
-    requests_[slot].read = {};
-    queue(slot);
-  }
-}
-
-// There is room: the ring holds as many requests as there are slots.
-void PageCacheLoader::queue(unsigned slot) {
-  Request& request = requests_[slot];
-  const ReadPiece& piece = pieces_[request.piece];
-  bool queued = false;
-  if (request.populates) {
-    queued = ring_->prepare_populate(loading_set_.at(piece.offset, piece.length), slot);
-  } else {
-    request.scratch.clear();
-    for (Bytes rest = piece.length - request.read; rest.value != 0;) {
-      const Bytes part = std::min(rest, scratch_.size());
-      request.scratch.push_back({scratch_.data(), part.value});
-      rest = rest - part;
+  while (next_piece_ < pieces_.size() && !cancelled()) {
+    const auto slot = reads_.free_slot();
+    if (!slot) {
+      break;
     }
-    queued = ring_->prepare_readv(*file_of(piece).fd, request.scratch,
-                                  (piece.offset + request.read).value, slot);
+    const ReadPiece& piece = pieces_[next_piece_];
+    reads_.read_into_page_cache(
+        *slot, file_of(piece), piece.offset, piece.length,
+        loading_set_ ? loading_set_.at(piece.offset, piece.length) : std::span<std::byte>());
+    piece_in_slot_[*slot] = next_piece_++;
   }
-  if (!queued) {
-    base::fail(ErrorKind::internal, "prefetch", file_of(piece).path, "the io_uring ring is full");
-  }
+  reads_.submit();
 }
 
-void PageCacheLoader::complete(const uring::Completion& completion) {
-  const auto slot = static_cast<unsigned>(completion.user_data);
-  Request& request = requests_[slot];
-  if (!is_finished(request, completion.result)) {
-    queue(slot);
-    return;
-  }
-  finished_pieces_[request.piece] = true;
-  free_slots_.push_back(slot);
-  const Bytes length = pieces_[request.piece].length;
+void PageCacheLoader::finish(std::size_t piece) {
+  finished_pieces_[piece] = true;
+  const Bytes length = pieces_[piece].length;
   const std::lock_guard lock(mutex_);
   ++stats_.reads;
   stats_.pages += length.pages();
   stats_.bytes += length;
 }
 
-bool PageCacheLoader::is_finished(Request& request, std::int32_t result) const {
-  const ReadPiece& piece = pieces_[request.piece];
-  if (request.populates) {
-    request.populates = result == -EINTR || result == -EAGAIN;
-    return result == 0;
-  }
-  request.read += check_read(result, file_of(piece), piece.offset + piece.length);
-  return request.read == piece.length;
-}
-
-// In order, what has come.
+// Enters what has come, in order.
 void PageCacheLoader::enter_finished() {
   while (next_to_enter_ < pieces_.size() && finished_pieces_[next_to_enter_] && !cancelled()) {
     if (guest_memory_ != nullptr && tuning_.populate) {
@@ -275,7 +228,7 @@ void PageCacheLoader::enter_planned(PageRange pages) const {
   }
 }
 
-// The next few; false when none are left to allocate.
+// Allocates the next few zero pages; returns false when none are left.
 bool PageCacheLoader::allocate_zero_pages() {
   std::uint64_t pages = 0;
   while (next_zero_run_ < zero_runs_.size() && pages < kZeroPages && !cancelled()) {
@@ -298,8 +251,8 @@ void PageCacheLoader::enter(PageRange pages, int advice) const {
     base::fail_errno(advice == MADV_POPULATE_READ ? "madvise(MADV_POPULATE_READ) guest memory"
                                                   : "madvise(MADV_POPULATE_WRITE) guest memory");
   }
-  if (events_.present) {
-    events_.present(pages);
+  if (callbacks_.present) {
+    callbacks_.present(pages);
   }
 }
 

@@ -54,13 +54,9 @@ FaultServer::FaultServer(const RestorePlan& plan, std::vector<PageRange> watched
       tuning_(checked(tuning)),
       file_(files.memory),
       zeros_(base::Mapping::anonymous({tuning.miss_zero_pages * kPageSize})),
-      buffers_({tuning.miss_pages * kPageSize}, tuning.misses),
-      requests_(tuning.misses),
-      ring_(std::make_unique<uring::Ring>(tuning.misses)) {
-  for (unsigned buffer = tuning_.misses; buffer > 0; --buffer) {
-    free_buffers_.push_back(buffer - 1);
-  }
-  ring_->register_event(wake_);
+      reads_(tuning.misses, {tuning.miss_pages * kPageSize}),
+      pages_in_(tuning.misses) {
+  reads_.signal(wake_);
   thread_ = base::start_thread("faasnap-faults", [this] { run(); });
 }
 
@@ -76,7 +72,7 @@ void FaultServer::run() noexcept {
   } catch (...) {
     failure_.report(std::current_exception());
   }
-  ring_.reset();  // waits for the reads that are under way
+  reads_.close();
 }
 
 void FaultServer::serve() {
@@ -89,8 +85,10 @@ void FaultServer::serve() {
       return;
     }
     bool worked = answer_faults();
-    worked |=
-        ring_->for_each_completion([this](const uring::Completion& done) { complete(done); }) != 0;
+    worked |= reads_.take_ended([this](unsigned slot) {
+      install(pages_in_[slot], reads_.buffer(slot).data());
+      pages_in_[slot] = {};
+    });
     start_reads();
     worked = worked || (loader_ != nullptr && loader_->help());
     if (!worked) {
@@ -169,25 +167,22 @@ bool FaultServer::is_lacking(PageIndex page) const {
 }
 
 bool FaultServer::under_way(PageIndex page) const {
-  const auto reads_it = [&](const std::optional<Request>& request) {
-    return request && request->pages.first <= page && page < request->pages.end();
-  };
-  return std::any_of(requests_.begin(), requests_.end(), reads_it) ||
-         std::find(backlog_.begin(), backlog_.end(), page) != backlog_.end();
+  const auto has_page = [&](PageRange pages) { return pages.first <= page && page < pages.end(); };
+  return std::ranges::any_of(pages_in_, has_page) || std::ranges::count(backlog_, page) != 0;
 }
 
 void FaultServer::start_reads() {
-  if (backlog_.empty()) {
-    return;
-  }
-  while (!backlog_.empty() && !free_buffers_.empty()) {
-    const unsigned buffer = free_buffers_.back();
-    free_buffers_.pop_back();
-    requests_[buffer] = Request{to_read_for(backlog_.front()), {}};
+  while (!backlog_.empty()) {
+    const auto slot = reads_.free_slot();
+    if (!slot) {
+      break;
+    }
+    const PageRange pages = to_read_for(backlog_.front());
     backlog_.pop_front();
-    queue_read(buffer);
+    pages_in_[*slot] = pages;
+    reads_.read(*slot, file_.ref(), pages.first.offset(), pages.size());
   }
-  ring_->submit();
+  reads_.submit();
 }
 
 // Where neighbours may come along, holes between them are read as the zeros that they are.
@@ -196,33 +191,7 @@ PageRange FaultServer::to_read_for(PageIndex page) const {
                  : block_around(page, tuning_.miss_pages, *run_with(watched_, page));
 }
 
-void FaultServer::queue_read(unsigned buffer) {
-  const Request& request = *requests_[buffer];
-  const Bytes rest = request.pages.size() - request.done;
-  // There is room: the ring holds as many requests as there are buffers.
-  if (!ring_->prepare_read(file_.fd(), buffers_[buffer].subspan(request.done.value, rest.value),
-                           (request.pages.first.offset() + request.done).value, buffer)) {
-    base::fail(ErrorKind::internal, "read missed pages", {}, "the io_uring ring is full");
-  }
-}
-
-void FaultServer::complete(const uring::Completion& completion) {
-  const auto buffer = static_cast<unsigned>(completion.user_data);
-  Request& request = *requests_[buffer];
-  const PageRange pages = request.pages;
-  request.done += check_read(completion.result, file_.ref(), pages.end().offset());
-  if (request.done < pages.size()) {
-    queue_read(buffer);
-    ring_->submit();
-    return;
-  }
-  install(request, buffers_[buffer].data());
-  requests_[buffer].reset();
-  free_buffers_.push_back(buffer);
-}
-
-void FaultServer::install(const Request& request, const std::byte* data) const {
-  const PageRange all = request.pages;
+void FaultServer::install(PageRange all, const std::byte* data) const {
   for_each_run(
       all, [&](PageIndex page) { return is_lacking(page); },
       [&](PageRange pages) { copy(pages, data + (pages.first - all.first) * kPageSize); });

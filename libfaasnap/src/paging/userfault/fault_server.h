@@ -3,9 +3,6 @@
 #include <atomic>
 #include <cstddef>
 #include <deque>
-#include <memory>
-#include <mutex>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -16,11 +13,10 @@
 #include "base/mapping.h"
 #include "paging/failure_latch.h"
 #include "paging/reads/direct_file.h"
-#include "paging/reads/io_buffers.h"
+#include "paging/reads/read_queue.h"
 #include "paging/record/access_log.h"
 #include "paging/userfault/stream_loader.h"
 #include "paging/userfault/userfault.h"
-#include "uring/ring.h"
 
 namespace faasnap::paging {
 
@@ -46,15 +42,9 @@ class FaultServer {
 
   // Faults that have been taken up.
   std::uint64_t faults() const noexcept { return taken_; }
-  Bytes buffers() const noexcept { return buffers_.size(); }
+  Bytes buffers() const noexcept { return reads_.buffers(); }
 
  private:
-  // Pages of the memory file that are being read.
-  struct Request {
-    PageRange pages;
-    Bytes done;
-  };
-
   void run() noexcept;
   void serve();
   void wait_for_events() const;
@@ -66,9 +56,7 @@ class FaultServer {
   bool under_way(PageIndex page) const;
   void start_reads();
   PageRange to_read_for(PageIndex page) const;
-  void queue_read(unsigned buffer);
-  void complete(const uring::Completion& completion);
-  void install(const Request& request, const std::byte* data) const;
+  void install(PageRange all, const std::byte* data) const;
   void copy(PageRange pages, const std::byte* data) const;
 
   const std::vector<PageRange> nonzero_;
@@ -86,11 +74,9 @@ class FaultServer {
   std::atomic<std::uint64_t> taken_{0};
 
   // Of the thread alone.
-  IoBuffers buffers_;
-  std::vector<std::optional<Request>> requests_;  // by buffer
-  std::vector<unsigned> free_buffers_;
-  std::deque<PageIndex> backlog_;  // misses that wait for a buffer
-  std::unique_ptr<uring::Ring> ring_;
+  ReadQueue reads_;
+  std::vector<PageRange> pages_in_;  // by slot of `reads_`; empty if nothing is read there
+  std::deque<PageIndex> backlog_;    // misses that wait for a slot
 
   std::thread thread_;
 };

@@ -4,17 +4,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/mapping.h"
-#include "paging/plan/read_pieces.h"
 #include "paging/reads/direct_file.h"
 
 namespace faasnap::paging {
 namespace {
 
-// What one pread(2) takes at most, in whole pages.
+// Maximum length of one pread(2), in whole pages.
 constexpr Bytes kLongestRead{1ULL << 30};
 
 void read_whole(const DirectFile& file, const ReadPiece& piece, const base::Mapping& buffer) {
@@ -26,33 +25,53 @@ void read_whole(const DirectFile& file, const ReadPiece& piece, const base::Mapp
   }
 }
 
-void install_singly(const ReadPiece& piece, const base::Mapping& buffer, const Userfault& faults,
-                    const std::function<void(PageRange)>& present) {
-  const std::byte* source = buffer.data();
-  for (const PageRange& pages : piece.guest) {
-    for (std::uint64_t i = 0; i < pages.count; ++i) {
-      faults.copy({pages.first + i, 1}, source);
-      source += kPageSize;
+}  // namespace
+
+ReapLoader::ReapLoader(const InstallBeforeStart& load, const SnapshotFiles& files,
+                       const Userfault& faults, LoaderCallbacks callbacks)
+    : pieces_(cut_reads(load.reads, {~0ULL / kPageSize * kPageSize})),
+      files_(files),
+      faults_(faults),
+      callbacks_(std::move(callbacks)) {}
+
+void ReapLoader::start() {
+  try {
+    const PrefetchStats stats = load();
+    const std::lock_guard lock(mutex_);
+    stats_ = stats;
+  } catch (...) {
+    {
+      const std::lock_guard lock(mutex_);
+      failure_ = std::current_exception();
     }
-    if (present) {
-      present(pages);
+    if (!cancelled_ && callbacks_.failed) {
+      callbacks_.failed(std::current_exception());
     }
+    throw;
   }
 }
 
-}  // namespace
+void ReapLoader::wait() const {
+  const std::lock_guard lock(mutex_);
+  if (failure_) {
+    std::rethrow_exception(failure_);
+  }
+}
 
-PrefetchStats load_reap_set(const InstallBeforeStart& load, const SnapshotFiles& files,
-                            const Userfault& faults,
-                            const std::function<void(PageRange)>& present) {
+PrefetchStats ReapLoader::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+PrefetchStats ReapLoader::load() const {
   const Nanoseconds begun = base::monotonic_now();
   PrefetchStats stats;
   stats.direct = true;
-  for (const ReadPiece& piece : cut_reads(load.reads, {~0ULL / kPageSize * kPageSize})) {
-    const DirectFile file(*files.of(piece.file));
+  for (const ReadPiece& piece : pieces_) {
+    const DirectFile file(*files_.of(piece.file));
     const base::Mapping buffer = base::Mapping::anonymous(piece.length);
     read_whole(file, piece, buffer);
-    install_singly(piece, buffer, faults, present);
+    install_singly(piece, buffer);
     ++stats.reads;
     stats.pages += piece.length.pages();
     stats.bytes += piece.length;
@@ -61,6 +80,27 @@ PrefetchStats load_reap_set(const InstallBeforeStart& load, const SnapshotFiles&
   stats.duration = base::monotonic_now() - begun;
   stats.finished = true;
   return stats;
+}
+
+void ReapLoader::install_singly(const ReadPiece& piece, const base::Mapping& buffer) const {
+  const std::byte* source = buffer.data();
+  for (const PageRange& pages : piece.guest) {
+    check_cancelled();
+    for (std::uint64_t i = 0; i < pages.count; ++i) {
+      faults_.copy({pages.first + i, 1}, source);
+      source += kPageSize;
+    }
+    if (callbacks_.present) {
+      callbacks_.present(pages);
+    }
+  }
+}
+
+void ReapLoader::check_cancelled() const {
+  if (cancelled_) {
+    base::fail(ErrorKind::cancelled, "load guest memory", {},
+               "stopped before everything was loaded");
+  }
 }
 
 }  // namespace faasnap::paging

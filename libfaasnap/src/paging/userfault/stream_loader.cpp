@@ -35,23 +35,22 @@ unsigned buffers_for(const InstallTuning& tuning, std::size_t pieces) {
 
 StreamLoader::StreamLoader(const RestorePlan& plan, std::span<std::byte> guest_memory,
                            std::span<const PageRange> watched, const SnapshotFiles& files,
-                           const Userfault& faults, FailureLatch& failure, Events events,
-                           const InstallTuning& tuning)
+                           const Userfault& faults, LoaderCallbacks callbacks,
+                           std::function<void()> help_wanted, const InstallTuning& tuning)
     : guest_memory_(guest_memory),
       pieces_(cut_reads(plan.reads(), checked(tuning).piece)),
       zeros_(cut_zeros(plan.zero_pages(), watched, tuning.zero_pages)),
       unforeseen_zeros_(unforeseen_zeros(plan, watched)),
       lookup_(pieces_, zeros_, {guest_memory.size()}),
       faults_(faults),
-      failure_(failure),
-      events_(std::move(events)),
+      callbacks_(std::move(callbacks)),
+      help_wanted_(std::move(help_wanted)),
       tuning_(tuning),
       files_(static_cast<std::size_t>(Backing::stream_set) + 1),
-      buffers_(tuning.piece, buffers_for(tuning, pieces_.size())),
       zero_source_(make_zero_source({tuning.zero_pages * kPageSize})),
       queue_(pieces_.size(), zeros_.size(), buffers_for(tuning, pieces_.size())),
-      requests_(buffers_for(tuning, pieces_.size())),
-      ring_(std::make_unique<uring::Ring>(tuning.depth)) {
+      reads_(buffers_for(tuning, pieces_.size()), tuning.piece),
+      part_in_buffer_(buffers_for(tuning, pieces_.size())) {
   check_zero_pages(plan.zero_pages(), plan.handled()->nonzero);
   for (const ReadPiece& piece : pieces_) {
     auto& file = files_[static_cast<std::size_t>(piece.file)];
@@ -67,7 +66,12 @@ StreamLoader::~StreamLoader() {
   thread_.join();
 }
 
-void StreamLoader::start() { queue_.begin(base::monotonic_now()); }
+void StreamLoader::start() {
+  queue_.begin(base::monotonic_now());
+  if (help_wanted_) {
+    help_wanted_();
+  }
+}
 
 std::optional<PartState> StreamLoader::state_of(PageIndex page) const {
   const auto part = lookup_.part_of(page);
@@ -105,9 +109,9 @@ void StreamLoader::run() noexcept {
   }
   const bool cancelled = queue_.cancelled();
   queue_.cancel();
-  ring_.reset();  // waits for what a failure has left under way
-  if (failure && !cancelled) {
-    failure_.report(failure);
+  reads_.close();  // waits for what a failure has left under way
+  if (failure && !cancelled && callbacks_.failed) {
+    callbacks_.failed(failure);
   }
   queue_.end(base::monotonic_now(), failure);
 }
@@ -117,14 +121,13 @@ void StreamLoader::load() {
     const std::size_t seen = queue_.changes();
     step();
     start_reads();
-    ring_->submit();
-    ring_->for_each_completion([this](const uring::Completion& done) { complete(done); });
+    reads_.take_ended([this](unsigned buffer) { finish_read(buffer); });
     if (const auto piece = queue_.take_piece()) {
       install_piece(*piece);
     } else if (const auto zeros = queue_.take_zeros()) {
       install_zeros(*zeros);
-    } else if (ring_->outstanding() != 0) {
-      ring_->submit_and_wait(1);
+    } else if (reads_.under_way() != 0) {
+      reads_.submit_and_wait(1);
     } else if (queue_.all_installed()) {
       share_unforeseen_zeros();
       return;
@@ -136,34 +139,16 @@ void StreamLoader::load() {
 
 void StreamLoader::start_reads() {
   while (const auto work = queue_.next_read()) {
-    requests_[work->buffer] = {work->part, {}};
-    queue_read(work->buffer);
+    const ReadPiece& piece = pieces_[work->part];
+    part_in_buffer_[work->buffer] = work->part;
+    reads_.read(work->buffer, file_of(piece).ref(), piece.offset, piece.length);
   }
+  reads_.submit();
 }
 
-void StreamLoader::queue_read(unsigned buffer) {
-  const Request& request = requests_[buffer];
-  const ReadPiece& piece = pieces_[request.part];
-  const auto target =
-      buffers_[buffer].subspan(request.done.value, (piece.length - request.done).value);
-  // There is room: the ring holds as many requests as there are buffers.
-  if (!ring_->prepare_read(file_of(piece).fd(), target, (piece.offset + request.done).value,
-                           buffer)) {
-    base::fail(ErrorKind::internal, "load guest memory", {}, "the io_uring ring is full");
-  }
-}
-
-void StreamLoader::complete(const uring::Completion& completion) {
-  const auto buffer = static_cast<unsigned>(completion.user_data);
-  Request& request = requests_[buffer];
-  const ReadPiece& piece = pieces_[request.part];
-  request.done += check_read(completion.result, file_of(piece).ref(), piece.offset + piece.length);
-  if (request.done < piece.length) {
-    queue_read(buffer);
-    return;
-  }
-  if (queue_.add_ready({request.part, buffer}) > 1 && events_.help_wanted) {
-    events_.help_wanted();
+void StreamLoader::finish_read(unsigned buffer) {
+  if (queue_.add_ready({part_in_buffer_[buffer], buffer}) > 1 && help_wanted_) {
+    help_wanted_();
   }
 }
 
@@ -182,12 +167,12 @@ bool StreamLoader::help() {
 void StreamLoader::install_piece(InstallWork work) {
   step();
   const ReadPiece& piece = pieces_[work.part];
-  const std::byte* source = buffers_[work.buffer].data();
+  const std::byte* source = reads_.buffer(work.buffer).data();
   for (const PageRange& pages : piece.guest) {
     faults_.copy(pages, source);
     source += pages.size().value;
-    if (events_.present) {
-      events_.present(pages);
+    if (callbacks_.present) {
+      callbacks_.present(pages);
     }
   }
   queue_.finish(work, piece.length.pages());
@@ -201,8 +186,8 @@ void StreamLoader::install_zeros(InstallWork work) {
   } else {
     populate_zeros(pages);
   }
-  if (events_.present) {
-    events_.present(pages);
+  if (callbacks_.present) {
+    callbacks_.present(pages);
   }
   queue_.finish(work, pages.count);
 }
