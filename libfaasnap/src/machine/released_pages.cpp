@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "memory/page_set.h"
 
@@ -27,13 +28,13 @@ bool ReleasedPages::release(PageRange pages) noexcept {
 }
 
 std::vector<PageRange> ReleasedPages::pages() const {
-  std::vector<PageRange> ranges;
+  memory::PageSet pages;
   for (std::uint64_t page = 0; page < released_.size(); ++page) {
     if (released_[page]) {
-      memory::append_range(ranges, {PageIndex{page}, 1});
+      pages.append({PageIndex{page}, 1});
     }
   }
-  return ranges;
+  return std::move(pages).runs();
 }
 
 }  // namespace faasnap::machine

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -44,7 +45,7 @@ std::vector<PageRange> touched_pages(std::span<const std::byte> host) {
   const base::UniqueFd pagemap = base::open_file(kPagemap, O_RDONLY);
   const std::uint64_t first = reinterpret_cast<std::uintptr_t>(host.data()) / kPageSize;
   const std::uint64_t pages = host.size() / kPageSize;
-  std::vector<PageRange> touched;
+  PageSet touched;
   std::vector<std::uint64_t> entries(std::min(pages, kEntriesPerRead));
   for (std::uint64_t page = 0; page < pages; page += entries.size()) {
     const std::uint64_t count = std::min<std::uint64_t>(entries.size(), pages - page);
@@ -53,11 +54,11 @@ std::vector<PageRange> touched_pages(std::span<const std::byte> host) {
                      kPagemap);
     for (std::uint64_t i = 0; i < count; ++i) {
       if ((now[i] & (kPresent | kSwapped)) != 0) {
-        append_range(touched, {PageIndex{page + i}, 1});
+        touched.append({PageIndex{page + i}, 1});
       }
     }
   }
-  return touched;
+  return std::move(touched).runs();
 }
 
 }  // namespace faasnap::memory

@@ -1,94 +1,125 @@
 #include "memory/page_set.h"
 
-#include <algorithm>
-#include <cstdint>
 #include <utility>
 
 namespace faasnap::memory {
 namespace {
 
-// Where in `ranges` the first range lies that ends behind `page`.
-auto first_behind(std::span<const PageRange> ranges, PageIndex page) {
-  return std::ranges::partition_point(
-      ranges, [page](const PageRange& range) { return range.end() <= page; });
+std::vector<PageRange> ranges_of(std::span<const PageAccess> accesses) {
+  std::vector<PageRange> ranges;
+  ranges.reserve(accesses.size());
+  for (const PageAccess& access : accesses) {
+    ranges.push_back({access.page, 1});
+  }
+  return ranges;
+}
+
+// True if `ranges` are as the runs of a set are.
+bool are_runs(std::span<const PageRange> ranges) {
+  PageIndex after{0};  // the first page at which the next run may begin
+  for (const PageRange& range : ranges) {
+    if (range.count == 0 || range.first < after) {
+      return false;
+    }
+    after = range.end() + 1;
+  }
+  return true;
 }
 
 }  // namespace
 
-void append_range(std::vector<PageRange>& ranges, PageRange range) {
-  if (!ranges.empty() && ranges.back().end() >= range.first) {
-    PageRange& last = ranges.back();
+PageSet::PageSet(std::vector<PageRange> ranges) : runs_(std::move(ranges)) {
+  if (are_runs(runs_)) {
+    return;
+  }
+  std::vector<PageRange> sorted = std::exchange(runs_, {});
+  std::ranges::sort(sorted);
+  for (const PageRange& range : sorted) {
+    append(range);
+  }
+}
+
+PageSet::PageSet(std::span<const PageRange> ranges)
+    : PageSet(std::vector<PageRange>(ranges.begin(), ranges.end())) {}
+
+PageSet::PageSet(std::span<const PageAccess> accesses) : PageSet(ranges_of(accesses)) {}
+
+void PageSet::append(PageRange range) {
+  if (range.count == 0) {
+    return;
+  }
+  if (!runs_.empty() && runs_.back().end() >= range.first) {
+    PageRange& last = runs_.back();
     last.count = std::max(last.end(), range.end()) - last.first;
   } else {
-    ranges.push_back(range);
+    runs_.push_back(range);
   }
 }
 
-std::vector<PageRange> set_of(std::vector<PageRange> ranges) {
-  std::ranges::sort(ranges);
-  std::vector<PageRange> merged;
-  for (const PageRange& range : ranges) {
-    if (range.count != 0) {
-      append_range(merged, range);
-    }
+std::uint64_t PageSet::pages() const noexcept { return count_pages(runs_); }
+
+std::vector<PageRange>::const_iterator PageSet::first_ending_after(PageIndex page) const noexcept {
+  return std::ranges::partition_point(runs_,
+                                      [page](const PageRange& run) { return run.end() <= page; });
+}
+
+std::optional<PageRange> PageSet::run_of(PageIndex page) const noexcept {
+  const auto run = first_ending_after(page);
+  if (run == runs_.end() || page < run->first) {
+    return std::nullopt;
   }
-  return merged;
+  return *run;
 }
 
-std::vector<PageRange> set_of(std::span<const PageAccess> accesses) {
-  std::vector<PageRange> pages;
-  pages.reserve(accesses.size());
-  for (const PageAccess& access : accesses) {
-    pages.push_back({access.page, 1});
+PageSet PageSet::unite(const PageSet& other) const {
+  PageSet all;
+  auto left = runs_.begin();
+  auto right = other.runs_.begin();
+  while (left != runs_.end() || right != other.runs_.end()) {
+    const bool from_left =
+        right == other.runs_.end() || (left != runs_.end() && left->first <= right->first);
+    all.append(from_left ? *left++ : *right++);
   }
-  return set_of(std::move(pages));
+  return all;
 }
 
-std::vector<PageRange> union_of(std::span<const PageRange> left, std::span<const PageRange> right) {
-  std::vector<PageRange> all(left.begin(), left.end());
-  all.insert(all.end(), right.begin(), right.end());
-  return set_of(std::move(all));
-}
-
-std::vector<PageRange> intersection_of(std::span<const PageRange> left,
-                                       std::span<const PageRange> right) {
-  std::vector<PageRange> both;
-  if (left.empty()) {
+PageSet PageSet::intersect(const PageSet& other) const {
+  PageSet both;
+  if (runs_.empty()) {
     return both;
   }
-  auto next = first_behind(right, left.front().first);
-  for (const PageRange& range : left) {
-    while (next != right.end() && next->end() <= range.first) {
+  auto next = other.first_ending_after(runs_.front().first);
+  for (const PageRange& run : runs_) {
+    while (next != other.runs_.end() && next->end() <= run.first) {
       ++next;
     }
-    for (auto other = next; other != right.end() && other->first < range.end(); ++other) {
-      const PageIndex first = std::max(range.first, other->first);
-      append_range(both, {first, std::min(range.end(), other->end()) - first});
+    for (auto with = next; with != other.runs_.end() && with->first < run.end(); ++with) {
+      const PageIndex first = std::max(run.first, with->first);
+      both.append({first, std::min(run.end(), with->end()) - first});
     }
   }
   return both;
 }
 
-std::vector<PageRange> difference_of(std::span<const PageRange> left,
-                                     std::span<const PageRange> right) {
-  std::vector<PageRange> rest;
-  if (left.empty()) {
+PageSet PageSet::minus(const PageSet& other) const {
+  PageSet rest;
+  if (runs_.empty()) {
     return rest;
   }
-  auto next = first_behind(right, left.front().first);
-  for (const PageRange& range : left) {
-    while (next != right.end() && next->end() <= range.first) {
+  auto next = other.first_ending_after(runs_.front().first);
+  for (const PageRange& run : runs_) {
+    while (next != other.runs_.end() && next->end() <= run.first) {
       ++next;
     }
-    PageIndex first = range.first;
-    for (auto other = next; other != right.end() && other->first < range.end(); ++other) {
-      if (other->first > first) {
-        append_range(rest, {first, other->first - first});
+    PageIndex first = run.first;
+    for (auto with = next; with != other.runs_.end() && with->first < run.end(); ++with) {
+      if (with->first > first) {
+        rest.append({first, with->first - first});
       }
-      first = std::max(first, other->end());
+      first = std::max(first, with->end());
     }
-    if (first < range.end()) {
-      append_range(rest, {first, range.end() - first});
+    if (first < run.end()) {
+      rest.append({first, run.end() - first});
     }
   }
   return rest;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "base/fd.h"
+#include "memory/page_set.h"
 #include "paging/failure_latch.h"
 #include "paging/load_log.h"
 #include "paging/loader.h"
@@ -14,6 +14,7 @@
 #include "paging/plan/watched_pages.h"
 #include "paging/record/access_log.h"
 #include "paging/userfault/fault_server.h"
+#include "paging/userfault/load_progress.h"
 #include "paging/userfault/reap_loader.h"
 #include "paging/userfault/stream_loader.h"
 #include "paging/userfault/userfault.h"
@@ -61,7 +62,7 @@ class Pager::Impl {
   // Closed when all threads have ended, which wakes all that still wait for a page.
   std::unique_ptr<Userfault> faults_;
   std::unique_ptr<AccessLog> log_;
-  base::EventFd wake_server_;
+  std::unique_ptr<LoadProgress> progress_;  // with faults_
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<FaultServer> server_;  // helps the loader, and so ends before it
 };
@@ -104,10 +105,11 @@ LoaderCallbacks Pager::Impl::loader_callbacks() {
 void Pager::Impl::handle_faults(const RestorePlan& plan, const HandledFaults& handled,
                                 const SnapshotFiles& files, const InstallTuning& tuning) {
   faults_ = std::make_unique<Userfault>(memory_.host());
-  const std::vector<PageRange> watched = watched_pages(plan, memory_.size());
-  for (const PageRange& pages : watched) {
+  const memory::PageSet watched = watched_pages(plan, memory_.size());
+  for (const PageRange& pages : watched.runs()) {
     faults_->watch(pages);
   }
+  progress_ = plan_progress(plan, watched, memory_.size(), tuning);
   if (handled.record) {
     log_ = std::make_unique<AccessLog>(memory_.size());
   }
@@ -115,13 +117,13 @@ void Pager::Impl::handle_faults(const RestorePlan& plan, const HandledFaults& ha
   if (const auto* load = plan.load_if<InstallBeforeStart>()) {
     loader_ = std::make_unique<ReapLoader>(*load, files, *faults_, loader_callbacks());
   } else if (loads_anything(plan)) {
-    auto stream = std::make_unique<StreamLoader>(
-        plan, memory_.host(), watched, files, *faults_, loader_callbacks(),
-        [this] { wake_server_.signal(); }, tuning);
+    auto stream =
+        std::make_unique<StreamLoader>(*progress_, unforeseen_zeros(plan, watched), memory_.host(),
+                                       files, *faults_, loader_callbacks(), tuning);
     helped = stream.get();
     loader_ = std::move(stream);
   }
-  server_ = std::make_unique<FaultServer>(plan, watched, files, *faults_, wake_server_, helped,
+  server_ = std::make_unique<FaultServer>(plan, watched, files, *faults_, *progress_, helped,
                                           log_.get(), failure_, tuning);
 }
 
@@ -132,8 +134,8 @@ void Pager::Impl::give_up() noexcept {
   }
   if (faults_) {
     faults_->release();
+    progress_->helper().signal();
   }
-  wake_server_.signal();
 }
 
 void Pager::Impl::start() {

@@ -329,10 +329,10 @@ std::optional<format::PageSetTable> OpenedSnapshot::read_table(
   check_record(file, *expected, table.file_size, table.checksum);
   expect_equal(path, "snapshot id", table.snapshot_id, info.id);
   expect_equal(path, "memory size", table.memory.value, info.memory.value);
-  const auto zeros = memory::set_of(table.zero_runs);
-  if (const auto lost = memory::intersection_of(zeros, image_.nonzero); !lost.empty()) {
+  const memory::PageSet nonzero(image_.nonzero);
+  if (const auto lost = memory::PageSet(table.zero_runs).intersect(nonzero); !lost.empty()) {
     fail_corrupt_file(path, fmt::format("has page {} as zero, where the image has data",
-                                        lost.front().first.value));
+                                        lost.runs().front().first.value));
   }
   return table;
 }

@@ -20,7 +20,7 @@ std::vector<WorkingSet::Group> groups_of(std::span<const PageAccess> accesses,
   std::vector<WorkingSet::Group> groups;
   while (!accesses.empty()) {
     const std::size_t count = std::min<std::uint64_t>(group_pages, accesses.size());
-    groups.push_back(memory::set_of(accesses.first(count)));
+    groups.push_back(memory::PageSet(accesses.first(count)).runs());
     accesses = accesses.subspan(count);
   }
   return groups;
@@ -35,18 +35,18 @@ void check_same_snapshot(const WorkingSet& a, const WorkingSet& b, const char* o
   }
 }
 
-std::vector<PageRange> all_pages(const WorkingSet& set) {
+memory::PageSet all_pages(const WorkingSet& set) {
   std::vector<PageRange> pages;
   for (const auto& group : set.groups()) {
     pages.insert(pages.end(), group.begin(), group.end());
   }
-  return memory::set_of(std::move(pages));
+  return memory::PageSet(std::move(pages));
 }
 
 // Group i has the pages of any recording's group i that are in no earlier group.
 std::vector<WorkingSet::Group> merge_groups(std::span<const WorkingSet> recordings) {
   std::vector<WorkingSet::Group> merged;
-  std::vector<PageRange> seen;
+  memory::PageSet seen;
   for (bool more = true; more;) {
     more = false;
     std::vector<PageRange> pages;
@@ -58,9 +58,9 @@ std::vector<WorkingSet::Group> merge_groups(std::span<const WorkingSet> recordin
       }
     }
     if (more) {
-      pages = memory::set_of(std::move(pages));
-      merged.push_back(memory::difference_of(pages, seen));
-      seen = memory::union_of(seen, pages);
+      const memory::PageSet group(std::move(pages));
+      merged.push_back(group.minus(seen).runs());
+      seen = seen.unite(group);
     }
   }
   return merged;
@@ -172,8 +172,8 @@ double WorkingSet::similarity(const WorkingSet& a, const WorkingSet& b) {
   check_same_snapshot(a, b, "compare working sets");
   const auto left = all_pages(a);
   const auto right = all_pages(b);
-  const auto either = memory::count_pages(memory::union_of(left, right));
-  const auto both = memory::count_pages(memory::intersection_of(left, right));
+  const auto either = left.unite(right).pages();
+  const auto both = left.intersect(right).pages();
   return either == 0 ? 1 : static_cast<double>(both) / static_cast<double>(either);
 }
 

@@ -298,15 +298,15 @@ void VM::Impl::identify_files() {
 }
 
 std::vector<PageRange> VM::Impl::possibly_nonzero_pages() const {
-  const auto touched = memory::touched_pages(machine_->memory().host());
+  std::vector<PageRange> touched = memory::touched_pages(machine_->memory().host());
   if (!source_) {
     return touched;
   }
   // What the guest has given up and not touched since is nobody's: its place may show the file of
   // the earlier snapshot, but a hole is as good.
-  const auto kept =
-      memory::difference_of(opened(*source_).image_table().nonzero, machine_->released_pages());
-  return memory::union_of(touched, kept);
+  const auto kept = memory::PageSet(opened(*source_).image_table().nonzero)
+                        .minus(memory::PageSet(machine_->released_pages()));
+  return memory::PageSet(std::move(touched)).unite(kept).runs();
 }
 
 Snapshot VM::Impl::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {

@@ -35,39 +35,28 @@ std::vector<std::vector<PageRange>> pages_in_gaps(std::span<const PageAccess> ac
 
 }  // namespace
 
-SplitGroup split_group(std::span<const PageRange> recorded, std::span<const PageRange> nonzero) {
-  return {memory::intersection_of(recorded, nonzero), memory::difference_of(recorded, nonzero)};
-}
-
 std::vector<PageRange> zero_runs_outside(std::span<const format::StoredPageRun> regions,
                                          std::span<const PageRange> zero_runs) {
-  const std::vector<PageRange> taken = guest_ranges(regions);
+  const memory::PageSet taken(guest_ranges(regions));
   std::vector<PageRange> outside;
   for (const PageRange& run : zero_runs) {
-    PageIndex first = run.first;
-    auto next = std::ranges::upper_bound(taken, first, {}, &PageRange::end);
-    for (; next != taken.end() && next->first < run.end(); ++next) {
-      if (first < next->first) {
-        outside.push_back({first, next->first - first});
+    taken.cut(run, [&](PageRange part, bool inside) {
+      if (!inside) {
+        outside.push_back(part);
       }
-      first = next->end();
-    }
-    if (first < run.end()) {
-      outside.push_back({first, run.end() - first});
-    }
+    });
   }
   return outside;
 }
 
 std::vector<PlannedEntry> entries_inside(std::span<const format::StoredPageRun> regions,
                                          std::span<const PageAccess> accesses) {
-  const std::vector<PageRange> taken = guest_ranges(regions);
+  const memory::PageSet taken(guest_ranges(regions));
   std::vector<PageAccess> touched(accesses.begin(), accesses.end());
   std::ranges::sort(touched, {}, &PageAccess::page);
   std::vector<PlannedEntry> entries;
   for (const PageAccess& access : touched) {
-    const auto region = std::ranges::upper_bound(taken, access.page, {}, &PageRange::end);
-    if (region == taken.end() || access.page < region->first) {
+    if (!taken.contains(access.page)) {
       continue;
     }
     if (!entries.empty() && entries.back().guest.end() == access.page &&
@@ -98,15 +87,17 @@ std::vector<format::PageRun> plan_reap_set(std::span<const PageAccess> accesses)
 StreamSet plan_stream_set(std::span<const PageAccess> accesses, std::span<const PageRange> nonzero,
                           std::uint64_t group_pages, std::uint64_t gap_pages) {
   StreamSet set;
+  const memory::PageSet data(nonzero);
   const auto gaps = pages_in_gaps(accesses, group_pages, gap_pages);
   for (std::uint32_t group = 0; !accesses.empty(); ++group) {
     const std::size_t count = std::min<std::uint64_t>(group_pages, accesses.size());
-    const SplitGroup split = split_group(memory::set_of(accesses.first(count)), nonzero);
-    const auto between = memory::intersection_of(gaps[group], nonzero);
-    for (const PageRange& run : memory::union_of(split.data, between)) {
+    const memory::PageSet touched(accesses.first(count));
+    const memory::PageSet between(gaps[group]);
+    for (const PageRange& run : touched.unite(between).intersect(data).runs()) {
       set.regions.push_back({run, group});
     }
-    set.zero_runs.insert(set.zero_runs.end(), split.zero.begin(), split.zero.end());
+    const auto zeros = touched.minus(data).runs();
+    set.zero_runs.insert(set.zero_runs.end(), zeros.begin(), zeros.end());
     accesses = accesses.subspan(count);
   }
   return set;

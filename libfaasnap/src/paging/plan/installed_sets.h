@@ -15,17 +15,8 @@ namespace faasnap::paging {
 // The sets whose pages are copied into guest memory, and not mapped from a file: nearly exact,
 // since every page costs its copy. Pure.
 
-// One group's recorded pages, told apart by what the image has for them; both sorted.
-struct SplitGroup {
-  std::vector<PageRange> data;
-  std::vector<PageRange> zero;
-};
-
-// `recorded` and `nonzero` (of the image) are sorted and disjoint.
-SplitGroup split_group(std::span<const PageRange> recorded, std::span<const PageRange> nonzero);
-
-// What is left of `zero_runs`, in their order, outside of `regions`: a page that a region brings
-// along in a merged gap is there already.
+// Returns the parts of `zero_runs`, in their order, that are outside `regions`: a page that a
+// region brings along in a merged gap is there already.
 std::vector<PageRange> zero_runs_outside(std::span<const format::StoredPageRun> regions,
                                          std::span<const PageRange> zero_runs);
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <tuple>
 
+#include "memory/page_set.h"
+
 namespace faasnap::paging {
 namespace {
 
@@ -25,20 +27,16 @@ std::vector<RecordedRun> by_address(std::span<const PageGroup> groups) {
   return runs;
 }
 
-// The recorded pages that are not zero, by address; both inputs are sorted.
+// The recorded pages that are not zero, by address.
 std::vector<RecordedRun> without_zero_pages(std::span<const RecordedRun> runs,
-                                            std::span<const PageRange> nonzero) {
+                                            const memory::PageSet& nonzero) {
   std::vector<RecordedRun> kept;
-  auto data = nonzero.begin();
   for (const RecordedRun& run : runs) {
-    while (data != nonzero.end() && data->end() <= run.pages.first) {
-      ++data;
-    }
-    for (auto next = data; next != nonzero.end() && next->first < run.pages.end(); ++next) {
-      const PageIndex first = std::max(run.pages.first, next->first);
-      const PageIndex end = std::min(run.pages.end(), next->end());
-      kept.push_back({{first, end - first}, run.group});
-    }
+    nonzero.cut(run.pages, [&](PageRange part, bool inside) {
+      if (inside) {
+        kept.push_back({part, run.group});
+      }
+    });
   }
   return kept;
 }
@@ -55,7 +53,7 @@ std::vector<format::PageRun> plan_loading_set(std::span<const PageGroup> groups,
       regions.pop_back();
     }
   };
-  for (const RecordedRun& run : without_zero_pages(by_address(groups), nonzero)) {
+  for (const RecordedRun& run : without_zero_pages(by_address(groups), memory::PageSet(nonzero))) {
     const std::uint64_t gap = regions.empty() ? 0 : run.pages.first - regions.back().guest.end();
     if (!regions.empty() && (gap == 0 || gap < thresholds.merge_gap_pages)) {
       format::PageRun& last = regions.back();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -65,11 +66,13 @@ void check_regions(std::span<const format::StoredPageRun> regions,
   std::vector<PageRange> all = guest_ranges(regions);
   all.insert(all.end(), zeros.begin(), zeros.end());
   check_disjoint(std::move(all), inputs.memory, name);
-  std::ranges::sort(zeros);
-  const auto lost = memory::intersection_of(zeros, inputs.nonzero);
+  if (zeros.empty()) {
+    return;
+  }
+  const auto lost = memory::PageSet(std::move(zeros)).intersect(memory::PageSet(inputs.nonzero));
   if (!lost.empty()) {
     reject_inputs(fmt::format("{} has page {} as zero, where the image has data", name,
-                              lost.front().first.value));
+                              lost.runs().front().first.value));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "memory/page_set.h"
 #include "paging/plan/installed_sets.h"
 #include "paging/plan/layered_mappings.h"
 #include "paging/plan/plan_inputs.h"
@@ -65,8 +66,9 @@ RestorePlan plan_per_region(const PlanInputs& inputs) {
   check_recorded(inputs);
   check_nonzero(inputs);
   ReadIntoPageCache load = begin_reading(inputs);
+  const memory::PageSet nonzero(inputs.nonzero);
   for (const auto& group : inputs.recorded) {
-    read_from_memory_file(load, split_group(group, inputs.nonzero).data);
+    read_from_memory_file(load, memory::PageSet(group).intersect(nonzero).runs());
   }
   return plan_layers(Setting::per_region, inputs, {}, std::move(load));
 }

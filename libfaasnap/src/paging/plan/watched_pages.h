@@ -6,6 +6,8 @@
 #include <faasnap/restore_plan.h>
 #include <faasnap/units.h>
 
+#include "memory/page_set.h"
+
 namespace faasnap::paging {
 
 // What the fault handler of a plan with HandledFaults watches. Every `plan` here is such a plan.
@@ -17,16 +19,15 @@ inline constexpr std::uint64_t kUnwatchedGap = 512;
 // (REAP) is published so.
 bool answers_singly(const RestorePlan& plan);
 
-// The pages whose faults the handler must answer, sorted and disjoint: all that have data, and the
-// gaps of zero pages between them. Gaps of kUnwatchedGap pages and more are left to the kernel,
+// The pages whose faults the handler must answer: all that have data or are read, and the gaps of
+// zero pages between them. Gaps of kUnwatchedGap pages and more are left to the kernel,
 // which answers a fault there thirty times as fast; shorter ones are not worth a memory area each.
 // Pure.
-std::vector<PageRange> watched_pages(const RestorePlan& plan, Bytes memory);
+memory::PageSet watched_pages(const RestorePlan& plan, Bytes memory);
 
-// The zero pages among the `watched` ones that the plan does not install, sorted: what a guest has
-// free between what it uses. None where accesses are recorded, or a fault is answered singly.
-std::vector<PageRange> unforeseen_zeros(const RestorePlan& plan,
-                                        std::span<const PageRange> watched);
+// The zero pages among the `watched` ones that the plan does not install: what a guest has free
+// between what it uses. None where a fault is answered singly.
+memory::PageSet unforeseen_zeros(const RestorePlan& plan, const memory::PageSet& watched);
 
 // A stretch of zero pages to install, all of it watched or none.
 struct ZeroStretch {
@@ -35,7 +36,7 @@ struct ZeroStretch {
 };
 
 // Cuts zero pages, in their order, into stretches of at most `longest` pages. Pure.
-std::vector<ZeroStretch> cut_zeros(std::span<const PageRange> zeros,
-                                   std::span<const PageRange> watched, std::uint64_t longest);
+std::vector<ZeroStretch> cut_zeros(std::span<const PageRange> zeros, const memory::PageSet& watched,
+                                   std::uint64_t longest);
 
 }  // namespace faasnap::paging

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/thread.h"
+#include "memory/page_set.h"
 
 namespace faasnap::paging {
 namespace {
@@ -42,16 +43,12 @@ const FileRef& checked_file(const FileRef& file, std::uint64_t group_pages) {
 }
 
 PageGroup as_runs(std::vector<PageIndex> pages) {
-  std::sort(pages.begin(), pages.end());
-  PageGroup runs;
+  std::ranges::sort(pages);
+  memory::PageSet set;
   for (const PageIndex page : pages) {
-    if (!runs.empty() && runs.back().end() == page) {
-      ++runs.back().count;
-    } else {
-      runs.push_back({page, 1});
-    }
+    set.append({page, 1});
   }
-  return runs;
+  return std::move(set).runs();
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/thread.h"
-#include "paging/userfault/page_lookup.h"
 
 namespace faasnap::paging {
 namespace {
@@ -39,16 +38,16 @@ void for_each_run(PageRange block, Wanted wanted, Use use) {
 
 }  // namespace
 
-FaultServer::FaultServer(const RestorePlan& plan, std::vector<PageRange> watched,
+FaultServer::FaultServer(const RestorePlan& plan, memory::PageSet watched,
                          const SnapshotFiles& files, const Userfault& faults,
-                         const base::EventFd& wake, StreamLoader* loader, AccessLog* log,
+                         const LoadProgress& progress, StreamLoader* helped, AccessLog* log,
                          FailureLatch& failure, const InstallTuning& tuning)
     : nonzero_(plan.handled()->nonzero),
       watched_(std::move(watched)),
       singly_(answers_singly(plan)),
       faults_(faults),
-      wake_(wake),
-      loader_(loader),
+      progress_(progress),
+      helped_(helped),
       log_(log),
       failure_(failure),
       tuning_(checked(tuning)),
@@ -56,13 +55,13 @@ FaultServer::FaultServer(const RestorePlan& plan, std::vector<PageRange> watched
       zeros_(base::Mapping::anonymous({tuning.miss_zero_pages * kPageSize})),
       reads_(tuning.misses, {tuning.miss_pages * kPageSize}),
       pages_in_(tuning.misses) {
-  reads_.signal(wake_);
+  reads_.signal(progress_.helper());
   thread_ = base::start_thread("faasnap-faults", [this] { run(); });
 }
 
 FaultServer::~FaultServer() {
   stopping_ = true;
-  wake_.signal();
+  progress_.helper().signal();
   thread_.join();
 }
 
@@ -80,7 +79,7 @@ void FaultServer::serve() {
     if (tuning_.before_step) {
       tuning_.before_step();
     }
-    wake_.drain();  // before looking at what may have been signalled
+    progress_.helper().drain();  // before looking at what may have been signalled
     if (stopping_ || failure_.failed()) {
       return;
     }
@@ -90,7 +89,7 @@ void FaultServer::serve() {
       pages_in_[slot] = {};
     });
     start_reads();
-    worked = worked || (loader_ != nullptr && loader_->help());
+    worked = worked || (helped_ != nullptr && helped_->help());
     if (!worked) {
       wait_for_events();
     }
@@ -98,7 +97,8 @@ void FaultServer::serve() {
 }
 
 void FaultServer::wait_for_events() const {
-  std::array<pollfd, 2> watched = {{{faults_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
+  std::array<pollfd, 2> watched = {
+      {{faults_.get(), POLLIN, 0}, {progress_.helper().get(), POLLIN, 0}}};
   if (base::retry_eintr([&] { return ::poll(watched.data(), watched.size(), -1); }) < 0) {
     base::fail_errno("wait for page faults");
   }
@@ -115,14 +115,14 @@ bool FaultServer::answer_faults() {
 }
 
 void FaultServer::answer(const PageFault& fault) {
-  const bool stored = run_with(nonzero_, fault.page).has_value();
-  const auto state = loader_ != nullptr ? loader_->state_of(fault.page) : std::nullopt;
+  const bool stored = nonzero_.contains(fault.page);
+  const auto state = progress_.state_of(fault.page);
   if (log_ != nullptr && !state) {
     log_->note({.page = fault.page,
                 .time = base::monotonic_now(),
                 .write = fault.write,
                 .zero = !stored,
-                .missed = loader_ != nullptr});
+                .missed = helped_ != nullptr});
   }
   if (state == PartState::installed) {
     // The guest had it and has given it back since: it is empty. If it is there after all, the
@@ -151,18 +151,21 @@ void FaultServer::install_zeros(const PageFault& fault, PageRange pages) const {
 
 // A guest that takes one free page takes others near it next, and has many single ones.
 void FaultServer::install_zeros_around(const PageFault& fault) const {
-  const PageRange watched = *run_with(watched_, fault.page);
+  const PageRange watched = watched_run(fault.page);
   for_each_run(
       block_around(fault.page, tuning_.miss_zero_pages, watched),
       [&](PageIndex page) {
-        return page != fault.page && !run_with(nonzero_, page) && is_lacking(page);
+        return page != fault.page && !nonzero_.contains(page) && is_lacking(page);
       },
       [&](PageRange pages) { install_zeros(fault, pages); });
 }
 
+// Returns the watched run of a page that faulted, and so is watched.
+PageRange FaultServer::watched_run(PageIndex page) const { return watched_.run_of(page).value(); }
+
 // Whether the loader neither brings the page nor has it at hand.
 bool FaultServer::is_lacking(PageIndex page) const {
-  const auto state = loader_ != nullptr ? loader_->state_of(page) : std::nullopt;
+  const auto state = progress_.state_of(page);
   return !state || *state == PartState::waiting || *state == PartState::reading;
 }
 
@@ -187,8 +190,7 @@ void FaultServer::start_reads() {
 
 // Where neighbours may come along, holes between them are read as the zeros that they are.
 PageRange FaultServer::to_read_for(PageIndex page) const {
-  return singly_ ? PageRange{page, 1}
-                 : block_around(page, tuning_.miss_pages, *run_with(watched_, page));
+  return singly_ ? PageRange{page, 1} : block_around(page, tuning_.miss_pages, watched_run(page));
 }
 
 void FaultServer::install(PageRange all, const std::byte* data) const {

@@ -9,12 +9,14 @@
 #include <faasnap/page_access.h>
 #include <faasnap/restore_plan.h>
 
-#include "base/fd.h"
 #include "base/mapping.h"
+#include "memory/page_set.h"
 #include "paging/failure_latch.h"
 #include "paging/reads/direct_file.h"
 #include "paging/reads/read_queue.h"
 #include "paging/record/access_log.h"
+#include "paging/userfault/install_tuning.h"
+#include "paging/userfault/load_progress.h"
 #include "paging/userfault/stream_loader.h"
 #include "paging/userfault/userfault.h"
 
@@ -30,11 +32,11 @@ namespace faasnap::paging {
 // thread.
 class FaultServer {
  public:
-  // `watched`: what `faults` watches. `wake`, signalled, makes the thread look whether the loader
-  // wants help. `loader` and `log` may be null. With a log every access is noted and answered
-  // singly.
-  FaultServer(const RestorePlan& plan, std::vector<PageRange> watched, const SnapshotFiles& files,
-              const Userfault& faults, const base::EventFd& wake, StreamLoader* loader,
+  // `watched`: what `faults` watches. `progress`: what is being loaded; its helper() wakes the
+  // thread. `helped` is null if nothing is installed while the guest runs, `log` if the plan does
+  // not record; with a log every access is recorded and answered singly.
+  FaultServer(const RestorePlan& plan, memory::PageSet watched, const SnapshotFiles& files,
+              const Userfault& faults, const LoadProgress& progress, StreamLoader* helped,
               AccessLog* log, FailureLatch& failure, const InstallTuning& tuning = {});
   ~FaultServer();
   FaultServer(const FaultServer&) = delete;
@@ -52,6 +54,7 @@ class FaultServer {
   void answer(const PageFault& fault);
   void install_zeros(const PageFault& fault, PageRange pages) const;
   void install_zeros_around(const PageFault& fault) const;
+  PageRange watched_run(PageIndex page) const;
   bool is_lacking(PageIndex page) const;
   bool under_way(PageIndex page) const;
   void start_reads();
@@ -59,12 +62,12 @@ class FaultServer {
   void install(PageRange all, const std::byte* data) const;
   void copy(PageRange pages, const std::byte* data) const;
 
-  const std::vector<PageRange> nonzero_;
-  const std::vector<PageRange> watched_;
+  const memory::PageSet nonzero_;
+  const memory::PageSet watched_;
   const bool singly_;
   const Userfault& faults_;
-  const base::EventFd& wake_;
-  StreamLoader* const loader_;
+  const LoadProgress& progress_;
+  StreamLoader* const helped_;
   AccessLog* const log_;
   FailureLatch& failure_;
   const InstallTuning tuning_;

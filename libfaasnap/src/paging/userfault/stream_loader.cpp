@@ -31,28 +31,49 @@ unsigned buffers_for(const InstallTuning& tuning, std::size_t pieces) {
   return static_cast<unsigned>(std::min<std::size_t>(tuning.depth, pieces));
 }
 
+// A page that has data must never be made zero.
+void check_zero_pages(std::span<const PageRange> zeros, const memory::PageSet& nonzero) {
+  for (const PageRange& pages : zeros) {
+    nonzero.cut(pages, [](PageRange part, bool has_data) {
+      if (has_data) {
+        base::fail(ErrorKind::invalid_argument, "load guest memory", {},
+                   fmt::format("page {} is to be zero, and the memory file has data for it",
+                               part.first.value));
+      }
+    });
+  }
+}
+
 }  // namespace
 
-StreamLoader::StreamLoader(const RestorePlan& plan, std::span<std::byte> guest_memory,
-                           std::span<const PageRange> watched, const SnapshotFiles& files,
+std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const memory::PageSet& watched,
+                                            Bytes memory, const InstallTuning& tuning) {
+  const auto* load = plan.load_if<InstallWhileRunning>();
+  if (load == nullptr) {
+    return std::make_unique<LoadProgress>();
+  }
+  check_zero_pages(load->zero_pages, memory::PageSet(plan.handled()->nonzero));
+  auto pieces = cut_reads(load->reads, checked(tuning).piece);
+  const unsigned buffers = buffers_for(tuning, pieces.size());
+  return std::make_unique<LoadProgress>(
+      std::move(pieces), cut_zeros(load->zero_pages, watched, tuning.zero_pages), memory, buffers);
+}
+
+StreamLoader::StreamLoader(LoadProgress& progress, memory::PageSet unforeseen,
+                           std::span<std::byte> guest_memory, const SnapshotFiles& files,
                            const Userfault& faults, LoaderCallbacks callbacks,
-                           std::function<void()> help_wanted, const InstallTuning& tuning)
-    : guest_memory_(guest_memory),
-      pieces_(cut_reads(plan.reads(), checked(tuning).piece)),
-      zeros_(cut_zeros(plan.zero_pages(), watched, tuning.zero_pages)),
-      unforeseen_zeros_(unforeseen_zeros(plan, watched)),
-      lookup_(pieces_, zeros_, {guest_memory.size()}),
+                           const InstallTuning& tuning)
+    : progress_(progress),
+      unforeseen_zeros_(std::move(unforeseen)),
+      guest_memory_(guest_memory),
       faults_(faults),
       callbacks_(std::move(callbacks)),
-      help_wanted_(std::move(help_wanted)),
-      tuning_(tuning),
+      tuning_(checked(tuning)),
       files_(static_cast<std::size_t>(Backing::stream_set) + 1),
       zero_source_(make_zero_source({tuning.zero_pages * kPageSize})),
-      queue_(pieces_.size(), zeros_.size(), buffers_for(tuning, pieces_.size())),
-      reads_(buffers_for(tuning, pieces_.size()), tuning.piece),
-      part_in_buffer_(buffers_for(tuning, pieces_.size())) {
-  check_zero_pages(plan.zero_pages(), plan.handled()->nonzero);
-  for (const ReadPiece& piece : pieces_) {
+      reads_(buffers_for(tuning, progress.pieces().size()), tuning.piece),
+      part_in_buffer_(buffers_for(tuning, progress.pieces().size())) {
+  for (const ReadPiece& piece : progress_.pieces()) {
     auto& file = files_[static_cast<std::size_t>(piece.file)];
     if (!file) {
       file.emplace(*files.of(piece.file));
@@ -66,20 +87,10 @@ StreamLoader::~StreamLoader() {
   thread_.join();
 }
 
-void StreamLoader::start() {
-  queue_.begin(base::monotonic_now());
-  if (help_wanted_) {
-    help_wanted_();
-  }
-}
-
-std::optional<PartState> StreamLoader::state_of(PageIndex page) const {
-  const auto part = lookup_.part_of(page);
-  return part ? std::optional(queue_.state(*part)) : std::nullopt;
-}
+void StreamLoader::start() { progress_.begin(base::monotonic_now()); }
 
 PrefetchStats StreamLoader::stats() const {
-  PrefetchStats stats = queue_.stats();
+  PrefetchStats stats = progress_.stats();
   stats.direct = std::all_of(files_.begin(), files_.end(),
                              [](const auto& file) { return !file || file->direct(); });
   return stats;
@@ -98,48 +109,48 @@ const DirectFile& StreamLoader::file_of(const ReadPiece& piece) const {
 void StreamLoader::run() noexcept {
   std::exception_ptr failure;
   try {
-    queue_.wait_for_begin();
+    progress_.wait_for_begin();
     load();
-    if (queue_.cancelled()) {
+    if (progress_.cancelled()) {
       base::fail(ErrorKind::cancelled, "load guest memory", {},
                  "stopped before everything was loaded");
     }
   } catch (...) {
     failure = std::current_exception();
   }
-  const bool cancelled = queue_.cancelled();
-  queue_.cancel();
+  const bool cancelled = progress_.cancelled();
+  progress_.cancel();
   reads_.close();  // waits for what a failure has left under way
   if (failure && !cancelled && callbacks_.failed) {
     callbacks_.failed(failure);
   }
-  queue_.end(base::monotonic_now(), failure);
+  progress_.end(base::monotonic_now(), failure);
 }
 
 void StreamLoader::load() {
-  while (!queue_.cancelled()) {
-    const std::size_t seen = queue_.changes();
+  while (!progress_.cancelled()) {
+    const std::size_t seen = progress_.changes();
     step();
     start_reads();
     reads_.take_ended([this](unsigned buffer) { finish_read(buffer); });
-    if (const auto piece = queue_.take_piece()) {
+    if (const auto piece = progress_.take_piece()) {
       install_piece(*piece);
-    } else if (const auto zeros = queue_.take_zeros()) {
+    } else if (const auto zeros = progress_.take_zeros()) {
       install_zeros(*zeros);
     } else if (reads_.under_way() != 0) {
       reads_.submit_and_wait(1);
-    } else if (queue_.all_installed()) {
+    } else if (progress_.all_installed()) {
       share_unforeseen_zeros();
       return;
     } else {
-      queue_.wait_for_change(seen);  // another thread is at the rest
+      progress_.wait_for_change(seen);  // another thread is at the rest
     }
   }
 }
 
 void StreamLoader::start_reads() {
-  while (const auto work = queue_.next_read()) {
-    const ReadPiece& piece = pieces_[work->part];
+  while (const auto work = progress_.next_read()) {
+    const ReadPiece& piece = progress_.piece(*work);
     part_in_buffer_[work->buffer] = work->part;
     reads_.read(work->buffer, file_of(piece).ref(), piece.offset, piece.length);
   }
@@ -147,17 +158,15 @@ void StreamLoader::start_reads() {
 }
 
 void StreamLoader::finish_read(unsigned buffer) {
-  if (queue_.add_ready({part_in_buffer_[buffer], buffer}) > 1 && help_wanted_) {
-    help_wanted_();
-  }
+  progress_.add_ready({part_in_buffer_[buffer], buffer});
 }
 
 bool StreamLoader::help() {
-  if (const auto zeros = queue_.take_zeros()) {
+  if (const auto zeros = progress_.take_zeros()) {
     install_zeros(*zeros);
     return true;
   }
-  if (const auto piece = queue_.take_piece()) {
+  if (const auto piece = progress_.take_piece()) {
     install_piece(*piece);
     return true;
   }
@@ -166,7 +175,7 @@ bool StreamLoader::help() {
 
 void StreamLoader::install_piece(InstallWork work) {
   step();
-  const ReadPiece& piece = pieces_[work.part];
+  const ReadPiece& piece = progress_.piece(work);
   const std::byte* source = reads_.buffer(work.buffer).data();
   for (const PageRange& pages : piece.guest) {
     faults_.copy(pages, source);
@@ -175,12 +184,12 @@ void StreamLoader::install_piece(InstallWork work) {
       callbacks_.present(pages);
     }
   }
-  queue_.finish(work, piece.length.pages());
+  progress_.finish(work, piece.length.pages());
 }
 
 void StreamLoader::install_zeros(InstallWork work) {
   step();
-  const auto [pages, watched] = zeros_[work.part - pieces_.size()];
+  const auto [pages, watched] = progress_.zeros(work);
   if (watched) {
     faults_.copy(pages, zero_source_.data());
   } else {
@@ -189,12 +198,12 @@ void StreamLoader::install_zeros(InstallWork work) {
   if (callbacks_.present) {
     callbacks_.present(pages);
   }
-  queue_.finish(work, pages.count);
+  progress_.finish(work, pages.count);
 }
 
 void StreamLoader::share_unforeseen_zeros() const {
-  for (const PageRange& pages : unforeseen_zeros_) {
-    if (queue_.cancelled()) {
+  for (const PageRange& pages : unforeseen_zeros_.runs()) {
+    if (progress_.cancelled()) {
       return;
     }
     faults_.share_zeros(pages);

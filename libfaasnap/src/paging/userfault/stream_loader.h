@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <thread>
@@ -11,47 +11,48 @@
 #include <faasnap/vm_stats.h>
 
 #include "base/mapping.h"
+#include "memory/page_set.h"
 #include "paging/loader.h"
-#include "paging/plan/read_pieces.h"
 #include "paging/plan/watched_pages.h"
 #include "paging/reads/direct_file.h"
 #include "paging/reads/read_queue.h"
 #include "paging/snapshot_files.h"
-#include "paging/userfault/install_queue.h"
 #include "paging/userfault/install_tuning.h"
-#include "paging/userfault/page_lookup.h"
+#include "paging/userfault/load_progress.h"
 #include "paging/userfault/userfault.h"
 
 namespace faasnap::paging {
 
-// Loads what a plan lists into watched guest memory while the guest runs: reads with O_DIRECT into
-// huge-page buffers on a thread of its own and copies from there (UFFDIO_COPY), page runs in the
-// plan's order; zero pages in theirs, also where nothing is watched. In the end all other watched
-// zero pages get the kernel's shared one, so that it answers the guest's first write, and no
-// handler. Installing is shared with any thread that calls `help`.
+// Returns what is to be installed of a plan that has InstallWhileRunning; nothing for other plans
+// with HandledFaults. `watched`: the pages of the guest's `memory` that the fault handler watches.
+// Throws ErrorKind::invalid_argument for a plan that loads a page twice, or makes one zero that has
+// data.
+std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const memory::PageSet& watched,
+                                            Bytes memory, const InstallTuning& tuning);
+
+// Loads into watched guest memory while the guest runs: reads with O_DIRECT into huge-page buffers
+// on a thread of its own and copies from there (UFFDIO_COPY), page runs in the plan's order; zero
+// pages in theirs, also where nothing is watched. In the end all other watched zero pages get the
+// kernel's shared one, so that it answers the guest's first write, and no handler. Installing is
+// shared with any thread that calls `help`.
 //
 // Made, it has its buffers, its ring and its thread, and waits for `start`.
 class StreamLoader final : public Loader {
  public:
-  // `plan` has HandledFaults with InstallWhileRunning. `watched`: what `faults` watches of
-  // `guest_memory`. `help_wanted` is called when there is more to install than the loader's own
-  // thread is about to. Throws ErrorKind::unsupported without io_uring, and
-  // ErrorKind::invalid_argument for a plan that loads a page twice, makes one zero that has data,
-  // or names a file that `files` lacks.
-  StreamLoader(const RestorePlan& plan, std::span<std::byte> guest_memory,
-               std::span<const PageRange> watched, const SnapshotFiles& files,
+  // Installs what `progress` lists into `guest_memory`, and at last shares the `unforeseen` zero
+  // pages. Throws ErrorKind::unsupported without io_uring, and ErrorKind::invalid_argument for a
+  // read of a file that `files` lacks.
+  StreamLoader(LoadProgress& progress, memory::PageSet unforeseen,
+               std::span<std::byte> guest_memory, const SnapshotFiles& files,
                const Userfault& faults, LoaderCallbacks callbacks,
-               std::function<void()> help_wanted = {}, const InstallTuning& tuning = {});
+               const InstallTuning& tuning = {});
   ~StreamLoader() override;
 
   void start() override;
   // Installs one part, zero pages first; false when there is nothing to install at the moment.
   bool help();
-  // How far the part that brings `page` has come; nothing when the plan does not load the page.
-  std::optional<PartState> state_of(PageIndex page) const;
-
-  void wait() const override { queue_.wait(); }
-  void cancel() noexcept override { queue_.cancel(); }
+  void wait() const override { progress_.wait(); }
+  void cancel() noexcept override { progress_.cancel(); }
   PrefetchStats stats() const override;
   Bytes buffers() const noexcept override { return reads_.buffers(); }
 
@@ -67,19 +68,14 @@ class StreamLoader final : public Loader {
   void step() const;
   const DirectFile& file_of(const ReadPiece& piece) const;
 
+  LoadProgress& progress_;
+  const memory::PageSet unforeseen_zeros_;
   const std::span<std::byte> guest_memory_;
-  const std::vector<ReadPiece> pieces_;
-  const std::vector<ZeroStretch> zeros_;
-  const std::vector<PageRange> unforeseen_zeros_;
-  const PageLookup lookup_;
   const Userfault& faults_;
   const LoaderCallbacks callbacks_;
-  const std::function<void()> help_wanted_;
   const InstallTuning tuning_;
   std::vector<std::optional<DirectFile>> files_;  // by Backing
-
   base::Mapping zero_source_;
-  InstallQueue queue_;
   ReadQueue reads_;                          // of the loader's thread, but for the buffers
   std::vector<std::size_t> part_in_buffer_;  // of the loader's thread
   std::thread thread_;

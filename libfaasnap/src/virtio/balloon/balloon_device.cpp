@@ -137,7 +137,7 @@ std::string BalloonDevice::read_report(const DescriptorChain& chain) {
 }
 
 void BalloonDevice::release_pages() {
-  for (const PageRange& range : memory::set_of(pages_)) {
+  for (const PageRange& range : memory::PageSet(pages_).runs()) {
     releaser_.release(range);
   }
 }

@@ -66,9 +66,10 @@ TEST_CASE("the stream set takes short gaps along, with the earlier group, if the
 }
 
 TEST_CASE("a group is split into data and zeros where the image says so") {
-  const auto split = split_group(Ranges{{{0}, 10}, {{20}, 5}}, Ranges{{{3}, 2}, {{8}, 14}});
-  CHECK(split.data == Ranges{{{3}, 2}, {{8}, 2}, {{20}, 2}});
-  CHECK(split.zero == Ranges{{{0}, 3}, {{5}, 3}, {{22}, 3}});
+  const auto touched = touches({20, 21, 22, 23, 24, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  const auto set = plan_stream_set(touched, Ranges{{{3}, 2}, {{8}, 14}}, 15, 0);
+  CHECK(ranges_of(set.regions) == Ranges{{{3}, 2}, {{8}, 2}, {{20}, 2}});
+  CHECK(set.zero_runs == Ranges{{{0}, 3}, {{5}, 3}, {{22}, 3}});
 }
 
 }  // namespace

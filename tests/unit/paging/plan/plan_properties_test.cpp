@@ -69,7 +69,7 @@ class RandomSnapshot {
       for (std::size_t i = at; i < std::min(at + group_pages, accesses_.size()); ++i) {
         group.push_back({accesses_[i].page, 1});
       }
-      groups_.push_back(memory::set_of(std::move(group)));
+      groups_.push_back(memory::PageSet(std::move(group)).runs());
     }
   }
 

@@ -18,7 +18,7 @@ TEST_CASE("all pages with data and all short gaps are watched, and no long gap i
     const auto nonzero = test::random_runs(random, kWatchedPages, 0.02, 40);
     const auto plan = plan_with({.nonzero = nonzero});
     const auto watched = watched_pages(plan, kWatchedMemory);
-    const auto bits = test::as_bits(watched, kWatchedPages);
+    const auto bits = test::as_bits(watched.runs(), kWatchedPages);
     for (const PageRange& run : nonzero) {
       REQUIRE(bits[run.first.value]);
       REQUIRE(bits[run.end().value - 1]);
@@ -39,16 +39,19 @@ TEST_CASE("what is read is watched, with data or without") {
       plan_with({.nonzero = {{{100}, 2}},
                  .load = InstallWhileRunning{.reads = {{Backing::stream_set, {}, {{9000}, 4}},
                                                        {Backing::stream_set, {}, {{5000}, 1}}}}});
-  CHECK(watched_pages(plan, kWatchedMemory) ==
+  CHECK(watched_pages(plan, kWatchedMemory).runs() ==
         std::vector<PageRange>{{{100}, 2}, {{5000}, 1}, {{9000}, 4}});
 }
 
 TEST_CASE("everything is watched where each fault counts") {
   const std::vector<PageRange> nonzero = {{{100}, 2}};
   const std::vector<PageRange> all = {{{0}, kWatchedPages}};
-  CHECK(watched_pages(plan_with({.nonzero = nonzero, .record = true}), kWatchedMemory) == all);
-  CHECK(watched_pages(plan_with({.nonzero = nonzero, .load = InstallBeforeStart{}}),
-                      kWatchedMemory) == all);
+  const auto watched = [&](HandledFaults faults) {
+    faults.nonzero = nonzero;
+    return watched_pages(plan_with(std::move(faults)), kWatchedMemory).runs();
+  };
+  CHECK(watched({.record = true}) == all);
+  CHECK(watched({.load = InstallBeforeStart{}}) == all);
 }
 
 TEST_CASE("the zeros that nobody foresaw are what is watched and neither has data nor is loaded") {
@@ -58,14 +61,14 @@ TEST_CASE("the zeros that nobody foresaw are what is watched and neither has dat
           .reads = {{Backing::stream_set, {}, {{120}, 2}}, {Backing::stream_set, {}, {{110}, 1}}},
           .zero_pages = {{{105}, 2}, {{103}, 1}, {{5000}, 10}}}};
   const auto watched = watched_pages(plan_with(faults), kWatchedMemory);
-  CHECK(unforeseen_zeros(plan_with(faults), watched) ==
+  CHECK(unforeseen_zeros(plan_with(faults), watched).runs() ==
         std::vector<PageRange>{{{102}, 1}, {{104}, 1}, {{107}, 3}, {{115}, 5}});
   faults.record = true;
   CHECK(unforeseen_zeros(plan_with(faults), watched).empty());
 }
 
 TEST_CASE("zero pages are cut where watching begins and ends, and keep their order") {
-  const std::vector<PageRange> watched = {{{10}, 10}, {{40}, 5}};
+  const memory::PageSet watched(std::vector<PageRange>{{{10}, 10}, {{40}, 5}});
   const std::vector<PageRange> zeros = {{{38}, 10}, {{0}, 4}, {{8}, 20}};
   const auto stretches = cut_zeros(zeros, watched, 6);
   const std::vector<std::pair<PageRange, bool>> expected = {
