@@ -26,7 +26,7 @@ void put_text(base::ByteWriter& out, std::string_view text) {
   out.put_bytes(std::as_bytes(std::span(text)));
 }
 
-// The byte that makes the sum of all bytes zero.
+// Returns the byte that makes the sum of all bytes zero.
 std::byte checksum(std::span<const std::byte> data) {
   std::uint8_t sum = 0;
   for (const std::byte value : data) {
@@ -35,7 +35,7 @@ std::byte checksum(std::span<const std::byte> data) {
   return static_cast<std::byte>(-sum);
 }
 
-// A table: the common header (ACPI 6.4, section 5.2.6), then `body`.
+// Returns a table: the common header (ACPI 6.4, section 5.2.6), then `body`.
 std::vector<std::byte> make_table(std::string_view signature, std::uint8_t revision,
                                   std::span<const std::byte> body) {
   base::ByteWriter out;
@@ -58,7 +58,7 @@ void put_zeros(base::ByteWriter& out, std::size_t count) {
   out.put_bytes(std::vector<std::byte>(count));
 }
 
-// Generic address structure of a byte-wide I/O port.
+// Appends the generic address structure of a byte-wide I/O port.
 void put_port(base::ByteWriter& out, std::uint16_t port) {
   constexpr std::uint8_t kIoSpace = 1;
   constexpr std::uint8_t kByteAccess = 1;
@@ -150,7 +150,7 @@ std::vector<std::byte> make_rsdp(std::uint64_t xsdt) {
   return rsdp;
 }
 
-// Puts tables one after the other below kVmGenId.
+// Writes tables one after the other below kVmGenId.
 class TableWriter {
  public:
   TableWriter(const memory::GuestMemory& memory, memory::GuestAddress start)

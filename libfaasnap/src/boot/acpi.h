@@ -9,7 +9,7 @@
 
 namespace faasnap::boot {
 
-// What the guest is to learn about the machine.
+// What the ACPI tables tell the guest about the machine.
 struct AcpiConfig {
   struct Mmio {
     memory::GuestAddress base;
@@ -18,11 +18,11 @@ struct AcpiConfig {
   };
 
   unsigned vcpus = 1;
-  // The virtio-mmio devices, in the order in which the guest is to find them.
+  // The virtio-mmio devices, in the order in which the guest finds them.
   std::vector<Mmio> virtio;
   std::uint16_t serial_port = kSerialPort;
   std::uint32_t serial_gsi = kSerialGsi;
-  // The 16 bytes of the generation id; the caller fills them.
+  // Address of the 16 bytes of the generation id, which the caller fills.
   memory::GuestAddress vmgenid = kVmGenId;
   std::uint32_t ged_gsi = kGedGsi;
   std::uint16_t sleep_control_port = kSleepControlPort;
@@ -31,9 +31,9 @@ struct AcpiConfig {
   std::uint16_t panic_port = kPanicPort;
 };
 
-// Writes RSDP, XSDT, FADT (hardware-reduced ACPI), MADT and DSDT (ACPI 6.4) from kAcpiStart, and
+// Writes RSDP, XSDT, FADT (hardware-reduced ACPI), MADT and DSDT (ACPI 6.4) from kAcpiStart on, and
 // returns the address of the RSDP. An edge on ged_gsi tells the guest that the generation id has
-// changed. Throws ErrorKind::invalid_argument when the tables do not fit.
+// changed. Throws ErrorKind::invalid_argument if the tables do not fit.
 memory::GuestAddress write_acpi_tables(const memory::GuestMemory& memory, const AcpiConfig& config);
 
 }  // namespace faasnap::boot

@@ -25,8 +25,8 @@ aml::Term serial_port(const AcpiConfig& config) {
                                              aml::edge_interrupt(config.serial_gsi)}))});
 }
 
-// "Virtual Machine Generation ID" (Microsoft): the compatible id is the specified one, and the one
-// of eight characters that Linux looks for; ADDR is the address of the id, low half first.
+// The device "Virtual Machine Generation ID" (Microsoft). Its compatible ids are the specified one
+// and the eight-character one that Linux looks for. ADDR is the address of the id, low half first.
 aml::Term generation_id(const AcpiConfig& config) {
   return aml::device(
       "VGEN",
@@ -37,7 +37,7 @@ aml::Term generation_id(const AcpiConfig& config) {
                                        aml::integer(config.vmgenid.value >> 32)}))});
 }
 
-// Where a kernel tells that it panics: the ACPI id that Linux's pvpanic driver takes for its own
+// The device through which a kernel reports a panic. Linux's pvpanic driver looks for this ACPI id
 // (docs/specs/pvpanic.txt of QEMU).
 aml::Term panic_device(const AcpiConfig& config) {
   return aml::device(

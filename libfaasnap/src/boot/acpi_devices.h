@@ -5,7 +5,7 @@
 
 namespace faasnap::boot {
 
-// The definition block of the DSDT: the devices below \_SB, and \_S5.
+// Returns the definition block of the DSDT: the devices below \_SB, and \_S5.
 aml::Term describe_devices(const AcpiConfig& config);
 
 }  // namespace faasnap::boot

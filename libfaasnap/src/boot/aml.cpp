@@ -56,7 +56,7 @@ Term bytes(std::initializer_list<std::uint8_t> values) {
   return term;
 }
 
-// Operator, length of all that follows, body.
+// Returns the operator, the length of all that follows, and the body.
 Term with_length(const Term& op, const Term& body) {
   Term term = op;
   append(term, package_length(body.size()));
@@ -76,7 +76,7 @@ Term package_length(std::uint64_t body_length) {
   if (body_length < 63) {
     return bytes({low_byte(body_length + 1)});
   }
-  // The first byte holds the number of bytes that follow, and the low four bits.
+  // The first byte holds the number of further bytes and the low four bits.
   for (std::uint32_t more = 1; more <= 3 && body_length <= kLengthLimit; ++more) {
     const std::uint64_t length = body_length + 1 + more;
     if (length < (1u << (4 + 8 * more))) {
@@ -88,7 +88,7 @@ Term package_length(std::uint64_t body_length) {
     }
   }
   base::fail(ErrorKind::invalid_argument, "encode ACPI tables", {},
-             fmt::format("a term of {} bytes, expected {} at most", body_length, kLengthLimit));
+             fmt::format("a term of {} bytes, expected at most {}", body_length, kLengthLimit));
 }
 
 Term integer(std::uint64_t value) {

@@ -9,25 +9,25 @@
 
 namespace faasnap::boot::aml {
 
-// A term of the ACPI machine language, as bytes (ACPI 6.4, chapter 20). Terms are made from inside
-// out: each function encodes one term from those that it contains.
+// A term of the ACPI machine language, as bytes (ACPI 6.4, chapter 20). Terms are made from the
+// inside out: each function encodes one term from the terms that it contains.
 using Term = std::vector<std::byte>;
 using Terms = std::span<const Term>;
 
-// Largest length that a term with a length field can have, the field included.
+// Maximum length of a term with a length field, including the field.
 inline constexpr std::uint32_t kLengthLimit = (1u << 28) - 1;
 
-// The length field of a term with `body_length` bytes after it: the field counts itself. Throws
-// ErrorKind::invalid_argument beyond the limit.
+// Returns the length field of a term with `body_length` bytes after it; the field counts itself.
+// Throws ErrorKind::invalid_argument beyond kLengthLimit.
 Term package_length(std::uint64_t body_length);
 
 Term integer(std::uint64_t value);
-// ASCII.
+// `text` is ASCII.
 Term string(std::string_view text);
 Term buffer(std::span<const std::byte> data);
 Term package(std::initializer_list<Term> elements);
-// Names are a segment of four characters, or such segments joined by dots, after a backslash when
-// they start at the root: "_HID", "\\_SB_.VGEN".
+// A name is a segment of four characters, or several segments joined by dots; a backslash in front
+// means the root: "_HID", "\\_SB_.VGEN".
 Term name_string(std::string_view name);
 
 Term name(std::string_view name, const Term& object);
@@ -43,7 +43,7 @@ Term memory32_fixed(std::uint32_t base, std::uint32_t length);
 Term io_ports(std::uint16_t base, std::uint8_t count);
 // Edge-triggered, active-high, exclusive.
 Term edge_interrupt(std::uint32_t gsi);
-// A buffer with the descriptors and the end tag.
+// Returns a buffer with the descriptors and the end tag.
 Term resource_template(std::initializer_list<Term> descriptors);
 
 }  // namespace faasnap::boot::aml

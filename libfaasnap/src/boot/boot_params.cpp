@@ -67,19 +67,19 @@ void put_memory_map(ZeroPage& page, const memory::GuestMemory& memory) {
 void write_command_line(const memory::GuestMemory& memory, std::string_view command_line,
                         std::uint64_t limit) {
   if (command_line.size() > limit) {
-    base::fail(ErrorKind::invalid_argument, "boot", {},
-               fmt::format("command_line is {} bytes long, expected {} at most",
-                           command_line.size(), limit));
+    base::fail(
+        ErrorKind::invalid_argument, "boot", {},
+        fmt::format("command_line has {} bytes, expected at most {}", command_line.size(), limit));
   }
   if (command_line.find('\0') != std::string_view::npos) {
-    base::fail(ErrorKind::invalid_argument, "boot", {}, "command_line has a zero byte in it");
+    base::fail(ErrorKind::invalid_argument, "boot", {}, "command_line contains a zero byte");
   }
   std::array<std::byte, kCommandLineLimit + 1> buffer{};
   std::memcpy(buffer.data(), command_line.data(), command_line.size());
   memory.write(kCommandLine, std::span(buffer).first(command_line.size() + 1));
 }
 
-// At the end of low memory, or as high as the kernel can reach.
+// Loads it at the end of low memory, or as high as the kernel can reach.
 Placement load_initramfs(const memory::GuestMemory& memory, const LoadedKernel& kernel,
                          const std::filesystem::path& path) {
   const base::UniqueFd fd = base::open_regular(path);
@@ -88,10 +88,11 @@ Placement load_initramfs(const memory::GuestMemory& memory, const LoadedKernel& 
       std::min(memory.regions().front().size.value, kernel.initramfs_limit + 1);
   const std::uint64_t start = size < end ? (end - size) & ~(kPageSize - 1) : 0;
   if (size == 0 || start < kernel.end.value) {
-    base::fail(ErrorKind::invalid_argument, "load the initramfs", path,
-               fmt::format("{} bytes, expected 1 to {}, the room between kernel and the end of low "
-                           "memory; see the memory option",
-                           size, end > kernel.end.value ? end - kernel.end.value : 0));
+    base::fail(
+        ErrorKind::invalid_argument, "load the initramfs", path,
+        fmt::format("{} bytes, expected 1 to {}, the room between the kernel and the end of low "
+                    "memory; see the memory option",
+                    size, end > kernel.end.value ? end - kernel.end.value : 0));
   }
   base::read_exact(fd, *memory.view(memory::GuestAddress{start}, size), 0, path);
   return {static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(size)};

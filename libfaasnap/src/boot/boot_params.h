@@ -9,10 +9,10 @@
 
 namespace faasnap::boot {
 
-// Writes the zero page at kZeroPage with its memory map (e820), the command line, and the initramfs
-// (an empty path: none) at the end of low memory. `rsdp`: from write_acpi_tables. Throws
-// ErrorKind::invalid_argument naming the option when the command line is too long or the initramfs
-// does not fit.
+// Writes the zero page with its memory map (e820) at kZeroPage, the command line, and the initramfs
+// at the end of low memory; an empty path means no initramfs. `rsdp` is from write_acpi_tables.
+// Throws ErrorKind::invalid_argument, with the name of the option, if the command line is too long
+// or the initramfs does not fit.
 void write_boot_params(const memory::GuestMemory& memory, const LoadedKernel& kernel,
                        std::string_view command_line, const std::filesystem::path& initramfs,
                        memory::GuestAddress rsdp);

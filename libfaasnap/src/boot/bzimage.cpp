@@ -25,7 +25,7 @@ constexpr std::size_t kCommandLineSize = 0x238;
 constexpr std::size_t kPreferredAddress = 0x258;
 constexpr std::size_t kInitSize = 0x260;
 constexpr std::size_t kHeaderNeeded = 0x264;
-// The zero page has room for the header up to here.
+// The end of the room for the header in the zero page.
 constexpr std::size_t kHeaderRoom = 0x290;
 
 constexpr std::uint16_t kBootFlagValue = 0xaa55;
@@ -40,7 +40,7 @@ constexpr std::uint64_t kLoadAlignment = 2ULL << 20;
 void check_setup_header(const KernelFile& file) {
   const auto head = file.head();
   if (head.size() < kHeaderNeeded) {
-    file.reject(fmt::format("ends at {} bytes, within the setup header", head.size()));
+    file.reject(fmt::format("file ends at {} bytes, within the setup header", head.size()));
   }
   const auto version = read_le<std::uint16_t>(head, kVersion);
   if (version < kOldestVersion) {
@@ -52,7 +52,7 @@ void check_setup_header(const KernelFile& file) {
   }
 }
 
-// Where the setup header ends in the file, and in the zero page.
+// Returns the offset of the setup header's end, the same in the file and in the zero page.
 std::size_t header_end(const KernelFile& file) {
   const std::size_t end =
       kImageHeaderMagic + std::to_integer<std::size_t>(file.head()[kHeaderLength]);
@@ -74,10 +74,10 @@ Payload find_payload(const KernelFile& file) {
   const std::uint64_t offset = (std::uint64_t{sectors == 0 ? 4u : sectors} + 1) * kSector;
   const std::uint64_t length =
       std::uint64_t{read_le<std::uint32_t>(file.head(), kSystemSize)} * kParagraph;
-  // The size counts whole paragraphs; the file need not fill the last one.
+  // The size is a multiple of paragraphs; the file need not fill the last one.
   const std::uint64_t available = file.size() > offset ? file.size() - offset : 0;
   if (length <= k64BitEntry || available + kParagraph <= length) {
-    file.reject(fmt::format("{} bytes after the setup code, expected the {} that the header tells",
+    file.reject(fmt::format("{} bytes after the setup code, expected {} as in the header",
                             available, length));
   }
   return {offset, std::min(length, available)};
@@ -108,8 +108,8 @@ LoadedKernel load_bzimage(const memory::GuestMemory& memory, const KernelFile& f
   if (address < room.start || address >= room.end || init_size > room.end - address ||
       address % kLoadAlignment != 0) {
     file.reject(
-        fmt::format("wants {:#x} bytes at guest address {:#x}, expected a multiple of 2 MiB "
-                    "from {:#x}, and the memory option to reach beyond ({:#x} now)",
+        fmt::format("needs {:#x} bytes at guest address {:#x}, expected a multiple of 2 MiB "
+                    "from {:#x} on, and a memory option that reaches beyond ({:#x} now)",
                     init_size, address, room.start, room.end));
   }
   file.copy_to(memory, memory::GuestAddress{address}, payload.offset, payload.length);

@@ -16,7 +16,7 @@ constexpr std::size_t kSegmentLimit = 64;
 Elf64_Ehdr checked_header(const KernelFile& file) {
   Elf64_Ehdr header;
   if (file.head().size() < sizeof(header)) {
-    file.reject(fmt::format("ends at {} bytes, within the ELF header", file.head().size()));
+    file.reject(fmt::format("file ends at {} bytes, within the ELF header", file.head().size()));
   }
   std::memcpy(&header, file.head().data(), sizeof(header));
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
@@ -84,7 +84,7 @@ LoadedKernel load_elf(const memory::GuestMemory& memory, const KernelFile& file)
   }
   if (std::ranges::none_of(
           segments, [&](const Elf64_Phdr& segment) { return contains(segment, header.e_entry); })) {
-    file.reject(fmt::format("entry point {:#x} lies outside of every loaded segment",
+    file.reject(fmt::format("entry point {:#x} is outside every loaded segment",
                             static_cast<std::uint64_t>(header.e_entry)));
   }
   for (const Elf64_Phdr& segment : segments) {

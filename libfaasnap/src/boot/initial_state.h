@@ -30,8 +30,8 @@ struct InitialState {
   InitialSegment task;
 };
 
-// Writes the GDT and the page tables of the 64-bit boot protocol into guest memory and returns the
-// registers that go with them.
+// Writes the GDT and the page tables of the 64-bit boot protocol into guest memory. Returns the
+// registers that refer to them.
 InitialState write_initial_state(const memory::GuestMemory& memory, memory::GuestAddress entry);
 
 }  // namespace faasnap::boot

@@ -15,15 +15,15 @@
 
 namespace faasnap::boot {
 
-// A kernel's file while it is being loaded: opened once, with its size and its first bytes.
+// A kernel's file during loading: opened once, with its size and its first bytes.
 class KernelFile {
  public:
   explicit KernelFile(const std::filesystem::path& path);
 
   std::uint64_t size() const noexcept { return size_; }
   std::span<const std::byte> head() const noexcept { return head_; }
-  // `length` bytes from `offset` into guest memory at `address`. Rejects the file when it ends
-  // before, and when guest memory does.
+  // Copies `length` bytes from `offset` into guest memory at `address`. Rejects the file if it or
+  // guest memory is too short.
   void copy_to(const memory::GuestMemory& memory, memory::GuestAddress address,
                std::uint64_t offset, std::uint64_t length) const;
   // Throws ErrorKind::invalid_argument, naming the file.
@@ -36,7 +36,7 @@ class KernelFile {
   std::vector<std::byte> head_;
 };
 
-// The little-endian integer at `offset` of `data`, which must be long enough.
+// Returns the little-endian integer at `offset` of `data`, which must be long enough.
 template <typename Integer>
 Integer read_le(std::span<const std::byte> data, std::size_t offset) {
   Integer value = 0;
@@ -44,7 +44,7 @@ Integer read_le(std::span<const std::byte> data, std::size_t offset) {
   return value;
 }
 
-// The lowest and highest address that a kernel may use: from 1 MiB to the end of low memory.
+// The range of addresses that a kernel may use: from 1 MiB to the end of low memory.
 struct KernelRoom {
   std::uint64_t start = 0;
   std::uint64_t end = 0;

@@ -27,11 +27,11 @@ KernelFile::KernelFile(const std::filesystem::path& path)
 void KernelFile::copy_to(const memory::GuestMemory& memory, memory::GuestAddress address,
                          std::uint64_t offset, std::uint64_t length) const {
   if (offset > size_ || length > size_ - offset) {
-    reject(fmt::format("ends at {} bytes, expected {} bytes from {}", size_, length, offset));
+    reject(fmt::format("file ends at {} bytes, expected {} bytes from {}", size_, length, offset));
   }
   const auto target = memory.view(address, length);
   if (!target) {
-    reject(fmt::format("wants {} bytes at guest address {:#x}, which is not memory", length,
+    reject(fmt::format("needs {} bytes at guest address {:#x}, which is not memory", length,
                        address.value));
   }
   base::read_exact(fd_, *target, offset, path_);

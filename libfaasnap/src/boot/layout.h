@@ -32,8 +32,8 @@ inline constexpr memory::GuestAddress kAcpiStart{0xe0000};
 inline constexpr memory::GuestAddress kVmGenId{0xff000};
 inline constexpr memory::GuestAddress kHighMemory{0x100000};
 
-// Longest kernel command line, without the terminating zero: what VmOptions promises, and what
-// every x86 kernel takes (COMMAND_LINE_SIZE 2048).
+// Maximum length of the kernel command line, without the terminating zero. VmOptions promises it,
+// and every x86 kernel accepts it (COMMAND_LINE_SIZE is 2048).
 inline constexpr std::uint64_t kCommandLineLimit = 2047;
 
 // virtio-mmio device i: registers at kVirtioMmio + i * kVirtioMmioSize, interrupt kVirtioGsi + i.
@@ -42,27 +42,26 @@ inline constexpr std::uint64_t kVirtioMmioSize = 0x1000;
 inline constexpr std::uint32_t kVirtioGsi = 5;
 inline constexpr std::uint32_t kMaximumVirtioDevices = 8;
 
-// The generic event device's interrupt: edge-triggered; it means "the generation id changed".
+// The interrupt of the generic event device: edge-triggered; it means "the generation id changed".
 inline constexpr std::uint32_t kGedGsi = 13;
 
 inline constexpr std::uint16_t kSerialPort = 0x3f8;
 inline constexpr std::uint16_t kSerialPortCount = 8;
 inline constexpr std::uint32_t kSerialGsi = 4;
 
-// Power control, one byte each, in I/O port space (ACPI 6.4, sections 4.8.3.7 and 4.8.5.1).
-// Power-off: a write to the sleep control register with SLP_EN (bit 5) set and SLP_TYP (bits 2 to
-// 4) kSleepTypeS5. The sleep status register reads as zero, and writes to it clear bits. Reset: a
-// write of kResetValue to the reset register.
+// Power control registers, one byte each, in I/O port space (ACPI 6.4, sections 4.8.3.7 and
+// 4.8.5.1). The guest powers off by writing SLP_EN (bit 5) and SLP_TYP kSleepTypeS5 (bits 2 to 4)
+// to the sleep control register. The sleep status register reads zero; writes clear its bits. The
+// guest resets by writing kResetValue to the reset register.
 inline constexpr std::uint16_t kSleepControlPort = 0x600;
 inline constexpr std::uint16_t kSleepStatusPort = 0x601;
 inline constexpr std::uint16_t kResetPort = 0x602;
-// A write of 1 to the panic register says that the kernel has panicked (the pvpanic driver of
-// Linux).
+// The guest's kernel writes 1 to the panic register when it panics (the pvpanic driver of Linux).
 inline constexpr std::uint16_t kPanicPort = 0x603;
 inline constexpr std::uint8_t kResetValue = 1;
 inline constexpr std::uint8_t kSleepTypeS5 = 5;
 
-// Whether a byte written to the sleep control register asks for power-off.
+// True if `sleep_control`, written to the sleep control register, asks for power-off.
 constexpr bool is_power_off(std::uint8_t sleep_control) {
   return (sleep_control & 0x20) != 0 && ((sleep_control >> 2) & 7) == kSleepTypeS5;
 }

@@ -8,18 +8,18 @@
 
 namespace faasnap::kvm {
 
-// Structures and requests of the kernel's ABI that <linux/kvm.h> cannot give to C++: those that end
-// in an array of any length hold an empty member there, which takes no room in C and some in C++,
-// so that both their sizes and the request numbers made from these come out wrong; and those newer
-// than the headers that we build with.
+// Structures and requests of the kernel's ABI that C++ cannot take from <linux/kvm.h>. Some end in
+// a flexible array: the empty member in its place has no size in C but may have one in C++, so
+// sizeof and the request numbers made from it would be wrong. The others are newer than the headers
+// that we build with.
 
-// What kvm_cpuid2 and kvm_msrs start with; the entries follow.
+// The head of kvm_cpuid2 and kvm_msrs; the entries follow.
 struct ListHeader {
   std::uint32_t count = 0;
   std::uint32_t padding = 0;
 };
 
-// What kvm_msr_list starts with; the indices follow.
+// The head of kvm_msr_list; the indices follow.
 struct IndexListHeader {
   std::uint32_t count = 0;
 };
@@ -31,7 +31,7 @@ struct SignalMask {
 };
 using SignalMaskHeader = std::uint32_t;
 
-// kvm_xsave, without the part that only AMX needs.
+// kvm_xsave without the part that only AMX needs.
 using XsaveArea = std::array<std::uint32_t, 1024>;
 
 inline constexpr unsigned long kGetMsrIndexList = _IOWR(KVMIO, 0x02, IndexListHeader);
@@ -43,7 +43,7 @@ inline constexpr unsigned long kSetCpuid2 = _IOW(KVMIO, 0x90, ListHeader);
 inline constexpr unsigned long kGetXsave = _IOR(KVMIO, 0xa4, XsaveArea);
 inline constexpr unsigned long kSetXsave = _IOW(KVMIO, 0xa5, XsaveArea);
 
-// Linux 6.11: Documentation/virt/kvm/api.rst, 4.143.
+// KVM_PRE_FAULT_MEMORY, since Linux 6.11 (Documentation/virt/kvm/api.rst, 4.143).
 struct PreFaultMemory {
   std::uint64_t address = 0;
   std::uint64_t size = 0;
@@ -53,8 +53,8 @@ struct PreFaultMemory {
 inline constexpr int kCapPreFaultMemory = 236;
 inline constexpr unsigned long kPreFaultMemory = _IOWR(KVMIO, 0xd5, PreFaultMemory);
 
-// Linux 6.8: KVM_RUN has failed with EFAULT or EHWPOISON, and this is what kvm_run holds in the
-// place of the data of other exits (Documentation/virt/kvm/api.rst, 5).
+// The data of KVM_EXIT_MEMORY_FAULT in kvm_run, since Linux 6.8: KVM_RUN failed with EFAULT or
+// EHWPOISON (Documentation/virt/kvm/api.rst, 5).
 struct MemoryFaultData {
   std::uint64_t flags = 0;
   std::uint64_t address = 0;

@@ -4,14 +4,14 @@
 
 namespace faasnap::kvm {
 
-// A segment register: its selector and the GDT entry that it was loaded from (Intel SDM volume 3,
-// 3.4.5; of a task-state segment the lower eight bytes, the upper half of its base being zero).
+// A segment register: its selector and its GDT entry (Intel SDM volume 3, 3.4.5). For a task-state
+// segment, the lower eight bytes of the entry; the upper half of its base is zero.
 struct BootSegment {
   std::uint16_t selector = 0;
   std::uint64_t descriptor = 0;
 };
 
-// The registers with which a vCPU enters a kernel; all others are as after reset.
+// The registers with which a vCPU enters a kernel. All others are as after reset.
 struct BootRegisters {
   std::uint64_t rip = 0;
   std::uint64_t rsp = 0;

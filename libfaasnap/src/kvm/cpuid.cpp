@@ -19,21 +19,21 @@ constexpr std::uint32_t kTypeThread = 1;
 
 constexpr std::uint32_t bit(unsigned n) { return 1u << n; }
 
-// Leaves that are absent from the guest's table, and so read as zero.
+// Leaves that the guest's table omits, so that they read as zero.
 constexpr std::array<std::uint32_t, 17> kRemovedLeaves = {
     0x5,                                 // MONITOR
     0xa,        0x23,                    // performance counters
-    0xb,        0x1f,                    // topology: made anew
+    0xb,        0x1f,                    // topology, which is made anew
     0x12,                                // SGX
     0x14,                                // processor trace
-    0x15,       0x16,                    // clock rates: kvm-clock tells the guest
+    0x15,       0x16,                    // clock rates, which the guest learns from kvm-clock
     0x1d,       0x1e,                    // AMX
     0x8000000a,                          // SVM
     0x8000001b, 0x8000001d, 0x8000001e,  // IBS; AMD cache and core topology
     0x8000001f, 0x80000022,              // memory encryption; performance counters
 };
 
-// Feature bits that are taken from the guest.
+// Feature bits that the guest does not see.
 struct Mask {
   std::uint32_t function;
   std::uint32_t index;
@@ -58,7 +58,7 @@ constexpr std::array kMasks = {
     Mask{0x7, 1, kEax, bit(21)},                      // AMX-FP16
     Mask{0x7, 1, kEdx, bit(8)},                       // AMX-COMPLEX
     Mask{kStateLeaf, 0, kEax, kTileStates},
-    // asynchronous page faults and what goes with them, migration control
+    // asynchronous page faults and their companions, migration control
     Mask{0x40000001, 0, kEax, bit(4) | bit(10) | bit(14) | bit(17)},
     // SVM, IBS, SKINIT, LWP, TOPOEXT, PERFCTR_CORE, PERFCTR_NB, PERFCTR_LLC, MWAITX
     Mask{0x80000001, 0, kEcx,
@@ -84,7 +84,7 @@ bool is_removed(const kvm_cpuid_entry2& entry) {
   return tile_state || std::ranges::find(kRemovedLeaves, entry.function) != kRemovedLeaves.end();
 }
 
-// The topology fields of leaves that also tell other things.
+// Sets the topology fields of leaves that hold other fields, too.
 void set_topology(kvm_cpuid_entry2& entry, unsigned id, unsigned vcpu_count) {
   switch (entry.function) {
     case 0x1:
@@ -93,7 +93,7 @@ void set_topology(kvm_cpuid_entry2& entry, unsigned id, unsigned vcpu_count) {
       break;
     case 0x4: {
       const std::uint32_t cores = bit(core_bits(vcpu_count)) - 1;
-      const bool shared = ((entry.eax >> 5) & 7) >= 3;  // the level of the cache
+      const bool shared = ((entry.eax >> 5) & 7) >= 3;  // bits 5 to 7 are the level of the cache
       if ((entry.eax & 0x1f) != 0) {
         entry.eax = (entry.eax & 0x3fff) | ((shared ? cores : 0) << 14) | (cores << 26);
       }
@@ -132,8 +132,8 @@ void add_topology_leaf(std::vector<kvm_cpuid_entry2>& entries, unsigned id, unsi
   add(2, 0, 0, 0);
 }
 
-// Leaf 0xd, index 0: the size of the largest state area, now that some states are gone. Index 2 and
-// up tell size and offset of each.
+// Leaf 0xd, index 0: the size of the largest state area, without the states that are hidden. The
+// indices from 2 on hold each state's size and offset.
 void set_state_size(std::vector<kvm_cpuid_entry2>& entries) {
   kvm_cpuid_entry2* const summary = find(entries, kStateLeaf, 0);
   if (summary == nullptr) {
@@ -184,7 +184,7 @@ struct FeatureRegister {
   const char* name;
 };
 
-// Registers whose every bit is a feature.
+// Registers in which each bit is a feature.
 constexpr std::array kFeatureRegisters = {
     FeatureRegister{0x1, 0, kEcx, "leaf 0x1 ECX"},
     FeatureRegister{0x1, 0, kEdx, "leaf 0x1 EDX"},

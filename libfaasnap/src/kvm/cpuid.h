@@ -8,18 +8,19 @@
 
 namespace faasnap::kvm {
 
-// The CPUID that vCPU `id` of `vcpu_count` is given: what KVM supports (`supported`, from
-// System::supported_cpuid), as one socket of `vcpu_count` cores, without
-//   - what a snapshot cannot carry or move: nested virtualization, performance counters, processor
-//     trace, SGX, AMX, asynchronous page faults;
-//   - the invariant TSC, so that Linux keeps time by kvm-clock, which restore can set right;
-//   - MONITOR and MWAIT, which KVM does not run.
+// Returns the CPUID of vCPU `id` of `vcpu_count`: one socket of `vcpu_count` cores with what KVM
+// supports (`supported`, from System::supported_cpuid), except for
+// - what a snapshot cannot carry or move: nested virtualization, performance counters, processor
+//   trace, SGX, AMX, asynchronous page faults;
+// - the invariant TSC, so that Linux keeps time by kvm-clock, which restore can set right;
+// - MONITOR and MWAIT, which KVM does not run.
 // (Intel SDM volume 2A "CPUID"; AMD APM volume 3 appendix E; Documentation/virt/kvm/x86/cpuid.rst.)
 std::vector<kvm_cpuid_entry2> make_cpuid(std::span<const kvm_cpuid_entry2> supported, unsigned id,
                                          unsigned vcpu_count, bool has_tsc_deadline);
 
-// What the processor of `wanted` has and that of `offered` (both from make_cpuid) lacks, for an
-// error message; empty when a guest of the first can go on with the second.
+// Returns the features, for an error message, that the processor of `wanted` has and that of
+// `offered` lacks; both are from make_cpuid. Empty if a guest of the first can continue on the
+// second.
 std::string missing_features(std::span<const kvm_cpuid_entry2> wanted,
                              std::span<const kvm_cpuid_entry2> offered);
 

@@ -10,21 +10,21 @@
 
 namespace faasnap::kvm {
 
-// Why KVM_RUN returned. All numbers in them are the guest's and must be checked.
+// The reasons why KVM_RUN returns. All numbers in them come from the guest and must be checked.
 
-// The guest executed IN or OUT (or INS, OUTS: `count` items of `size` bytes, one after the other in
-// `data`). `data` points into the vCPU's shared area until the next run(); for an IN it is to be
-// filled.
+// The guest executed IN or OUT, or INS or OUTS: `count` items of `size` bytes, one after the other
+// in `data`. `data` points into the vCPU's shared area and is valid until the next run(); the
+// caller fills it for an IN.
 struct IoExit {
   bool out = false;
   std::uint16_t port = 0;
-  std::uint8_t size = 0;  // of one item: 1, 2 or 4
+  std::uint8_t size = 0;  // size of one item: 1, 2 or 4
   std::uint32_t count = 0;
   std::byte* data = nullptr;
 };
 
-// The guest touched an address without memory behind it. `data` as in IoExit, `length` bytes of at
-// most 8; to be filled for a read.
+// The guest touched an address that has no memory: `length` bytes, at most 8. `data` is as in
+// IoExit; the caller fills it for a read.
 struct MmioExit {
   bool write = false;
   memory::GuestAddress address;
@@ -32,26 +32,26 @@ struct MmioExit {
   std::byte* data = nullptr;
 };
 
-// A signal came, or the immediate-exit flag was set; or KVM asks to be entered again.
+// A signal came, the immediate-exit flag was set, or KVM asks to be entered again.
 struct Interrupted {};
 
-// HLT, without an in-kernel interrupt controller to wait in.
+// The guest executed HLT, and there is no in-kernel interrupt controller to wait in.
 struct Halted {};
 
-// A triple fault.
+// The guest caused a triple fault.
 struct Shutdown {};
 
 struct SystemEvent {
   std::uint32_t type = 0;  // KVM_SYSTEM_EVENT_*
 };
 
-// KVM cannot run this vCPU any further.
+// KVM cannot run this vCPU any longer.
 struct InternalError {
   std::string reason;
 };
 
-// The host could not get a page of guest memory: the file that it maps has been cut short, or its
-// disk failed. `address` where the kernel says (KVM_EXIT_MEMORY_FAULT).
+// The host could not provide a page of guest memory: a mapped file has been truncated, or its disk
+// failed. `address` is set if the kernel reports it (KVM_EXIT_MEMORY_FAULT).
 struct MemoryFault {
   std::optional<memory::GuestAddress> address;
 };

@@ -6,8 +6,8 @@ namespace faasnap::kvm {
 
 inline constexpr const char* kDevice = "/dev/kvm";
 
-// ioctl(2), again for as long as a signal interrupts it. A failure is an Error whose operation is
-// `name`. For everything but KVM_RUN.
+// Calls ioctl(2) and repeats it while a signal interrupts it. Throws an Error whose operation is
+// `name` if the call fails. Not for KVM_RUN.
 int checked_ioctl(int fd, unsigned long request, void* argument, const char* name);
 int checked_ioctl(int fd, unsigned long request, std::uintptr_t argument, const char* name);
 

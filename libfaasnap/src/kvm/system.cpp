@@ -20,7 +20,7 @@ namespace faasnap::kvm {
 namespace {
 
 constexpr const char* kOpen = "open the hypervisor";
-constexpr int kApiVersion = 12;  // of every kernel since 2.6.22
+constexpr int kApiVersion = 12;  // every kernel since 2.6.22 has this version
 constexpr std::size_t kEntryLimit = 4096;
 
 struct Capability {
@@ -65,8 +65,8 @@ constexpr std::array kRequired = {
   }
 }
 
-// Calls `request` with a growing list of entries until all of them fit. The list starts with a
-// `Header`, whose first member is the count.
+// Calls `request` with a growing list until all entries fit. The list begins with a `Header`, whose
+// first member is the count.
 template <typename Header, typename Entry>
 std::vector<Entry> read_list(int fd, unsigned long request, const char* name) {
   for (std::uint32_t room = 256; room <= kEntryLimit; room *= 2) {
@@ -110,7 +110,7 @@ System::System(base::UniqueFd fd) : fd_(std::move(fd)) {
   }
   if (!missing.empty()) {
     base::fail(ErrorKind::unsupported, kOpen, kDevice,
-               fmt::format("lacks {}; Linux 5.10 or later on x86-64 has them", missing));
+               fmt::format("lacks {}; Linux 5.10 or later on x86-64 is required", missing));
   }
   vcpu_mmap_size_ =
       checked_ioctl(fd_.get(), KVM_GET_VCPU_MMAP_SIZE, std::uintptr_t{0}, "KVM_GET_VCPU_MMAP_SIZE");

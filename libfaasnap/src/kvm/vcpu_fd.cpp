@@ -27,8 +27,8 @@ int create_vcpu(const VmFd& vm, unsigned id) {
   return checked_ioctl(vm.fd(), KVM_CREATE_VCPU, std::uintptr_t{id}, "KVM_CREATE_VCPU");
 }
 
-// What firmware leaves behind on every processor: without the first, Linux forgoes the fast string
-// instructions; without the second it takes all memory for uncached.
+// Sets what firmware sets on every processor. Without the first, Linux does not use the fast string
+// instructions; without the second, it treats all memory as uncached.
 void set_firmware_msrs(int vcpu_fd) {
   const std::array<std::uint32_t, 1> misc_enable = {kMsrMiscEnable};
   std::vector<kvm_msr_entry> msrs = read_msrs(vcpu_fd, misc_enable);
@@ -191,7 +191,8 @@ IoExit VcpuFd::io_exit() const {
   return exit;
 }
 
-// Older kernels never set this exit reason, so that what an earlier exit left is not taken for it.
+// Older kernels never set this exit reason, so the reason of an earlier exit must not be mistaken
+// for it.
 MemoryFault VcpuFd::memory_fault() const noexcept {
   if (run_->exit_reason != kExitMemoryFault) {
     return {};
@@ -229,7 +230,7 @@ Exit VcpuFd::decode_exit() {
     case KVM_EXIT_INTERNAL_ERROR:
       return InternalError{describe_internal(*run_)};
     default:
-      return InternalError{fmt::format("KVM exit reason {}, which nothing asked for",
+      return InternalError{fmt::format("unexpected KVM exit reason {}",
                                        static_cast<std::uint32_t>(run_->exit_reason))};
   }
 }

@@ -33,7 +33,7 @@ constexpr MsrRange kLeftOut[] = {
     {0x4b564d00, 0x4b564d00},  // wall clock
     {0x4b564d02, 0x4b564d02},  // asynchronous page faults
     {0x4b564d06, 0x4b564d08},  // the same, and migration control
-    {kMsrTsc, kMsrTsc},        // these two are put last
+    {kMsrTsc, kMsrTsc},        // these two come last
     {kMsrTscDeadline, kMsrTscDeadline},
 };
 
@@ -85,7 +85,7 @@ std::vector<kvm_msr_entry> read_msrs(int vcpu_fd, std::span<const std::uint32_t>
     const auto done =
         static_cast<std::size_t>(checked_ioctl(vcpu_fd, kGetMsrs, &batch, "KVM_GET_MSRS"));
     values.insert(values.end(), batch.entries, batch.entries + done);
-    // KVM stops in front of the first that it cannot read.
+    // KVM stops at the first register that it cannot read.
     indices = indices.subspan(done < batch.header.count ? done + 1 : done);
   }
   return values;

@@ -19,12 +19,12 @@ namespace {
 constexpr std::uint32_t kCpuidLimit = 256;  // KVM_MAX_CPUID_ENTRIES
 constexpr std::uint32_t kMsrLimit = 4096;
 
-// How far the TSC's rate may be from the saved one where KVM cannot scale it, in parts per million.
-// The guest keeps time by kvm-clock, which KVM computes from the rate that this host has; what runs
-// off by as much are its one-shot timers, and it looks at the clock when one fires. Ample for two
-// calibrations of the same processor, too little for two different ones.
+// Largest accepted distance of this host's TSC rate from the saved one, in parts per million, if
+// KVM cannot scale the TSC. The guest keeps time by kvm-clock, which KVM computes from the host's
+// rate; only its one-shot timers are off by as much, and the guest looks at the clock when one
+// fires. Ample for two calibrations of one processor, too little for two different processors.
 constexpr std::uint64_t kTscTolerance = 20'000;
-// Within this, KVM itself does not scale.
+// Within this distance KVM itself does not scale.
 constexpr std::uint64_t kTscSame = 250;
 
 std::uint64_t parts_per_million(std::uint32_t value, std::uint32_t reference) {
@@ -102,14 +102,14 @@ VcpuState decode_vcpu_state(base::ByteReader& in) {
   }
   state.tsc_khz = in.get<std::uint32_t>();
   if (state.tsc_khz == 0) {
-    in.reject("a TSC rate of zero");
+    in.reject("the TSC rate is zero");
   }
   state.mp_state = in.get_abi<kvm_mp_state>();
   state.regs = in.get_abi<kvm_regs>();
   state.sregs = in.get_abi<kvm_sregs>();
   state.xcrs = in.get_abi<kvm_xcrs>();
   if (state.xcrs.nr_xcrs > KVM_MAX_XCRS) {
-    in.reject("more extended control registers than there are");
+    in.reject("too many extended control registers");
   }
   state.xsave = in.get_abi<XsaveArea>();
   state.debugregs = in.get_abi<kvm_debugregs>();
@@ -129,7 +129,7 @@ std::vector<std::byte> VcpuFd::save() {
   VcpuState state;
   state.cpuid = cpuid_;
   state.tsc_khz = read_tsc_khz(fd);
-  // First, because it carries out INIT and SIPI events that change other registers.
+  // Read first because it carries out INIT and SIPI events, which change other registers.
   checked_ioctl(fd, KVM_GET_MP_STATE, &state.mp_state, "KVM_GET_MP_STATE");
   checked_ioctl(fd, KVM_GET_REGS, &state.regs, "KVM_GET_REGS");
   checked_ioctl(fd, KVM_GET_SREGS, &state.sregs, "KVM_GET_SREGS");
@@ -153,8 +153,8 @@ void VcpuFd::restore(base::ByteReader& in) {
   check_xcrs(state, has_xcrs_);
   check_tsc(state, host_khz, scales_tsc_);
 
-  // What later steps are checked against comes first: the features, then the modes (and with them
-  // the LAPIC's base), then the LAPIC, whose timer's mode decides whether a deadline counts.
+  // What later steps are checked against is set first: the features, then the modes and with them
+  // the LAPIC's base, then the LAPIC, whose timer mode decides whether a deadline counts.
   cpuid_ = state.cpuid;
   set_cpuid(cpuid_);
   if (scales_tsc_ && parts_per_million(state.tsc_khz, host_khz) > kTscSame) {

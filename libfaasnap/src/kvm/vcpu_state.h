@@ -12,7 +12,7 @@
 namespace faasnap::kvm {
 
 // The state of a vCPU as plain data, between KVM and the bytes of a snapshot. The structures are
-// those of the kernel's ABI, which does not change.
+// the kernel's ABI, which does not change.
 struct VcpuState {
   std::vector<kvm_cpuid_entry2> cpuid;
   std::uint32_t tsc_khz = 0;
@@ -24,12 +24,12 @@ struct VcpuState {
   kvm_debugregs debugregs{};
   kvm_lapic_state lapic{};
   kvm_vcpu_events events{};
-  std::vector<kvm_msr_entry> msrs;  // in the order in which they are to be written
+  std::vector<kvm_msr_entry> msrs;  // in the order in which they must be written
 };
 
 std::vector<std::byte> encode(const VcpuState& state);
 
-// Throws ErrorKind::corrupt for anything but the output of encode().
+// Throws ErrorKind::corrupt for bytes that encode() cannot have written.
 VcpuState decode_vcpu_state(base::ByteReader& in);
 
 }  // namespace faasnap::kvm

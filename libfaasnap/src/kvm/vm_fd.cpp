@@ -14,14 +14,14 @@ namespace faasnap::kvm {
 namespace {
 
 // Pages that KVM needs for real mode on some Intel processors: in the hole for devices, below the
-// firmware's place. The task-state segment takes three pages.
+// place of the firmware. The task-state segment takes three pages.
 constexpr std::uint64_t kIdentityMapAddress = 0xfffbc000;
 constexpr std::uintptr_t kTssAddress = 0xfffbd000;
 
 constexpr std::array<std::uint32_t, 3> kIrqChips = {KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE,
                                                     KVM_IRQCHIP_IOAPIC};
 
-// Clock values beyond this (146 years) are not a running machine's.
+// A running machine's clock is below this (146 years).
 constexpr std::uint64_t kClockLimit = 1ULL << 62;
 
 // The guest's clock, and the host's CLOCK_REALTIME at the same moment.
@@ -124,7 +124,7 @@ void VmFd::restore(base::ByteReader& in) {
   clock.clock = in.get<std::uint64_t>();
   clock.realtime = in.get<std::uint64_t>();
   if (clock.clock >= kClockLimit || clock.realtime >= kClockLimit) {
-    in.reject("a clock that is out of range");
+    in.reject("the clock is out of range");
   }
   in.finish();
 

@@ -19,7 +19,7 @@ Bytes checked_size(Bytes size) {
   return size;
 }
 
-// The pages that hold the `length` bytes from `offset` on; none for no bytes.
+// Returns the pages that hold the `length` bytes from `offset` on.
 PageRange pages_of(std::uint64_t offset, std::uint64_t length) {
   const PageIndex first{offset / kPageSize};
   return {first, length == 0 ? 0 : Bytes{offset % kPageSize + length}.pages()};

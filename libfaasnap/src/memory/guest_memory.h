@@ -16,14 +16,14 @@
 
 namespace faasnap::memory {
 
-// Where the hole for devices lies: guest memory beyond kHoleStart bytes continues at kHoleEnd.
+// The hole for devices: guest memory beyond kHoleStart bytes continues at kHoleEnd.
 inline constexpr GuestAddress kHoleStart{3ULL << 30};
 inline constexpr GuestAddress kHoleEnd{4ULL << 30};
 
 inline constexpr Bytes kMinimumSize{128ULL << 20};
 inline constexpr Bytes kMaximumSize{16ULL << 30};
 
-// A contiguous piece of guest physical memory, and where it lies in the memory image.
+// A contiguous part of guest physical memory and its place in the memory image.
 struct Region {
   GuestAddress base;
   Bytes size;
@@ -33,41 +33,41 @@ struct Region {
 // The guest's memory: one range of host address space, `size` bytes long, whose page i is page i of
 // the memory image. It starts anonymous and zero; restore maps files over parts of it.
 //
-// The guest writes to it at any time: values read from it twice may differ, so read once, check,
-// then use. Safe to share between threads.
+// The guest writes to it at any time, so two reads of one value may differ: read once, check, then
+// use. Safe to share between threads.
 class GuestMemory {
  public:
-  // `size`: a multiple of the page size from kMinimumSize to kMaximumSize, or ErrorKind
-  // invalid_argument.
+  // Throws ErrorKind::invalid_argument unless `size` is a multiple of the page size from
+  // kMinimumSize to kMaximumSize.
   explicit GuestMemory(Bytes size);
 
   Bytes size() const noexcept { return mapping_.size(); }
   std::span<const Region> regions() const noexcept { return {regions_.data(), region_count_}; }
-  // All of it, in the order of the image.
+  // Returns all of it, in the order of the image.
   std::span<std::byte> host() const noexcept { return mapping_.bytes(); }
 
-  // From now on view, read and write bring pages in before they let the host touch them, and yield
-  // nothing for those that cannot be had. For memory that a restore maps; before any other thread
-  // uses it. Throws as PageGuard does.
+  // Makes view, read and write bring pages in before the host touches them, and fail for pages that
+  // are unavailable. For memory that a restore maps; must be called before any other thread uses
+  // it. Throws as PageGuard does.
   void guard(PageGuard::Callbacks callbacks);
-  // As PageGuard's; no effect on memory without a guard.
+  // Closes the guard (PageGuard::close), if there is one.
   void close_guard() noexcept;
   void forget(PageRange pages) const noexcept;
 
-  // Whether views that were given may still be used; see PageGuard.
+  // True if views that were returned may still be used; see PageGuard.
   bool holds() const noexcept { return !guard_ || guard_->holds(); }
 
-  // Where the `length` bytes at `address` lie; nothing unless all of them lie in one region. Only
-  // to be named to the kernel: what must be touched needs a view. With view, the one converter from
-  // guest addresses to host pointers.
+  // Returns where the `length` bytes at `address` lie, or nothing unless all of them lie in one
+  // region. Only for naming the range to the kernel: touching it needs a view. Together with view
+  // it is the only converter from guest addresses to host pointers.
   std::optional<std::span<std::byte>> place(GuestAddress address,
                                             std::uint64_t length) const noexcept;
-  // Host view of the `length` bytes at `address`; nothing unless they have a place and can be had.
+  // Returns a host view of the `length` bytes at `address`, or nothing unless they have a place and
+  // are available.
   std::optional<std::span<std::byte>> view(GuestAddress address,
                                            std::uint64_t length) const noexcept;
 
-  // Copies between the guest and the host; false, with nothing copied, when there is no view of the
-  // range.
+  // Copy between the guest and the host. Return false, and copy nothing, if the range has no view.
   bool read(GuestAddress address, std::span<std::byte> out) const noexcept;
   bool write(GuestAddress address, std::span<const std::byte> data) const noexcept;
 

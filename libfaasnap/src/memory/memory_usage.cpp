@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* kSmaps = "/proc/self/smaps";
 
-// Calls `use` with each line of the file, without its end.
+// Calls `use` with each line of the file, without its line end.
 template <typename Use>
 void for_each_line(const base::UniqueFd& fd, Use use) {
   std::vector<char> buffer(256 << 10);
@@ -49,7 +49,7 @@ struct AddressRange {
   std::uintptr_t end = 0;
 };
 
-// Whether the line is the head of a mapping, "7f0000000000-7f0000001000 rw-p ...".
+// True if the line is the head of a mapping, "7f0000000000-7f0000001000 rw-p ...".
 bool parse_head(std::string_view line, AddressRange& range) {
   const char* end = line.data() + line.size();
   const auto first = std::from_chars(line.data(), end, range.begin, 16);
@@ -59,7 +59,7 @@ bool parse_head(std::string_view line, AddressRange& range) {
   return std::from_chars(first.ptr + 1, end, range.end, 16).ec == std::errc{};
 }
 
-// Adds the amount of a line such as "Rss:     12 kB" when `key` is what it is about.
+// Adds the amount of a line such as "Rss:     12 kB" if its key is `key`.
 void add_amount(std::string_view line, std::string_view key, Bytes& sum) {
   if (!line.starts_with(key)) {
     return;
@@ -67,7 +67,7 @@ void add_amount(std::string_view line, std::string_view key, Bytes& sum) {
   line.remove_prefix(std::min(line.find_first_of("0123456789"), line.size()));
   std::uint64_t kibibytes = 0;
   if (std::from_chars(line.data(), line.data() + line.size(), kibibytes).ec != std::errc{}) {
-    base::fail(ErrorKind::internal, "read", kSmaps, "not what proc_pid_smaps(5) describes");
+    base::fail(ErrorKind::internal, "read", kSmaps, "not in the format of proc_pid_smaps(5)");
   }
   sum += Bytes{kibibytes << 10};
 }

@@ -21,7 +21,7 @@ PageGuard::PageGuard(std::span<std::byte> host, Callbacks callbacks)
     : host_(host),
       callbacks_(std::move(callbacks)),
       admitted_((Bytes{host.size()}.pages() + kBits - 1) / kBits) {
-  // Of no bytes: the kernel says whether it knows the advice.
+  // Advice for no bytes tells whether the kernel knows it.
   if (::madvise(host_.data(), 0, MADV_POPULATE_WRITE) != 0) {
     base::fail(ErrorKind::unsupported, "guard guest memory", {},
                "this kernel has no MADV_POPULATE_WRITE (Linux 5.14)");
@@ -65,7 +65,7 @@ bool PageGuard::holds() const noexcept {
     return false;
   }
   return !callbacks_.intact || callbacks_.intact() ||
-         refuse({}, "a file that it maps has been cut short");
+         refuse({}, "a mapped file has been truncated");
 }
 
 bool PageGuard::admit(PageRange pages) const noexcept {

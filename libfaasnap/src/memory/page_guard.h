@@ -12,39 +12,40 @@
 
 namespace faasnap::memory {
 
-// Lets the host look at guest memory that may be impossible to have: pages that come from a file,
-// which somebody may cut short, from a disk, which may fail, or from a fault handler. A plain touch
-// of such a page kills the process (SIGBUS); asked for here first, it is an answer.
+// Lets the host access guest memory that may be unavailable: its pages come from a file, which may
+// be truncated, from a disk, which may fail, or from a fault handler. Touching an unavailable page
+// kills the process (SIGBUS); the guard brings pages in first and reports a failure instead.
 //
-// A page that was let through once has become private memory of this process, and from then on
-// costs a bit test. Where it lies in a mapping of a file it still goes away when the file is cut
-// short before it (mmap(2)), which is what `intact` is for: it is asked before every access.
-// Between the answer and the touch remains a moment in which a file may be cut short.
+// A page that was admitted once is private memory of this process, and admitting it again costs a
+// bit test. If it lies in a file mapping, it still goes away when the file is truncated below it
+// (mmap(2)), so `intact` is asked before every access. Between that answer and the access a file
+// may still be truncated.
 //
-// Safe from any thread.
+// Safe to use from any thread.
 class PageGuard {
  public:
   struct Callbacks {
-    // Whether every file that is mapped is as long as it was. Empty: none is mapped. Must not
+    // Returns true if every mapped file still has its length. Empty if no file is mapped. Must not
     // throw.
     std::function<bool()> intact{};
-    // Told, on the thread that asked, of pages that cannot be had; of no pages when it is a file
-    // that is not intact. Must not throw.
+    // Called, on the thread that asked, with pages that are unavailable, or with no pages if a file
+    // is not intact. Must not throw.
     std::function<void(PageRange pages, const std::string& reason)> refused{};
   };
 
-  // `host` is guest memory from page 0 on, and must outlive this. Throws ErrorKind::unsupported
-  // where the kernel cannot bring pages in on request (MADV_POPULATE_WRITE, Linux 5.14).
+  // `host` is guest memory from page 0 on, and must outlive the guard. Throws
+  // ErrorKind::unsupported if the kernel lacks MADV_POPULATE_WRITE (Linux 5.14).
   PageGuard(std::span<std::byte> host, Callbacks callbacks);
 
-  // Brings `pages` in, waiting for disk or fault handler. False: they must not be touched.
+  // Brings `pages` in, and waits for the disk or the fault handler. Returns false if they must not
+  // be touched.
   bool admit(PageRange pages) const noexcept;
-  // Whether what was admitted can still be touched. Tells when not, as admit does.
+  // True if admitted pages can still be touched. Calls `refused` if not, as admit does.
   bool holds() const noexcept;
-  // These are about to be given back to the kernel: they need to be brought in again.
+  // Must be called before `pages` are given back to the kernel: they must be admitted again.
   void forget(PageRange pages) const noexcept;
-  // From now on nothing is admitted. For a fault handler that has failed: it lets accesses go that
-  // wait for it, and what they find is not the guest's data.
+  // Makes every later admit fail. For a fault handler that has failed: the accesses that it wakes
+  // do not find the guest's data.
   void close() noexcept { closed_ = true; }
 
  private:
@@ -55,7 +56,7 @@ class PageGuard {
   std::span<std::byte> host_;
   Callbacks callbacks_;
   std::atomic<bool> closed_{false};
-  // A bit for each page that was admitted.
+  // One bit for each page, set if it was admitted.
   mutable std::vector<std::atomic<std::uint64_t>> admitted_;
 };
 

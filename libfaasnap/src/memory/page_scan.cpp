@@ -24,7 +24,7 @@ constexpr std::uint64_t kEntriesPerRead = 16384;
 }  // namespace
 
 bool is_zero(std::span<const std::byte> page) noexcept {
-  // Blocks of a fixed size, which the compiler turns into vector instructions.
+  // The fixed block size lets the compiler use vector instructions.
   constexpr std::size_t kWords = 8;
   while (!page.empty()) {
     std::uint64_t words[kWords];

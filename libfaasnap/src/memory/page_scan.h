@@ -8,13 +8,13 @@
 
 namespace faasnap::memory {
 
-// Whether all of `page` (a whole number of 64-byte blocks) is zero.
+// True if all of `page`, a whole number of 64-byte blocks, is zero.
 bool is_zero(std::span<const std::byte> page) noexcept;
 
-// The pages of `host` (page-aligned memory of this process) that are in memory or swapped out,
-// sorted and merged: of anonymous memory, all that can be other than zero. Of memory that maps a
-// file privately, only what has been touched: the caller adds the file's own data. From
-// /proc/self/pagemap; touches nothing.
+// Returns the pages of `host`, page-aligned memory of this process, that are present or swapped
+// out, sorted and merged. For anonymous memory these are all pages that can be non-zero. For
+// private file mappings they are only the touched pages: the caller adds the file's own data. Reads
+// /proc/self/pagemap and touches no page.
 std::vector<PageRange> touched_pages(std::span<const std::byte> host);
 
 }  // namespace faasnap::memory

@@ -14,7 +14,7 @@
 namespace faasnap::uring {
 namespace {
 
-// The sysctl that forbids io_uring (kernel 6.6 and newer); -1 where there is none.
+// Returns the sysctl that forbids io_uring (Linux 6.6 and newer), or -1 if there is none.
 int disabled_sysctl() {
   std::ifstream file("/proc/sys/kernel/io_uring_disabled");
   int value = -1;
@@ -39,7 +39,7 @@ std::string explain(int error_number) {
   }
 }
 
-// An errno value, 0 for none.
+// Returns an errno value, or 0.
 int setup_ring(io_uring& ring, unsigned entries) noexcept {
   return -io_uring_queue_init(entries, &ring, 0);
 }
@@ -56,7 +56,8 @@ bool supports_reads(io_uring& ring) noexcept {
 }
 
 std::uint32_t checked_length(std::size_t length) {
-  // The kernel moves at most this much per request, and a completion's result is 32-bit signed.
+  // The kernel reads at most this much per request, and the result in a completion is 32-bit
+  // signed.
   constexpr std::size_t kMaximumLength = 1U << 30;
   if (length > kMaximumLength) {
     base::fail(ErrorKind::invalid_argument, "prepare io_uring read", {},
@@ -75,7 +76,8 @@ Availability available() {
   const bool usable = supports_reads(ring);
   io_uring_queue_exit(&ring);
   return usable ? Availability{true, {}}
-                : Availability{false, "the kernel's io_uring cannot read files; 5.6 is needed"};
+                : Availability{false,
+                               "the kernel's io_uring cannot read files; Linux 5.6 is required"};
 }
 
 Ring::Ring(unsigned entries) : ring_(std::make_unique<io_uring>()) {
@@ -94,8 +96,8 @@ Ring::Ring(unsigned entries) : ring_(std::make_unique<io_uring>()) {
 }
 
 Ring::~Ring() {
-  // The kernel goes on writing into the buffers of requests that are under way after a ring is
-  // closed; only their completions end that.
+  // The kernel writes into the buffers of outstanding requests even after the ring is closed; only
+  // their completions end that.
   unsigned under_way = outstanding_ - io_uring_sq_ready(ring_.get());
   while (under_way > 0) {
     io_uring_cqe* entry = nullptr;

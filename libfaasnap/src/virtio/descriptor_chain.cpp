@@ -6,8 +6,8 @@
 namespace faasnap::virtio {
 namespace {
 
-// Calls copy(host pointer, length) for the pieces of `size` bytes at `offset`; false, with nothing
-// called, when the buffers end before.
+// Calls copy(host pointer, length) for the parts of the `size` bytes at `offset`. Returns false,
+// without a call, if the buffers end before.
 template <typename Copy>
 bool for_each_piece(std::span<const iovec> buffers, std::size_t offset, std::size_t size,
                     Copy copy) {
@@ -34,7 +34,7 @@ bool for_each_piece(std::span<const iovec> buffers, std::size_t offset, std::siz
 }  // namespace
 
 std::size_t total_size(std::span<const iovec> buffers) noexcept {
-  // At most kMaximumChainLength lengths of 32 bits: no overflow.
+  // At most kMaximumChainLength 32-bit lengths: no overflow.
   std::size_t total = 0;
   for (const iovec& buffer : buffers) {
     total += buffer.iov_len;

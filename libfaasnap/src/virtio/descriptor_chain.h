@@ -9,7 +9,8 @@
 
 namespace faasnap::virtio {
 
-// Descriptors in one chain, indirect ones included. Also the kernel's limit for one readv(2).
+// Maximum number of descriptors in one chain, indirect ones included. Also the kernel's limit for
+// one readv(2).
 inline constexpr std::size_t kMaximumChainLength = 1024;
 
 // One request of the driver: buffers in guest memory, as host iovecs that have been checked to lie
@@ -20,18 +21,19 @@ struct DescriptorChain {
   std::vector<iovec> writable;  // from the device to the driver
 };
 
-// Bytes in all buffers together.
+// Returns the sum of the buffers' sizes in bytes.
 std::size_t total_size(std::span<const iovec> buffers) noexcept;
 
-// Copies `out.size()` bytes, `offset` bytes into the buffers; false when they hold fewer.
+// Copies `out.size()` bytes from position `offset` in the buffers. Returns false if they hold
+// fewer.
 bool copy_from(std::span<const iovec> buffers, std::size_t offset,
                std::span<std::byte> out) noexcept;
 
-// Copies `data` to `offset` bytes into the buffers; false when they have no room for it.
+// Copies `data` to position `offset` in the buffers. Returns false if they have no room for it.
 bool copy_to(std::span<const iovec> buffers, std::size_t offset,
              std::span<const std::byte> data) noexcept;
 
-// Replaces `out` by the part of `buffers` from `offset`, at most `length` bytes.
+// Replaces `out` by the part of `buffers` that begins at `offset`, at most `length` bytes.
 void slice(std::span<const iovec> buffers, std::size_t offset, std::size_t length,
            std::vector<iovec>& out);
 

@@ -10,45 +10,46 @@
 
 namespace faasnap::virtio {
 
-// Whether a driver has just set the device up, or goes on with one that a snapshot kept.
+// Says whether a driver has just set the device up, or a device from a snapshot continues.
 enum class Activation { fresh, restored };
 
-// One virtio device, behind a transport that speaks with the driver about everything but requests.
+// One virtio device. Its transport handles everything between it and the driver except requests.
 //
-// Every function is called on the thread of the VM's event loop. Life: activate once the driver is
-// ready, then notify; drain and resume in pairs; reset returns to the beginning. save is called
-// while drained; restore before the first activate.
+// Every function is called on the thread of the VM's event loop. The life of a device: activate
+// when the driver is ready, then notify; drain and resume in pairs; reset returns to the beginning.
+// save is called while drained, restore before the first activate.
 class Device {
  public:
   virtual ~Device() = default;
 
-  // For messages, for example "virtio-blk".
+  // Returns the name for messages, for example "virtio-blk".
   virtual std::string_view name() const noexcept = 0;
-  // The device ID of virtio 1.2, section 5.
+  // Returns the device ID (virtio 1.2, section 5).
   virtual std::uint32_t type() const noexcept = 0;
-  // Feature bits of the device type; the transport adds those of rings and of the transport.
+  // Returns the feature bits of the device type; the transport adds those of rings and of the
+  // transport.
   virtual std::uint64_t features() const noexcept = 0;
-  // For each queue, the most entries it can have: powers of two.
+  // Returns the maximum number of entries of each queue, each a power of two.
   virtual std::span<const std::uint16_t> queue_sizes() const noexcept = 0;
-  // The configuration space, little-endian; the driver only reads it.
+  // Returns the configuration space, little-endian. The driver only reads it.
   virtual std::span<const std::byte> config() const noexcept = 0;
 
-  // Starts work with `features`, a subset of those offered. One queue for each of queue_sizes();
-  // they live until reset. Nothing is taken from them before the first notify.
+  // Starts work with `features`, a subset of those offered. `queues` has one queue for each of
+  // queue_sizes(), valid until reset. Takes nothing from them before the first notify.
   virtual void activate(std::span<Queue> queues, std::uint64_t features, Activation activation) = 0;
-  // The driver may have made chains available in queue `index`.
+  // Tells the device that the driver may have made chains available in queue `index`.
   virtual void notify(std::size_t index) = 0;
-  // Waits until every chain taken has been returned, and takes no more until resume.
+  // Waits until every taken chain has been returned, and takes no more until resume.
   virtual void drain() = 0;
   // Allows work again; the transport then notifies every queue.
   virtual void resume() = 0;
-  // Forgets the driver. On return, nothing of the device touches guest memory or the queues.
+  // Forgets the driver. When it returns, the device touches neither guest memory nor the queues.
   virtual void reset() noexcept = 0;
 
-  // Appends what a snapshot needs besides the queues.
+  // Appends the state that a snapshot needs besides the queues.
   virtual void save(base::ByteWriter& state) const = 0;
-  // Checks that state and this device, built with its live handles, fit together, and takes it
-  // over: ErrorKind::corrupt, with nothing changed, when they do not.
+  // Restores what save() wrote, in a device that was built with its live handles. Throws
+  // ErrorKind::corrupt, with nothing changed, if the state does not fit this device.
   virtual void restore(base::ByteReader& state) = 0;
 };
 

@@ -3,11 +3,11 @@
 namespace faasnap::virtio {
 
 // The interrupt line of one device. The machine connects it to the guest's interrupt controller;
-// tests count.
+// tests count its triggers.
 class Interrupt {
  public:
   virtual ~Interrupt() = default;
-  // Asserts the line once (an edge). From any thread.
+  // Asserts the line once (an edge). May be called from any thread.
   virtual void trigger() noexcept = 0;
 };
 

@@ -136,7 +136,7 @@ void MmioTransport::write_queue_register(std::uint64_t offset, std::uint32_t val
   QueueLayout& layout = queue.layout;
   switch (offset) {
     case kQueueSize:
-      // A size that is not one becomes 0, and is found out when the driver is done.
+      // An invalid size becomes 0, which the check rejects when the driver is done.
       layout.size = value <= 0xffff ? static_cast<std::uint16_t>(value) : 0;
       break;
     case kQueueDescriptorLow:

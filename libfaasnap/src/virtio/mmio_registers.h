@@ -4,8 +4,8 @@
 
 namespace faasnap::virtio {
 
-// Offsets of the registers of virtio-mmio version 2 (virtio 1.2, section 4.2.2), in bytes. Each is
-// 32 bits wide. mmio_transport.h has those that the machine needs too.
+// Offsets in bytes of the registers of virtio-mmio version 2 (virtio 1.2, section 4.2.2). Each is
+// 32 bits wide. mmio_transport.h has the ones that the machine needs, too.
 enum MmioRegister : std::uint64_t {
   kMagicValue = 0x000,
   kVersion = 0x004,

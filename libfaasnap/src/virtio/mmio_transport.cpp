@@ -10,7 +10,7 @@
 namespace faasnap::virtio {
 namespace {
 
-// The driver decides how often it breaks the rules; the log is not to fill up with it.
+// Limits how much a driver that keeps violating the specification can fill the log.
 constexpr unsigned kMaximumFaultsLogged = 16;
 
 }  // namespace
@@ -42,7 +42,7 @@ void MmioTransport::write_status(std::uint32_t value) {
     reset();
     return;
   }
-  // A driver sets bits and clears them by a reset only.
+  // A driver may set bits; only a reset clears them.
   std::uint32_t added = value & ~registers_.status & ~kNeedsReset;
   if ((added & kFeaturesOk) != 0) {
     const bool acceptable = (registers_.driver_features & ~offered_features()) == 0 &&
@@ -155,10 +155,11 @@ void MmioTransport::on_fault(const std::string& reason) noexcept {
   ++faults_logged_;
   try {
     log_(LogLevel::warning,
-         fmt::format("{}: the guest's driver broke the rules, the device waits for a reset: {}",
-                     device_->name(), reason));
+         fmt::format(
+             "{}: the guest's driver violated the specification, the device waits for a reset: {}",
+             device_->name(), reason));
   } catch (...) {
-    // A diagnostic that cannot be delivered is not worth the device.
+    // The device must not fail because a message cannot be delivered.
   }
 }
 

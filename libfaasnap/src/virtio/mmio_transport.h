@@ -20,19 +20,20 @@
 
 namespace faasnap::virtio {
 
-// Size of the window of guest physical addresses that a device takes.
+// Size in bytes of the window of guest physical addresses that a device occupies.
 inline constexpr std::uint64_t kMmioWindowSize = 0x1000;
 
-// Offsets within the window that the machine has to know.
+// Offsets within the window that the machine needs to know.
 inline constexpr std::uint64_t kMmioQueueNotify = 0x50;
 inline constexpr std::uint64_t kMmioInterruptStatus = 0x60;
 inline constexpr std::uint64_t kMmioInterruptAck = 0x64;
 
-// The registers of one device as virtio 1.2 section 4.2 defines them (MMIO transport, version 2),
-// device status, feature negotiation and queue set-up, and the saved form of all that.
+// The registers of one device (MMIO transport version 2: virtio 1.2, section 4.2), its status,
+// feature negotiation and queue set-up, and their saved form.
 //
-// Owns its device. Everything is for the thread of `loop` (or any thread once it has stopped),
-// except the functions marked otherwise. `loop`, `memory` and `interrupt` must outlive it.
+// Owns its device. May be used on the thread of `loop` only (on any thread once the loop has
+// stopped), except for the functions marked otherwise. `loop`, `memory` and `interrupt` must
+// outlive it.
 class MmioTransport final : private QueueOwner {
  public:
   MmioTransport(base::EventLoop& loop, const memory::GuestMemory& memory,
@@ -41,46 +42,47 @@ class MmioTransport final : private QueueOwner {
   MmioTransport(const MmioTransport&) = delete;
   MmioTransport& operator=(const MmioTransport&) = delete;
 
-  // A guest's access at `offset` within the window, of 1, 2, 4 or 8 bytes. What the specification
-  // does not allow reads as zero and is ignored when written. Throws only when the host runs out of
-  // descriptors or memory.
+  // Handle a guest's access of 1, 2, 4 or 8 bytes at `offset` within the window. An access that the
+  // specification does not allow reads zero, or is ignored if it is a write. Throw only if the host
+  // runs out of descriptors or memory.
   void read(std::uint64_t offset, std::span<std::byte> out);
   void write(std::uint64_t offset, std::span<const std::byte> data);
 
-  // The registers InterruptStatus (read) and InterruptACK (write), from any thread: a vCPU answers
-  // the guest's interrupt handler without a detour over the loop.
+  // The registers InterruptStatus (read) and InterruptACK (write). May be called from any thread,
+  // so that a vCPU answers the guest's interrupt handler without waiting for the loop.
   std::uint32_t interrupt_status() const noexcept { return interrupt_status_.load(); }
   void acknowledge_interrupt(std::uint32_t bits) noexcept { interrupt_status_.fetch_and(~bits); }
 
-  // Any thread: the number of queues is fixed, and so are the eventfds.
+  // May be called from any thread: the number of queues and their eventfds are fixed.
   std::size_t queue_count() const noexcept { return queue_states_.size(); }
-  // Signalled in place of a write of `queue` to QueueNotify, by the machine's choice (ioeventfd).
+  // Returns the eventfd that the machine may signal instead of writing `queue` to QueueNotify
+  // (ioeventfd).
   const base::EventFd& notifier(std::size_t queue) const { return notifiers_[queue]; }
 
   const Device& device() const noexcept { return *device_; }
-  // True while the driver has the device running.
+  // True while the driver runs the device.
   bool active() const noexcept { return active_; }
 
-  // Waits until every request in flight is completed and starts no more; the vCPUs stand still.
+  // Waits until every request in flight is complete, and starts no more. The vCPUs must be stopped.
   void drain();
-  // Goes on after drain or restore: looks at all queues again, as notifications may have been lost,
-  // and repeats an interrupt that has not been acknowledged.
+  // Continues after drain or restore: looks at all queues, since notifications may have been lost,
+  // and repeats an interrupt that was not acknowledged.
   void resume();
 
-  // The state of transport and device; only after drain.
+  // Returns the state of transport and device. The transport must be drained.
   std::vector<std::byte> save() const;
-  // Takes over what save() returned; only before the guest's first access. Leaves the transport
+  // Restores what save() returned, before the guest's first access, and leaves the transport
   // drained. The guest's memory need not be loaded yet. Throws ErrorKind::corrupt, with nothing
-  // changed, when `state` is not valid or is not for this device. Reads exactly its own state.
+  // changed, if `state` is not valid or belongs to another device. Reads exactly its own state.
   void restore(base::ByteReader& state);
 
  private:
-  // What the driver set up for one queue.
+  // The driver's set-up of one queue.
   struct QueueState {
     QueueLayout layout;
     bool ready = false;
   };
-  // What the registers hold, apart from the interrupt status.
+  // The content of the registers, except the interrupt status.
   struct Registers {
     std::uint32_t status = 0;
     std::uint32_t device_feature_select = 0;
@@ -119,7 +121,7 @@ class MmioTransport final : private QueueOwner {
   std::atomic<std::uint32_t> interrupt_status_{0};
   std::vector<QueueState> queue_states_;
   std::vector<base::EventFd> notifiers_;
-  // In use while active_; never resized then, the device holds on to it.
+  // In use while active_ is true and not resized then, because the device refers to it.
   std::vector<Queue> queues_;
   bool active_ = false;
   bool drained_ = false;

@@ -31,11 +31,11 @@ constexpr std::uint16_t kNext = 1;
 constexpr std::uint16_t kWrite = 2;
 constexpr std::uint16_t kIndirect = 4;
 
-// In the flags of the available ring.
+// A flag of the available ring.
 constexpr std::uint16_t kNoInterrupt = 1;
 
-// Both rings start with 16 bits of flags and a 16-bit index; their entries follow, and then 16 bits
-// of event index.
+// Both rings begin with 16 bits of flags and a 16-bit index; then come the entries, and then 16
+// bits of event index.
 constexpr std::size_t kIndexOffset = 2;
 constexpr std::size_t kRingOffset = 4;
 constexpr std::size_t kAvailableEntrySize = 2;
@@ -49,8 +49,8 @@ std::uint64_t used_bytes(std::uint16_t size) {
   return kRingOffset + kUsedEntrySize * size + sizeof(std::uint16_t);
 }
 
-// A 16-bit field that driver and device share. Rings are aligned, and guest memory is mapped at
-// page boundaries.
+// Returns a 16-bit field that driver and device share. Rings are aligned, and guest memory is
+// mapped at page boundaries.
 std::atomic_ref<std::uint16_t> shared(std::byte* field) {
   return std::atomic_ref<std::uint16_t>(*reinterpret_cast<std::uint16_t*>(field));
 }
@@ -92,21 +92,21 @@ Queue::Queue(const memory::GuestMemory& memory, const QueueLayout& layout, bool 
       signalled_used_(position) {}
 
 bool Queue::reachable() noexcept {
-  return memory_->holds() || reject("the memory of its rings cannot be had");
+  return memory_->holds() || reject("the memory of the rings is unavailable");
 }
 
 std::uint16_t Queue::available() noexcept {
   if (!in_use() || faulted_ || !reachable()) {
     return 0;
   }
-  // Sequentially consistent, for the sake of enable_notifications; also the acquire that makes the
-  // entries and descriptors behind the index visible.
+  // Sequentially consistent because enable_notifications needs it. It is also the acquire that
+  // makes the entries and descriptors before the index visible.
   const std::uint16_t index = shared(available_ + kIndexOffset).load();
   const auto untaken = static_cast<std::uint16_t>(index - next_available_);
-  // Each chain that is out holds a descriptor at least, so all of them together are `size_` at
-  // most. This bounds what a device has in flight.
+  // Each outstanding chain holds at least one descriptor, so there are at most `size_` of them.
+  // This bounds the work that a device has in flight.
   if (untaken > size_ || untaken + outstanding() > size_) {
-    reject(fmt::format("available index {} is {} ahead, with {} chains in use, of a queue of {}",
+    reject(fmt::format("available index {} is {} ahead, with {} chains in use, in a queue of {}",
                        index, untaken, outstanding(), size_));
     return 0;
   }
@@ -137,7 +137,7 @@ bool Queue::collect(std::span<const std::byte> table, std::uint16_t first, Table
     if (index >= entries) {
       return reject(fmt::format("descriptor {} of a table of {}", index, entries));
     }
-    // One read: what is checked is what is used, though the driver may change it meanwhile.
+    // Read once: the driver may change the descriptor meanwhile, and only the checked copy is used.
     Descriptor descriptor;
     static_assert(sizeof(descriptor) == kDescriptorSize);
     std::memcpy(&descriptor, table.data() + kDescriptorSize * index, kDescriptorSize);
@@ -158,7 +158,7 @@ bool Queue::collect(std::span<const std::byte> table, std::uint16_t first, Table
 
 bool Queue::collect_indirect(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain) {
   if ((descriptor.flags & kNext) != 0) {
-    return reject("indirect descriptor with a successor");
+    return reject("indirect descriptor with a next descriptor");
   }
   if (descriptor.length == 0 || descriptor.length % kDescriptorSize != 0 ||
       descriptor.length > kDescriptorSize * kMaximumChainLength) {
@@ -174,7 +174,7 @@ bool Queue::collect_indirect(const Descriptor& descriptor, BufferUse use, Descri
 
 bool Queue::add(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain) {
   if (descriptor.length == 0) {
-    return reject("descriptor of no bytes");
+    return reject("descriptor of zero bytes");
   }
   const GuestAddress address{descriptor.address};
   const auto buffer = use == BufferUse::access ? memory_->view(address, descriptor.length)
@@ -204,8 +204,8 @@ void Queue::push_used(std::uint16_t head, std::uint32_t length) noexcept {
     return;
   }
   std::memcpy(used_ + kRingOffset + kUsedEntrySize * place, &entry, sizeof(entry));
-  // Publishes the entry and the buffers. Sequentially consistent, as signal_used must not read the
-  // driver's wish before the driver can see this.
+  // Publishes the entry and the buffers. Sequentially consistent, since signal_used must not read
+  // the driver's wish before the driver can see this store.
   shared(used_ + kIndexOffset).store(next_used_);
 }
 
@@ -217,8 +217,8 @@ void Queue::signal_used() noexcept {
   bool wanted = false;
   if (event_index_) {
     std::byte* event = available_ + kRingOffset + kAvailableEntrySize * size_;
-    // Wanted when the entry with the driver's index is among those new (virtio 1.2, section
-    // 2.7.7.2).
+    // The driver wants an interrupt if the entry with its event index is among the new ones (virtio
+    // 1.2, section 2.7.7.2).
     const auto distance = static_cast<std::uint16_t>(next_used_ - shared(event).load() - 1);
     wanted = distance < static_cast<std::uint16_t>(next_used_ - before);
   } else {

@@ -10,7 +10,7 @@
 
 namespace faasnap::virtio {
 
-// Where the driver put a split virtqueue, and how many entries it has.
+// Where the driver put a split virtqueue, and its number of entries.
 struct QueueLayout {
   std::uint16_t size = 0;
   memory::GuestAddress descriptors;  // the descriptor table
@@ -18,69 +18,71 @@ struct QueueLayout {
   memory::GuestAddress used;         // the ring that the device writes
 };
 
-// Why a driver may not use `layout` for a queue of at most `maximum` entries; empty when it may.
-// Checks the size, the alignments and that all three parts are guest memory.
+// Returns why a driver may not use `layout` for a queue of at most `maximum` entries, or an empty
+// string if it may. Checks the size, the alignments, and that all three parts are guest memory.
 std::string check_layout(const memory::GuestMemory& memory, const QueueLayout& layout,
                          std::uint16_t maximum);
 
-// What a device does with the buffers of a chain: it reads and writes them, or only wants to know
-// where they lie, so that they need not be in memory and must not be touched.
+// Says whether a device reads and writes the buffers of a chain, or needs only their addresses, so
+// that they need not be in memory and must not be touched.
 enum class BufferUse { access, location };
 
-// What a queue tells the transport that it belongs to.
+// Callbacks of a queue, to its transport.
 class QueueOwner {
  public:
   virtual ~QueueOwner() = default;
-  // The driver wants to know of the entries added to the used ring.
+  // Called when the driver wants an interrupt for the entries added to the used ring.
   virtual void on_used_buffers() noexcept = 0;
-  // The driver broke the rules; the device stops until it is reset.
+  // Called when the driver violates the specification; the device stops until it is reset.
   virtual void on_fault(const std::string& reason) noexcept = 0;
 };
 
 // The device's side of one split virtqueue (virtio 1.2, section 2.7), with indirect descriptors
-// (VIRTIO_F_INDIRECT_DESC) and, where negotiated, event suppression by index
-// (VIRTIO_F_EVENT_IDX). The driver is hostile: whatever it writes into the rings, the queue at
-// worst reports a fault to its owner, once, and from then on yields nothing.
+// (VIRTIO_F_INDIRECT_DESC) and, if negotiated, event suppression by index (VIRTIO_F_EVENT_IDX). The
+// driver is not trusted: whatever it writes into the rings, the worst result is one fault reported
+// to the owner, after which the queue yields nothing.
 //
-// For one thread, the device's; the memory and the owner must outlive it. The driver runs
-// concurrently.
+// For the device's thread only; the driver runs concurrently. The memory and the owner must outlive
+// the queue.
 class Queue {
  public:
-  // A queue that the driver left unused: it yields nothing and takes nothing.
+  // Makes a queue that the driver does not use: it yields nothing and takes nothing.
   Queue() noexcept = default;
-  // `layout` has passed check_layout. `position` is how many chains were taken and returned before
-  // (modulo 65536): 0, or position() of the queue that this one continues.
+  // `layout` must have passed check_layout. `position` is the number of chains taken and returned
+  // before (modulo 65536): 0, or position() of the queue that this one continues.
   Queue(const memory::GuestMemory& memory, const QueueLayout& layout, bool event_index,
         std::uint16_t position, QueueOwner& owner);
 
   bool in_use() const noexcept { return size_ != 0; }
 
-  // Takes the next available chain into `chain`, whose storage is reused; false when there is none.
-  // Every chain taken is given back by push_used or undo_pop.
+  // Takes the next available chain into `chain`, whose storage is reused. Returns false if there is
+  // none. Every taken chain must be given back by push_used or undo_pop.
   bool pop(DescriptorChain& chain, BufferUse use = BufferUse::access);
-  // Gives the chain taken last back to the front, as if pop had not been called. Not after another
-  // pop or push_used.
+  // Undoes the last pop. Not allowed after another pop or push_used.
   void undo_pop() noexcept;
-  // Returns a chain to the driver with `length` bytes written to it. The driver is told by
-  // signal_used only.
+  // Returns a chain to the driver, with `length` bytes written to it. Only signal_used interrupts
+  // the driver.
   void push_used(std::uint16_t head, std::uint32_t length) noexcept;
-  // Interrupts the driver for the chains returned since the last call, unless there are none or it
-  // asked not to be.
+  // Interrupts the driver for the chains returned since the last call, unless there are none or the
+  // driver asked for no interrupt.
   void signal_used() noexcept;
 
-  // Chains available and not taken; a count that the rules forbid is a fault, and 0.
+  // Returns how many chains are available and not taken. Reports a fault and returns 0 if the
+  // driver's count is not allowed.
   std::uint16_t available() noexcept;
-  // Asks the driver to notify the next chain that it makes available beyond `known` ones. True
-  // when it has already done so: then look again, as no notification may come for it.
+  // Asks the driver to notify the next chain that it makes available beyond `known` ones. Returns
+  // true if it has already made one available: look again then, since no notification may come for
+  // it.
   bool enable_notifications(std::uint16_t known = 0) noexcept;
 
-  // Reports a chain whose content makes no sense for the device; ends the queue.
+  // Reports a chain that makes no sense for the device; the queue yields nothing more.
   void fault(const std::string& reason) noexcept;
   bool faulted() const noexcept { return faulted_; }
 
-  // Chains taken so far, modulo 65536. What a snapshot saves, once all of them are returned.
+  // Returns the number of chains taken so far, modulo 65536. A snapshot saves it when all of them
+  // are returned.
   std::uint16_t position() const noexcept { return next_available_; }
-  // Chains taken and not returned.
+  // Returns the number of chains taken and not returned.
   std::uint16_t outstanding() const noexcept {
     return static_cast<std::uint16_t>(next_available_ - next_used_);
   }
@@ -89,9 +91,9 @@ class Queue {
   struct Descriptor;
   enum class Table { main, indirect };
 
-  // Whether the rings can be touched.
+  // True if the rings may be touched.
   bool reachable() noexcept;
-  // Each returns false after reporting a fault.
+  // Each reports a fault and returns false if the driver's data are not valid.
   bool collect(std::span<const std::byte> table, std::uint16_t first, Table kind, BufferUse use,
                DescriptorChain& chain);
   bool collect_indirect(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain);
@@ -108,7 +110,7 @@ class Queue {
   bool faulted_ = false;
   std::uint16_t next_available_ = 0;
   std::uint16_t next_used_ = 0;
-  // next_used_ at the last signal_used.
+  // The value of next_used_ at the last signal_used.
   std::uint16_t signalled_used_ = 0;
 };
 

@@ -7,7 +7,7 @@
 namespace faasnap::boot {
 namespace {
 
-// Where the page tables put `address`; they map large pages only.
+// Translates `address` by the page tables, which map large pages only.
 std::uint64_t translate(const memory::GuestMemory& memory, std::uint64_t root,
                         std::uint64_t address) {
   const auto entry = [&](std::uint64_t table, unsigned shift) {

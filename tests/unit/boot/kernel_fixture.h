@@ -17,7 +17,7 @@
 
 namespace faasnap::boot::test {
 
-// A directory of its own, removed with all that it holds.
+// A directory of its own, removed with its content.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -53,7 +53,7 @@ class KernelLoader {
   LoadedKernel load(const std::vector<std::byte>& bytes) {
     return load_kernel(memory, directory_.write("kernel", bytes));
   }
-  // Checks that the file is refused, by name, for a reason that contains `words`.
+  // Checks that the file is refused, with its name, for a reason that contains `words`.
   void check_refused(const std::vector<std::byte>& bytes, const std::string& words) {
     try {
       load(bytes);

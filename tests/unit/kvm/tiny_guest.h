@@ -16,7 +16,7 @@
 
 namespace faasnap::kvm::test {
 
-// /dev/kvm, or a skipped test where there is none.
+// Opens /dev/kvm, or skips the test if there is none.
 inline System open_or_skip() {
   try {
     return System::open();
@@ -48,7 +48,7 @@ class TinyGuest {
     vcpu->set_boot_state(boot);
   }
 
-  // Runs until something other than an interruption happens.
+  // Runs until any exit other than an interruption.
   Exit run() {
     Exit exit = Interrupted{};
     while (std::holds_alternative<Interrupted>(exit)) {
@@ -67,7 +67,7 @@ inline base::ByteReader reader(const std::vector<std::byte>& bytes) {
   return base::ByteReader(bytes, "snapshot/state", "vcpu 0");
 }
 
-// The kind of the Error that `action` throws; nothing when it throws none.
+// Returns the kind of the Error that `action` throws, or nothing if it throws none.
 template <typename Action>
 std::optional<ErrorKind> error_kind(Action action) {
   try {

@@ -49,7 +49,7 @@ class BackingFile {
   std::uint64_t pages_;
 };
 
-// What a guard has told.
+// The calls of a guard's callbacks.
 struct Refusals {
   PageGuard::Callbacks callbacks() {
     return {.intact = {}, .refused = [this](PageRange pages, const std::string& reason) {

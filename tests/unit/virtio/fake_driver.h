@@ -27,16 +27,16 @@ class CountingInterrupt final : public Interrupt {
   std::atomic<unsigned> count{0};
 };
 
-// Calls `condition` until it holds; false after ten seconds.
+// Calls `condition` until it is true. Returns false after ten seconds.
 bool wait_until(const std::function<bool()>& condition);
 
-// What a device needs around it: an event loop and guest memory.
+// The surroundings of a device: an event loop and guest memory.
 class World {
  public:
   World() : loop([this](std::exception_ptr failure) { record(failure); }) {}
 
   void record(std::exception_ptr failure);
-  // Exceptions that escaped from callbacks; a test expects none.
+  // Returns the number of exceptions that escaped from callbacks; a test expects none.
   std::size_t failures();
   LogSink log();
   bool logged(std::string_view text);
@@ -50,8 +50,8 @@ class World {
   std::vector<std::string> logged_;
 };
 
-// A device behind its transport, and the guest's driver of it, which sees registers and memory
-// only. Register accesses go over the loop's thread, kicks through the eventfds, as with KVM.
+// A device behind its transport, and the guest's driver, which sees only registers and memory.
+// Register accesses go through the loop's thread and kicks through the eventfds, as with KVM.
 class FakeDriver {
  public:
   FakeDriver(World& world, std::unique_ptr<Device> device);
@@ -63,21 +63,22 @@ class FakeDriver {
   std::uint64_t device_features();
   std::uint32_t status() { return read32(kStatus); }
 
-  // Reset, ACKNOWLEDGE, DRIVER, the features, FEATURES_OK; whether the device took them.
+  // Does reset, ACKNOWLEDGE, DRIVER, the features, FEATURES_OK. Returns whether the device accepted
+  // them.
   bool negotiate(std::uint64_t features);
   // Tells the device about queues[index].
   void set_up_queue(std::size_t index);
-  // All of it: the device's own features, queues of `size` entries at most, DRIVER_OK.
+  // Does all of it: the device's own features, queues of at most `size` entries, DRIVER_OK.
   void start(std::uint64_t ring_features = kFeatureIndirect | kFeatureEventIndex,
              std::uint16_t size = 0xffff);
   void kick(std::size_t index);
-  // The next used entry of a queue.
+  // Waits for the next used entry of a queue.
   Used wait_used(std::size_t index);
 
   void drain();
   void resume();
   std::vector<std::byte> save();
-  // Restores into this driver's fresh device; the queues are those of the driver that was saved.
+  // Restores into this driver's fresh device; the queues belong to the driver that was saved.
   void restore(const std::vector<std::byte>& state);
   // Runs `work` on the loop's thread.
   void on_loop(const std::function<void()>& work) { world.loop.run(work); }
@@ -91,7 +92,7 @@ class FakeDriver {
 
 std::vector<std::byte> bytes_of(std::string_view text);
 std::string text_of(std::span<const std::byte> bytes);
-// `size` bytes that differ from place to place, and by `seed`.
+// Returns `size` bytes that differ by position and by `seed`.
 std::vector<std::byte> pattern(std::size_t size, std::uint32_t seed = 1);
 
 }  // namespace faasnap::virtio::test

@@ -36,7 +36,7 @@ struct Used {
   std::uint32_t length = 0;
 };
 
-// Hands out guest memory, never twice.
+// Allocates guest memory and never frees it.
 class Allocator {
  public:
   explicit Allocator(GuestAddress start) : next_(start.value) {}
@@ -47,27 +47,27 @@ class Allocator {
 };
 
 // The driver's side of a split virtqueue: writes descriptors and the available ring, reads the used
-// ring. Honest with add(), as hostile as wanted with the functions below it.
+// ring. add() is honest; the functions below it can be as hostile as a test wants.
 class FakeQueue {
  public:
   FakeQueue(const memory::GuestMemory& memory, Allocator& allocator, std::uint16_t size);
 
   const QueueLayout& layout() const { return layout_; }
-  // The same driver state over a copy of the memory.
+  // Returns the same driver state over a copy of the memory.
   FakeQueue moved_to(const memory::GuestMemory& memory, Allocator& allocator) const;
 
-  // Makes a chain available; its head.
+  // Makes a chain available. Returns its head.
   std::uint16_t add(std::span<const Buffer> buffers);
   std::uint16_t add(std::initializer_list<Buffer> buffers) {
     return add(std::span(buffers.begin(), buffers.size()));
   }
-  // The same with the descriptors in a table of their own, behind `direct` ordinary ones.
+  // Does the same with the descriptors in an indirect table, after `direct` ordinary ones.
   std::uint16_t add_indirect(std::span<const Buffer> buffers, std::size_t direct = 0);
-  // Entries of the descriptor table not in a chain.
+  // Returns the number of free entries of the descriptor table.
   std::size_t room() const { return free_.size(); }
-  // Whether the device has asked to be notified of what was added since the last call.
+  // True if the device has asked for a notification of what was added since the last call.
   bool needs_kick();
-  // The next chain that the device has returned; its descriptors are free again.
+  // Returns the next chain that the device has returned, and frees its descriptors.
   std::optional<Used> take_used();
   std::uint16_t used_index() const;
 
@@ -76,7 +76,7 @@ class FakeQueue {
   void offer(std::uint16_t head);
   void set_available_index(std::uint16_t index);
   void set_no_interrupt_flag(bool set);
-  // Asks for an interrupt once the used index passes `index`.
+  // Asks for an interrupt when the used index passes `index`.
   void set_used_event(std::uint16_t index);
 
   bool event_index = true;

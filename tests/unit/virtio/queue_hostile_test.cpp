@@ -62,7 +62,7 @@ TEST_CASE("A readable buffer after a writable one is a fault") {
 TEST_CASE("A buffer of no bytes is a fault") {
   QueueRig rig;
   rig.offer({rig.area.value, 0, 0, 0});
-  rig.expect_fault("no bytes");
+  rig.expect_fault("zero bytes");
 }
 
 TEST_CASE("An indirect table within an indirect table is a fault") {
@@ -75,7 +75,7 @@ TEST_CASE("An indirect table within an indirect table is a fault") {
 TEST_CASE("An indirect descriptor with a successor is a fault") {
   QueueRig rig;
   rig.offer({rig.area.value, 16, kIndirect | kNext, 1});
-  rig.expect_fault("with a successor");
+  rig.expect_fault("with a next descriptor");
 }
 
 TEST_CASE("An indirect table of part of a descriptor is a fault") {

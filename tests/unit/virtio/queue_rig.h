@@ -9,7 +9,7 @@
 
 namespace faasnap::virtio::test {
 
-// Entries of the queue, unless the test says otherwise.
+// Size of the queue, unless the test says otherwise.
 inline constexpr std::uint16_t kSize = 8;
 inline constexpr std::uint64_t kMemorySize = 128ULL << 20;
 
@@ -25,7 +25,7 @@ class RecordingOwner final : public QueueOwner {
   std::string last_fault;
 };
 
-// A queue between an honest or hostile driver and no device in particular.
+// A queue between an honest or hostile driver and no particular device.
 struct QueueRig {
   explicit QueueRig(bool event_index = true, std::uint16_t size = kSize)
       : driver(memory, allocator, size),
@@ -40,12 +40,13 @@ struct QueueRig {
   Buffer writable(std::uint64_t offset, std::uint32_t length) const {
     return {{area.value + offset}, length, true};
   }
-  // Offers one descriptor, as it is.
+  // Offers one descriptor unchanged.
   void offer(const Descriptor& descriptor) {
     driver.write_descriptor(0, descriptor);
     driver.offer(0);
   }
-  // The next chain is a fault whose reason has `text`, and the queue is dead from then on.
+  // Checks that the next chain is a fault whose reason has `text`, and that the queue yields
+  // nothing afterwards.
   void expect_fault(const std::string& text) {
     CHECK_FALSE(queue.pop(chain));
     CHECK(owner.faults == 1);

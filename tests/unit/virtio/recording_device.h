@@ -10,11 +10,11 @@
 
 namespace faasnap::virtio::test {
 
-// The one feature of its own that RecordingDevice offers.
+// The only feature that RecordingDevice offers.
 inline constexpr std::uint64_t kOwnFeature = 1ULL << 3;
 
-// A device of two queues that writes down what the transport asks of it, and returns every chain
-// of queue 0 at once.
+// A device of two queues that records the calls of the transport and returns every chain of queue 0
+// at once.
 class RecordingDevice final : public Device {
  public:
   struct Record {
@@ -75,7 +75,7 @@ class RecordingDevice final : public Device {
                                    std::byte{4}, std::byte{5}, std::byte{6}};
 };
 
-// A RecordingDevice, its driver, and what it has written down.
+// A RecordingDevice, its driver, and its record.
 struct TransportRig {
   TransportRig() : driver(world, std::make_unique<RecordingDevice>(record)) {}
   ~TransportRig() { CHECK(world.failures() == 0); }

@@ -9,25 +9,25 @@
 namespace faasnap::virtio {
 namespace {
 
-// Feature bit and queues of virtio 1.2, sections 5.5.2 and 5.5.3.
+// The feature bit and queues (virtio 1.2, sections 5.5.2 and 5.5.3).
 constexpr std::uint64_t kFeatureReporting = 1ULL << 5;
 constexpr std::size_t kInflateQueue = 0;
 constexpr std::size_t kDeflateQueue = 1;
-// The reporting queue is number 4. Drivers that number without gaps take the first one that has no
-// other use, which is number 2 as neither statistics nor hints are offered (Linux does, and QEMU
-// expects it). What comes in any of these is a report.
+// The reporting queue is number 4. Drivers that number queues without gaps (Linux does, and QEMU
+// expects it) use the first one that has no other use: number 2, as neither statistics nor hints
+// are offered. A chain in any of these queues is a report.
 constexpr std::size_t kQueues = 5;
 constexpr std::uint16_t kBalloonQueueSize = 128;
 constexpr std::array<std::uint16_t, kQueues> kBalloonQueueSizes{
     kBalloonQueueSize, kBalloonQueueSize, kBalloonQueueSize, kBalloonQueueSize, kBalloonQueueSize};
 
-// The pages that the inflate and deflate queues name are of 4 KiB whatever the architecture.
+// The inflate and deflate queues count in pages of 4 KiB on every architecture.
 constexpr unsigned kPageShift = 12;
 static_assert(kPageSize == 1ULL << kPageShift);
-// Page numbers in one chain. Linux sends 256.
+// Maximum number of page numbers in one chain. Linux sends 256.
 constexpr std::size_t kMaximumPageNumbers = 16384;
 
-// Chains taken in one go; then the loop's other descriptors have their turn.
+// Maximum number of chains taken in one batch; then the loop's other descriptors have their turn.
 constexpr unsigned kChainBatch = 64;
 
 }  // namespace
@@ -70,14 +70,14 @@ void BalloonDevice::work() {
     queues_[i].signal_used();
   }
   if (budget == 0) {
-    again_.signal();  // comes back here
+    again_.signal();  // continues here
   }
 }
 
 bool BalloonDevice::take(std::size_t index) {
   Queue& queue = queues_[index];
   const bool numbers = index == kInflateQueue || index == kDeflateQueue;
-  // Free memory is not brought in only to be given back.
+  // Pages that are only released need not be brought in first.
   if (!queue.pop(chain_, numbers ? BufferUse::access : BufferUse::location)) {
     return false;
   }
@@ -87,7 +87,7 @@ bool BalloonDevice::take(std::size_t index) {
     queue.fault(defect);
     return false;
   }
-  // A deflated page is the guest's again, which needs nothing of the host.
+  // A deflated page belongs to the guest again; the host has nothing to do.
   if (index != kDeflateQueue) {
     release_pages();
   }
@@ -97,11 +97,11 @@ bool BalloonDevice::take(std::size_t index) {
 
 std::string BalloonDevice::read_page_numbers(const DescriptorChain& chain) {
   if (!chain.writable.empty()) {
-    return "page numbers with a buffer to write to";
+    return "page numbers with a writable buffer";
   }
   const std::size_t size = total_size(chain.readable);
   if (size % sizeof(std::uint32_t) != 0 || size > kMaximumPageNumbers * sizeof(std::uint32_t)) {
-    return fmt::format("{} bytes of page numbers", size);
+    return fmt::format("invalid size of page numbers: {} bytes", size);
   }
   std::vector<std::uint32_t> numbers(size / sizeof(std::uint32_t));
   copy_from(chain.readable, 0, std::as_writable_bytes(std::span(numbers)));
@@ -118,17 +118,17 @@ std::string BalloonDevice::read_page_numbers(const DescriptorChain& chain) {
 
 std::string BalloonDevice::read_report(const DescriptorChain& chain) {
   if (!reporting_) {
-    return "report of free pages, a feature that was not negotiated";
+    return "report of free pages, which was not negotiated";
   }
   if (!chain.readable.empty()) {
-    return "report of free pages with a buffer to read";
+    return "report of free pages with a readable buffer";
   }
   for (const iovec& buffer : chain.writable) {
-    // In guest memory, which the queue has checked.
+    // The queue has checked that the buffer is guest memory.
     const auto offset = static_cast<std::uint64_t>(static_cast<std::byte*>(buffer.iov_base) -
                                                    memory_.host().data());
     if (offset % kPageSize != 0 || buffer.iov_len % kPageSize != 0) {
-      return fmt::format("report of {} free bytes at {:#x} in a page", buffer.iov_len,
+      return fmt::format("report of {} free bytes at offset {:#x} of a page", buffer.iov_len,
                          offset % kPageSize);
     }
     pages_.push_back({PageIndex{offset / kPageSize}, buffer.iov_len / kPageSize});
@@ -153,7 +153,7 @@ void BalloonDevice::reset() noexcept {
   }
 }
 
-// What the device knows is in the queues and in the features that the driver has accepted.
+// The queues and the negotiated features are the device's whole state.
 void BalloonDevice::save(base::ByteWriter&) const {}
 void BalloonDevice::restore(base::ByteReader&) {}
 

@@ -16,26 +16,27 @@
 
 namespace faasnap::virtio {
 
-// Takes memory that the guest does without.
+// Takes memory that the guest does not need.
 class PageReleaser {
  public:
   virtual ~PageReleaser() = default;
-  // The guest has given up the content of `pages`, which lie in guest memory. It may use them again
-  // at any time after the call, and then expects nothing of what they hold. On the loop's thread.
+  // Releases `pages` of guest memory, whose content the guest has given up. The guest may use them
+  // again at any time after the call and does not rely on their content. Called on the loop's
+  // thread.
   virtual void release(PageRange pages) noexcept = 0;
 };
 
-// A memory balloon (virtio 1.2, section 5.5) that is there for free page reporting
-// (VIRTIO_BALLOON_F_REPORTING): the guest's kernel hands in free pages, range by range, and takes
-// each range back as soon as it is acknowledged. The balloon proper is never asked to grow; a
-// driver that inflates it all the same loses the content of the pages that it hands in.
+// A memory balloon (virtio 1.2, section 5.5) for free page reporting (VIRTIO_BALLOON_F_REPORTING):
+// the guest's kernel reports ranges of free pages, and takes each range back as soon as it is
+// acknowledged. The device never asks the balloon to grow; a driver that inflates it anyway loses
+// the content of the pages.
 //
-// Everything is for the thread of `loop`, the constructor excepted. Loop, memory and releaser must
+// Everything is for the thread of `loop`, except the constructor. Loop, memory and releaser must
 // outlive the device.
 class BalloonDevice final : public Device {
  public:
   BalloonDevice(base::EventLoop& loop, const memory::GuestMemory& memory, PageReleaser& releaser);
-  // On the loop's thread, or after it has stopped.
+  // Must be called on the loop's thread, or after the loop has stopped.
   ~BalloonDevice() override;
 
   std::string_view name() const noexcept override { return "virtio-balloon"; }
@@ -53,9 +54,10 @@ class BalloonDevice final : public Device {
 
  private:
   void work();
-  // Takes one chain of queue `index`; false when there is none.
+  // Takes one chain of queue `index`. Returns false if there is none.
   bool take(std::size_t index);
-  // Each adds what the chain names to pages_, and returns what is wrong with it; empty: nothing.
+  // Each adds the pages in the chain to pages_. Returns what is wrong with the chain, or an empty
+  // string.
   std::string read_page_numbers(const DescriptorChain& chain);
   std::string read_report(const DescriptorChain& chain);
   void release_pages();
@@ -67,9 +69,9 @@ class BalloonDevice final : public Device {
   std::span<Queue> queues_;
   bool reporting_ = false;
   bool drained_ = false;
-  base::EventFd again_;  // signalled when a batch ended with work left
+  base::EventFd again_;  // signalled if a batch ended with work left
 
-  // Scratch.
+  // Reused by take().
   DescriptorChain chain_;
   std::vector<PageRange> pages_;
 };

@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint16_t kBlockQueueSize = 128;
 constexpr std::array<std::uint16_t, 1> kBlockQueueSizes{kBlockQueueSize};
 
-// Feature bits and configuration space of virtio 1.2, sections 5.2.3 and 5.2.4.
+// Feature bits and configuration space (virtio 1.2, sections 5.2.3 and 5.2.4).
 constexpr std::uint64_t kFeatureSegmentMaximum = 1ULL << 2;
 constexpr std::uint64_t kFeatureReadOnly = 1ULL << 5;
 constexpr std::uint64_t kFeatureBlockSize = 1ULL << 6;
@@ -25,12 +25,12 @@ constexpr std::size_t kCapacityOffset = 0;
 constexpr std::size_t kSegmentMaximumOffset = 12;
 constexpr std::size_t kBlockSizeOffset = 20;
 
-// Data buffers of one request: the header and the status take a descriptor each.
+// Maximum number of data buffers of one request: the header and the status take a descriptor each.
 constexpr std::uint32_t kSegmentMaximum = kBlockQueueSize - 2;
 
 constexpr std::size_t kSerialSize = 20;
 
-// Chains taken in one go; then the loop's other descriptors have their turn.
+// Maximum number of chains taken in one batch; then the loop's other descriptors have their turn.
 constexpr unsigned kRequestBatch = 4 * kBlockQueueSize;
 
 std::uint64_t sectors_of(const base::UniqueFd& image, const std::filesystem::path& path) {
@@ -99,7 +99,7 @@ void BlockDevice::start_available() {
     }
   } while (taken < kRequestBatch && !free_.empty() && queue_->enable_notifications());
   if (taken == kRequestBatch) {
-    completed_.signal();  // comes back here
+    completed_.signal();  // continues here
   }
   ring_.submit();
   queue_->signal_used();
@@ -161,7 +161,7 @@ void BlockDevice::take_completions() {
 
 void BlockDevice::on_read(BlockRequest& request, std::int32_t result) {
   if (queue_ == nullptr) {
-    free_.push_back(&request);  // reset: nobody waits for the answer
+    free_.push_back(&request);  // reset: the answer has no recipient
     return;
   }
   if (result > 0) {
@@ -173,7 +173,7 @@ void BlockDevice::on_read(BlockRequest& request, std::int32_t result) {
   } else if (again) {
     submit_read(request);
   } else {
-    // 0 is the end of a file that has become shorter since it was opened.
+    // 0 means the end of a file that was truncated after it was opened.
     finish(request, BlockStatus::io_error);
   }
 }
@@ -206,8 +206,8 @@ void BlockDevice::reset() noexcept {
   try {
     wait_for_reads();
   } catch (const std::exception&) {
-    // The kernel refuses to wait. The reads left end in memory that the guest owns, and their
-    // completions are taken by the next drain or by the ring's destructor.
+    // The kernel refuses to wait. The remaining reads end in guest memory; the next drain or the
+    // ring's destructor takes their completions.
   }
 }
 
@@ -217,7 +217,7 @@ void BlockDevice::restore(base::ByteReader& state) {
   const auto sectors = state.get<std::uint64_t>();
   if (sectors != sectors_) {
     state.reject(
-        fmt::format("disk of {} sectors, but the image attached has {}", sectors, sectors_));
+        fmt::format("the disk has {} sectors, but the attached image has {}", sectors, sectors_));
   }
 }
 

@@ -17,17 +17,17 @@ namespace faasnap::virtio {
 
 // A read-only disk (virtio 1.2, section 5.2) whose content is a file. Reads go through io_uring
 // straight into the guest's buffers, many at a time, and through the page cache, which all VMs with
-// the same image share. A write, and any request beyond the end, is answered with an I/O error; a
+// the same image share. A write, or a request beyond the end, is answered with an I/O error; a
 // flush succeeds at once.
 class BlockDevice final : public Device {
  public:
-  // `image`, open for reading, is of `path` (for messages), and its size a multiple of 512 bytes
-  // (ErrorKind::invalid_argument). `serial` is what the guest reads as the disk's serial number, at
-  // most 20 bytes of it. May be made on any thread; `loop` must outlive it. Throws
-  // ErrorKind::unsupported without io_uring.
+  // `image` is open for reading; `path` names it in messages. `serial` is the disk's serial number
+  // for the guest, of which at most 20 bytes are used. May be called on any thread; `loop` must
+  // outlive the device. Throws ErrorKind::invalid_argument if the size of `image` is not a multiple
+  // of 512 bytes, and ErrorKind::unsupported without io_uring.
   BlockDevice(base::EventLoop& loop, base::UniqueFd image, const std::filesystem::path& path,
               std::string serial);
-  // On the loop's thread, or after it has stopped.
+  // Must be called on the loop's thread, or after the loop has stopped.
   ~BlockDevice() override;
 
   std::string_view name() const noexcept override { return "virtio-blk"; }
@@ -59,7 +59,7 @@ class BlockDevice final : public Device {
   std::array<std::byte, 24> config_{};
   Queue* queue_ = nullptr;
   bool drained_ = false;
-  // One per queue entry; free_ holds those not in use.
+  // One for each queue entry; free_ holds the unused ones.
   std::vector<BlockRequest> requests_;
   std::vector<BlockRequest*> free_;
   base::EventFd completed_;

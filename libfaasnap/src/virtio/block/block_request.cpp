@@ -26,10 +26,10 @@ std::string BlockRequest::parse() {
   std::memcpy(&sector, header.data() + kSectorOffset, sizeof(sector));
   const std::uint64_t answer = total_size(chain.writable);
   if (answer == 0) {
-    return "block request without room for its status";
+    return "block request without room for the status";
   }
   if (answer > std::numeric_limits<std::uint32_t>::max()) {
-    return fmt::format("block request for {} bytes", answer);
+    return fmt::format("block request is too large: {} bytes", answer);
   }
   data_size = answer - 1;
   done = 0;

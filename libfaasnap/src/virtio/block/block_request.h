@@ -10,26 +10,27 @@ namespace faasnap::virtio {
 
 inline constexpr std::uint64_t kSectorSize = 512;
 
-// The last byte of every request's answer (VIRTIO_BLK_S_*).
+// Status in the last byte of every request's answer (VIRTIO_BLK_S_*).
 enum class BlockStatus : std::uint8_t { ok = 0, io_error = 1, unsupported = 2 };
 
-// Request types of virtio 1.2, section 5.2.6.
+// Request types (virtio 1.2, section 5.2.6).
 enum class BlockOperation : std::uint32_t { read = 0, write = 1, flush = 4, get_id = 8 };
 
-// A request of the block device's queue, from the chain to the answer.
+// A request to the block device, from the chain to the answer.
 struct BlockRequest {
   DescriptorChain chain;
-  std::uint32_t operation = 0;  // a BlockOperation, or what the guest invented
+  std::uint32_t operation = 0;  // a BlockOperation, or another value from the guest
   std::uint64_t sector = 0;
   std::uint64_t data_size = 0;  // bytes of the answer before the status byte
-  std::uint64_t done = 0;       // of these, bytes read so far
-  std::vector<iovec> pending;   // the buffers of the bytes not read yet
+  std::uint64_t done = 0;       // bytes of these that have been read
+  std::vector<iovec> pending;   // the buffers of the bytes that have not been read
 
-  // Reads the fields above from `chain`; why the chain is no request, or empty.
+  // Reads the fields above from `chain`. Returns why the chain is not a valid request, or an empty
+  // string.
   std::string parse();
-  // True when `data_size` bytes from `sector` are whole sectors of a disk of `sectors`.
+  // True if the `data_size` bytes from `sector` are whole sectors of a disk of `sectors`.
   bool within(std::uint64_t sectors) const noexcept;
-  // Writes the status byte, and returns how many bytes of the answer count as written.
+  // Writes the status byte and returns the number of bytes of the answer that count as written.
   std::uint32_t complete(BlockStatus status) noexcept;
 };
 

@@ -14,7 +14,7 @@
 namespace faasnap::virtio {
 namespace {
 
-// MSG_NOSIGNAL: a host that has closed its end is no reason for SIGPIPE.
+// MSG_NOSIGNAL: a host that has closed its end must not raise SIGPIPE.
 ssize_t send_pieces(const base::UniqueFd& stream, std::span<iovec> pieces) {
   msghdr message{};
   message.msg_iov = pieces.data();
@@ -54,7 +54,7 @@ bool Connection::on_stream_events(std::uint32_t events) {
     readable_ = true;
   }
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-    // Asked again, since events of a descriptor closed a moment ago may be meant.
+    // Polled again, since the events may belong to a descriptor that was closed a moment ago.
     pollfd state{.fd = stream_.get(), .events = 0, .revents = 0};
     if (::poll(&state, 1, 0) == 1 && (state.revents & (POLLHUP | POLLERR)) != 0) {
       if (state_ == State::connecting) {
@@ -107,15 +107,15 @@ Connection::Verdict Connection::on_packet(const PacketHeader& packet, std::span<
 Connection::Verdict Connection::on_data(std::uint32_t length, std::span<const iovec> data) {
   if ((guest_shutdown_ & kShutdownSend) != 0 ||
       buffered() - greeting_left_ + length > kReceiveBuffer) {
-    return Verdict::reset;  // it sends after its end of data, or more than it was allowed
+    return Verdict::reset;  // data after its end of data, or beyond its credit
   }
   const std::size_t sent = send_directly(data);
   if ((host_shutdown_ & kShutdownReceive) != 0) {
-    count_forwarded(length - sent);  // nobody is left to read it
+    count_forwarded(length - sent);  // the reader is gone
     return Verdict::keep;
   }
   if (buffer_start_ >= buffered()) {
-    // Bytes that have gone make room for those to come.
+    // Removes the bytes that were sent, to make room for new ones.
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(buffer_start_));
     buffer_start_ = 0;
   }
@@ -124,7 +124,7 @@ Connection::Verdict Connection::on_data(std::uint32_t length, std::span<const io
     const auto* bytes = static_cast<const std::byte*>(piece.iov_base);
     buffer_.insert(buffer_.end(), bytes, bytes + piece.iov_len);
   }
-  flush();  // until the socket refuses: only then does it announce that it takes more
+  flush();  // until the socket refuses; only then does it signal that it takes more
   return Verdict::keep;
 }
 
@@ -140,7 +140,7 @@ Connection::Verdict Connection::on_shutdown(std::uint32_t flags) {
   return Verdict::keep;
 }
 
-// Sends data past the buffer, if that is empty; how much the socket took.
+// Sends data past the buffer if the buffer is empty. Returns how much the socket took.
 std::size_t Connection::send_directly(std::span<const iovec> data) {
   if (buffered() != 0 || !writable_ || data.empty() || (host_shutdown_ & kShutdownReceive) != 0) {
     return 0;
@@ -198,7 +198,7 @@ void Connection::count_forwarded(std::size_t bytes) noexcept {
 }
 
 std::uint32_t Connection::peer_credit() const noexcept {
-  // Modulo 2^32. A guest that shrinks its buffer, or lies, gets nothing.
+  // Modulo 2^32. A guest that shrinks its buffer or reports false numbers gets nothing.
   const std::uint32_t in_flight = sent_ - peer_forwarded_;
   return in_flight < peer_buffer_size_ ? peer_buffer_size_ - in_flight : 0;
 }
@@ -260,8 +260,8 @@ std::size_t Connection::next_packet(std::uint64_t guest_cid, std::span<const iov
   return kPacketHeaderSize + packet.length;
 }
 
-// Reads what fits behind a header in `buffers` and what the guest has room for; 0 when that is
-// nothing, or nothing has come.
+// Reads as much as fits after a header in `buffers` and into the guest's credit. Returns 0 if there
+// is no room or no data.
 std::size_t Connection::read_stream(std::span<const iovec> buffers) {
   if (!data_due() || peer_credit() == 0) {
     return 0;

@@ -12,7 +12,7 @@
 
 namespace faasnap::virtio {
 
-// The two ports that name a connection. There is one CID on each side, so they suffice.
+// The two ports that identify a connection. There is one CID on each side, so the ports suffice.
 struct PortPair {
   std::uint32_t host = 0;
   std::uint32_t guest = 0;
@@ -20,15 +20,15 @@ struct PortPair {
 };
 
 // One byte stream between a guest's port and a socket of the host, with the credit-based flow
-// control of virtio 1.2, section 5.10.6.3: of what the guest sends, at most kReceiveBuffer bytes
-// wait here until the host's socket takes them; of what the host sends, nothing is read from its
-// socket before the guest has room for it and a buffer to put it into.
+// control of virtio 1.2, section 5.10.6.3. At most kReceiveBuffer bytes from the guest wait here
+// until the host's socket takes them. Data from the host's socket are read only when the guest has
+// room for them and has provided a buffer.
 //
 // The device watches the socket (edge-triggered) and moves the packets; this class decides what
-// they mean. For the device's thread.
+// they mean. For the device's thread only.
 class Connection {
  public:
-  // What the guest is told that it may send ahead.
+  // The buffer size that is announced to the guest.
   static constexpr std::uint32_t kReceiveBuffer = 128 << 10;
 
   enum class State {
@@ -36,44 +36,44 @@ class Connection {
     established,  // data flows
   };
 
-  // What becomes of the connection after a packet.
+  // What happens to the connection after a packet.
   enum class Verdict {
     keep,
-    reset,  // the packet makes no sense: answer with a reset, forget the connection
-    end,    // the guest has ended it without wanting an answer
-    close,  // the guest has ended it and wants a reset for an answer
+    reset,  // the packet is invalid: answer with a reset, forget the connection
+    end,    // the guest has ended the connection and expects no answer
+    close,  // the guest has ended the connection and expects a reset as the answer
   };
 
-  // A connection that the host asks for. `greeting` goes to `stream` ahead of the guest's data.
+  // Makes a connection that the host asks for. `greeting` goes to `stream` before the guest's data.
   static Connection outgoing(PortPair ports, base::UniqueFd stream, std::string_view greeting);
-  // A connection that the guest asked for with `request`, and that the host accepts.
+  // Makes a connection that the guest asked for with `request` and that the host accepts.
   static Connection incoming(const PacketHeader& request, base::UniqueFd stream);
 
   PortPair ports() const noexcept { return ports_; }
   State state() const noexcept { return state_; }
   const base::UniqueFd& stream() const noexcept { return stream_; }
-  // True once the guest has been asked, so that it must be told when the host gives up.
+  // True once the guest has been asked, so that it must be told if the host gives up.
   bool known_to_guest() const noexcept { return known_to_guest_; }
 
-  // The EPOLL* bits to watch the stream for.
+  // Returns the EPOLL* bits to watch the stream for.
   std::uint32_t wanted_events() const noexcept;
-  // The stream has had an edge. False when the host has given up connecting.
+  // Handles an edge of the stream. Returns false if the host has given up connecting.
   bool on_stream_events(std::uint32_t events);
 
   Verdict on_packet(const PacketHeader& header, std::span<const iovec> data);
 
-  // Whether next_packet may have something.
+  // True if next_packet may have a packet.
   bool has_packet() const noexcept;
-  // Writes the next packet for the guest into `buffers`, which have room for more than a header;
-  // its size, or 0 when there is none.
+  // Writes the next packet for the guest into `buffers`, which must have room for more than a
+  // header. Returns its size, or 0 if there is none.
   std::size_t next_packet(std::uint64_t guest_cid, std::span<const iovec> buffers);
 
-  // True when neither side has use for the stream any more; the guest has been told so.
+  // True when neither side uses the stream any longer and the guest has been told so.
   bool stream_done() const noexcept { return told_shutdown_ == kShutdownBoth; }
   void close_stream() noexcept { stream_.reset(); }
-  // Bytes of the guest that the host's socket has not taken.
+  // Returns the number of bytes from the guest that the host's socket has not taken.
   std::size_t buffered() const noexcept { return buffer_.size() - buffer_start_; }
-  // Writes of these what the socket takes.
+  // Writes as many of these bytes as the socket takes.
   void flush();
 
  private:
@@ -95,31 +95,31 @@ class Connection {
   State state_;
   base::UniqueFd stream_;
   bool known_to_guest_ = false;
-  bool handshake_due_ = true;  // REQUEST or RESPONSE, by which side began
+  bool handshake_due_ = true;  // REQUEST or RESPONSE, depending on which side began
 
-  // What the stream's last edges said, until a call would block.
+  // The result of the stream's last edges; cleared when a call would block.
   bool readable_ = false;
   bool writable_ = true;
 
-  // Guest to host.
+  // From guest to host.
   std::vector<std::byte> buffer_;
   std::size_t buffer_start_ = 0;
-  std::size_t greeting_left_ = 0;          // bytes at the front that are not the guest's
+  std::size_t greeting_left_ = 0;          // bytes at the front that belong to the greeting
   std::uint32_t forwarded_ = 0;            // modulo 2^32, as in the packets
-  std::uint32_t announced_forwarded_ = 0;  // in the last packet sent
+  std::uint32_t announced_forwarded_ = 0;  // as in the last packet sent
   bool credit_update_asked_ = false;
   std::uint32_t guest_shutdown_ = 0;
   bool write_side_shut_ = false;
 
-  // Host to guest.
+  // From host to guest.
   std::uint32_t sent_ = 0;
   std::uint32_t peer_buffer_size_ = 0;
   std::uint32_t peer_forwarded_ = 0;
   bool credit_asked_ = false;
-  std::uint32_t host_shutdown_ = 0;  // what the host's end has come to,
-  std::uint32_t told_shutdown_ = 0;  // and what of it the guest knows
+  std::uint32_t host_shutdown_ = 0;  // directions that the host has shut down,
+  std::uint32_t told_shutdown_ = 0;  // and those that the guest has been told of
 
-  std::vector<iovec> pieces_;  // scratch
+  std::vector<iovec> pieces_;  // reused by send and receive
 };
 
 }  // namespace faasnap::virtio

@@ -18,11 +18,11 @@ namespace faasnap::virtio {
 namespace {
 
 constexpr std::string_view kCommand = "CONNECT ";
-// "CONNECT 4294967295\n" takes 19 bytes.
+// The longest line, "CONNECT 4294967295\n", has 19 bytes.
 constexpr std::size_t kMaximumLine = 32;
 constexpr int kBacklog = 128;
 
-// Nothing when the path is too long for a socket.
+// Returns nothing if the path is too long for a socket.
 std::optional<sockaddr_un> address_of(const std::filesystem::path& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -59,7 +59,7 @@ base::UniqueFd listen_at(const std::filesystem::path& path) {
   return fd;
 }
 
-// The port of "CONNECT <port>\n" without its line end.
+// Returns the port of "CONNECT <port>", without its line end.
 std::optional<std::uint32_t> parse_command(std::string_view line) {
   if (!line.starts_with(kCommand)) {
     return std::nullopt;
@@ -80,7 +80,7 @@ HybridSocket::HybridSocket(base::EventLoop& loop, std::filesystem::path path, Re
       path_(std::move(path)),
       on_request_(std::move(on_request)),
       listener_(listen_at(path_)) {
-  // Edges: a connection that cannot be accepted (EMFILE) must not keep the loop busy.
+  // Edge-triggered: a connection that cannot be accepted (EMFILE) must not keep the loop busy.
   loop_.watch(listener_.get(), EPOLLIN | EPOLLET, [this](std::uint32_t) { accept_clients(); });
 }
 
@@ -89,7 +89,7 @@ HybridSocket::~HybridSocket() {
   for (const auto& [id, client] : pending_) {
     loop_.unwatch(client.get());
   }
-  std::error_code ignored;  // somebody else has removed it
+  std::error_code ignored;  // it may have been removed already
   std::filesystem::remove(path_, ignored);
 }
 
@@ -99,7 +99,7 @@ base::UniqueFd HybridSocket::connect_to_host(std::uint32_t host_port) const {
     return {};
   }
   base::UniqueFd fd = make_socket();
-  // Never waits: a Unix socket is connected at once or, with a full backlog, not at all.
+  // Never waits: a Unix socket connects at once or, if the backlog is full, fails.
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
     return {};
   }
@@ -131,7 +131,7 @@ void HybridSocket::on_client(std::uint64_t id, std::uint32_t events) {
     return;
   }
   const base::UniqueFd& client = found->second;
-  // Looked at first, and taken only up to the line's end: what follows is for the guest.
+  // Peeks first and takes only up to the line's end: the data after it are for the guest.
   std::array<char, kMaximumLine> raw;
   const ssize_t length =
       base::retry_eintr([&] { return ::recv(client.get(), raw.data(), raw.size(), MSG_PEEK); });

@@ -11,14 +11,15 @@
 namespace faasnap::virtio {
 
 // The Unix sockets through which other processes reach a guest's vsock ports
-// (docs/reference/vsock.md): a listening one at a path, and those that others listen on at
-// `<path>_<port>`. For the loop's thread.
+// (docs/reference/vsock.md): one that listens at a path, and those on which other processes listen
+// at `<path>_<port>`. For the loop's thread only.
 class HybridSocket {
  public:
-  // A client has asked for `guest_port`; `stream` is its connection, non-blocking.
+  // Called when a client has asked for `guest_port`; `stream` is its connection, non-blocking.
   using Request = std::function<void(std::uint32_t guest_port, base::UniqueFd stream)>;
 
-  // Clients that have connected and not yet said what they want; the oldest has to go for another.
+  // Maximum number of clients that have connected and not yet named a port; a further one replaces
+  // the oldest.
   static constexpr std::size_t kMaximumPending = 64;
 
   // `path` must not exist. `loop` must outlive the object.
@@ -28,7 +29,7 @@ class HybridSocket {
   HybridSocket(const HybridSocket&) = delete;
   HybridSocket& operator=(const HybridSocket&) = delete;
 
-  // Connects to `<path>_<port>`; an empty descriptor when nobody takes connections there.
+  // Connects to `<path>_<port>`. Returns an empty descriptor if no process listens there.
   base::UniqueFd connect_to_host(std::uint32_t host_port) const;
 
  private:
@@ -40,7 +41,7 @@ class HybridSocket {
   Request on_request_;
   base::UniqueFd listener_;
   std::uint64_t next_id_ = 0;
-  std::map<std::uint64_t, base::UniqueFd> pending_;  // by age
+  std::map<std::uint64_t, base::UniqueFd> pending_;  // in order of age
 };
 
 }  // namespace faasnap::virtio

@@ -6,7 +6,7 @@
 namespace faasnap::virtio {
 namespace {
 
-// The layout on the wire; no padding, as every field is aligned.
+// The layout on the wire. It has no padding, since every field is aligned.
 struct Wire {
   std::uint32_t source_cid[2];
   std::uint32_t destination_cid[2];

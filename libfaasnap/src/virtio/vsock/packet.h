@@ -31,19 +31,19 @@ inline constexpr std::size_t kPacketHeaderSize = 44;
 
 using PacketHeaderBytes = std::array<std::byte, kPacketHeaderSize>;
 
-// The header of a packet. One from the guest holds whatever the guest put there; `operation` may be
-// none of PacketOperation.
+// The header of a packet. In a packet from the guest the fields can have any value; `operation`
+// need not be a PacketOperation.
 struct PacketHeader {
   std::uint64_t source_cid = 0;
   std::uint64_t destination_cid = 0;
   std::uint32_t source_port = 0;
   std::uint32_t destination_port = 0;
-  std::uint32_t length = 0;  // of the data that follows the header, in bytes
+  std::uint32_t length = 0;  // size in bytes of the data after the header
   std::uint16_t type = kStreamType;
   PacketOperation operation = PacketOperation::reset;
   std::uint32_t flags = 0;
   std::uint32_t buffer_size = 0;  // the sender's receive buffer for this connection (buf_alloc)
-  std::uint32_t forwarded = 0;    // bytes that left that buffer so far, modulo 2^32 (fwd_cnt)
+  std::uint32_t forwarded = 0;    // bytes that have left that buffer, modulo 2^32 (fwd_cnt)
 
   bool operator==(const PacketHeader&) const = default;
 };
@@ -51,7 +51,7 @@ struct PacketHeader {
 PacketHeader parse_packet_header(const PacketHeaderBytes& bytes) noexcept;
 PacketHeaderBytes encode(const PacketHeader& header) noexcept;
 
-// The answer to a packet that fits no connection.
+// Returns the answer to a packet that belongs to no connection.
 PacketHeader reset_for(const PacketHeader& packet) noexcept;
 
 }  // namespace faasnap::virtio

@@ -12,8 +12,8 @@
 namespace faasnap::virtio {
 namespace {
 
-// By the numbers of VsockDevice: to the guest, from the guest, events. The sizes bound what the
-// guest's driver keeps ready: each of the buffers for packets is a page or so of its memory.
+// In the order of VsockDevice's indices: to the guest, from the guest, events. The sizes bound the
+// memory of the guest's driver, which keeps a buffer of about a page ready for each entry.
 constexpr std::array<std::uint16_t, 3> kVsockQueueSizes{128, 128, 16};
 
 constexpr std::uint64_t kFeatureStream = 1ULL << 0;
@@ -21,15 +21,16 @@ constexpr std::uint64_t kFeatureStream = 1ULL << 0;
 constexpr std::uint64_t kFirstGuestCid = 3;
 constexpr std::uint64_t kLastGuestCid = 0xffff'fffe;
 
-// The host's end of connections that the host asks for. Far above the ports that people choose.
+// The first port of the host's end of connections that the host asks for, far above the ports that
+// people choose.
 constexpr std::uint32_t kFirstHostPort = 1U << 30;
 constexpr std::uint32_t kHostPorts = 1U << 30;
 
-// The guest decides how often there is something to say; the log is not to fill up with it.
+// Limits how much the guest can fill the log.
 constexpr unsigned kMaximumLogged = 64;
 
-// Somewhere among them: a clone's connections must not meet what its guest remembers of those that
-// were under way at the time of the snapshot.
+// Returns a random port in that range: a clone's connections must not collide with those that its
+// guest remembers from before the snapshot.
 std::uint32_t random_host_port() {
   return kFirstHostPort + base::random_value<std::uint32_t>() % kHostPorts;
 }
@@ -105,7 +106,7 @@ void VsockDevice::restore(base::ByteReader& state) {
   const auto cid = state.get<std::uint64_t>();
   if (cid < kFirstGuestCid || cid > kLastGuestCid) {
     state.reject(
-        fmt::format("guest CID {}, expected {} to {}", cid, kFirstGuestCid, kLastGuestCid));
+        fmt::format("guest CID is {}, expected {} to {}", cid, kFirstGuestCid, kLastGuestCid));
   }
   std::memcpy(config_.data(), &cid, sizeof(cid));
 }
@@ -148,7 +149,7 @@ void VsockDevice::start_connect(std::uint32_t guest_port, base::UniqueFd stream,
 }
 
 std::uint32_t VsockDevice::allocate_host_port() {
-  // Ends, as there are far more ports than connections and listeners.
+  // This ends because there are far more ports than connections and listeners.
   while (true) {
     last_host_port_ = kFirstHostPort + (last_host_port_ + 1 - kFirstHostPort) % kHostPorts;
     const auto next = connections_.lower_bound({.host = last_host_port_, .guest = 0});
@@ -159,8 +160,8 @@ std::uint32_t VsockDevice::allocate_host_port() {
   }
 }
 
-// Whether there is room for one connection more. One that the host has closed, and whose end the
-// guest has not got round to, has to make way.
+// Returns true if there is room for one more connection. If need be, drops one that the host has
+// closed and the guest has not finished.
 bool VsockDevice::make_room() {
   if (connections() < kMaximumConnections) {
     return true;
@@ -169,7 +170,7 @@ bool VsockDevice::make_room() {
     return item.second.connection.stream_done();
   });
   if (closed == connections_.end()) {
-    log(fmt::format("vsock: refused a connection, as {} exist", kMaximumConnections));
+    log(fmt::format("vsock: refused a connection: {} exist", kMaximumConnections));
     return false;
   }
   queue_reset(closed->first);
@@ -187,7 +188,7 @@ void VsockDevice::add(Connection connection, Connected done) {
   settle(added.first->second);
 }
 
-// After anything that may have changed what a connection waits for or has to say.
+// Must be called after any change to what a connection waits for or has to send.
 void VsockDevice::settle(Entry& entry) {
   Connection& connection = entry.connection;
   if (connection.stream() && connection.stream_done()) {
@@ -204,7 +205,7 @@ void VsockDevice::settle(Entry& entry) {
   }
 }
 
-// Removes the connection at once; one that waits for the guest's answer has got it.
+// Removes the connection at once. If it waited for the guest's answer, that has been delivered.
 void VsockDevice::forget(Entries::iterator entry) {
   if (entry->second.connection.stream()) {
     loop_.unwatch(entry->second.connection.stream().get());
@@ -214,7 +215,7 @@ void VsockDevice::forget(Entries::iterator entry) {
   answer(done, false);
 }
 
-// Removes a connection that the guest has ended; what it sent before still reaches the host.
+// Removes a connection that the guest has ended. The data that it sent before still reach the host.
 void VsockDevice::end(Entries::iterator entry, bool flush_rest) {
   Connection& connection = entry->second.connection;
   const bool established = connection.state() == Connection::State::established;
@@ -268,7 +269,7 @@ void VsockDevice::answer(Connected& done, bool accepted) noexcept {
   try {
     std::exchange(done, nullptr)(accepted);
   } catch (const std::exception& error) {
-    log(fmt::format("vsock: the function to be told of a connection failed: {}", error.what()));
+    log(fmt::format("vsock: the callback of a connection failed: {}", error.what()));
   }
 }
 
@@ -280,7 +281,7 @@ void VsockDevice::log(const std::string& text) noexcept {
   try {
     log_(LogLevel::warning, text);
   } catch (...) {
-    // A diagnostic that cannot be delivered is not worth the device.
+    // The device must not fail because a message cannot be delivered.
   }
 }
 

@@ -25,31 +25,32 @@ namespace faasnap::virtio {
 // in-process interface, an accepted or connected Unix socket for the hybrid form
 // (docs/reference/vsock.md).
 //
-// Everything is for the thread of `loop`, the constructor excepted. A snapshot holds no connection:
-// the VM that was saved goes on with its own, and a restored one tells the guest that they are gone
-// (VIRTIO_VSOCK_EVENT_TRANSPORT_RESET) before it lets new ones through.
+// Everything is for the thread of `loop`, except the constructor. A snapshot holds no connections:
+// the VM that was saved keeps its own, and a restored one tells the guest that they are gone
+// (VIRTIO_VSOCK_EVENT_TRANSPORT_RESET) before it allows new ones.
 class VsockDevice final : public Device {
  public:
   using Connected = std::function<void(bool accepted)>;
   using Accept = std::function<void(base::UniqueFd stream)>;
 
-  // Connections at one time, those still closing included.
+  // Maximum number of simultaneous connections, including those that are closing.
   static constexpr std::size_t kMaximumConnections = 1024;
 
-  // `guest_cid`: 3 or more. `loop` must outlive the device.
+  // `guest_cid` is 3 or more. `loop` must outlive the device.
   VsockDevice(base::EventLoop& loop, std::uint32_t guest_cid, LogSink log);
-  // On the loop's thread, or after it has stopped. Pending Connected functions are not called.
+  // Must be called on the loop's thread, or after the loop has stopped. Pending Connected functions
+  // are not called.
   ~VsockDevice() override;
 
-  // Connects `stream` (connected, of any host application) with the guest's port. `done` tells
-  // once whether the guest accepted; if not, `stream` is closed. Closing the other end of `stream`
-  // gives the attempt up. Without a driver in the guest the answer is no.
+  // Connects `stream`, a connected socket, with the guest's port. Calls `done` once with whether
+  // the guest accepted; if not, `stream` is closed. Closing the other end of `stream` cancels the
+  // attempt. If the guest has no driver, the attempt fails.
   void connect(std::uint32_t guest_port, base::UniqueFd stream, Connected done);
-  // Takes the guest's connections to `host_port`: `accept` gets the other end of each, and must not
-  // block. Replaces an earlier listener of that port; an empty function removes it.
+  // Accepts the guest's connections to `host_port`: calls `accept`, which must not block, with the
+  // other end of each. Replaces an earlier listener of that port; an empty function removes it.
   void listen(std::uint32_t host_port, Accept accept);
-  // Opens the Unix socket of the hybrid form; once. `path` must not exist
-  // (ErrorKind::already_exists), and is removed with the device.
+  // Opens the Unix socket of the hybrid form. May be called once. Removes the socket with the
+  // device. Throws ErrorKind::already_exists if `path` exists.
   void open_socket(const std::filesystem::path& path);
 
   std::size_t connections() const noexcept { return connections_.size() + orphans_.size(); }
@@ -68,7 +69,7 @@ class VsockDevice final : public Device {
   void restore(base::ByteReader& state) override;
 
  private:
-  // The numbers of the queues.
+  // Indices of the queues.
   static constexpr std::size_t kToGuestQueue = 0;
   static constexpr std::size_t kFromGuestQueue = 1;
   static constexpr std::size_t kEventQueue = 2;
@@ -77,15 +78,15 @@ class VsockDevice final : public Device {
     Connection connection;
     Connected done;             // until the guest has answered
     std::uint32_t watched = 0;  // the EPOLL* bits that the loop watches for
-    bool queued = false;        // in ready_
+    bool queued = false;        // true if in ready_
   };
   using Entries = std::map<PortPair, Entry>;
 
-  // How far the guest of a restored VM is with the news that its connections are gone.
+  // Progress of telling the guest of a restored VM that its connections are gone.
   enum class ResetEvent {
     none,
     due,   // waits for a buffer of the event queue
-    sent,  // the guest has not given the buffer back, so its driver is still at it
+    sent,  // the guest's driver has not returned the buffer yet
   };
 
   std::uint64_t guest_cid() const noexcept;
@@ -129,16 +130,17 @@ class VsockDevice final : public Device {
   bool working_ = false;
   ResetEvent reset_event_ = ResetEvent::none;
   std::uint16_t event_buffers_left_ = 0;  // when the reset event was sent
-  base::EventFd again_;                   // signalled when a batch ended with work left
+  base::EventFd again_;                   // signalled if a batch ended with work left
 
   Entries connections_;
-  // Ended by the guest while the host's socket has not taken all of its data; by number.
+  // Connections that the guest has ended while the host's socket has not taken all of their data,
+  // by number.
   std::map<std::uint64_t, Connection> orphans_;
   std::uint64_t next_orphan_ = 0;
-  std::deque<PortPair> ready_;       // may have a packet for the guest
-  std::deque<PacketHeader> resets_;  // for the guest, of connections that are not or no more
+  std::deque<PortPair> ready_;       // may have packets for the guest
+  std::deque<PacketHeader> resets_;  // for the guest, for connections that do not exist
 
-  // Scratch.
+  // Reused for each packet.
   DescriptorChain from_guest_;
   DescriptorChain to_guest_;
   std::vector<iovec> data_;

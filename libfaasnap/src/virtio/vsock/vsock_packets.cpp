@@ -1,4 +1,4 @@
-// The queues of the socket device: packets in, packets out, the one event.
+// The queues of the socket device: packets in, packets out, and the one event.
 #include <faasnap/error.h>
 #include <fmt/format.h>
 
@@ -11,11 +11,11 @@
 namespace faasnap::virtio {
 namespace {
 
-// Packets moved in one go; then the loop's other descriptors have their turn.
+// Maximum number of packets moved in one batch; then the loop's other descriptors have their turn.
 constexpr unsigned kPacketBatch = 512;
 
-// Resets that wait for the guest to provide buffers. Beyond that many, no further packets are taken
-// from it, each of which might cause another.
+// Maximum number of resets that wait for buffers from the guest. Beyond it no packets are taken
+// from the guest, since each might cause another reset.
 constexpr std::size_t kMaximumResets = 256;
 
 // VIRTIO_VSOCK_EVENT_TRANSPORT_RESET, a struct virtio_vsock_event.
@@ -47,8 +47,8 @@ void VsockDevice::work() {
   }
 }
 
-// Nothing else moves before the guest's driver has dealt with the event: Linux handles the event
-// apart from packets, and would drop a connection that got in ahead of it.
+// No packets move before the guest's driver has handled the event: Linux handles the event
+// independently of packets, and would drop a connection that arrived before it.
 void VsockDevice::tell_of_reset() {
   Queue& queue = queues_[kEventQueue];
   if (reset_event_ == ResetEvent::due) {
@@ -65,7 +65,7 @@ void VsockDevice::tell_of_reset() {
     event_buffers_left_ = queue.available();
     reset_event_ = ResetEvent::sent;
   }
-  // The driver returns the buffer when it is done.
+  // The driver returns the buffer when it has handled the event.
   if (reset_event_ == ResetEvent::sent && queue.enable_notifications(event_buffers_left_)) {
     reset_event_ = ResetEvent::none;
   }
@@ -92,7 +92,7 @@ void VsockDevice::on_chain(Queue& queue) {
   }
   const PacketHeader packet = parse_packet_header(raw);
   if (packet.source_cid != guest_cid()) {
-    return;  // there is nobody to answer
+    return;  // the sender is unknown
   }
   if (packet.destination_cid != kHostCid || packet.type != kStreamType) {
     answer_reset(packet);
@@ -144,7 +144,8 @@ void VsockDevice::on_packet(const PacketHeader& packet, std::span<const iovec> d
   }
 }
 
-// The guest asks for a connection: to a listener in this process, or to another's Unix socket.
+// Handles the guest's request for a connection to a listener in this process or to another
+// process's Unix socket.
 void VsockDevice::accept(const PacketHeader& request) {
   if (!make_room()) {
     answer_reset(request);
@@ -171,7 +172,7 @@ void VsockDevice::accept(const PacketHeader& request) {
     return;
   }
   if (theirs) {
-    const Accept accepted = listener->second;  // it may replace itself
+    const Accept accepted = listener->second;  // the listener may replace itself
     try {
       accepted(std::move(theirs));
     } catch (const std::exception& error) {
@@ -206,8 +207,8 @@ void VsockDevice::send_packets(unsigned& budget) {
   }
 }
 
-// The packet that is due: resets first, then the connections in turn. 0 when the one whose turn it
-// is has none.
+// Writes the packet that is due: resets first, then the connections in turn. Returns 0 if the
+// connection whose turn it is has none.
 std::size_t VsockDevice::write_packet(std::span<const iovec> buffers) {
   if (!resets_.empty()) {
     copy_to(buffers, 0, encode(resets_.front()));

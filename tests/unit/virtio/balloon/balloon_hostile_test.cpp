@@ -36,7 +36,7 @@ TEST_CASE("A report of parts of pages stops the balloon") {
   SECTION("from the middle of one") {
     rig.expect_fault(kLinuxReportingQueue,
                      {BalloonRig::pages(0x4000, 1), {{0x5000800}, kPage, true}},
-                     "free bytes at 0x800");
+                     "free bytes at offset 0x800");
   }
   SECTION("to the middle of one") {
     rig.expect_fault(kLinuxReportingQueue,
@@ -50,7 +50,7 @@ TEST_CASE("A report that the device would have to read stops the balloon") {
   rig.driver.start();
   rig.expect_fault(kLinuxReportingQueue,
                    {{{0x4000 * kPage}, kPage, false}, BalloonRig::pages(0x4100, 1)},
-                   "with a buffer to read");
+                   "with a readable buffer");
 }
 
 TEST_CASE("A report whose descriptors form a loop stops the balloon") {
@@ -77,14 +77,14 @@ TEST_CASE("Page numbers that make no sense stop the balloon") {
   SECTION("cut off") {
     Buffer buffer = rig.numbers({0x4000, 0x4001});
     buffer.length -= 1;
-    rig.expect_fault(kInflateQueue, {buffer}, "7 bytes of page numbers");
+    rig.expect_fault(kInflateQueue, {buffer}, "page numbers: 7 bytes");
   }
   SECTION("more than anybody needs") {
     rig.expect_fault(kInflateQueue, {{{0x4000 * kPage}, 65540, false}},
-                     "65540 bytes of page numbers");
+                     "page numbers: 65540 bytes");
   }
   SECTION("to be written") {
-    rig.expect_fault(kInflateQueue, {{{0x4000 * kPage}, 4, true}}, "with a buffer to write to");
+    rig.expect_fault(kInflateQueue, {{{0x4000 * kPage}, 4, true}}, "with a writable buffer");
   }
 }
 

@@ -14,7 +14,7 @@ namespace faasnap::virtio::test {
 
 inline constexpr std::size_t kInflateQueue = 0;
 inline constexpr std::size_t kDeflateQueue = 1;
-// Where Linux has the reporting queue, and where the specification has it.
+// Index of the reporting queue in Linux, and in the specification.
 inline constexpr std::size_t kLinuxReportingQueue = 2;
 inline constexpr std::size_t kReportingQueue = 4;
 inline constexpr std::uint32_t kPage = 4096;
@@ -39,7 +39,7 @@ struct BalloonRig {
     world.memory.write(buffer.address, std::as_bytes(std::span(values)));
     return buffer;
   }
-  // Sends one chain and waits for it to come back.
+  // Sends one chain and waits until it is returned.
   void send(std::size_t queue, std::vector<Buffer> buffers) {
     driver.queues[queue].add(buffers);
     driver.kick(queue);
@@ -50,7 +50,7 @@ struct BalloonRig {
     driver.on_loop([&] { pages = releaser.released; });
     return pages;
   }
-  // The chain makes the device ask for a reset and log `reason`; nothing is released.
+  // Checks that the chain makes the device ask for a reset and log `reason`, and releases nothing.
   void expect_fault(std::size_t queue, std::vector<Buffer> buffers, std::string_view reason) {
     driver.queues[queue].add(buffers);
     expect_fault(queue, reason);

@@ -25,7 +25,7 @@ TEST_CASE("A request without a status byte stops the device") {
   rig.driver.queues[0].add({rig.header(kRead, 0)});
   rig.driver.kick(0);
   CHECK(rig.needs_reset());
-  CHECK(rig.world.logged("without room for its status"));
+  CHECK(rig.world.logged("without room for the status"));
 }
 
 TEST_CASE("A hostile chain behind honest ones stops the device and spares the honest ones") {

@@ -15,7 +15,7 @@
 
 namespace faasnap::virtio::test {
 
-// Request types, of which kDiscard is not offered.
+// Request types; the device does not offer kDiscard.
 inline constexpr std::uint32_t kRead = 0;
 inline constexpr std::uint32_t kWriteOut = 1;
 inline constexpr std::uint32_t kFlush = 4;
@@ -72,7 +72,7 @@ struct BlockRig {
     return std::equal(bytes.begin(), bytes.end(),
                       image.content.begin() + static_cast<std::ptrdiff_t>(offset));
   }
-  // Runs one request to its end: the status, and what the used ring says was written.
+  // Runs one request to its end. Returns the status, and the size that the used ring reports.
   std::pair<std::uint8_t, std::uint32_t> run(std::uint32_t operation, std::uint64_t sector,
                                              std::vector<Buffer> buffers) {
     buffers.insert(buffers.begin(), header(operation, sector));

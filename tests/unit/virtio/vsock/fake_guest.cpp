@@ -72,7 +72,7 @@ void FakeGuest::restore_from(FakeGuest& saved) {
 }
 
 void FakeGuest::add_receive_buffer(GuestAddress address) {
-  // As Linux up to 6.2 does: the header in a buffer of its own.
+  // Puts the header into a buffer of its own, as Linux up to 6.2 does.
   const auto head = driver.queues[kReceive].add(
       {{address, kPacketHeaderSize, true},
        {{address.value + kPacketHeaderSize},

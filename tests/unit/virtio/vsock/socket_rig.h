@@ -14,12 +14,12 @@ using Op = PacketOperation;
 inline constexpr std::uint32_t kGuestPort = 8080;
 inline constexpr std::uint32_t kHostPort = 6379;
 
-// A guest whose driver runs.
+// A guest with a running driver.
 struct SocketRig : FakeGuest {
   SocketRig() { start(); }
   explicit SocketRig(Shape shape_in) : FakeGuest(shape_in) { start(); }
 
-  // Listens on kHostPort; the ends accepted so far.
+  // Listens on kHostPort and keeps the accepted ends.
   void listen() {
     driver.on_loop([this] {
       device->listen(kHostPort, [this](base::UniqueFd end) {
@@ -28,7 +28,7 @@ struct SocketRig : FakeGuest {
       });
     });
   }
-  // The guest connects from `guest_port` to kHostPort; the host's end.
+  // Connects the guest from `guest_port` to kHostPort. Returns the host's end.
   base::UniqueFd connect_from_guest(std::uint32_t guest_port) {
     send(packet(Op::request, kHostPort, guest_port));
     expect(Op::response, kHostPort, guest_port);

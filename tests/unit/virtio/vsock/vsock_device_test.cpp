@@ -154,7 +154,7 @@ TEST_CASE("Beyond the most connections allowed, more are refused") {
     rig.send(rig.packet(Op::request, kHostPort, 10000 + i));
     rig.expect(Op::response, kHostPort, 10000 + i);
   }
-  // Whether or not there are descriptors enough for the rest, none beyond the limit gets through.
+  // None beyond the limit gets through, even if the host has descriptors for it.
   for (auto i = static_cast<std::uint32_t>(VsockDevice::kMaximumConnections / 2);
        i < VsockDevice::kMaximumConnections + 10; ++i) {
     rig.send(rig.packet(Op::request, kHostPort, 10000 + i));

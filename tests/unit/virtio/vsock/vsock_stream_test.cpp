@@ -146,7 +146,7 @@ TEST_CASE("A host that does not read holds back its own connection only") {
   guest.start();
   auto [stuck, stuck_port] = guest.connect_from_host(kGuestPort);
   auto [lively, lively_port] = guest.connect_from_host(kGuestPort);
-  // As much as credit allows to the one that reads nothing.
+  // The stream that is not read gets as much as its credit allows.
   std::uint32_t forwarded = 0;
   std::uint32_t sent = 0;
   const auto chunk = pattern(16 << 10);
