@@ -33,7 +33,7 @@ std::uint64_t ByteReader::get_varint() {
     value |= bits << shift;
     if ((byte & 0x80) == 0) {
       if (byte == 0 && shift != 0) {
-        reject("a number has bytes that it need not have");
+        reject("a number has superfluous bytes");
       }
       return value;
     }
@@ -42,7 +42,7 @@ std::uint64_t ByteReader::get_varint() {
 
 std::span<const std::byte> ByteReader::take(std::size_t length) {
   if (length > data_.size()) {
-    reject(fmt::format("ends {} bytes early", length - data_.size()));
+    reject(fmt::format("the data end {} bytes early", length - data_.size()));
   }
   const auto taken = data_.first(length);
   data_ = data_.subspan(length);
@@ -52,7 +52,7 @@ std::span<const std::byte> ByteReader::take(std::size_t length) {
 std::span<const std::byte> ByteReader::get_blob(std::size_t limit) {
   const auto length = get<std::uint32_t>();
   if (length > limit) {
-    reject(fmt::format("length {} is over the limit of {} bytes", length, limit));
+    reject(fmt::format("length is {}, expected at most {} bytes", length, limit));
   }
   return take(length);
 }

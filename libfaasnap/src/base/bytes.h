@@ -22,15 +22,16 @@ class ByteWriter {
       bytes_.push_back(static_cast<std::byte>(value >> (8 * i)));
     }
   }
-  // Seven bits in a byte, the low ones first, each byte but the last with its top bit set (LEB128).
+  // Writes seven bits in each byte, the low ones first; the top bit is set in all bytes but the
+  // last (LEB128).
   void put_varint(std::uint64_t value);
   void put_bytes(std::span<const std::byte> data) {
     bytes_.insert(bytes_.end(), data.begin(), data.end());
   }
-  // A 32-bit length, then the bytes.
+  // Writes a 32-bit length, then the bytes.
   void put_blob(std::span<const std::byte> data);
   void put_string(std::string_view text) { put_blob(std::as_bytes(std::span(text))); }
-  // A structure whose layout the kernel's ABI fixes (struct kvm_regs and its like), as it is.
+  // Writes a structure whose layout the kernel's ABI fixes (such as struct kvm_regs) as it is.
   template <typename Abi>
   requires std::is_trivially_copyable_v<Abi>
   void put_abi(const Abi& value) { put_bytes(std::as_bytes(std::span(&value, 1))); }
@@ -42,9 +43,8 @@ class ByteWriter {
   std::vector<std::byte> bytes_;
 };
 
-// Reads little-endian bytes back. Every read past the end, and finish() before it, throws
-// ErrorKind::corrupt naming the file and the section that the reader was made for. Does not own
-// the bytes.
+// Reads little-endian bytes back. A read past the end, or finish() before the end, throws
+// ErrorKind::corrupt with the names of the reader's file and section. Does not own the bytes.
 class ByteReader {
  public:
   ByteReader(std::span<const std::byte> data, std::filesystem::path file, std::string section);
@@ -58,10 +58,10 @@ class ByteReader {
     }
     return value;
   }
-  // Rejects a number that is longer than it need be, or over 64 bits.
+  // Rejects a number that has superfluous bytes or more than 64 bits.
   std::uint64_t get_varint();
   std::span<const std::byte> take(std::size_t length);
-  // A 32-bit length of at most `limit`, then the bytes.
+  // Reads a 32-bit length of at most `limit`, then the bytes.
   std::span<const std::byte> get_blob(std::size_t limit);
   std::string get_string(std::size_t limit);
   template <typename Abi>
@@ -70,13 +70,13 @@ class ByteReader {
     std::memcpy(&value, take(sizeof(Abi)).data(), sizeof(Abi));
     return value;
   }
-  // A 32-bit count of at most `limit`, for a loop that follows.
+  // Reads a 32-bit count of at most `limit`, for a loop over `of_what`.
   std::uint32_t get_count(std::uint32_t limit, std::string_view of_what);
 
   std::size_t remaining() const noexcept { return data_.size(); }
-  // Checks that nothing is left over.
+  // Checks that no bytes are left.
   void finish() const;
-  // Throws ErrorKind::corrupt with `reason`, naming file and section.
+  // Throws ErrorKind::corrupt with `reason` and the names of file and section.
   [[noreturn]] void reject(const std::string& reason) const;
 
  private:

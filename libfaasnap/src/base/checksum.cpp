@@ -14,7 +14,7 @@ constexpr std::uint32_t kReversedPolynomial = 0x82f63b78;
 
 using Table = std::array<std::uint32_t, 256>;
 
-// Table n advances the state by one byte that n more bytes follow ("slicing by 8": M. Kounavis,
+// Table n advances the state by one byte with n more bytes after it ("slicing by 8": M. Kounavis,
 // F. Berry, "Novel Table Lookup-Based Algorithms for High-Performance CRC Generation", 2008).
 constexpr std::array<Table, 8> make_tables() {
   std::array<Table, 8> tables{};
@@ -34,7 +34,7 @@ constexpr std::array<Table, 8> make_tables() {
   return tables;
 }
 
-// QEMU emulates the instruction bit by bit, six times as slowly as it runs the tables.
+// QEMU emulates the instruction bit by bit, which is six times as slow as the tables.
 bool instruction_is_emulated() noexcept {
   std::uint32_t words[4] = {};
   __cpuid(0x40000000, words[0], words[1], words[2], words[3]);

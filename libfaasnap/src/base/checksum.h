@@ -6,11 +6,11 @@
 
 namespace faasnap::base {
 
-// CRC-32C (Castagnoli polynomial, RFC 3720 section 12.1) of `data`, continuing from `seed`, the
-// result for the bytes before. Uses the processor's instruction where there is one.
+// Returns the CRC-32C (Castagnoli polynomial, RFC 3720 section 12.1) of `data`, continued from
+// `seed`, the result for the bytes before. Uses the processor's instruction if there is one.
 std::uint32_t crc32c(std::span<const std::byte> data, std::uint32_t seed = 0) noexcept;
 
-// The same without the instruction: what crc32c does on processors that have none.
+// Does the same without the instruction, as crc32c does on processors that lack it.
 std::uint32_t crc32c_by_table(std::span<const std::byte> data, std::uint32_t seed = 0) noexcept;
 
 }  // namespace faasnap::base

@@ -4,10 +4,10 @@
 
 namespace faasnap::base {
 
-// CLOCK_MONOTONIC: for durations.
+// Returns CLOCK_MONOTONIC, for durations.
 Nanoseconds monotonic_now() noexcept;
 
-// CLOCK_REALTIME: nanoseconds since the Unix epoch.
+// Returns CLOCK_REALTIME, in nanoseconds since the Unix epoch.
 Nanoseconds realtime_now() noexcept;
 
 }  // namespace faasnap::base

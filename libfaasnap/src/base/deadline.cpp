@@ -11,7 +11,7 @@
 namespace faasnap::base {
 namespace {
 
-// The sum, or kForever where it would overflow.
+// Returns the sum, or kForever if it would overflow.
 Nanoseconds later(Nanoseconds now, Nanoseconds timeout) noexcept {
   return timeout > kForever - now ? kForever : now + timeout;
 }
@@ -29,7 +29,7 @@ Nanoseconds Deadline::remaining(const std::string& operation) const {
   if (left <= Nanoseconds(0)) {
     base::fail(
         ErrorKind::timeout, operation, {},
-        fmt::format("not done within {:.3f} s", static_cast<double>(timeout_.count()) / 1e9));
+        fmt::format("timed out after {:.3f} s", static_cast<double>(timeout_.count()) / 1e9));
   }
   return left;
 }

@@ -6,15 +6,15 @@
 
 namespace faasnap::base {
 
-// The moment by which an operation of several steps must be over; kForever means never.
+// The time limit of an operation of several steps; kForever means no limit.
 class Deadline {
  public:
   explicit Deadline(Nanoseconds timeout) noexcept;
 
-  // Returns what is left for the next step: kForever if there is no limit. Throws
-  // ErrorKind::timeout naming `operation` when nothing is left.
+  // Returns the time left for the next step, kForever if there is no limit. Throws
+  // ErrorKind::timeout with `operation` if none is left.
   Nanoseconds remaining(const std::string& operation) const;
-  // The same, but no more than `limit`.
+  // Returns the same, but at most `limit`.
   Nanoseconds remaining_at_most(Nanoseconds limit, const std::string& operation) const;
   bool passed() const noexcept;
 

@@ -13,14 +13,14 @@ namespace faasnap::base {
 [[noreturn]] void fail(ErrorKind kind, std::string operation, const std::filesystem::path& path,
                        const std::string& reason);
 
-// The same for a failed system call: the kind follows from `error_number`.
+// Does the same for a failed system call: the kind follows from `error_number`.
 [[noreturn]] void fail_errno(std::string operation, const std::filesystem::path& path,
                              int error_number);
 
-// Reads errno; call it first thing after the failed system call.
+// Reads errno, so it must be called directly after the failed system call.
 [[noreturn]] void fail_errno(std::string operation, const std::filesystem::path& path = {});
 
-// Runs a system call again for as long as a signal interrupts it.
+// Repeats a system call while a signal interrupts it.
 template <typename Call>
 auto retry_eintr(Call call) noexcept(noexcept(call())) {
   decltype(call()) result;

@@ -125,7 +125,7 @@ void EventLoop::loop() {
     stopped_ = true;
   }
   run_posted();
-  // Thread ids are used again.
+  // Cleared because thread ids are reused.
   loop_thread_ = std::thread::id();
 }
 

@@ -14,12 +14,12 @@
 
 namespace faasnap::base {
 
-// One thread that waits for descriptors (epoll, level-triggered) and runs their callbacks. What a
-// callback touches is touched by that thread alone and needs no lock.
+// One thread that waits for descriptors (epoll, level-triggered) and runs their callbacks. Data
+// that only callbacks touch belong to that thread and need no lock.
 //
-// watch, modify and unwatch are for the loop's thread only (from callbacks and posted functions);
-// post, run and stop are for any thread. Callbacks must not throw: the first exception that escapes
-// one goes to the failure handler, and the loop goes on.
+// watch, modify and unwatch may be called on the loop's thread only (by callbacks and posted
+// functions); post, run and stop on any thread. Callbacks must not throw: the first exception that
+// escapes one goes to the failure handler, and the loop continues.
 class EventLoop {
  public:
   using Callback = std::function<void(std::uint32_t events)>;
@@ -30,20 +30,21 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // Calls `callback` with EPOLL* bits whenever the descriptor has one of `events`. The descriptor
-  // stays the caller's and must be unwatched before it is closed.
+  // Calls `callback` with EPOLL* bits whenever the descriptor has one of `events`. The caller keeps
+  // the descriptor and must unwatch it before closing it.
   void watch(int fd, std::uint32_t events, Callback callback);
   void modify(int fd, std::uint32_t events);
   void unwatch(int fd) noexcept;
 
-  // Queues `work` for the loop's thread and returns. After stop() it is dropped.
+  // Queues `work` for the loop's thread and returns. Dropped after stop().
   void post(std::function<void()> work);
-  // Runs `work` on the loop's thread and waits for it; an exception from it is thrown here. Called
-  // on the loop's thread it runs at once; after stop() the caller runs it, one caller at a time, so
-  // that work never meets other work of this loop.
+  // Runs `work` on the loop's thread and waits for it; rethrows its exception. On the loop's thread
+  // it runs at once. After stop() the caller runs it, one caller at a time, so that it never runs
+  // concurrently with other work of this loop.
   void run(const std::function<void()>& work);
   bool on_loop_thread() const noexcept;
-  // Ends the thread after the callback under way; idempotent. Not from the loop's own thread.
+  // Ends the thread after the current callback; idempotent. Must not be called on the loop's
+  // thread.
   void stop() noexcept;
 
  private:
@@ -58,7 +59,7 @@ class EventLoop {
   std::vector<std::function<void()>> posted_;
   bool stopped_ = false;
   std::atomic<bool> stop_requested_{false};
-  // Held by whoever runs work once the loop has stopped: its thread first, for what was still
+  // Held while work runs after the loop has stopped, first by the loop's thread, for what was still
   // posted.
   std::recursive_mutex after_stop_;
   std::mutex join_mutex_;

@@ -33,7 +33,7 @@ EventFd::EventFd() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
 
 void EventFd::signal() const noexcept {
   const std::uint64_t one = 1;
-  // The only failure is a counter already at its maximum, which wakes the reader as well.
+  // Fails only if the counter is at its maximum, which wakes the reader as well.
   [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof(one));
 }
 

@@ -15,7 +15,7 @@ class UniqueFd {
 
   int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
-  // Gives the descriptor up: the caller closes it.
+  // Releases the descriptor: the caller must close it.
   int release() noexcept { return std::exchange(fd_, -1); }
   void reset() noexcept;
 
@@ -23,24 +23,24 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-// An eventfd: a counter that wakes whoever polls it. Non-blocking, close-on-exec.
+// An eventfd: a counter that wakes its pollers. Non-blocking, close-on-exec.
 class EventFd {
  public:
   EventFd();
   int get() const noexcept { return fd_.get(); }
-  // Safe from any thread and from a signal handler.
+  // May be called from any thread and from a signal handler.
   void signal() const noexcept;
-  // Sets the counter back to zero; false when it was zero.
+  // Resets the counter to zero. Returns false if it was zero.
   bool drain() const noexcept;
 
  private:
   UniqueFd fd_;
 };
 
-// A connected pair of stream sockets (AF_UNIX), close-on-exec, blocking.
+// Returns a connected pair of stream sockets (AF_UNIX), close-on-exec, blocking.
 std::pair<UniqueFd, UniqueFd> make_stream_pair();
 
-// Makes reads and writes of the descriptor return EAGAIN rather than wait.
+// Makes reads and writes of the descriptor return EAGAIN instead of waiting.
 void set_non_blocking(const UniqueFd& fd);
 
 }  // namespace faasnap::base

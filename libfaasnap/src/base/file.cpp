@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::uint64_t kBufferSize = 1 << 20;
 
-// Where data (SEEK_DATA) or a hole (SEEK_HOLE) begins at or behind `offset`; `end` when there is
-// none before it.
+// Returns where data (SEEK_DATA) or a hole (SEEK_HOLE) begins at or after `offset`, or `end` if
+// that is beyond `end`.
 std::uint64_t seek(const UniqueFd& fd, const std::filesystem::path& path, std::uint64_t offset,
                    int what, std::uint64_t end) {
   const off_t found = ::lseek(fd.get(), static_cast<off_t>(offset), what);
@@ -42,7 +42,7 @@ UniqueFd open_file(const std::filesystem::path& path, int flags, unsigned mode) 
 }
 
 UniqueFd open_regular(const std::filesystem::path& path) {
-  // O_NONBLOCK: a FIFO in the file's place must not hang the caller.
+  // O_NONBLOCK: a FIFO in place of the file must not block the caller.
   UniqueFd fd = open_file(path, O_RDONLY | O_NONBLOCK);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {

@@ -10,8 +10,8 @@
 
 namespace faasnap::base {
 
-// Owns a range of address space obtained from mmap and unmaps it, whatever has been mapped over it
-// with MAP_FIXED in between. Movable.
+// Owns a range of address space from mmap and unmaps it, even if other things were mapped over it
+// with MAP_FIXED. Movable.
 class Mapping {
  public:
   Mapping() noexcept = default;
@@ -19,10 +19,10 @@ class Mapping {
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();
 
-  // Private anonymous memory, zero, not accounted against the commit limit.
+  // Maps private anonymous memory, zero, not counted against the commit limit.
   static Mapping anonymous(Bytes size);
-  // `size` bytes of the file from `offset` (a multiple of the page size); `protection` and `flags`
-  // as for mmap(2).
+  // Maps `size` bytes of the file from `offset` (a multiple of the page size); `protection` and
+  // `flags` as for mmap(2).
   static Mapping file(const UniqueFd& fd, std::uint64_t offset, Bytes size, int protection,
                       int flags);
 

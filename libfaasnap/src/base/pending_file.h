@@ -6,8 +6,8 @@
 
 namespace faasnap::base {
 
-// A new file that takes the place of another by being renamed, or is removed. It lies in
-// `directory` as .new-ID, on the target's file system, so that nobody sees a part of it.
+// A new file that replaces another when it is renamed, or is removed. It is named .new-ID in
+// `directory`, on the target's file system, so that nobody sees an incomplete file at the target.
 class PendingFile {
  public:
   explicit PendingFile(const std::filesystem::path& directory);
@@ -18,9 +18,9 @@ class PendingFile {
   const base::UniqueFd& fd() const noexcept { return fd_; }
   const std::filesystem::path& path() const noexcept { return path_; }
 
-  // Not fsynced: after a crash of the host the target may be as before, or missing.
+  // Does not call fsync: after a crash of the host the target may be the old file, or missing.
   void publish(const std::filesystem::path& target);
-  // Fsynced, and the target's directory too.
+  // Calls fsync for the file and the target's directory.
   void publish_durably(const std::filesystem::path& target);
 
  private:

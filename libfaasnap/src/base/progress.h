@@ -9,8 +9,8 @@
 
 namespace faasnap::base {
 
-// Tells the caller of a long operation how far it is, and throws ErrorKind::cancelled when the
-// caller wants it to stop.
+// Reports the progress of a long operation to its caller. Throws ErrorKind::cancelled if the caller
+// wants it to stop.
 inline void report_progress(const Progress& progress, Bytes done, Bytes total,
                             const char* operation, const std::filesystem::path& path) {
   if (progress && !progress(done, total)) {

@@ -10,7 +10,7 @@
 namespace faasnap::base {
 
 void fill_random(std::span<std::byte> out) {
-  // Requests of up to 256 bytes are never cut short.
+  // A request of up to 256 bytes is never short.
   if (retry_eintr([&] { return ::getrandom(out.data(), out.size(), 0); }) < 0) {
     fail_errno("get random bytes");
   }

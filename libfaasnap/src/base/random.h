@@ -17,7 +17,7 @@ Value random_value() {
   return value;
 }
 
-// 128 random bits as 32 lower-case hexadecimal digits.
+// Returns 128 random bits as 32 lower-case hexadecimal digits.
 std::string random_id();
 
 }  // namespace faasnap::base

@@ -4,8 +4,8 @@
 
 namespace faasnap::base {
 
-// As long as it exists, the calling thread's writes to sockets that nobody reads from fail with
-// EPIPE and raise no signal: for libraries that write without MSG_NOSIGNAL.
+// While it exists, the calling thread's writes to closed sockets fail with EPIPE and raise no
+// signal. For libraries that write without MSG_NOSIGNAL.
 class SigpipeBlock {
  public:
   SigpipeBlock() noexcept;

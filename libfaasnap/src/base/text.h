@@ -6,7 +6,8 @@
 
 namespace faasnap::base {
 
-// The start of what a peer sent, fit for a line of text: other than printable ASCII becomes '?'.
+// Returns the beginning of text from a peer, fit for a message: '?' replaces all but printable
+// ASCII.
 std::string printable(std::string_view text, std::size_t most = 64);
 
 }  // namespace faasnap::base

@@ -7,7 +7,7 @@
 namespace faasnap::base {
 namespace {
 
-// Threads inherit the mask of the one that starts them.
+// A new thread inherits the signal mask of its creator.
 class ScopedSignalBlock {
  public:
   ScopedSignalBlock() noexcept {

@@ -13,7 +13,7 @@ namespace faasnap::format {
 namespace {
 
 constexpr std::size_t kChecksumOffset = 12;
-// Where the checksummed part begins: at the length.
+// The checksummed part begins at the length.
 constexpr std::size_t kLengthOffset = 16;
 
 [[noreturn]] void reject(const std::filesystem::path& file, const std::string& reason) {
@@ -49,7 +49,7 @@ Bytes frame_length(const FrameKind& kind, std::span<const std::byte> header,
   const auto version = reader.get<std::uint32_t>();
   if (version != kind.version) {
     base::fail(ErrorKind::version, "read", file,
-               fmt::format("file is of version {}, expected {}", version, kind.version));
+               fmt::format("file has version {}, expected {}", version, kind.version));
   }
   reader.get<std::uint32_t>();
   const auto length = reader.get<std::uint64_t>();

@@ -17,7 +17,7 @@ namespace faasnap::format {
 struct FrameKind {
   std::array<char, 8> magic;
   std::uint32_t version = 1;
-  // No longer frame is read.
+  // Maximum length of a frame.
   Bytes limit;
 };
 
@@ -25,18 +25,18 @@ inline constexpr std::size_t kFrameHeaderSize = 24;
 
 std::vector<std::byte> encode_frame(const FrameKind& kind, std::span<const std::byte> payload);
 
-// The payload of the frame that `bytes` is, checked whole. A version other than the kind's is
-// ErrorKind::version, everything else ErrorKind::corrupt; both name `file`. The payload lies within
-// `bytes`.
+// Checks that `bytes` is a whole frame and returns its payload, which lies within `bytes`. Throws
+// ErrorKind::version for another version than the kind's and ErrorKind::corrupt for all else; both
+// name `file`.
 std::span<const std::byte> decode_frame(const FrameKind& kind, std::span<const std::byte> bytes,
                                         const std::filesystem::path& file);
 
-// The length that a frame declares, checked against the kind's limit; `header` holds at least the
-// first kFrameHeaderSize bytes. Checks magic and version too.
+// Returns the length that a frame declares. Checks magic, version, and the length against the
+// kind's limit. `header` holds at least the first kFrameHeaderSize bytes.
 Bytes frame_length(const FrameKind& kind, std::span<const std::byte> header,
                    const std::filesystem::path& file);
 
-// The checksum of a frame that has passed decode_frame.
+// Returns the checksum of a frame that has passed decode_frame.
 std::uint32_t frame_checksum(std::span<const std::byte> frame);
 
 }  // namespace faasnap::format

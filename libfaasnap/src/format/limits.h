@@ -10,13 +10,14 @@
 
 namespace faasnap::format {
 
-// Limits that several of the formats share.
+// Limits that several formats share.
 
 inline constexpr std::size_t kMaximumSnapshotId = 64;
-// Of guest memory: page numbers fit in 32 bits, and sums of sizes never overflow.
+// Maximum number of pages of guest memory: page numbers fit in 32 bits, and sums of sizes never
+// overflow.
 inline constexpr std::uint64_t kMaximumPages = (1ULL << 32) - 1;
 
-// What is wrong with a snapshot id or a size of guest memory; nothing when they can be.
+// Returns why a snapshot id or a size of guest memory is invalid, or nothing.
 std::optional<std::string> defect_of(std::string_view snapshot_id, Bytes memory);
 
 }  // namespace faasnap::format

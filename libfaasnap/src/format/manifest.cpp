@@ -13,15 +13,15 @@
 namespace faasnap::format {
 namespace {
 
-// The `key = value` lines of a manifest, one way and the other.
+// Writes and reads the `key = value` lines of a manifest.
 
 class ManifestWriter {
  public:
   void number(std::string_view key, std::uint64_t value);
   void checksum(std::string_view key, std::uint32_t value);
-  // ErrorKind::invalid_argument for control characters.
+  // Throws ErrorKind::invalid_argument for control characters.
   void text(std::string_view key, std::string_view value);
-  // Nothing for an empty path.
+  // Writes nothing for an empty path.
   void identity(std::string_view key, const FileIdentity& file);
   void record(std::string_view key, const FileRecord& file);
   void labels(const std::map<std::string, std::string>& labels);
@@ -31,7 +31,7 @@ class ManifestWriter {
   std::string text_;
 };
 
-// Each line must be taken once; what is missing, left over or misspelt is ErrorKind::corrupt.
+// Each line must be taken exactly once: a missing, unknown or malformed line is ErrorKind::corrupt.
 class ManifestReader {
  public:
   // `file` is for messages, and must outlive the reader.
@@ -69,7 +69,7 @@ std::uint32_t checksum_of(std::string_view text) {
   base::fail(ErrorKind::invalid_argument, "encode manifest", {}, reason);
 }
 
-// Takes the line up to the next '\n' off `text`.
+// Removes the line up to the next '\n' from `text` and returns it.
 std::string_view take_line(std::string_view& text) {
   const auto line = text.substr(0, text.find('\n'));
   text.remove_prefix(std::min(text.size(), line.size() + 1));
@@ -84,11 +84,11 @@ void check_first_line(std::string_view line, const ManifestReader& decoder,
   const auto version = line.substr(kFirstLine.size());
   if (version != fmt::format("{}", kSnapshotVersion)) {
     base::fail(ErrorKind::version, "read", file,
-               fmt::format("snapshot is of version '{}', expected {}", version, kSnapshotVersion));
+               fmt::format("snapshot has version '{}', expected {}", version, kSnapshotVersion));
   }
 }
 
-// Checks the last line, and returns what is before it.
+// Checks the last line, and returns the text before it.
 std::string_view checked_body(std::string_view text, const ManifestReader& decoder) {
   const auto last = text.substr(0, text.empty() ? 0 : text.size() - 1).rfind('\n');
   if (!text.ends_with('\n') || last == std::string_view::npos ||
@@ -219,7 +219,7 @@ void ManifestWriter::checksum(std::string_view key, std::uint32_t value) {
 
 void ManifestWriter::text(std::string_view key, std::string_view value) {
   if (!is_printable(value)) {
-    refuse_line(fmt::format("the value of '{}' holds control characters", key));
+    refuse_line(fmt::format("the value of '{}' contains control characters", key));
   }
   text_ += fmt::format("{}{}{}\n", key, kSeparator, value);
 }
@@ -239,7 +239,7 @@ void ManifestWriter::record(std::string_view key, const FileRecord& file) {
 void ManifestWriter::labels(const std::map<std::string, std::string>& labels) {
   for (const auto& [key, value] : labels) {
     if (!is_key(key)) {
-      refuse_line(fmt::format("label '{}' is not of [a-z0-9_.-]", key));
+      refuse_line(fmt::format("label '{}' has characters outside [a-z0-9_.-]", key));
     }
     text(fmt::format("{}{}", kLabelPrefix, key), value);
   }
@@ -257,7 +257,7 @@ void ManifestReader::add_line(std::string_view line) {
   const auto key = line.substr(0, separator);
   const auto value = line.substr(separator + kSeparator.size());
   if (!is_key(key) || !is_printable(value)) {
-    reject(fmt::format("the line of key '{}' holds characters that it cannot", key));
+    reject(fmt::format("the line of key '{}' contains invalid characters", key));
   }
   if (!values_.emplace(key, value).second) {
     reject(fmt::format("key '{}' appears twice", key));
@@ -314,7 +314,7 @@ void ManifestReader::finish() const {
   }
 }
 
-// A number has one spelling only: the one that ManifestWriter writes.
+// A number has only one valid spelling: the one that ManifestWriter writes.
 std::uint64_t ManifestReader::parse(const std::string& key, int base, std::uint64_t limit) {
   const std::string value = text(key);
   std::uint64_t number = 0;

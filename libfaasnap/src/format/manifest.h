@@ -14,12 +14,12 @@
 
 namespace faasnap::format {
 
-// The version of a snapshot as a whole.
+// The format version of a snapshot as a whole.
 inline constexpr std::uint32_t kSnapshotVersion = 2;
 inline constexpr Bytes kMaximumManifest{64ULL << 10};
 
-// What the manifest says of another file of the snapshot, so that one swapped for another
-// snapshot's is noticed.
+// What the manifest records of another file of the snapshot, so that a file of another snapshot in
+// its place is detected.
 struct FileRecord {
   Bytes size;
   // The checksum in the file's own frame.
@@ -28,7 +28,7 @@ struct FileRecord {
   bool operator==(const FileRecord&) const = default;
 };
 
-// The content of `manifest`. `info.format_version` is kSnapshotVersion.
+// The content of the file `manifest`. `info.format_version` is kSnapshotVersion.
 struct Manifest {
   SnapshotInfo info;
   FileRecord state;
@@ -40,7 +40,7 @@ struct Manifest {
   std::optional<FileRecord> stream_set;
 };
 
-// The files that a snapshot need not have, and where the manifest speaks of them.
+// The optional files of a snapshot, and their records in a manifest.
 struct OptionalFile {
   std::string_view name;
   std::optional<FileRecord> Manifest::*record;
@@ -53,13 +53,14 @@ inline constexpr std::array<OptionalFile, 5> kOptionalFiles = {{
     {kStreamSetFile, &Manifest::stream_set},
 }};
 
-// The manifest as text: `key = value` lines (docs/reference/snapshot-format.md). Throws
-// ErrorKind::invalid_argument for what the text cannot hold: control characters in a path or
-// label, a label key outside [a-z0-9_.-], more than kMaximumManifest bytes.
+// Returns the manifest as text: `key = value` lines (docs/reference/snapshot-format.md). Throws
+// ErrorKind::invalid_argument for what the text cannot hold: control characters in a path or label,
+// a label key outside [a-z0-9_.-], more than kMaximumManifest bytes.
 std::string encode_manifest(const Manifest& manifest);
 
-// Strict: an unknown, missing or repeated key, or a number out of range, is ErrorKind::corrupt;
-// another version in the first line is ErrorKind::version. `file` is for messages.
+// Parses strictly. Throws ErrorKind::corrupt for an unknown, missing or repeated key and for a
+// number out of range, and ErrorKind::version for another version in the first line. `file` names
+// the file in messages.
 Manifest decode_manifest(std::string_view text, const std::filesystem::path& file);
 
 }  // namespace faasnap::format

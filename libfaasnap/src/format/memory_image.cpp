@@ -19,8 +19,8 @@ namespace {
 
 constexpr const char* kWritingImage = "write memory image";
 constexpr const char* kVerifyingImage = "verify memory image";
-// How far verification reads ahead: data between holes is in many small pieces, which a device
-// reads faster together than one after the other.
+// Maximum number of chunks that verification reads ahead: the data between holes are in many small
+// pieces, which a device reads faster together than one after the other.
 constexpr std::uint64_t kReadAheadChunks = 32;
 
 std::uint64_t chunk_of(PageIndex page) { return page.value / kChunkPages; }
@@ -40,10 +40,11 @@ void check_candidates(std::span<const PageRange> candidates, std::span<const std
   const PageIndex end{host.size() / kPageSize};
   for (const PageRange& range : candidates) {
     if (range.first < previous_end || range.first > end || range.count > end - range.first) {
-      base::fail(ErrorKind::invalid_argument, kWritingImage, {},
-                 fmt::format("candidate pages {} + {} are out of order or beyond the {} pages of "
-                             "memory",
-                             range.first.value, range.count, end.value));
+      base::fail(
+          ErrorKind::invalid_argument, kWritingImage, {},
+          fmt::format("candidates (page {}, {} pages) are out of order or beyond the {} pages of "
+                      "memory",
+                      range.first.value, range.count, end.value));
     }
     previous_end = range.end();
   }
@@ -58,7 +59,7 @@ class ImageWriter {
     table_.chunk_checksums.resize((table_.memory.pages() + kChunkPages - 1) / kChunkPages);
   }
 
-  // Writes the runs of non-zero pages in `piece`, which lies in one chunk.
+  // Writes the runs of non-zero pages in `piece`, which must lie in one chunk.
   void write(PageRange piece) {
     PageIndex page = piece.first;
     while (page < piece.end()) {
@@ -158,7 +159,7 @@ class ImageVerifier {
         checksum = base::crc32c(bytes, checksum);
       } else if (!memory::is_zero(bytes)) {
         base::fail(ErrorKind::corrupt, kVerifyingImage, path_,
-                   fmt::format("chunk {}: page {} holds data, expected zeros", chunk, page.value));
+                   fmt::format("chunk {}: page {} has data, expected zeros", chunk, page.value));
       }
     }
     if (checksum != table_.chunk_checksums[chunk]) {
@@ -174,7 +175,7 @@ class ImageVerifier {
   const ImageTable& table_;
   std::vector<PageRange>::const_iterator next_ = table_.nonzero.begin();
   std::vector<std::byte> buffer_;
-  // The next chunk to be read ahead.
+  // The next chunk to read ahead.
   std::uint64_t read_ahead_ = 0;
 };
 
@@ -194,7 +195,7 @@ std::vector<PageRange> read_ranges(base::ByteReader& reader, std::uint64_t pages
   }
   std::vector<PageRange> ranges;
   ranges.reserve(count);
-  // No range may touch the one before, so the first that may follow is one page further on.
+  // Ranges must not be adjacent, so the next one begins at least one page further on.
   std::uint64_t lowest = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint64_t first = reader.get<std::uint32_t>();
@@ -273,7 +274,7 @@ ImageTable load_image_table(const Section& section, const std::filesystem::path&
   }
   const auto chunk_pages = reader.get<std::uint32_t>();
   if (chunk_pages != kChunkPages) {
-    reader.reject(fmt::format("chunks of {} pages, expected {}", chunk_pages, kChunkPages));
+    reader.reject(fmt::format("chunks have {} pages, expected {}", chunk_pages, kChunkPages));
   }
   table.nonzero = read_ranges(reader, table.memory.pages());
   const std::uint64_t chunks = (table.memory.pages() + kChunkPages - 1) / kChunkPages;

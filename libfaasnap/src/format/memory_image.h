@@ -17,53 +17,54 @@
 
 namespace faasnap::format {
 
-// The file `memory`: page i of the file is page i of the guest, pages that are all zero are holes,
-// and one page beyond them, the trailer, names the snapshot that the image belongs to.
+// The file `memory`: page i of the file is page i of the guest, and pages that are all zero are
+// holes. One more page at the end, the trailer, names the snapshot of the image.
 
-// Pages of the image that one checksum covers.
+// Number of pages that share one checksum.
 inline constexpr std::uint64_t kChunkPages = 256;
 
-// Version of the section format::kMemorySection, which holds the table.
+// Version of the section format::kMemorySection, which holds the image table.
 inline constexpr std::uint32_t kMemorySectionVersion = 1;
 
-// What is known of an image without reading it; kept in the state file.
+// Describes an image, so that it need not be read; kept in the state file.
 struct ImageTable {
   Bytes memory;
-  // Sorted, neither overlapping nor adjacent. Every page outside them is zero.
+  // Sorted, neither overlapping nor adjacent. All other pages are zero.
   std::vector<PageRange> nonzero;
-  // One for each kChunkPages pages: CRC-32C of the chunk's pages in `nonzero`, in order of address;
-  // 0 for a chunk that has none.
+  // One for each kChunkPages pages: the CRC-32C of the chunk's pages in `nonzero`, in order of
+  // address; 0 for a chunk without such pages.
   std::vector<std::uint32_t> chunk_checksums;
 
   std::uint64_t nonzero_pages() const noexcept;
 };
 
-// Length of the file for this much guest memory.
+// Returns the length of the image file for this much guest memory.
 constexpr Bytes image_file_size(Bytes memory) { return memory + Bytes{kPageSize}; }
 
-// Writes the image of `host` into the empty file `fd`. Only the pages in `candidates` (sorted, not
-// overlapping) are read; the others must be known to be zero, which keeps untouched anonymous
-// memory untouched. `host` is a multiple of the page size. Does not write the trailer, nor fsync.
+// Writes the image of `host`, a multiple of the page size long, into the empty file `fd`. Reads
+// only the pages in `candidates` (sorted, not overlapping), so that untouched anonymous memory
+// stays untouched; all other pages must be zero. Does not write the trailer and does not call
+// fsync.
 ImageTable write_memory_image(const base::UniqueFd& fd, const std::filesystem::path& path,
                               std::span<const std::byte> host,
                               std::span<const PageRange> candidates, const Progress& progress = {});
 
-// Ends an image with its trailer, and returns the trailer's checksum.
+// Appends the trailer to an image and returns the trailer's checksum.
 std::uint32_t write_image_trailer(const base::UniqueFd& fd, const std::filesystem::path& path,
                                   std::string_view snapshot_id, Bytes memory);
 
-// Checks length and trailer, reading one page, and returns the trailer's checksum.
+// Checks length and trailer, which reads one page, and returns the trailer's checksum.
 std::uint32_t check_image_trailer(const base::UniqueFd& fd, const std::filesystem::path& path,
                                   std::string_view snapshot_id, Bytes memory);
 
-// Reads every page that the file has data for, and compares. ErrorKind::corrupt names the damaged
-// chunk, or the page that should be zero.
+// Reads every page that has data in the file and compares it with the table. Throws
+// ErrorKind::corrupt with the damaged chunk, or the page that should be zero.
 void verify_memory_image(const base::UniqueFd& fd, const std::filesystem::path& path,
                          const ImageTable& table, const Progress& progress = {});
 
 Section save_image_table(const ImageTable& table);
-// `section` is of kMemorySection and kMemorySectionVersion; `file` is the state file that it comes
-// from.
+// `section` has name kMemorySection and version kMemorySectionVersion; `file` is its state file,
+// for messages.
 ImageTable load_image_table(const Section& section, const std::filesystem::path& file);
 
 }  // namespace faasnap::format

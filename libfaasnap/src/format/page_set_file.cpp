@@ -18,7 +18,7 @@ constexpr const char* kWritingSet = "write";
 constexpr const char* kVerifyingSet = "verify";
 constexpr std::uint64_t kBufferSize = 1 << 20;
 
-// Calls `use(piece, offset in the region)` for all of `region`'s bytes, read from `offset` of `fd`.
+// Calls `use(piece, offset in the region)` for all bytes of `region`, read from `offset` of `fd`.
 template <typename Use>
 void read_pieces(const base::UniqueFd& fd, const std::filesystem::path& path, Bytes offset,
                  Bytes size, std::vector<std::byte>& buffer, Use use) {

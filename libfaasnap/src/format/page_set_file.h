@@ -15,18 +15,18 @@
 
 namespace faasnap::format {
 
-// The format of `loading-set`, `reap-set` and `stream-set`: a table, and the content of the pages
-// that it lists, in the order in which they are to be loaded. Offsets and length are multiples of
-// the page size, so that all of it can be read with O_DIRECT and mapped.
+// The format of `loading-set`, `reap-set` and `stream-set`: a table, then the content of the pages
+// that it lists, in the order in which they are loaded. Offsets and length are multiples of the
+// page size, so that the whole file can be read with O_DIRECT and mapped.
 
-// A run of guest pages that goes into such a file, as planned (FaaSnap, section 4.6).
+// A run of guest pages for such a file, as planned (FaaSnap, section 4.6).
 struct PageRun {
   PageRange guest;
-  // The lowest group of pages that were recorded together that a page of the region is in.
+  // The lowest group of any page in the run.
   std::uint32_t lowest_group = 0;
 };
 
-// The same in a file: `guest` has its content at `file_offset`.
+// A run in a file: the content of `guest` begins at `file_offset`.
 struct StoredPageRun {
   PageRange guest;
   // A multiple of the page size.
@@ -36,49 +36,50 @@ struct StoredPageRun {
   std::uint32_t checksum = 0;
 };
 
-// The table that the file begins with. The regions' data follows it in the same order without a
+// The table at the beginning of the file. The regions' data follow it in the same order without a
 // gap, from `data_offset` (a multiple of the page size) to the end of the file.
 struct PageSetTable {
   std::string snapshot_id;
-  // Of the guest.
+  // Size of the guest's memory.
   Bytes memory;
   LoadingSetThresholds thresholds;
   std::vector<StoredPageRun> regions;
-  // Pages to be loaded that are zero in the image, and have no data in the file.
+  // Pages that must be loaded but are zero in the image, and have no data in the file.
   std::vector<PageRange> zero_runs;
   Bytes data_offset;
   Bytes file_size;
-  // Of the table itself.
+  // Checksum of the table itself.
   std::uint32_t checksum = 0;
 
-  // Pages of data.
+  // Returns the number of pages with data.
   std::uint64_t pages() const noexcept;
   std::uint64_t zero_pages() const noexcept;
 };
 
-// What such a file is made of.
+// The contents of a page set file to be written.
 struct PageSetContents {
   std::string snapshot_id;
   Bytes memory;
   LoadingSetThresholds thresholds;
-  // In the order in which they are to be loaded.
+  // In the order in which they are loaded.
   std::span<const PageRun> regions;
   std::span<const PageRange> zero_runs{};
 };
 
 inline constexpr Bytes kMaximumPageSetTable{64ULL << 20};
 
-// Writes table and data into the empty file `fd`; the data comes from the memory image. Does not
-// fsync. ErrorKind::invalid_argument for regions and runs that overlap or lie beyond memory.
+// Writes table and data into the empty file `fd`; the data come from the memory image. Does not
+// call fsync. Throws ErrorKind::invalid_argument for regions and runs that overlap or lie beyond
+// memory.
 PageSetTable write_page_set(const base::UniqueFd& fd, const std::filesystem::path& path,
                             const PageSetContents& inputs, const base::UniqueFd& image,
                             const std::filesystem::path& image_path, const Progress& progress = {});
 
-// Reads and checks the table: regions and zero runs inside guest memory, none overlapping another,
-// and a file that is exactly as long as they demand. Reads no data.
+// Reads and checks the table: regions and zero runs lie inside guest memory and do not overlap, and
+// the file has exactly the length that they need. Reads no data.
 PageSetTable read_page_set_table(const base::UniqueFd& fd, const std::filesystem::path& path);
 
-// Reads all data; ErrorKind::corrupt names the damaged region.
+// Reads all data. Throws ErrorKind::corrupt with the damaged region.
 void verify_page_set(const base::UniqueFd& fd, const std::filesystem::path& path,
                      const PageSetTable& table, const Progress& progress = {});
 

@@ -15,7 +15,8 @@ namespace {
 
 constexpr FrameKind kPageSet{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'L'}, 2, kMaximumPageSetTable};
 
-// The fixed fields of the payload, the id's length among them; one region; one zero run.
+// The size of the payload's fixed fields, the id's length among them; of one region; of one zero
+// run.
 constexpr std::size_t kFixedSize = 4 + 5 * 8 + 2 * 4;
 constexpr std::size_t kRegionSize = 4 * 4;
 constexpr std::size_t kZeroRunSize = 2 * 4;

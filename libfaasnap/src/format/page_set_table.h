@@ -14,22 +14,22 @@
 
 namespace faasnap::format {
 
-// The head of a loading-set file as bytes: the table, padded with zeros to `data_offset`.
+// The head of a page set file as bytes: the table, padded with zeros to `data_offset`.
 
-// Where the data begins behind a table of so many regions and zero runs.
+// Returns the offset of the data after a table with this many regions and zero runs.
 Bytes page_set_data_offset(std::string_view snapshot_id, std::size_t regions,
                            std::size_t zero_runs) noexcept;
 
-// How many bytes to read for the whole head; `bytes` is the first page of the file, or all of a
-// shorter one.
+// Returns the size of the whole head. `bytes` is the first page of the file, or all of a shorter
+// file.
 Bytes page_set_head_size(std::span<const std::byte> bytes, const std::filesystem::path& path);
 
-// What makes `table` no loading set; nothing when it is one.
+// Returns why `table` is invalid, or nothing.
 std::optional<std::string> defect_of(const PageSetTable& table);
 
 std::vector<std::byte> encode_page_set_table(const PageSetTable& table);
 
-// `bytes` is the head of a file of `file_size`. `path` is for messages.
+// `bytes` is the head of a file of `file_size` bytes. `path` names the file in messages.
 PageSetTable decode_page_set_table(std::span<const std::byte> bytes, Bytes file_size,
                                    const std::filesystem::path& path);
 

@@ -23,7 +23,7 @@ constexpr const char* kCreating = "create snapshot";
 constexpr const char* kOpening = "open snapshot";
 constexpr const char* kRemoving = "remove snapshot";
 
-// Absolute and without a slash at the end, so that parent and name can be told apart.
+// Returns an absolute path without a slash at the end, so that parent and name can be told apart.
 std::filesystem::path normalised(const std::filesystem::path& path) {
   if (path.empty()) {
     base::fail(ErrorKind::invalid_argument, kCreating, path, "the path is empty");
@@ -33,7 +33,7 @@ std::filesystem::path normalised(const std::filesystem::path& path) {
 }
 
 [[noreturn]] void fail_existing(const std::filesystem::path& target) {
-  base::fail(ErrorKind::already_exists, kCreating, target, "there is something of that name");
+  base::fail(ErrorKind::already_exists, kCreating, target, "already exists");
 }
 
 std::filesystem::path make_partial(const std::filesystem::path& target) {
@@ -64,8 +64,8 @@ std::vector<std::filesystem::directory_entry> entries_of(const std::filesystem::
   return entries;
 }
 
-// Whether link(2) says that this file cannot be linked there: another file system, one that has no
-// links, no more links to this file, not ours to link, no name left, no /proc.
+// True if link(2) failed because this file cannot be linked there: another file system, no support
+// for links, too many links, not the owner, the file has no name, or no /proc.
 bool is_no_link(int error) {
   return error == EXDEV || error == EPERM || error == EMLINK || error == ENOENT ||
          error == EOPNOTSUPP || error == EACCES;
@@ -103,7 +103,7 @@ base::UniqueFd NewSnapshotDirectory::create(std::string_view name) const {
 void NewSnapshotDirectory::share(std::string_view name, const base::UniqueFd& source,
                                  const std::filesystem::path& source_path) const {
   const auto target = path_of(name);
-  // By the descriptor: whatever has that name now may be another file.
+  // Linked by descriptor: the file that has that name now may be another one.
   const auto open_file = fmt::format("/proc/self/fd/{}", source.get());
   if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, target.c_str(), AT_SYMLINK_FOLLOW) == 0) {
     return;
@@ -137,7 +137,7 @@ void check_snapshot_directory(const std::filesystem::path& directory) {
   for (const auto& entry : entries) {
     if (!is_snapshot_file(entry)) {
       base::fail(ErrorKind::corrupt, kOpening, entry.path(),
-                 fmt::format("is no file of a snapshot, expected {} only",
+                 fmt::format("is not a file of a snapshot, expected only {}",
                              fmt::join(kSnapshotFiles, ", ")));
     }
   }
@@ -161,14 +161,15 @@ void remove_snapshot_directory(const std::filesystem::path& directory) {
   }
   const auto entries = entries_of(directory, kRemoving);
   if (entries.empty()) {
-    base::fail(ErrorKind::invalid_argument, kRemoving, directory, "holds no snapshot");
+    base::fail(ErrorKind::invalid_argument, kRemoving, directory, "does not hold a snapshot");
   }
   for (const auto& entry : entries) {
     if (!is_snapshot_file(entry)) {
-      base::fail(ErrorKind::invalid_argument, kRemoving, entry.path(), "is no file of a snapshot");
+      base::fail(ErrorKind::invalid_argument, kRemoving, entry.path(),
+                 "is not a file of a snapshot");
     }
   }
-  // The manifest first: without it, what an interruption leaves behind opens as no snapshot.
+  // The manifest is removed first: without it, the rest after an interruption is not a snapshot.
   for (const std::string_view name : kSnapshotFiles) {
     if (::unlink((directory / name).c_str()) != 0 && errno != ENOENT) {
       base::fail_errno(kRemoving, directory / name);

@@ -8,8 +8,8 @@
 
 namespace faasnap::format {
 
-// The files of a snapshot. Those from the fourth on are there when a working set was kept: the
-// recordings by mincore and by userfaultfd, and what was made from them.
+// The files of a snapshot. The fourth and later ones are optional: the recordings by mincore and by
+// userfaultfd, and the page set files made from them.
 inline constexpr std::string_view kManifestFile = "manifest";
 inline constexpr std::string_view kStateFile = "state";
 inline constexpr std::string_view kMemoryFile = "memory";
@@ -22,29 +22,28 @@ inline constexpr std::array kSnapshotFiles = {kManifestFile,   kStateFile,      
                                               kWorkingSetFile, kTouchedSetFile, kLoadingSetFile,
                                               kReapSetFile,    kStreamSetFile};
 
-// A snapshot directory being made: a temporary directory `<target>.partial-XXXXXX` beside its
-// target, renamed onto it by commit(). The destructor removes it when it was not committed, so that
-// a snapshot exists whole or not at all. For one thread at a time; any number of them may make the
-// same target, and one wins.
+// A snapshot directory that is being made: a temporary directory `<target>.partial-XXXXXX` beside
+// its target, renamed to it by commit(). The destructor removes it unless it was committed, so that
+// a snapshot exists whole or not at all. For one thread at a time. Several of these objects may
+// make the same target; one of them succeeds.
 class NewSnapshotDirectory {
  public:
-  // ErrorKind::already_exists when there is something at `target`.
+  // Throws ErrorKind::already_exists if `target` exists.
   explicit NewSnapshotDirectory(const std::filesystem::path& target);
   ~NewSnapshotDirectory();
   NewSnapshotDirectory(const NewSnapshotDirectory&) = delete;
   NewSnapshotDirectory& operator=(const NewSnapshotDirectory&) = delete;
 
-  // Where the file `name` lies until commit().
+  // Returns the path of the file `name` before commit().
   std::filesystem::path path_of(std::string_view name) const { return partial_ / name; }
-  // Creates the file `name`, for reading and writing.
+  // Creates the file `name` for reading and writing.
   base::UniqueFd create(std::string_view name) const;
-  // Takes the content of `source`, which is open for reading, as the file `name`: the file itself
-  // by a hard link where the file system allows that, else a sparse copy. `source_path` is for
-  // messages.
+  // Makes the file `name` with the content of `source`, which is open for reading: a hard link if
+  // the file system allows it, otherwise a sparse copy. `source_path` is for messages.
   void share(std::string_view name, const base::UniqueFd& source,
              const std::filesystem::path& source_path) const;
-  // fsyncs every file and the directory, and gives it its name. ErrorKind::already_exists when
-  // somebody else was faster.
+  // Calls fsync for every file and the directory, and renames the directory to the target. Throws
+  // ErrorKind::already_exists if the target exists by now.
   void commit();
 
  private:
@@ -53,12 +52,12 @@ class NewSnapshotDirectory {
   bool committed_ = false;
 };
 
-// Checks that `directory` holds manifest, state and memory, and nothing that is no file of a
-// snapshot: ErrorKind::not_found when it does not exist, ErrorKind::corrupt otherwise.
+// Checks that `directory` holds manifest, state and memory, and only files of a snapshot. Throws
+// ErrorKind::not_found if it does not exist, ErrorKind::corrupt otherwise.
 void check_snapshot_directory(const std::filesystem::path& directory);
 
-// Removes the directory with the files of a snapshot; with anything else in it, nothing is removed
-// and ErrorKind::invalid_argument names it.
+// Removes the directory and the snapshot's files in it. If it holds anything else, removes nothing
+// and throws ErrorKind::invalid_argument with its name.
 void remove_snapshot_directory(const std::filesystem::path& directory);
 
 }  // namespace faasnap::format

@@ -20,11 +20,11 @@ constexpr FrameKind kState{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'S'}, 1, kMaximum
 
 void check_name(std::span<const Section> before, const Section& section) {
   if (section.name.empty() || section.name.size() > kMaximumSectionName) {
-    refuse_state(fmt::format("section name '{}' is not of 1 to {} bytes", section.name,
-                             kMaximumSectionName));
+    refuse_state(fmt::format("section name '{}' is too long or empty, expected 1 to {} bytes",
+                             section.name, kMaximumSectionName));
   }
   if (find_section(before, section.name) != nullptr) {
-    refuse_state(fmt::format("two sections of the name '{}'", section.name));
+    refuse_state(fmt::format("two sections have the name '{}'", section.name));
   }
 }
 
@@ -33,7 +33,7 @@ Section decode_section(base::ByteReader& reader, std::span<const Section> before
   Section section;
   section.name = reader.get_string(kMaximumSectionName);
   if (section.name.empty() || find_section(before, section.name) != nullptr) {
-    reader.reject(fmt::format("section {} has an empty name, or that of an earlier one ('{}')",
+    reader.reject(fmt::format("section {} has an empty name, or the name of an earlier one ('{}')",
                               before.size(), section.name));
   }
   section.version = reader.get<std::uint32_t>();
@@ -105,7 +105,7 @@ const Section& require_section(std::span<const Section> sections, std::string_vi
   if (section->version != version) {
     base::fail(
         ErrorKind::version, "read", file,
-        fmt::format("section '{}' is of version {}, expected {}", name, section->version, version));
+        fmt::format("section '{}' has version {}, expected {}", name, section->version, version));
   }
   return *section;
 }

@@ -16,14 +16,14 @@ namespace {
 constexpr FrameKind kWorkingSet{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'W'}, 3, kMaximumWorkingSet};
 
 constexpr std::uint32_t kRecorders = 2;
-// An access takes at least a byte for its page and one for its time.
+// An access takes at least one byte for its page and one for its time.
 constexpr std::size_t kSmallestAccess = 2;
 constexpr std::uint64_t kWriteFlag = 1;
 constexpr std::uint64_t kZeroFlag = 2;
 constexpr std::uint64_t kMissedFlag = 4;
 constexpr unsigned kFlagBits = 3;
 
-// Signed numbers near zero as unsigned ones near zero: 0, -1, 1, -2, 2 ...
+// Maps signed numbers near zero to unsigned ones near zero, in the order 0, -1, 1, -2, 2 ...
 constexpr std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
 }
@@ -32,7 +32,8 @@ constexpr std::int64_t unzigzag(std::uint64_t value) {
   return static_cast<std::int64_t>((value >> 1) ^ (~(value & 1) + 1));
 }
 
-// Each access as its distance from the one before: most are to the next page, soon.
+// Writes each access as its distance from the one before, which is small: most are to the next
+// page, soon.
 void put_accesses(base::ByteWriter& payload, std::span<const PageAccess> accesses) {
   payload.put(static_cast<std::uint32_t>(accesses.size()));
   PageIndex expected;
@@ -81,7 +82,7 @@ std::vector<PageAccess> read_accesses(base::ByteReader& reader) {
   std::uint64_t expected = 0;
   std::uint64_t time = 0;
   for (PageAccess& access : accesses) {
-    // Unsigned, so that a page below zero is one beyond every memory.
+    // Unsigned, so that a page below zero is beyond every memory.
     access.page = {expected + static_cast<std::uint64_t>(unzigzag(reader.get_varint()))};
     const std::uint64_t passed = reader.get_varint();
     time += passed >> kFlagBits;
@@ -117,7 +118,7 @@ std::optional<std::string> defect_of_group(const std::vector<PageRange>& group, 
   return std::nullopt;
 }
 
-// Also that each page is touched once; `grouped` is sorted and disjoint.
+// Also checks that each page is touched once; `grouped` is sorted and disjoint.
 std::optional<std::string> defect_of_touched_pages(std::span<const PageAccess> accesses,
                                                    std::span<const PageRange> grouped) {
   std::vector<PageIndex> touched;
@@ -127,7 +128,7 @@ std::optional<std::string> defect_of_touched_pages(std::span<const PageAccess> a
   }
   std::ranges::sort(touched);
   if (const auto twice = std::ranges::adjacent_find(touched); twice != touched.end()) {
-    return fmt::format("page {} is touched first twice", twice->value);
+    return fmt::format("page {} has two first touches", twice->value);
   }
   auto range = grouped.begin();
   for (const PageIndex page : touched) {
@@ -135,11 +136,11 @@ std::optional<std::string> defect_of_touched_pages(std::span<const PageAccess> a
       ++range;
     }
     if (range == grouped.end() || page < range->first) {
-      return fmt::format("page {} is touched and in no group", page.value);
+      return fmt::format("page {} is touched but in no group", page.value);
     }
   }
   if (touched.size() != memory::count_pages(grouped)) {
-    return fmt::format("{} pages are in groups and {} are touched", memory::count_pages(grouped),
+    return fmt::format("{} pages are in groups but {} are touched", memory::count_pages(grouped),
                        touched.size());
   }
   return std::nullopt;

@@ -13,27 +13,27 @@
 
 namespace faasnap::format {
 
-// The content of `working-set` and `touched-set`: what a faasnap::WorkingSet is made of.
+// The content of `working-set` and `touched-set`: the parts of a faasnap::WorkingSet.
 struct WorkingSetContent {
   std::string snapshot_id;
   Bytes memory;
   Recorder recorder = Recorder::mincore;
-  // In the order in which they were recorded; runs of one group sorted by address.
+  // In the order of recording; the runs of a group are sorted by address.
   std::vector<std::vector<PageRange>> groups;
-  // The same pages in the order in which they were touched; of Recorder::userfaultfd only.
+  // The same pages in the order of their first touches; only with Recorder::userfaultfd.
   std::vector<PageAccess> accesses{};
 };
 
 inline constexpr Bytes kMaximumWorkingSet{128ULL << 20};
-// Of an access: 73 years.
+// Maximum time of an access: 73 years.
 inline constexpr Nanoseconds kMaximumAccessTime{(1LL << 61) - 1};
 
-// What makes `content` no working set (a range beyond memory, a page in two groups, an unsorted
-// group, accesses to other pages than the groups have, a size that is no number of pages); nothing
-// when it is one.
+// Returns why `content` is invalid, or nothing. Invalid are a range beyond memory, a page in two
+// groups, an unsorted group, accesses to other pages than those of the groups, and a size that is
+// not a whole number of pages.
 std::optional<std::string> defect_of(const WorkingSetContent& content);
 
-// Throws ErrorKind::invalid_argument for content that defect_of finds fault with.
+// Throws ErrorKind::invalid_argument if defect_of finds a defect.
 std::vector<std::byte> encode_working_set(const WorkingSetContent& content);
 
 // Checks the frame only, and returns its checksum.

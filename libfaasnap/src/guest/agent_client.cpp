@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr const char* kAwaitingAgent = "wait for the guest's agent";
-// A guest whose vsock driver is not up yet answers nothing at all.
+// A guest whose vsock driver is not ready does not answer at all.
 constexpr Nanoseconds kConnectTimeout = milliseconds(250);
 constexpr Nanoseconds kReplyTimeout = std::chrono::seconds(5);
 constexpr Nanoseconds kFirstPause = milliseconds(1);
@@ -41,12 +41,12 @@ std::string wait_until_ready(const AgentSite& site, Nanoseconds timeout) {
       if (response.status == 200) {
         return std::move(response.body);
       }
-      last_failure = fmt::format("it answered with status {}", response.status);
+      last_failure = fmt::format("the agent answered with status {}", response.status);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::guest && error.kind() != ErrorKind::timeout) {
         throw;
       }
-      // An attempt that the deadline cut short tells less than the one before.
+      // An attempt that the deadline interrupted says less than the one before.
       if (!deadline.passed() || last_failure.empty()) {
         last_failure = error.what();
       }

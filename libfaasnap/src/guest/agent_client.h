@@ -8,16 +8,18 @@
 
 namespace faasnap::guest {
 
-// What waiting for an agent needs of its VM.
+// What waiting for an agent needs from the VM.
 struct AgentSite {
-  // A new stream to the agent; throws ErrorKind::guest while nothing listens, ErrorKind::timeout.
+  // Opens a new stream to the agent. Throws ErrorKind::guest while nothing listens, and
+  // ErrorKind::timeout.
   std::function<GuestStream(Nanoseconds timeout)> connect;
-  // Why the guest will never answer; empty while it may.
+  // Returns why the guest will never answer, or an empty string while it may.
   std::function<std::string()> ended;
 };
 
-// Asks GET /healthz again and again until the agent answers with status 200, and returns the body.
-// Throws ErrorKind::guest with what `ended` says, or ErrorKind::timeout with the last failure.
+// Repeats GET /healthz until the agent answers with status 200, and returns the body. Throws
+// ErrorKind::guest with the reason that `ended` returns, or ErrorKind::timeout with the last
+// failure.
 std::string wait_until_ready(const AgentSite& site, Nanoseconds timeout);
 
 }  // namespace faasnap::guest

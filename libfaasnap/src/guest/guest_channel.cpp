@@ -29,8 +29,9 @@ std::string reason_of_end(const VM& vm) {
                          : fmt::format("the guest has ended: {}: {}", to_string(state), failure);
 }
 
-// What a clone of a snapshot cannot know by itself: the time, and random bytes that its siblings do
-// not have. Guests with a VMGenID driver and a host clock need neither; others take both from here.
+// Returns what a clone of a snapshot cannot know by itself: the time, and random bytes that its
+// siblings do not have. Guests with a VMGenID driver and a host clock need neither; others take
+// both from here.
 std::string clone_headers() {
   const auto seed = base::random_value<std::array<std::uint64_t, 4>>();
   return fmt::format("Faasnap-Entropy: {:016x}{:016x}{:016x}{:016x}\r\nFaasnap-Time-Ns: {}\r\n",
@@ -71,7 +72,7 @@ InvocationReply GuestChannel::exchange(std::string_view method, std::string_view
         guest::http_exchange(stream, {method, target, body, headers}, deadline.remaining(kAsking));
     return {response.status, std::move(response.body), response.first_byte - begun};
   } catch (const Error&) {
-    // A guest that has ended took its connections with it, and why it ended says more.
+    // A guest that has ended took its connections with it; the reason of its end says more.
     const std::string reason = reason_of_end(*vm_);
     if (reason.empty()) {
       throw;

@@ -43,7 +43,7 @@ std::optional<Integer> parse_number(std::string_view text) {
   return value;
 }
 
-// "HTTP/1.1 200 OK"; the reason may be missing.
+// Parses a line such as "HTTP/1.1 200 OK"; the reason may be missing.
 int parse_status_line(std::string_view line) {
   if (!line.starts_with("HTTP/1.") || line.size() < 12 || line[8] != ' ' ||
       (line.size() > 12 && line[12] != ' ')) {
@@ -51,7 +51,7 @@ int parse_status_line(std::string_view line) {
   }
   const auto status = parse_number<unsigned>(line.substr(9, 3));
   if (!status || *status < 100) {
-    reject_reply("expected a status of three digits");
+    reject_reply("expected a three-digit status");
   }
   return static_cast<int>(*status);
 }
@@ -72,11 +72,11 @@ void apply_header(std::string_view line, HttpHead& head) {
   }
   const auto length = parse_number<std::uint64_t>(value);
   if (!length || (head.content_length && *head.content_length != *length)) {
-    reject_reply("expected one Content-Length, a number");
+    reject_reply("expected one numeric Content-Length");
   }
   if (*length > kMaximumBody.value) {
     reject_reply(
-        fmt::format("reply of {} bytes, expected at most {}", *length, kMaximumBody.value));
+        fmt::format("the reply has {} bytes, expected at most {}", *length, kMaximumBody.value));
   }
   head.content_length = length;
 }
@@ -99,7 +99,7 @@ std::string format_request(const HttpRequest& request) {
       request.method, request.target, request.body.size(), request.headers, request.body);
 }
 
-// Reads a response piece by piece.
+// Reads a response part by part.
 class ResponseReader {
  public:
   ResponseReader(GuestStream& stream, const base::Deadline& deadline)
@@ -111,11 +111,11 @@ class ResponseReader {
     std::size_t end;
     while ((end = data_.find(kEndOfHead)) == std::string::npos) {
       if (data_.size() > kMaximumHead.value) {
-        reject_reply(fmt::format("headers of more than {} bytes", kMaximumHead.value));
+        reject_reply(fmt::format("the headers have more than {} bytes", kMaximumHead.value));
       }
       if (!read_more()) {
         reject_reply(data_.empty() ? "the guest closed the connection without a reply"
-                                   : "the reply ends within its headers");
+                                   : "the reply ends within the headers");
       }
     }
     const HttpHead head = parse_http_head(std::string_view(data_).substr(0, end));
@@ -134,7 +134,7 @@ class ResponseReader {
       }
     }
     if (!head.content_length) {
-      reject_reply(fmt::format("reply of more than {} bytes", kMaximumBody.value));
+      reject_reply(fmt::format("the reply has more than {} bytes", kMaximumBody.value));
     }
     data_.resize(*head.content_length);
     return std::move(data_);
@@ -192,7 +192,7 @@ HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nano
   ResponseReader reader(stream, deadline);
   const HttpHead head = reader.read_head();
   if (head.status < 200) {
-    reject_reply("expected a final status, got an interim one");  // none was asked for
+    reject_reply("expected a final status, got an interim one");  // the request asked for none
   }
   std::string body = has_body(request, head.status) ? reader.read_body(head) : std::string();
   return {head.status, std::move(body), reader.first_byte()};

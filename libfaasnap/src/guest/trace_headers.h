@@ -6,9 +6,9 @@
 
 namespace faasnap::guest {
 
-// Header lines that tell a request's receiver which span of which trace its work is a part of (B3
-// propagation); none where no trace is named. Throws ErrorKind::invalid_argument for a trace's name
-// that is none.
+// Returns the header lines that tell a request's receiver the trace and the span that its work
+// belongs to (B3 propagation), or nothing if `caller` names no trace. Throws
+// ErrorKind::invalid_argument for an invalid trace id.
 std::string trace_headers(const TraceContext& caller);
 
 }  // namespace faasnap::guest

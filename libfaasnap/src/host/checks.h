@@ -6,8 +6,7 @@
 
 namespace faasnap::host {
 
-// The checks that inspect_host is made of. Each tries its feature out; what goes wrong is part of
-// the answer.
+// The checks of inspect_host. Each tries its feature, and reports a failure in its result.
 
 // `directory` must exist.
 HostCheck check_file_system(const std::filesystem::path& directory);
@@ -16,7 +15,7 @@ HostCheck check_read_ahead(const std::filesystem::path& directory);
 
 HostCheck check_io_uring();
 HostCheck check_userfaultfd();
-// Waits a second at most, whatever the options say.
+// Waits at most one second, whatever the options say.
 HostCheck check_redis(RedisOptions options);
 
 }  // namespace faasnap::host

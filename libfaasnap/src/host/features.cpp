@@ -18,7 +18,7 @@
 namespace faasnap::host {
 namespace {
 
-// A userfaultfd that also sees the faults that KVM takes for a guest.
+// Opens a userfaultfd that also sees the faults that KVM takes for a guest.
 base::UniqueFd open_userfaultfd() {
   base::UniqueFd fd(static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK)));
 #ifdef USERFAULTFD_IOC_NEW
@@ -38,7 +38,7 @@ HostCheck check_io_uring() {
   const uring::Availability availability = uring::available();
   return {
       "io_uring", availability.available,
-      availability ? "available" : "not available: prefetching needs it for the setting faasnap",
+      availability ? "available" : "not available: the setting faasnap needs it for prefetching",
       availability.reason};
 }
 
@@ -46,12 +46,12 @@ HostCheck check_userfaultfd() {
   const base::UniqueFd fd = open_userfaultfd();
   const int error_number = errno;
   if (fd) {
-    return {"userfaultfd", true, "available, for faults of guests too", ""};
+    return {"userfaultfd", true, "available, also for guests' faults", ""};
   }
   return {"userfaultfd", false, fmt::format("not available: {}", std::strerror(error_number)),
           error_number == EPERM
               ? "run as root, or set the sysctl vm.unprivileged_userfaultfd to 1"
-              : "use a kernel with CONFIG_USERFAULTFD, outside of filters that forbid it"};
+              : "use a kernel with CONFIG_USERFAULTFD, without a seccomp filter that forbids it"};
 }
 
 HostCheck check_redis(RedisOptions options) {
@@ -64,7 +64,7 @@ HostCheck check_redis(RedisOptions options) {
   } catch (const Error& error) {
     return {"redis", false, error.what(),
             error.kind() == ErrorKind::permission
-                ? "give the password that the server wants, in the settings file"
+                ? "set the server's password in the settings file"
                 : fmt::format("start a Redis server at {}", options.address)};
   }
 }

@@ -12,7 +12,7 @@
 #include "kvm/speed_probe.h"
 #include "kvm/system.h"
 
-// Linux 6.11 and later; the headers of this machine may be older.
+// Linux 6.11 and later; the headers of the build machine may be older.
 #ifndef KVM_CAP_PRE_FAULT_MEMORY
 #define KVM_CAP_PRE_FAULT_MEMORY 236
 #endif
@@ -21,7 +21,7 @@ namespace faasnap {
 namespace {
 
 constexpr const char* kLabRemedy =
-    "run what needs a virtual machine in the lab: faasnap lab -- COMMAND";
+    "run commands that need a virtual machine in the lab: faasnap lab -- COMMAND";
 
 std::optional<kvm::System> check_kvm(HostReport& report) {
   HostCheck check{"kvm", false, "", ""};
@@ -29,12 +29,13 @@ std::optional<kvm::System> check_kvm(HostReport& report) {
   try {
     system = kvm::System::open();
     check.ok = true;
-    check.detail = "/dev/kvm opens and has what is needed";
+    check.detail = "/dev/kvm opens and has all that is required";
   } catch (const Error& error) {
     check.detail = error.what();
-    check.remedy = error.kind() == ErrorKind::permission
-                       ? "let this user open /dev/kvm, for example through the group kvm"
-                       : kLabRemedy;
+    check.remedy =
+        error.kind() == ErrorKind::permission
+            ? "allow this user to open /dev/kvm, for example by adding it to the group kvm"
+            : kLabRemedy;
   }
   report.checks.push_back(check);
   return system;
@@ -61,7 +62,7 @@ HostCheck check_pre_fault(const kvm::System& system) {
   const bool ok = system.extension(KVM_CAP_PRE_FAULT_MEMORY) != 0;
   return {"kvm_pre_fault_memory", ok,
           ok ? "KVM can fill a guest's page tables ahead of its accesses"
-             : "KVM fills a guest's page tables on access only",
+             : "KVM fills a guest's page tables only on access",
           ok ? "" : "use Linux 6.11 or later"};
 }
 

@@ -21,13 +21,14 @@
 namespace faasnap::host {
 namespace {
 
-// A snapshot of the default 2 GiB guest, the one that is recorded from, and some room.
+// Space for a snapshot of the default 2 GiB guest, for the snapshot that is recorded from, and a
+// margin.
 constexpr Bytes kEnoughSpace = 5_GiB;
 
-// Larger read-ahead brings in, and so records, pages that no function uses.
+// A larger read-ahead brings in, and so records, pages that no function uses.
 constexpr unsigned kLargestReadAheadKib = 128;
 
-// Why pages of files in a file system of this kind cannot be dropped; null when they can.
+// Returns why pages of files in a file system of this kind cannot be dropped, or null if they can.
 const char* unsuitable(decltype(std::declval<struct statfs>().f_type) type) {
   switch (static_cast<unsigned long>(type)) {
     case TMPFS_MAGIC:
@@ -40,7 +41,7 @@ const char* unsuitable(decltype(std::declval<struct statfs>().f_type) type) {
   }
 }
 
-// A file of one's own without a name.
+// A file without a name.
 class ScratchFile {
  public:
   explicit ScratchFile(const std::filesystem::path& directory)
@@ -60,7 +61,7 @@ class ScratchFile {
   base::UniqueFd fd_;
 };
 
-// Pages of a written file that are resident before and after they were to be dropped.
+// Number of resident pages of a written file, before and after dropping them.
 struct Residency {
   std::uint64_t before = 0;
   std::uint64_t after = 0;
@@ -100,12 +101,12 @@ HostCheck check_file_system(const std::filesystem::path& directory) {
     const Residency pages = try_dropping_pages(directory);
     check.ok = pages.before != 0 && pages.after == 0;
     check.detail =
-        check.ok ? fmt::format("pages of files in {} are seen and dropped", directory.string())
-                 : fmt::format("{} pages of a file in {} are seen, {} after they were dropped",
+        check.ok ? fmt::format("pages of files in {} can be seen and dropped", directory.string())
+                 : fmt::format("{} pages of a file in {} are resident, {} after dropping them",
                                pages.before, directory.string(), pages.after);
   } catch (const Error& error) {
     check.detail = error.what();
-    check.remedy = "choose a directory that can be written to";
+    check.remedy = "choose a writable directory";
   }
   if (check.ok) {
     check.remedy.clear();
@@ -142,7 +143,7 @@ HostCheck check_read_ahead(const std::filesystem::path& directory) {
   unsigned kibibytes = 0;
   if (!(std::ifstream(setting) >> kibibytes)) {
     check.detail = fmt::format("{}: cannot be read", setting);
-    check.remedy = "none known: the file system does not tell its read-ahead";
+    check.remedy = "none known: the file system does not report its read-ahead";
     return check;
   }
   check.ok = kibibytes != 0 && kibibytes <= kLargestReadAheadKib;

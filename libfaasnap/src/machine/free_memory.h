@@ -12,13 +12,13 @@
 
 namespace faasnap::machine {
 
-// What becomes of the free memory that a guest reports: counted, and given back to the host if that
-// is wanted. On the event loop's thread, except as marked; `memory` must outlive it.
+// Counts the free memory that a guest reports, and gives it back to the host if wanted. For the
+// event loop's thread, except as marked; `memory` must outlive it.
 class FreeMemory final : public virtio::PageReleaser {
  public:
   explicit FreeMemory(const memory::GuestMemory& memory) : pages_(memory) {}
 
-  // Whether it is given back from now on. Any thread.
+  // Sets whether free memory is given back from now on. May be called from any thread.
   void set_given_back(bool given_back) noexcept { given_back_ = given_back; }
 
   void release(PageRange pages) noexcept override {
@@ -29,7 +29,7 @@ class FreeMemory final : public virtio::PageReleaser {
   }
 
   std::vector<PageRange> released_pages() const { return pages_.pages(); }
-  // Any thread, both.
+  // May be called from any thread, both of them.
   Bytes reported() const noexcept { return {reported_.load()}; }
   Bytes released() const noexcept { return pages_.size(); }
 

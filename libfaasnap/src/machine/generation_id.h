@@ -6,18 +6,18 @@
 namespace faasnap::machine {
 
 // The virtual machine generation identifier (Microsoft, "Virtual Machine Generation ID"): 16 random
-// bytes in guest memory that change when the VM becomes a clone; the guest's kernel then reseeds
+// bytes in guest memory that change when the VM becomes a clone. The guest's kernel then reseeds
 // its random numbers.
 class GenerationId {
  public:
-  // `address` is where the ACPI tables say that the bytes lie.
+  // `address` is the address of the bytes in the ACPI tables.
   GenerationId(const memory::GuestMemory& memory, memory::GuestAddress address);
 
-  // Writes new bytes. The guest learns of it only when it is notified too.
+  // Writes new bytes. The guest notices them only when it is also notified.
   void renew();
   void notify() const noexcept { interrupt_.signal(); }
 
-  // To be wired to the interrupt of the ACPI generic event device.
+  // Must be wired to the interrupt of the ACPI generic event device.
   const base::EventFd& interrupt() const noexcept { return interrupt_; }
 
  private:

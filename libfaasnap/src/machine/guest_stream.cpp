@@ -15,7 +15,7 @@
 namespace faasnap {
 namespace {
 
-// Rounded up, so that a poll never ends before the deadline and spins.
+// Rounds up, so that a poll never ends just before the deadline and spins.
 int poll_milliseconds(Nanoseconds left) {
   if (left == kForever) {
     return -1;
@@ -71,7 +71,7 @@ std::size_t GuestStream::read(std::span<std::byte> out, Nanoseconds timeout) {
       return static_cast<std::size_t>(got);
     }
     if (errno == ECONNRESET) {
-      return 0;  // the other end went away with bytes of ours unread: the end of the stream as well
+      return 0;  // the other end closed with unread bytes of ours: also the end of the stream
     }
     if (!would_block(errno)) {
       base::fail_errno(kOperation);
@@ -101,7 +101,7 @@ void GuestStream::write(std::span<const std::byte> data, Nanoseconds timeout) {
 }
 
 void GuestStream::shutdown_write() {
-  // ENOTCONN: the other end is gone, and has been told by that.
+  // ENOTCONN: the other end is closed, so there is nothing to end.
   if (::shutdown(socket_, SHUT_WR) != 0 && errno != ENOTCONN) {
     base::fail_errno("end writing to guest");
   }

@@ -17,8 +17,8 @@ namespace faasnap::machine {
 namespace {
 
 constexpr unsigned kMaximumVcpus = 8;
-constexpr std::uint32_t kMinimumCid = 3;  // lower ones are the hypervisor's and the host's
-// How often a call that waits for the guest looks whether there still is one.
+constexpr std::uint32_t kMinimumCid = 3;  // the hypervisor and the host use the lower ones
+// Interval at which a call that waits for the guest checks that the guest still runs.
 constexpr Nanoseconds kLifeCheck = std::chrono::milliseconds(100);
 constexpr unsigned kSocketSlot = 0;
 constexpr unsigned kDiskSlot = 1;
@@ -146,7 +146,7 @@ base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
   }
   require_live("connect to guest");
   if (!answered) {
-    // Closing our end makes the device give the attempt up.
+    // Closing our end makes the device cancel the attempt.
     base::fail(ErrorKind::timeout, "connect to guest", {},
                fmt::format("vsock port {} did not answer in time", port));
   }
@@ -213,7 +213,7 @@ void Machine::resume() {
     return;
   }
   resume_devices();
-  // Without effect on vCPUs whose machine has met its end since.
+  // Has no effect on vCPUs whose machine has ended since.
   for (const auto& vcpu : vcpus_) {
     vcpu->vcpu().notify_guest_paused();
     vcpu->resume();
@@ -247,7 +247,7 @@ void Machine::shut_down() {
   for (const auto& vcpu : vcpus_) {
     vcpu->stop();
   }
-  // From here on the devices are the caller's thread's.
+  // From here on the devices belong to the caller's thread.
   loop_.stop();
 }
 
@@ -264,11 +264,11 @@ void Machine::guard_memory(MemoryBacking backing) {
 }
 
 void Machine::fail_memory(const std::string& place, const std::string& reason) {
-  // Finding out why may take its time, in which nobody should work on with half of a memory.
+  // Diagnosing may be slow; stop everybody first so that nobody runs with incomplete memory.
   memory_.close_guard();
   halt();
   const std::string cause = backing_.diagnose ? backing_.diagnose() : std::string();
-  fail(fmt::format("guest memory cannot be had{}: {}", place, cause.empty() ? reason : cause));
+  fail(fmt::format("guest memory is unavailable{}: {}", place, cause.empty() ? reason : cause));
 }
 
 void Machine::halt() noexcept {
@@ -278,7 +278,7 @@ void Machine::halt() noexcept {
 }
 
 void Machine::end(VmState state, std::string reason) {
-  // First, and even if somebody else is about to do it: whoever calls fail() relies on it.
+  // Halts first, even if another thread is about to do so: callers of fail() rely on it.
   if (state == VmState::internal_error) {
     memory_.close_guard();
   }
@@ -291,7 +291,7 @@ void Machine::end(VmState state, std::string reason) {
     state_ = state;
     failure_ = std::move(reason);
   }
-  // The host's ends of the guest's streams must see that nobody is left to answer.
+  // The host's ends of the guest's streams must see that the guest is gone.
   loop_.post([this] {
     for (VirtioSlot* slot : slots()) {
       slot->reset();

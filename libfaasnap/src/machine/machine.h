@@ -33,7 +33,7 @@
 
 namespace faasnap::machine {
 
-// The shape of a machine: what has to be equal between the one that was saved and the one that is
+// The shape of a machine: it must be equal in the machine that was saved and the one that is
 // restored.
 struct MachineShape {
   unsigned vcpus = 2;
@@ -43,29 +43,28 @@ struct MachineShape {
   bool has_balloon = false;
 };
 
-// The shape that a state file, named `file` for messages, was saved with; its values are the file's
+// Returns the shape in a state file, which `file` names in messages. The values come from the file
 // and are checked by the machine made of them.
 MachineShape read_shape(std::span<const format::Section> sections,
                         const std::filesystem::path& file);
 
-// What a machine asks of whoever maps guest memory. Called on threads of the machine; neither may
-// throw, nor touch guest memory.
+// Callbacks of a machine to the owner of its memory mappings. Called on threads of the machine;
+// must neither throw nor touch guest memory.
 struct MemoryBacking {
-  // As PageGuard::Callbacks::intact.
+  // See PageGuard::Callbacks::intact.
   std::function<bool()> intact{};
-  // Why a page cannot be had, naming the file.
+  // Returns why a page is unavailable, with the name of the file.
   std::function<std::string()> diagnose{};
 };
 
 // One virtual machine: memory, KVM objects, devices, vCPU threads, and its life from building to
 // the end. Built parked; boot or restore it, then resume.
 //
-// Public member functions are safe from any thread, except that one thread at a time may use
-// load_kernel, restore and save.
+// Public member functions may be called from any thread, except that only one thread at a time may
+// use load_kernel, restore and save.
 class Machine : private ExitHandler {
  public:
-  // `root_disk` is the opened root image where the shape has one, `root_path` its name for
-  // messages.
+  // `root_disk` is the opened root image if the shape has one, `root_path` its name for messages.
   Machine(const MachineShape& shape, base::UniqueFd root_disk,
           const std::filesystem::path& root_path, const VmAttachments& attachments);
   ~Machine() override;
@@ -75,22 +74,23 @@ class Machine : private ExitHandler {
   const MachineShape& shape() const noexcept { return shape_; }
   const memory::GuestMemory& memory() const noexcept { return memory_; }
 
-  // Says that guest memory is mapped, or about to be: devices touch no page that cannot be had, and
-  // a page that cannot be had ends the guest, with the reason that `backing` gives. Once, before
-  // restore.
+  // Declares that guest memory is mapped or about to be: devices touch no page that is unavailable,
+  // and an unavailable page ends the guest with the reason from `backing`. May be called once,
+  // before restore.
   void guard_memory(MemoryBacking backing);
-  // Fills memory and the vCPUs' registers for the kernel of `options`.
+  // Prepares memory and the vCPUs' registers for the kernel of `options`.
   void load_kernel(const VmOptions& options);
-  // Takes over the state that `save` made. Guest memory must hold its content already. Throws
-  // before any vCPU has run.
+  // Restores the state from `save`. Guest memory must have its content already. Throws before any
+  // vCPU has run.
   void restore(std::span<const format::Section> sections, const std::filesystem::path& file);
-  // The machine's state; it must be paused.
+  // Returns the machine's state. The machine must be paused.
   std::vector<format::Section> save();
 
-  // From now on prefill() has an effect, if this host can do it. After restore, before anybody else
-  // uses the machine.
+  // Lets prefill() have an effect, if this host supports it. Must be called after restore, before
+  // any other use of the machine.
   void enable_prefill();
-  // These pages have come into guest memory (SecondStageFiller). From any thread.
+  // Tells the machine that these pages have come into guest memory (SecondStageFiller). May be
+  // called from any thread.
   void prefill(PageRange pages) noexcept;
   std::uint64_t prefilled_pages() const noexcept { return prefiller_ ? prefiller_->pages() : 0; }
 
@@ -98,11 +98,11 @@ class Machine : private ExitHandler {
   void pause();
   // Ends the guest; idempotent.
   void stop();
-  // Ends the guest because the host cannot go on with it: VmState::internal_error, for `reason`.
-  // Once this returns no vCPU enters the guest again; those inside are on their way out. From any
-  // thread, those of the machine included; waits for nothing.
+  // Ends the guest with VmState::internal_error because the host cannot continue it, for `reason`.
+  // When it returns, no vCPU enters the guest again; those inside are on their way out. Does not
+  // wait. May be called from any thread, also of the machine.
   void fail(const std::string& reason);
-  // Ends the guest and the machine's threads: nothing of it touches guest memory afterwards.
+  // Ends the guest and the machine's threads: afterwards none of them touches guest memory.
   void shut_down();
 
   VmState state() const;
@@ -113,37 +113,38 @@ class Machine : private ExitHandler {
   void listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept);
   void type(std::string_view text) { serial_.type(text); }
 
-  // Whether free memory that the guest reports from now on is given back to the host.
+  // Sets whether free memory that the guest reports from now on is given back to the host.
   void give_back_free_memory(bool given_back) noexcept { free_memory_.set_given_back(given_back); }
-  // What was given back, sorted and merged: the guest has lost its content, but may have used it
-  // again since.
+  // Returns the pages given back, sorted and merged. The guest has lost their content but may have
+  // used them again since.
   std::vector<PageRange> released_pages();
-  // In all, reported by the guest and given back.
+  // Return the totals reported by the guest and given back.
   Bytes reported_memory() const noexcept { return free_memory_.reported(); }
   Bytes released_memory() const noexcept { return free_memory_.released(); }
 
-  // Of the vCPU threads that have begun.
+  // Returns the ids of the vCPU threads that have begun.
   std::vector<pid_t> vcpu_thread_ids() const;
-  // CLOCK_MONOTONIC when a vCPU first entered the guest; zero before.
+  // Returns when a vCPU first entered the guest (CLOCK_MONOTONIC), or zero before that.
   Nanoseconds first_entry() const noexcept;
 
  private:
   void wire_devices(base::UniqueFd root_disk, const std::filesystem::path& root_path,
                     const VmAttachments& attachments);
-  // Those that the shape has, in the order of their windows.
+  // Returns the slots that the shape has, in the order of their windows.
   std::vector<VirtioSlot*> slots() const;
   void for_each_transport(const std::function<void(virtio::MmioTransport&)>& action);
   void drain_devices();
   void resume_devices();
   void end(VmState state, std::string reason);
-  // Ends the guest because its memory cannot be had. `place` follows "guest memory" in the message,
-  // `reason` is what was seen here, for when nothing is found to be wrong with the files.
+  // Ends the guest because its memory is unavailable. `place` follows "guest memory is unavailable"
+  // in the message. `reason` is what was observed here, used if the diagnosis finds no fault with
+  // the files.
   void fail_memory(const std::string& place, const std::string& reason);
-  // Once this returns no vCPU enters the guest.
+  // When it returns, no vCPU enters the guest.
   void halt() noexcept;
   void require_live(const char* operation) const;
   void require_live_locked(const char* operation) const;
-  // Returns the state before; throws when that is final.
+  // Returns the previous state; throws if that is final.
   VmState enter_state(VmState next, const char* operation);
 
   void handle_io(const kvm::IoExit& exit) override;

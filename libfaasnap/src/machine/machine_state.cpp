@@ -3,13 +3,13 @@
 #include "base/error.h"
 #include "machine/machine.h"
 
-// The machine's half of a snapshot's state file (docs/reference/snapshot-format.md): a section for
-// each component, written and read here, defined by the component.
+// The machine's part of a snapshot's state file (docs/reference/snapshot-format.md): one section
+// for each component, which defines its content.
 namespace faasnap::machine {
 namespace {
 
 constexpr std::uint32_t kVersion = 1;
-// 2: with a flag for the balloon.
+// Version 2 has a flag for the balloon.
 constexpr std::uint32_t kShapeVersion = 2;
 constexpr const char* kShapeSection = "machine";
 constexpr const char* kKvmSection = "kvm";
@@ -104,7 +104,7 @@ void Machine::restore(std::span<const format::Section> sections,
   for (std::size_t i = 0; i < vcpus_.size(); ++i) {
     apply(vcpu_section(i), [&](auto& in) { vcpus_[i]->vcpu().restore(in); });
   }
-  // After the vCPUs: the guest's clock counts from their time-stamp counters.
+  // After the vCPUs, because the guest's clock counts from their time-stamp counters.
   apply(kKvmSection, [&](auto& in) { vm_.restore(in); });
   generation_.renew();
   generation_.notify();

@@ -21,7 +21,7 @@ constexpr std::uint8_t kKeyboardPulseReset = 0xfe;
 void PowerControl::read(std::uint64_t offset, std::span<std::byte> data) {
   std::ranges::fill(data, std::byte{0});
   if (offset == kPanic) {
-    data[0] = std::byte{kPanicked};  // the events that can be told
+    data[0] = std::byte{kPanicked};  // the supported events
   }
 }
 

@@ -9,12 +9,12 @@
 
 namespace faasnap::machine {
 
-// The registers with which a guest ends itself: ACPI's sleep control and status and its reset
-// register (ACPI 6.5, sections 4.8.3.6 and 4.8.3.7), and the panic register that Linux's pvpanic
+// The registers with which a guest ends itself: ACPI's sleep control, sleep status and reset
+// registers (ACPI 6.5, sections 4.8.3.6 and 4.8.3.7), and the panic register that Linux's pvpanic
 // driver writes. Stateless; safe from any thread.
 class PowerControl : public BusDevice {
  public:
-  // Ports from boot::kSleepControlPort on.
+  // Number of ports from boot::kSleepControlPort on.
   static constexpr std::uint64_t kPorts = 4;
 
   using End = std::function<void(VmState)>;
@@ -27,7 +27,7 @@ class PowerControl : public BusDevice {
   End end_;
 };
 
-// The keyboard controller's ports, of which only the reset command is there: what "reboot=k" uses.
+// The ports of the keyboard controller, which knows only the reset command that "reboot=k" uses.
 class KeyboardReset : public BusDevice {
  public:
   static constexpr std::uint64_t kBase = 0x60;

@@ -10,7 +10,7 @@ void SecondStageFiller::enter(memory::GuestAddress address, Bytes size) {
   for (Bytes done; done < size;) {
     const Bytes entered{spare_.pre_fault({address.value + done.value}, (size - done).value)};
     if (entered == Bytes{}) {
-      return;  // the tables are being changed at this place: the guest's own touch enters the rest
+      return;  // the kernel is changing the tables here: the guest's own accesses enter the rest
     }
     done += entered;
     pages_ += entered.pages();
@@ -32,7 +32,7 @@ void SecondStageFiller::enter(PageRange pages) noexcept {
       }
     }
   } catch (const Error&) {
-    ended_ = true;  // how far it came is in pages()
+    ended_ = true;  // pages() says how far it came
   }
 }
 

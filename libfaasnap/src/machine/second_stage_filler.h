@@ -11,22 +11,22 @@
 
 namespace faasnap::machine {
 
-// Enters pages that have come into guest memory into the page tables with which the processor
-// translates the guest's addresses, so that the guest's first touch of them is no exit
-// (KVM_PRE_FAULT_MEMORY, Linux 6.11). Does so through a vCPU that never runs and that the guest
-// does not know of: the tables belong to all vCPUs of a VM.
+// Enters pages that have come into guest memory into the page tables that translate the guest's
+// addresses, so that the guest's first touch of them does not exit (KVM_PRE_FAULT_MEMORY, Linux
+// 6.11). Uses a vCPU that never runs and that the guest does not know: the tables belong to all
+// vCPUs of a VM.
 //
-// An optimisation: the first failure ends it, and the guest takes its faults. Safe from any thread;
-// `memory` must outlive it.
+// This is an optimisation: the first failure ends it, and the guest takes its faults. Safe to use
+// from any thread; `memory` must outlive it.
 class SecondStageFiller {
  public:
-  // `spare`: made after the time-stamp counters of the guest's own vCPUs were set, as otherwise KVM
-  // counts it as one that is out of step and takes the guest's fast clock away.
+  // `spare` must be made after the time-stamp counters of the guest's own vCPUs were set. Otherwise
+  // KVM considers it out of step with them and disables the guest's fast clock.
   SecondStageFiller(kvm::VcpuFd spare, const memory::GuestMemory& memory)
       : memory_(memory), spare_(std::move(spare)) {}
 
   void enter(PageRange pages) noexcept;
-  // Entered so far.
+  // Returns the number of pages entered so far.
   std::uint64_t pages() const noexcept { return pages_; }
 
  private:

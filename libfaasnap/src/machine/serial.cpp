@@ -109,7 +109,7 @@ std::uint8_t Serial::read_register(std::uint64_t offset) {
     case kLineStatus:
       return kStatusTransmitterIdle | (input_.empty() ? 0 : kStatusReceived);
     case kModemStatus:
-      // In loopback the modem-control outputs come back as inputs, which drivers probe for.
+      // In loopback mode the modem-control outputs are read back as inputs; drivers probe for this.
       return (modem_control_ & kLoopback) != 0
                  ? static_cast<std::uint8_t>(((modem_control_ & 0x0c) << 4) |
                                              ((modem_control_ & 0x02) << 3) |

@@ -15,8 +15,8 @@
 namespace faasnap::machine {
 
 // A 16550A UART (National Semiconductor PC16550D data sheet): the guest's console. Its line is
-// infinitely fast: the transmitter is always empty. Safe from any thread; the sink is called with
-// no lock held, on the vCPU thread that wrote.
+// infinitely fast, so the transmitter is always empty. Safe from any thread; the sink is called
+// without a lock, on the vCPU thread that wrote.
 class Serial : public BusDevice {
  public:
   static constexpr std::uint64_t kPorts = 8;
@@ -26,9 +26,10 @@ class Serial : public BusDevice {
   void read(std::uint64_t offset, std::span<std::byte> data) override;
   void write(std::uint64_t offset, std::span<const std::byte> data) override;
 
-  // Input for the guest; what exceeds 64 KiB of unread input is dropped, as an overrun line does.
+  // Adds input for the guest. Drops input beyond 64 KiB of unread input, as an overrun line does.
   void type(std::string_view text);
-  // Signalled whenever the line has a reason to interrupt: wire it to an edge-triggered interrupt.
+  // Signalled whenever the line has a reason to interrupt. Must be wired to an edge-triggered
+  // interrupt.
   const base::EventFd& interrupt() const noexcept { return interrupt_; }
 
   std::vector<std::byte> save() const;

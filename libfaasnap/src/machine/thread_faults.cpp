@@ -15,12 +15,13 @@
 namespace faasnap::machine {
 namespace {
 
-// Fields of /proc/PID/stat, counted from the one after the name (proc_pid_stat(5): number 3).
+// Fields of /proc/PID/stat, counted from the one after the name, which is number 3 in
+// proc_pid_stat(5).
 constexpr int kMinorField = 10 - 3;
 constexpr int kMajorField = 12 - 3;
 
 [[noreturn]] void reject_file(const std::string& path) {
-  base::fail(ErrorKind::internal, "read", path, "not what proc_pid_stat(5) describes");
+  base::fail(ErrorKind::internal, "read", path, "not in the format of proc_pid_stat(5)");
 }
 
 std::uint64_t field(std::string_view fields, int number, const std::string& path) {
@@ -50,7 +51,7 @@ ThreadFaults read_thread_faults(pid_t thread) {
     base::fail_errno("read", path);
   }
   std::string_view text(buffer.data(), static_cast<std::size_t>(got));
-  // The name is in parentheses and may hold any character, parentheses too.
+  // The name is in parentheses and may contain any character, including parentheses.
   const auto name_end = text.rfind(") ");
   if (name_end == std::string_view::npos) {
     reject_file(path);

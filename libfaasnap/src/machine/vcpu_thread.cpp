@@ -22,8 +22,8 @@ struct Overloaded : Handlers... {
 template <class... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
-// The signal that interrupted KVM_RUN stays pending, since the thread blocks it; left there, it
-// would interrupt every later run.
+// The signal that interrupted KVM_RUN stays pending because the thread blocks it, and would
+// interrupt every later run.
 void discard_pending_signal() noexcept {
   sigset_t only;
   ::sigemptyset(&only);
@@ -50,7 +50,7 @@ VmState final_state(const kvm::SystemEvent& event) {
 
 VcpuThread::VcpuThread(kvm::VcpuFd vcpu, unsigned index, ExitHandler& handler)
     : vcpu_(std::move(vcpu)), handler_(handler) {
-  // The thread blocks every signal; KVM_RUN alone lets this one through, as its own return.
+  // The thread blocks every signal; only KVM_RUN lets this one through, and then returns.
   kvm::let_signal_interrupt_run(vcpu_, SIGRTMIN);
   thread_ = base::start_thread(fmt::format("faasnap-vcpu{}", index), [this] { loop(); });
 }
@@ -67,8 +67,8 @@ void VcpuThread::command_locked(Command next) noexcept {
     return;
   }
   command_ = next;
-  // Set before the signal: a thread that is about to enter the guest misses the signal but sees
-  // the flag.
+  // Set before the signal: a thread that is about to enter the guest misses the signal but sees the
+  // flag.
   vcpu_.set_immediate_exit(next != Command::run);
   if (next != Command::run) {
     ::pthread_kill(thread_.native_handle(), SIGRTMIN);
@@ -122,7 +122,7 @@ void VcpuThread::run_guest() {
   try {
     while (command_ == Command::run && handle(vcpu_.run())) {
     }
-    // A guest access of many pieces may ask for more before it is complete.
+    // A guest access of several parts may need more exits before it is complete.
     for (kvm::Exit rest = vcpu_.complete_pending_io();
          !std::holds_alternative<kvm::Interrupted>(rest) && handle(rest);
          rest = vcpu_.complete_pending_io()) {

@@ -15,19 +15,19 @@
 
 namespace faasnap::machine {
 
-// Who a vCPU's exits go to. Called on vCPU threads, several at once.
+// Handles a vCPU's exits. Called on vCPU threads, concurrently.
 class ExitHandler {
  public:
   virtual ~ExitHandler() = default;
   virtual void handle_io(const kvm::IoExit& exit) = 0;
   virtual void handle_mmio(const kvm::MmioExit& exit) = 0;
   virtual void handle_memory_fault(const kvm::MemoryFault& fault) = 0;
-  // The guest cannot go on; `state` is final.
+  // The guest cannot continue; `state` is final.
   virtual void handle_end(VmState state, std::string reason) = 0;
 };
 
-// One vCPU and the thread that runs it. The thread starts parked. Everything but the handler's
-// calls is for one controlling thread at a time.
+// One vCPU and the thread that runs it. The thread starts parked. Only one thread at a time may
+// control it; the handler is called on the vCPU's thread.
 class VcpuThread {
  public:
   VcpuThread(kvm::VcpuFd vcpu, unsigned index, ExitHandler& handler);
@@ -35,21 +35,22 @@ class VcpuThread {
   VcpuThread(const VcpuThread&) = delete;
   VcpuThread& operator=(const VcpuThread&) = delete;
 
-  // No effect once halted.
+  // Has no effect after halt().
   void resume();
-  // Makes the vCPU leave the guest; safe from any thread, vCPU threads included.
+  // Makes the vCPU leave the guest. May be called from any thread, also a vCPU's.
   void request_pause() noexcept;
-  // The same, for good: once this returns the vCPU enters the guest no more.
+  // Does the same for good: when it returns, the vCPU enters the guest no more.
   void halt() noexcept;
-  // Returns once the thread is parked and no exit is half-handled. Not from a vCPU thread.
+  // Waits until the thread is parked and no exit is half handled. Must not be called on a vCPU
+  // thread.
   void wait_parked();
-  // Ends the thread. Not from a vCPU thread.
+  // Ends the thread. Must not be called on a vCPU thread.
   void stop() noexcept;
 
-  // The vCPU's state, to be touched only while the thread is parked.
+  // The vCPU's state, which may be touched only while the thread is parked.
   kvm::VcpuFd& vcpu() noexcept { return vcpu_; }
   pid_t thread_id() const noexcept { return thread_id_; }
-  // CLOCK_MONOTONIC when the guest was first entered; zero before.
+  // Returns when the guest was first entered (CLOCK_MONOTONIC), or zero before that.
   Nanoseconds first_entry() const noexcept { return Nanoseconds(first_entry_.load()); }
 
  private:

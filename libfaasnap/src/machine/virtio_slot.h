@@ -15,16 +15,16 @@
 
 namespace faasnap::machine {
 
-// A virtio device in its place in the machine: its window on the address bus, its interrupt and its
-// queue notifications wired to KVM. vCPU threads hand register accesses over to the event loop, on
-// which the device lives, but answer the two registers of the interrupt handler themselves.
+// A virtio device in its place in the machine: its window on the address bus, and its interrupt and
+// queue notifications wired to KVM. vCPU threads pass register accesses to the event loop, on which
+// the device lives, but answer the two registers of the interrupt handler themselves.
 class VirtioSlot : public BusDevice {
  public:
-  // `index` selects address and interrupt (boot/layout.h).
+  // `index` determines address and interrupt (boot/layout.h).
   VirtioSlot(unsigned index, base::EventLoop& loop, const memory::GuestMemory& memory,
              std::unique_ptr<virtio::Device> device, const kvm::VmFd& vm, LogSink log);
 
-  // Where the registers of the device in slot `index` are.
+  // Returns where the registers of the device in slot `index` are.
   static constexpr memory::GuestAddress window(unsigned index) {
     return {boot::kVirtioMmio.value + index * boot::kVirtioMmioSize};
   }
@@ -34,13 +34,12 @@ class VirtioSlot : public BusDevice {
   void read(std::uint64_t offset, std::span<std::byte> data) override;
   void write(std::uint64_t offset, std::span<const std::byte> data) override;
 
-  // To be used on the loop's thread, both of them. The first acts as a driver that resets the
-  // device.
+  // Both must be called on the loop's thread. The first resets the device as a driver would.
   void reset();
   virtio::MmioTransport& transport() noexcept { return transport_; }
 
  private:
-  // An edge on an interrupt of KVM's in-kernel controllers.
+  // Raises edges on an interrupt of KVM's in-kernel controllers.
   class Irqfd : public virtio::Interrupt {
    public:
     void trigger() noexcept override { event_.signal(); }

@@ -21,37 +21,39 @@
 
 namespace faasnap {
 
-// What a Snapshot refers to: its files, opened, and what was read and checked of them. Immutable,
-// safe from any thread. Owns the descriptors, which are open for reading only; code that maps or
-// reads through them later keeps the object alive or duplicates them.
+// The content of a Snapshot: its open files, and what was read from them and checked. Immutable,
+// safe to use from any thread. Owns the descriptors, which are open for reading only; code that
+// maps or reads them later must keep the object alive or duplicate them.
 class OpenedSnapshot {
  public:
-  // As Snapshot::open.
+  // Opens and checks `directory` as Snapshot::open does.
   explicit OpenedSnapshot(const std::filesystem::path& directory);
 
-  // Absolute.
+  // Returns the absolute path.
   const std::filesystem::path& directory() const noexcept { return directory_; }
   const format::Manifest& manifest() const noexcept { return manifest_; }
   const SnapshotInfo& info() const noexcept { return manifest_.info; }
-  // Of one of the snapshot's files (format::kMemoryFile and so on): its path, for messages, and its
-  // descriptor, closed (-1) when the snapshot has no such file.
+  // Return the path, for messages, and the descriptor of one of the snapshot's files
+  // (format::kMemoryFile and so on). The descriptor is closed (-1) if the snapshot has no such
+  // file.
   std::filesystem::path path_of(std::string_view file) const { return directory_ / file; }
   const base::UniqueFd& fd_of(std::string_view file) const noexcept;
 
-  // Every section of the state file, the image's table among them.
+  // Returns every section of the state file, including the image's table.
   std::span<const format::Section> sections() const noexcept { return sections_; }
-  // As format::require_section.
+  // Throws as format::require_section does.
   const format::Section& section(std::string_view name, std::uint32_t version) const;
   const format::ImageTable& image_table() const noexcept { return image_; }
 
-  // Each null when the snapshot has none.
+  // Each returns null if the snapshot has no such set.
   const format::PageSetTable* loading_set() const noexcept { return if_any(loading_set_); }
   const format::PageSetTable* reap_set() const noexcept { return if_any(reap_set_); }
   const format::PageSetTable* stream_set() const noexcept { return if_any(stream_set_); }
 
   std::optional<WorkingSet> working_set(Recorder recorder) const;
   RestorePlan plan(Setting setting, bool prepared) const;
-  // The plan that notes every first touch of what `setting`, lazy or stream, does not bring.
+  // Returns the plan that records every first touch of a page that `setting`, lazy or stream, does
+  // not load.
   RestorePlan recording_plan(Setting setting) const;
   void verify(const Progress& progress) const;
   std::uint64_t drop_caches() const;
@@ -64,7 +66,7 @@ class OpenedSnapshot {
   }
 
   void open_files();
-  // Each reads one file through its descriptor and checks it, against the manifest as well.
+  // Each reads one file through its descriptor and checks it, also against the manifest.
   format::Manifest read_manifest() const;
   std::vector<format::Section> read_state() const;
   format::ImageTable read_image_table() const;
@@ -77,15 +79,15 @@ class OpenedSnapshot {
       std::string_view file, const std::optional<format::FileRecord>& expected) const;
   void check_record(std::string_view file, const format::FileRecord& expected, Bytes size,
                     std::uint32_t checksum) const;
-  // Opens a file and has what opening needs of it read ahead: its end for the image, otherwise all
-  // or the beginning of it.
+  // Opens a file and starts read-ahead of what opening needs: the end of the image, all or the
+  // beginning of the others.
   base::UniqueFd open_ahead(std::string_view file) const;
-  // Calls `use(path, descriptor)` for every file there is.
+  // Calls `use(path, descriptor)` for every existing file.
   template <typename Use>
   void for_each_file(Use use) const;
 
   std::filesystem::path directory_;
-  // In the order of format::kSnapshotFiles; closed for a file that is not there.
+  // In the order of format::kSnapshotFiles; closed for a missing file.
   std::array<base::UniqueFd, format::kSnapshotFiles.size()> files_;
   format::Manifest manifest_;
   std::vector<format::Section> sections_;

@@ -32,12 +32,12 @@ std::uint64_t resident_pages(const base::UniqueFd& fd, const std::filesystem::pa
   return paging::FileResidency({&fd, path}, base::file_size(fd, path)).count();
 }
 
-// Steps of one long operation, each of which counts from zero.
+// Maps the progress of consecutive steps, each of which counts from zero, to overall progress.
 class Steps {
  public:
   Steps(const Progress& progress, Bytes total) : progress_(progress), total_(total) {}
 
-  // The progress to hand to the next step, which is `size` long.
+  // Returns the progress for the next step, which is `size` long.
   Progress next(Bytes size) {
     const Bytes before = before_;
     before_ += size;
@@ -62,7 +62,7 @@ void verify_identity(const FileIdentity& expected, const Progress& progress) {
   }
 }
 
-// Of a file, on opening: a large working set or table takes a second read.
+// Read-ahead of a file on opening; a larger working set or table takes a second read.
 constexpr Bytes kReadAhead{128ULL << 10};
 
 [[noreturn]] void fail_corrupt_file(const std::filesystem::path& path, const std::string& reason) {
@@ -131,7 +131,7 @@ std::optional<WorkingSet> OpenedSnapshot::working_set(Recorder recorder) const {
     base::fail(ErrorKind::corrupt, "read", path_of(name), reason);
   };
   if (set.recorder() != recorder) {
-    reject(fmt::format("was recorded by {}, expected {}", to_string(set.recorder()),
+    reject(fmt::format("the recorder is {}, expected {}", to_string(set.recorder()),
                        to_string(recorder)));
   }
   if (set.memory() != info().memory) {
@@ -220,8 +220,8 @@ OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory)
   for (const auto& [name, record] : format::kOptionalFiles) {
     const bool expected = (manifest_.*record).has_value();
     if (static_cast<bool>(fd_of(name)) != expected) {
-      fail_corrupt_file(path_of(name), expected ? "is missing, expected one by the manifest"
-                                                : "is there, expected none by the manifest");
+      fail_corrupt_file(path_of(name), expected ? "file is missing, but the manifest names it"
+                                                : "unexpected file, the manifest does not name it");
     }
   }
   sections_ = read_state();
@@ -237,7 +237,8 @@ OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory)
   stream_set_ = read_stream_set();
 }
 
-// All of them first: a disk reads their beginnings together faster than one after the other.
+// Starts read-ahead of all of them first: a disk reads their beginnings together faster than one
+// after the other.
 void OpenedSnapshot::open_files() {
   for (std::size_t i = 0; i < files_.size(); ++i) {
     const std::string_view name = format::kSnapshotFiles[i];
@@ -267,14 +268,14 @@ void OpenedSnapshot::check_record(std::string_view file, const format::FileRecor
                                   Bytes size, std::uint32_t checksum) const {
   const auto path = path_of(file);
   if (size != expected.size) {
-    fail_corrupt_file(path, fmt::format("file has {} bytes, expected {} by the manifest",
+    fail_corrupt_file(path, fmt::format("file has {} bytes, expected {} as in the manifest",
                                         size.value, expected.size.value));
   }
   if (checksum != expected.checksum) {
-    fail_corrupt_file(path,
-                      fmt::format("file of another snapshot: its checksum is {:08x}, expected "
-                                  "{:08x} by the manifest",
-                                  checksum, expected.checksum));
+    fail_corrupt_file(
+        path, fmt::format("file belongs to another snapshot: its checksum is {:08x}, expected "
+                          "{:08x} as in the manifest",
+                          checksum, expected.checksum));
   }
 }
 
@@ -331,7 +332,7 @@ std::optional<format::PageSetTable> OpenedSnapshot::read_table(
   expect_equal(path, "memory size", table.memory.value, info.memory.value);
   const memory::PageSet nonzero(image_.nonzero);
   if (const auto lost = memory::PageSet(table.zero_runs).intersect(nonzero); !lost.empty()) {
-    fail_corrupt_file(path, fmt::format("has page {} as zero, where the image has data",
+    fail_corrupt_file(path, fmt::format("page {} is zero, but the image has data",
                                         lost.runs().front().first.value));
   }
   return table;

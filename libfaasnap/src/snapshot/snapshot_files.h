@@ -6,7 +6,7 @@
 
 namespace faasnap {
 
-// The files of a snapshot that plans name; valid as long as the snapshot. Those that it lacks are
+// Returns the snapshot's files that plans name, valid as long as the snapshot. A missing file is
 // closed.
 inline paging::SnapshotFiles files_of(const OpenedSnapshot& snapshot) {
   const auto file = [&](std::string_view name) {

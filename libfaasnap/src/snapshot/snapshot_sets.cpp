@@ -74,7 +74,7 @@ class SetWriter {
                                   sources_.image, sources_.image_path, progress_);
   }
 
-  // Nothing merged, nothing left out.
+  // Merges nothing and leaves nothing out.
   static constexpr LoadingSetThresholds kExact{.merge_gap_pages = 0, .minimum_pages = 0};
 
   const format::NewSnapshotDirectory& directory_;
@@ -88,7 +88,7 @@ class SetWriter {
 void check_recording(const WorkingSet& recording, Bytes memory, const std::filesystem::path& path) {
   if (recording.memory() != memory) {
     base::fail(ErrorKind::invalid_argument, "create snapshot", path,
-               fmt::format("the working set is of a guest with {} bytes of memory, expected {}",
+               fmt::format("the working set's guest has {} bytes of memory, expected {}",
                            recording.memory().value, memory.value));
   }
 }

@@ -12,23 +12,23 @@
 
 namespace faasnap {
 
-// What the recordings of a snapshot, and the files made from them, are made of.
+// The sources of a snapshot's recordings and of the page set files made from them.
 struct SetSources {
-  // The image, readable, and its name for messages.
+  // The image, open for reading, and its name for messages.
   const base::UniqueFd& image;
   std::filesystem::path image_path;
   const format::ImageTable& table;
-  // By mincore and by userfaultfd. Each may be null.
+  // The recordings by mincore and by userfaultfd. Each may be null.
   const WorkingSet* recorded = nullptr;
   const WorkingSet* touched = nullptr;
 };
 
-// Throws ErrorKind::invalid_argument for a recording of a guest with another size of memory.
+// Throws ErrorKind::invalid_argument if the recording's guest has another size of memory.
 void check_recording(const WorkingSet& recording, Bytes memory, const std::filesystem::path& path);
 
-// Writes working-set and touched-set, the loading set of the first (of the second when there is no
-// first), and the REAP set and stream set of the second, as far as there are recordings, and enters
-// them into the manifest, whose id, memory and thresholds are set.
+// Writes the recordings (working-set, touched-set); the loading set of the first, or of the second
+// if there is no first; and the REAP set and stream set of the second. Enters them into the
+// manifest, whose id, memory and thresholds must be set.
 void write_sets(const format::NewSnapshotDirectory& directory, const SetSources& sources,
                 format::Manifest& manifest, const Progress& progress);
 

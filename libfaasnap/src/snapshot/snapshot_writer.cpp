@@ -37,7 +37,7 @@ void check(const std::filesystem::path& path, const SnapshotContents& contents) 
   }
 }
 
-// Writes the files of one snapshot into a directory, filling the manifest on the way.
+// Writes the files of one snapshot into a directory and fills the manifest on the way.
 class Writer {
  public:
   Writer(const format::NewSnapshotDirectory& directory, const SnapshotContents& contents,
@@ -105,12 +105,12 @@ void check_same_image(const WorkingSet& recording, const SnapshotInfo& info,
                       const std::filesystem::path& path) {
   if (recording.recorder() == Recorder::userfaultfd && recording.snapshot_id() != info.id) {
     base::fail(ErrorKind::invalid_argument, "derive snapshot", path,
-               fmt::format("the recording by userfaultfd is of snapshot '{}', expected '{}'",
+               fmt::format("the recording by userfaultfd belongs to snapshot '{}', expected '{}'",
                            recording.snapshot_id(), info.id));
   }
 }
 
-// What `original` says of itself, less what depends on recordings.
+// Returns the content of `original` without the fields that depend on recordings.
 format::Manifest manifest_of_image(const format::Manifest& original,
                                    const SnapshotOptions& options) {
   format::Manifest manifest;

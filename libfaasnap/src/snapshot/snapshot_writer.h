@@ -15,21 +15,23 @@
 
 namespace faasnap {
 
-// What a new snapshot is made of. Views only: everything stays the caller's.
+// The content of a new snapshot. Views only: the caller keeps ownership.
 struct SnapshotContents {
-  // The machine's; names other than format::kMemorySection. None: an image alone.
+  // The machine's sections, whose names differ from format::kMemorySection. Empty for an image
+  // alone.
   std::span<const format::Section> sections;
-  // Guest memory, in the order of the image, unchanging for the duration of the call.
+  // Guest memory, in the order of the image. Must not change during the call.
   std::span<const std::byte> memory;
-  // The pages of it that may be other than zero, sorted; see memory::touched_pages.
+  // The pages of it that may be non-zero, sorted; see memory::touched_pages.
   std::span<const PageRange> candidates;
   unsigned vcpus = 0;
   FileIdentity kernel;
   FileIdentity initramfs;
   FileIdentity root_image;
   std::map<std::string, std::string> labels;
-  // Null: the snapshot gets no recording, nor what is made from one. Its memory size must be this
-  // guest's; its snapshot id need not be the new one, since it was recorded from an earlier image.
+  // Null if the snapshot gets no recording and no files made from one. Its memory size must be this
+  // guest's. Its snapshot id may differ from the new one, since it was recorded from an earlier
+  // image.
   const WorkingSet* working_set = nullptr;
   LoadingSetThresholds thresholds;
 };
@@ -38,7 +40,7 @@ struct SnapshotContents {
 Snapshot create_snapshot(const std::filesystem::path& path, const SnapshotContents& contents,
                          const Progress& progress = {});
 
-// Size and checksum of a file, read whole; the path made absolute.
+// Reads the whole file and returns its size, checksum and absolute path.
 FileIdentity identify_file(const std::filesystem::path& path, const Progress& progress = {});
 
 }  // namespace faasnap

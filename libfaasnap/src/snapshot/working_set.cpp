@@ -28,10 +28,11 @@ std::vector<WorkingSet::Group> groups_of(std::span<const PageAccess> accesses,
 
 void check_same_snapshot(const WorkingSet& a, const WorkingSet& b, const char* operation) {
   if (a.snapshot_id() != b.snapshot_id() || a.memory() != b.memory()) {
-    base::fail(ErrorKind::invalid_argument, operation, {},
-               fmt::format("one is of snapshot '{}' with {} bytes of memory, another of '{}' with "
-                           "{} bytes",
-                           a.snapshot_id(), a.memory().value, b.snapshot_id(), b.memory().value));
+    base::fail(
+        ErrorKind::invalid_argument, operation, {},
+        fmt::format("one belongs to snapshot '{}' with {} bytes of memory, another to '{}' with "
+                    "{} bytes",
+                    a.snapshot_id(), a.memory().value, b.snapshot_id(), b.memory().value));
   }
 }
 
@@ -43,7 +44,7 @@ memory::PageSet all_pages(const WorkingSet& set) {
   return memory::PageSet(std::move(pages));
 }
 
-// Group i has the pages of any recording's group i that are in no earlier group.
+// Group i gets the pages of any recording's group i that are in no earlier group.
 std::vector<WorkingSet::Group> merge_groups(std::span<const WorkingSet> recordings) {
   std::vector<WorkingSet::Group> merged;
   memory::PageSet seen;
@@ -119,7 +120,8 @@ WorkingSet::WorkingSet(Recorder recorder, std::string snapshot_id, Bytes memory,
 WorkingSet WorkingSet::from_accesses(std::string snapshot_id, Bytes memory,
                                      std::vector<PageAccess> accesses, std::uint64_t group_pages) {
   if (group_pages == 0) {
-    base::fail(ErrorKind::invalid_argument, kMaking, {}, "groups of 0 pages");
+    base::fail(ErrorKind::invalid_argument, kMaking, {},
+               "group size is 0 pages, expected at least 1");
   }
   auto groups = groups_of(accesses, group_pages);
   return {Recorder::userfaultfd, std::move(snapshot_id), memory, std::move(groups),
@@ -155,7 +157,7 @@ void WorkingSet::save(const std::filesystem::path& file) const {
 WorkingSet WorkingSet::merge(std::span<const WorkingSet> recordings) {
   constexpr const char* kMerging = "merge working sets";
   if (recordings.empty()) {
-    base::fail(ErrorKind::invalid_argument, kMerging, {}, "there is none");
+    base::fail(ErrorKind::invalid_argument, kMerging, {}, "no recordings given");
   }
   const WorkingSet& first = recordings.front();
   bool touched = true;

@@ -7,8 +7,8 @@
 namespace faasnap::trace {
 namespace {
 
-// Length of the well-formed UTF-8 sequence that `text` begins with; 0 when there is none (Unicode
-// 15, table 3-7: no overlong forms, no surrogates, nothing past U+10FFFF).
+// Returns the length of the well-formed UTF-8 sequence at the beginning of `text`, or 0 if there is
+// none (Unicode 15, table 3-7: no overlong forms, no surrogates, nothing past U+10FFFF).
 std::size_t sequence_length(std::string_view text) {
   const auto byte = [&](std::size_t i) {
     return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0};

@@ -5,7 +5,8 @@
 
 namespace faasnap::trace {
 
-// `text` as a JSON string (RFC 8259), quotes included. Bytes that are not UTF-8 become U+FFFD.
+// Returns `text` as a JSON string (RFC 8259), including the quotes. Bytes that are not UTF-8 become
+// U+FFFD.
 std::string json_string(std::string_view text);
 
 }  // namespace faasnap::trace

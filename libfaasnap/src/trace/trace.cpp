@@ -27,7 +27,7 @@ std::string json_object(const std::map<std::string, std::string>& members) {
 std::string zipkin_span(const std::string& trace_id, const Span& span) {
   const std::string parent =
       span.parent == 0 ? std::string() : fmt::format(R"("parentId":"{:016x}",)", span.parent);
-  // Zipkin takes a duration of 0 for an unknown one.
+  // Zipkin takes a duration of 0 for unknown.
   const auto duration = std::max<long long>(1, duration_cast<microseconds>(span.duration).count());
   return fmt::format(R"({{"traceId":"{}","id":"{:016x}",{}"name":{},"timestamp":{},"duration":{},)"
                      R"("localEndpoint":{{"serviceName":{}}},"tags":{}}})",
@@ -40,7 +40,7 @@ double in_microseconds(Nanoseconds time) {
   return std::chrono::duration<double, std::micro>(time).count();
 }
 
-// Times in microseconds, with decimals.
+// Writes times in microseconds, with decimals.
 std::string chrome_event(std::uint32_t process, std::size_t thread, const Span& span) {
   const std::string phase =
       span.duration == Nanoseconds(0)
@@ -57,18 +57,17 @@ std::string chrome_name(std::uint32_t process, std::size_t thread, const char* o
                      process, thread, trace::json_string(name));
 }
 
-// Which thread of Chrome's viewer shows a span. A thread's spans must lie within one another: those
-// that overlap otherwise, as of pages that are loaded side by side, get another of the same
-// service.
+// Assigns spans to the threads of Chrome's viewer. The spans of a thread must be nested: spans that
+// overlap otherwise, such as those of parallel loads, get further threads of the same service.
 class ChromeThreads {
  public:
   struct Place {
     std::size_t thread;
-    // Not empty for a thread's first span.
+    // Set for a thread's first span only.
     std::string name;
   };
 
-  // Spans come by their starts, the longer first.
+  // Must be called in order of the spans' starts, the longer span first.
   Place place(const Span& span) {
     std::size_t of_service = 0;
     for (std::size_t i = 0; i < threads_.size(); ++i) {
@@ -88,7 +87,7 @@ class ChromeThreads {
  private:
   struct Thread {
     std::string service;
-    // When the spans end that the next one may lie within, the innermost last.
+    // Ends of the spans that can contain the next one, the innermost last.
     std::vector<Nanoseconds> ends;
 
     bool takes(const Span& span) {

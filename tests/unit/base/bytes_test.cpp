@@ -45,7 +45,8 @@ TEST_CASE("a read past the end is corrupt, and names file and section") {
   const Error error = error_of([&] { reader.get<std::uint32_t>(); });
   CHECK(error.kind() == ErrorKind::corrupt);
   CHECK(error.path() == "dir/state");
-  CHECK(std::string(error.what()).find("section 'vcpu0': ends 1 bytes early") != std::string::npos);
+  CHECK(std::string(error.what()).find("section 'vcpu0': the data end 1 bytes early") !=
+        std::string::npos);
   CHECK(reader.remaining() == 3);
 }
 

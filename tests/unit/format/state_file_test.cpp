@@ -71,7 +71,7 @@ TEST_CASE("a required section that is missing or of another version is named") {
   CHECK(names(missing, "section 'pit' is missing"));
   const Error old = error_of([&] { require_section(sections, "vcpu0", 8, "dir/state"); });
   CHECK(old.kind() == ErrorKind::version);
-  CHECK(names(old, "section 'vcpu0' is of version 7, expected 8"));
+  CHECK(names(old, "section 'vcpu0' has version 7, expected 8"));
 }
 
 TEST_CASE("a state file cut short or prolonged anywhere is corrupt") {

@@ -119,11 +119,11 @@ bool says(const Error& error, std::string_view words) {
 
 TEST_CASE("accesses that do not fit the groups are corrupt") {
   constexpr std::uint64_t kThree = 6;  // zigzag of 3
-  CHECK(says(rejected_accesses(0, {}), "1 pages are in groups and 0 are touched"));
-  CHECK(says(rejected_accesses(1, {8, 0}), "page 4 is touched and in no group"));
-  CHECK(says(rejected_accesses(1, {1, 0}), "is touched and in no group"));
-  CHECK(says(rejected_accesses(2, {kThree, 0, 1, 0}), "page 3 is touched first twice"));
-  CHECK(says(rejected_accesses(1, {~0ULL, 0}), "is touched and in no group"));
+  CHECK(says(rejected_accesses(0, {}), "1 pages are in groups but 0 are touched"));
+  CHECK(says(rejected_accesses(1, {8, 0}), "page 4 is touched but in no group"));
+  CHECK(says(rejected_accesses(1, {1, 0}), "is touched but in no group"));
+  CHECK(says(rejected_accesses(2, {kThree, 0, 1, 0}), "page 3 has two first touches"));
+  CHECK(says(rejected_accesses(1, {~0ULL, 0}), "is touched but in no group"));
 }
 
 TEST_CASE("an access later than any clock tells is corrupt") {

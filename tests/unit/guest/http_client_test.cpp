@@ -196,7 +196,7 @@ TEST_CASE("percent-encoding leaves unreserved characters alone") {
 
 class ScriptedSite {
  public:
-  // What becomes of each attempt: "" for a refused connection, else the reply; the last one stays.
+  // The result of each attempt: "" for a refused connection, or the reply; the last one repeats.
   explicit ScriptedSite(std::vector<std::string> replies, std::string end_reason = "")
       : replies_(std::move(replies)), end_reason_(std::move(end_reason)) {}
 

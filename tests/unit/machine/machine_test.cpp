@@ -81,8 +81,8 @@ TEST_CASE("a page that devices cannot have ends the machine with what is wrong w
   REQUIRE(::ftruncate(file.get(), 0) == 0);
   CHECK_FALSE(machine->memory().read_value<char>(memory::GuestAddress{8}).has_value());
   CHECK(machine->state() == VmState::internal_error);
-  CHECK(machine->failure() == "guest memory cannot be had at page 0: memory: too short");
-  // What could be had a moment ago is no longer to be trusted either.
+  CHECK(machine->failure() == "guest memory is unavailable at page 0: memory: too short");
+  // Memory that was available a moment ago is not trusted any more either.
   CHECK_FALSE(machine->memory().view(memory::GuestAddress{kPageSize}, 1).has_value());
 }
 

@@ -11,7 +11,7 @@ using namespace faasnap::machine;
 
 namespace {
 
-// What a guest's write to a register of `device` ends in.
+// Returns the result of a guest's write to a register of `device`.
 template <typename Device>
 std::optional<VmState> write(std::uint64_t offset, std::uint8_t value) {
   std::optional<VmState> end;

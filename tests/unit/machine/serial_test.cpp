@@ -9,7 +9,7 @@ using machine::Serial;
 
 namespace {
 
-// What a driver does with the port.
+// The driver's accesses to the port.
 class Port {
  public:
   explicit Port(Serial& serial) : serial_(serial) {}

@@ -157,7 +157,7 @@ TEST_CASE("touches of another snapshot, and recordings of another guest, are ref
   const Error error =
       error_of([&] { base.derive(scratch.path() / "s", {.working_set = &foreign}); });
   CHECK(error.kind() == ErrorKind::invalid_argument);
-  CHECK(says(error, "is of snapshot 'foreign'"));
+  CHECK(says(error, "belongs to snapshot 'foreign'"));
   const WorkingSet smaller(base.info().id, {kPageSize}, {});
   CHECK(error_of([&] { base.derive(scratch.path() / "s", {.working_set = &smaller}); }).kind() ==
         ErrorKind::invalid_argument);
@@ -208,7 +208,7 @@ TEST_CASE("the sets can be read to their ends past the page cache") {
   constexpr std::size_t kPiece = 512 << 10;
   const std::unique_ptr<void, decltype(&std::free)> buffer(std::aligned_alloc(4096, kPiece),
                                                            &std::free);
-  // As a reader does who asks for whole pieces: the last one may come shorter.
+  // Reads whole pieces, of which the last one may be shorter.
   std::uint64_t read = 0;
   while (read < size) {
     const auto got = ::pread(fd.get(), buffer.get(), kPiece, static_cast<off_t>(read));

@@ -180,7 +180,7 @@ TEST_CASE("a snapshot of another version is told from a damaged one") {
   replace_content(victim.file("manifest"), test::bytes_of(text));
   const Error error = victim.open_error();
   CHECK(error.kind() == ErrorKind::version);
-  CHECK(names(error, "snapshot is of version '1', expected 2"));
+  CHECK(names(error, "snapshot has version '1', expected 2"));
 }
 
 TEST_CASE("a file swapped with another snapshot's is named") {
@@ -279,7 +279,7 @@ TEST_CASE("a stream set with zeros where the image has data is noticed on openin
   replace_on_record(victim, "stream-set", bytes, format::frame_checksum(head));
   const Error error = victim.open_error();
   CHECK(error.kind() == ErrorKind::corrupt);
-  CHECK(names(error, "page 258 as zero, where the image has data"));
+  CHECK(names(error, "page 258 is zero, but the image has data"));
 }
 
 TEST_CASE("a recording in the place of one by the other recorder is named when it is read") {
@@ -288,7 +288,7 @@ TEST_CASE("a recording in the place of one by the other recorder is named when i
   replace_on_record(victim, "touched-set", bytes, format::frame_checksum(bytes));
   const Error error = victim.verify_error();
   CHECK(error.kind() == ErrorKind::corrupt);
-  CHECK(names(error, "was recorded by mincore, expected userfaultfd"));
+  CHECK(names(error, "the recorder is mincore, expected userfaultfd"));
 }
 
 TEST_CASE("a recording with another number of pages than the manifest says is named") {

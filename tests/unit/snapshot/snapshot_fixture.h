@@ -20,12 +20,12 @@
 
 namespace faasnap::test {
 
-// A stand-in for a paused VM: memory with a few runs of data in it, two sections of state, and a
-// working set that was recorded over it. `seed` varies every byte but no length.
+// Stands for a paused VM: memory with a few runs of data in it, two sections of state, and a
+// working set recorded over it. `seed` changes every byte but no length.
 class SyntheticGuest {
  public:
   static constexpr std::uint64_t kPages = 1024;
-  // Data in three chunks of the image; the run at 250 crosses from the first into the second.
+  // Data in three chunks of the image; the run at 250 crosses from the first chunk into the second.
   static constexpr PageRange kData[] = {{{3}, 2}, {{250}, 10}, {{400}, 1}, {{900}, 4}};
 
   explicit SyntheticGuest(std::uint8_t seed = 1)
@@ -44,14 +44,14 @@ class SyntheticGuest {
   }
   std::span<std::byte> memory() const { return memory_.bytes(); }
 
-  // Groups that hold recorded pages of zeros (500) as well.
+  // The groups hold recorded pages of zeros (500) as well.
   WorkingSet working_set() const {
     return {"recorded-from-" + std::to_string(seed_),
             memory_.size(),
             {{{{250}, 5}, {{500}, 3}}, {{{3}, 2}, {{255}, 2}}, {{{900}, 2}}}};
   }
 
-  // As a fault handler notes them: data, and two pages of zeros (501, 502).
+  // First touches as a fault handler records them: data, and two pages of zeros (501, 502).
   static std::vector<PageAccess> accesses() {
     std::vector<PageAccess> accesses;
     for (const std::uint64_t page : {901, 250, 251, 501, 4, 400, 502, 3}) {
@@ -65,7 +65,7 @@ class SyntheticGuest {
     return WorkingSet::from_accesses(id, {kPages * kPageSize}, accesses());
   }
 
-  // A snapshot that holds every file there can be.
+  // Saves a snapshot that has every optional file.
   Snapshot save_whole(const std::filesystem::path& path) const {
     auto base = path;
     base += ".base";
@@ -100,7 +100,7 @@ inline std::vector<std::byte> read_all(const std::filesystem::path& file) {
   return base::read_file(file, {64ULL << 20});
 }
 
-// Puts `bytes` in the place of the file's content.
+// Replaces the file's content by `bytes`.
 inline void replace_content(const std::filesystem::path& file, std::span<const std::byte> bytes) {
   const auto fd = base::open_file(file, O_WRONLY | O_CREAT | O_TRUNC);
   base::write_exact(fd, bytes, 0, file);

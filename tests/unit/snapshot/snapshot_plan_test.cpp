@@ -13,7 +13,7 @@ using test::error_of;
 using test::ScratchDirectory;
 using test::SyntheticGuest;
 
-// What each page holds that a plan reads, as bytes: from the files that the snapshot names.
+// Checks the bytes of each page that a plan reads, in the files that the snapshot names.
 void check_reads(const Snapshot& snapshot, const RestorePlan& plan, const SyntheticGuest& guest) {
   const paging::SnapshotFiles files = files_of(opened(snapshot));
   for (const PlannedRead& read : plan.reads()) {

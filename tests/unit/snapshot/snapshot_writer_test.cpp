@@ -48,7 +48,7 @@ class TinyFileSystem {
 
 TEST_CASE("a full file system ends in no_space and leaves nothing behind") {
   const ScratchDirectory scratch;
-  // From no room for the image to room for all but the last files.
+  // The room grows from none for the image to enough for all but the last files.
   const char* options = GENERATE("size=8k", "size=64k", "size=80k", "size=120k", "size=124k");
   const TinyFileSystem tiny(scratch.path() / "tiny", options);
   if (!tiny.mounted()) {

@@ -7,8 +7,8 @@
 
 namespace faasnap::test {
 
-// Lets this process have `count` descriptors open at once, or skips the test where the host does
-// not allow that many. Some shells start with 256.
+// Allows this process `count` open descriptors, or skips the test if the host does not. Some shells
+// start with 256.
 inline void require_descriptors(rlim_t count) {
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);

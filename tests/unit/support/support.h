@@ -11,7 +11,7 @@
 
 namespace faasnap::test {
 
-// A directory that is removed with everything in it.
+// A directory that is removed with its content.
 class ScratchDirectory {
  public:
   ScratchDirectory() {
@@ -36,7 +36,7 @@ inline std::string text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// The error that `action` throws; a failed test when it throws none.
+// Returns the error that `action` throws; fails the test if it throws none.
 template <typename Action>
 Error error_of(Action action) {
   try {
