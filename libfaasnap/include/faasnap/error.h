@@ -7,30 +7,31 @@
 
 namespace faasnap {
 
-// What went wrong, for callers to branch on; the text is for people.
+// The kind of a failure, for callers to branch on; the text is for people.
 enum class ErrorKind {
   invalid_argument,  // the caller passed something that can never work
   not_found,         // a file, function, key or snapshot does not exist
-  already_exists,    // the target of a write is there already
+  already_exists,    // the target of a write already exists
   permission,        // the operating system refused
-  no_space,          // the file system is full, or a quota is
+  no_space,          // the file system or a quota is full
   io,                // a read or write failed, or ended early
-  corrupt,           // a file's content is not what its format demands
-  version,           // a file is of a format version, or for a machine, that this build cannot read
-  unsupported,       // this host lacks the feature
-  guest,             // the guest stopped, misbehaved or answered with an error
-  timeout,           // the time allowed ran out
-  cancelled,         // the caller asked for it to stop
-  internal,          // a system call failed in a way that none of the above describes
+  corrupt,           // a file's content violates its format
+  // a file has a format version, or needs a machine, that this build or host does not support
+  version,
+  unsupported,  // this host lacks the feature
+  guest,        // the guest stopped, misbehaved or answered with an error
+  timeout,      // the operation timed out
+  cancelled,    // the caller cancelled the operation
+  internal,     // a system call failed in a way that no other kind describes
 };
 
-// The word used for `kind` in messages and JSON, for example "not_found".
+// Returns the word for `kind` in messages and JSON, for example "not_found".
 FAASNAP_EXPORT const char* to_string(ErrorKind kind) noexcept;
 
 // The one exception that libfaasnap throws. what() is one line: operation, path, reason.
 class FAASNAP_EXPORT Error : public std::runtime_error {
  public:
-  // `path` may be empty; `error_number` is an errno value, 0 for none.
+  // `path` may be empty; `error_number` is an errno value, or 0.
   Error(ErrorKind kind, std::string operation, std::string path, const std::string& reason,
         int error_number = 0);
 

@@ -14,35 +14,35 @@ class VM;
 
 // The answer of the guest's agent to one invocation.
 struct InvocationReply {
-  // HTTP status: 200 when the function returned.
+  // HTTP status; 200 if the function returned.
   int status = 0;
   // The JSON document.
   std::string body{};
-  // From the call until the first byte of the reply.
+  // Time from the call to the first byte of the reply.
   Nanoseconds first_byte{0};
 };
 
-// The vsock port that the guest's agent listens on, and the one on which it expects an object
-// store.
+// The vsock ports on which the guest's agent listens and on which it expects an object store.
 inline constexpr std::uint32_t kAgentPort = 8080;
 inline constexpr std::uint32_t kObjectStorePort = 6379;
 
 // Speaks HTTP/1.1 with the agent in a guest: POST /invoke?function=NAME and GET /healthz. Does not
-// own the VM, which must outlive it; safe from several threads, each call uses a stream of its own.
+// own the VM, which must outlive it. Safe to use from several threads; each call uses a stream of
+// its own.
 class FAASNAP_EXPORT GuestChannel {
  public:
   explicit GuestChannel(VM& vm, std::uint32_t port = kAgentPort);
 
-  // Waits until the agent answers GET /healthz, and returns its JSON. ErrorKind::timeout, or
-  // ErrorKind::guest when the guest stops first.
+  // Waits until the agent answers GET /healthz, and returns its JSON. Throws ErrorKind::timeout, or
+  // ErrorKind::guest if the guest stops first.
   std::string wait_ready(Nanoseconds timeout);
-  // Runs `function` with the JSON document `input`. A status other than 200 is returned, not
-  // thrown; a broken or absent reply is ErrorKind::guest. Replies are at most 64 MiB. The agent
-  // names the span of `caller` in its timings (docs/reference/tracing.md);
-  // ErrorKind::invalid_argument for one that no Trace has made.
+  // Runs `function` with the JSON document `input`. Returns every status, also other than 200;
+  // throws ErrorKind::guest if the reply is broken or missing. A reply has at most 64 MiB. The
+  // agent's timings name the span of `caller` (docs/reference/tracing.md); throws
+  // ErrorKind::invalid_argument if its trace id is not one of Trace.
   InvocationReply invoke(std::string_view function, std::string_view input, Nanoseconds timeout,
                          const TraceContext& caller = {});
-  // Any other request, for example "GET", "/healthz", "".
+  // Sends any other request, for example "GET", "/healthz", "".
   InvocationReply request(std::string_view method, std::string_view target, std::string_view body,
                           Nanoseconds timeout);
 

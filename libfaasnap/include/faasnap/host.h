@@ -9,36 +9,36 @@
 
 namespace faasnap {
 
-// One thing that a host can or cannot do for this library.
+// The result of one check: whether the host supports a feature that the library uses.
 struct HostCheck {
-  // Stable, for programs: kvm, kvm_speed, kvm_pre_fault_memory, io_uring, userfaultfd, file_system,
-  // free_space, read_ahead, redis.
+  // A stable name, for programs: kvm, kvm_speed, kvm_pre_fault_memory, io_uring, userfaultfd,
+  // file_system, free_space, read_ahead, redis.
   std::string name;
   bool ok = false;
-  // What was found, for people; one line.
+  // What was found, in one line for people.
   std::string detail;
-  // What to do about it; empty when all is well.
+  // What to do about it; empty if all is well.
   std::string remedy;
 };
 
 struct HostReport {
   std::vector<HostCheck> checks;
-  // Whether VMs run here, and at a speed that lets a stock Linux guest boot in seconds: what the
-  // checks kvm and kvm_speed say. The others cost features or performance only.
+  // True if VMs run here fast enough for a stock Linux guest to boot in seconds: the result of the
+  // checks kvm and kvm_speed. A failure of another check costs features or performance only.
   bool runs_vms_at_speed = false;
 };
 
 struct HostQuery {
-  // Where snapshots are to be kept; must exist.
+  // The directory for snapshots; must exist.
   std::filesystem::path directory = ".";
-  // A Redis server that functions are to use; with an empty address, none.
+  // The Redis server that functions will use; an empty address means none.
   RedisOptions redis{};
 };
 
-// Tries each feature out, in about half a second. A feature that is missing is an answer; errors
-// are thrown for nothing but a bad query. Leaves nothing behind.
+// Tries each feature, in about half a second. A missing feature is a result; throws only if the
+// query is invalid. Leaves nothing behind.
 FAASNAP_EXPORT HostReport inspect_host(const HostQuery& query = {});
-// The checks kvm and kvm_speed only.
+// Runs only the checks kvm and kvm_speed.
 FAASNAP_EXPORT HostReport inspect_kvm();
 
 }  // namespace faasnap

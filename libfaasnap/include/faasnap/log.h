@@ -7,8 +7,9 @@ namespace faasnap {
 
 enum class LogLevel { debug, info, warning, error };
 
-// Where the library's diagnostics go: the caller's own function, called from any thread of the
-// library, never after the object that it was given to is destroyed. Empty: they are dropped.
+// The caller's function that receives the library's diagnostics. It may be called from any thread
+// of the library, but never after the object that holds it is destroyed. Empty: diagnostics are
+// dropped.
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 }  // namespace faasnap

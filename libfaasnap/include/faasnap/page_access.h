@@ -8,10 +8,10 @@
 
 namespace faasnap {
 
-// How a working set was recorded.
+// The way in which a working set was recorded.
 enum class Recorder {
   mincore,      // pages of the memory file that came into the page cache (FaaSnap, section 4.4)
-  userfaultfd,  // first touches of guest memory, each noted by a fault handler
+  userfaultfd,  // first touches of guest memory, reported to a fault handler
 };
 
 FAASNAP_EXPORT const char* to_string(Recorder recorder) noexcept;
@@ -19,13 +19,14 @@ FAASNAP_EXPORT const char* to_string(Recorder recorder) noexcept;
 // The first touch of one page.
 struct PageAccess {
   PageIndex page;
-  // Since the guest was let go.
+  // Time since the guest was resumed.
   Nanoseconds time{0};
-  // Whether the touch was a write.
+  // True if the touch was a write.
   bool write = false;
-  // Whether the page was all zero then.
+  // True if the page was all zero at that time.
   bool zero = false;
-  // Whether it was noted in a clone that stream restored, which had not foreseen it.
+  // True if a clone restored with Setting::stream took this fault because its stream set lacks the
+  // page.
   bool missed = false;
 
   constexpr auto operator<=>(const PageAccess&) const = default;

@@ -6,7 +6,7 @@
 
 namespace faasnap {
 
-// Called now and then by long operations; returning false makes them stop with
+// Called repeatedly by long operations. If it returns false, the operation stops with
 // ErrorKind::cancelled.
 using Progress = std::function<bool(Bytes done, Bytes total)>;
 

@@ -9,11 +9,11 @@
 
 namespace faasnap {
 
-// Tunes the loading set (FaaSnap, section 4.6).
+// Parameters of the loading set (FaaSnap, section 4.6).
 struct LoadingSetThresholds {
   // Regions closer than this many pages are merged; 32 suits a local SSD, 0 remote storage.
   std::uint64_t merge_gap_pages = 32;
-  // Regions of fewer recorded pages than this are left out; 0 keeps all.
+  // Regions with fewer recorded pages than this are left out; 0 keeps all.
   std::uint64_t minimum_pages = 0;
 };
 
@@ -25,31 +25,31 @@ struct FileIdentity {
   std::uint32_t checksum = 0;
 };
 
-// What a snapshot says of itself (docs/reference/snapshot-format.md).
+// The content of a snapshot's manifest (docs/reference/snapshot-format.md).
 struct SnapshotInfo {
   std::uint32_t format_version = 0;
-  // Random; ties the files that were made from a recording to the memory image they are of.
+  // Random; connects the files made from a recording with their memory image.
   std::string id{};
-  // Since the Unix epoch.
+  // Time since the Unix epoch.
   Nanoseconds created{0};
   Bytes memory{};
-  // Zero for an image alone.
+  // 0 for an image alone.
   unsigned vcpus = 0;
   FileIdentity kernel{};
-  // Empty paths when the VM had none.
+  // The paths are empty if the VM had no such file.
   FileIdentity initramfs{};
   FileIdentity root_image{};
   std::map<std::string, std::string> labels{};
   // Pages of the image that are not all zero.
   std::uint64_t nonzero_pages = 0;
-  // Pages recorded by mincore and by userfaultfd; zero when there is no such recording.
+  // Pages recorded by mincore and by userfaultfd; 0 if there is no such recording.
   std::uint64_t working_set_pages = 0;
   std::uint64_t touched_pages = 0;
-  // Of the loading set; all zero when there is none.
+  // The size of the loading set; all zero if there is none.
   std::uint64_t loading_set_regions = 0;
   std::uint64_t loading_set_pages = 0;
   LoadingSetThresholds thresholds{};
-  // Pages that the stream set installs: with data, and as zeros.
+  // Pages that the stream set installs, with data and as zeros.
   std::uint64_t stream_set_pages = 0;
   std::uint64_t stream_set_zero_pages = 0;
 };

@@ -11,32 +11,32 @@
 
 namespace faasnap {
 
-// Identifies a span within its trace; 0 is none.
+// Identifies a span within its trace; 0 means no span.
 using SpanId = std::uint64_t;
 
-// One stretch of work, or a moment where `duration` is 0. `start` is since the Unix epoch.
+// A period of work, or a moment if `duration` is 0. `start` is since the Unix epoch.
 struct Span {
   std::string name{};
   Nanoseconds start{0};
   Nanoseconds duration{0};
   std::map<std::string, std::string> tags{};
-  // From Trace::new_span, for a span that others name before it has ended; 0: the trace chooses.
+  // From Trace::new_span if others name the span before it has ended; if 0, the trace chooses it.
   SpanId id = 0;
-  // The span that this one is a part of.
+  // The span that contains this one.
   SpanId parent = 0;
-  // Who did the work.
+  // The program that did the work.
   std::string service = "faasnap";
 };
 
-// What tells another process which span its own work belongs to (B3 propagation, the headers
-// X-B3-TraceId and X-B3-SpanId). Empty `trace`: to none.
+// Tells another process the span that its own work belongs to (B3 propagation, the headers
+// X-B3-TraceId and X-B3-SpanId). An empty `trace` means none.
 struct TraceContext {
-  // As Trace::id.
+  // See Trace::id.
   std::string trace{};
   SpanId span = 0;
 };
 
-// The spans of one invocation. Safe from any thread.
+// The spans of one invocation. Safe to use from any thread.
 class FAASNAP_EXPORT Trace {
  public:
   // Adds a span when it goes out of scope. The trace must outlive it.
@@ -57,16 +57,16 @@ class FAASNAP_EXPORT Trace {
   Trace();
   // 32 lower-case hexadecimal digits, random.
   const std::string& id() const noexcept { return id_; }
-  // An id that no other span of this trace has.
+  // Returns an id that no other span of this trace has.
   SpanId new_span();
-  // Returns the span's id.
+  // Adds `span` and returns its id.
   SpanId add(Span span);
-  // Each with its id.
+  // Returns the spans with their ids.
   std::vector<Span> spans() const;
-  // A JSON array of Zipkin v2 spans.
+  // Returns a JSON array of Zipkin v2 spans.
   std::string to_zipkin_json() const;
-  // A JSON array of Chrome trace events: complete and instant ones, of a process `process`, with a
-  // thread for each service, and more where spans of one overlap that are not parts of each other.
+  // Returns a JSON array of Chrome trace events, complete and instant ones, of process `process`.
+  // Each service has a thread, and further ones if its spans overlap without being nested.
   std::string to_chrome_json(std::uint32_t process = 1) const;
 
  private:
