@@ -25,7 +25,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"doctor", "what this host can do for microVMs", run_doctor},
-    {"record", "run a function once and leave a snapshot to serve it from", run_record},
+    {"record", "run a function once and make a snapshot to serve it from", run_record},
     {"invoke", "restore a snapshot and run its function", run_invoke},
     {"inspect", "show a snapshot, or how a setting would restore it", run_inspect},
     {"verify", "check a snapshot's checksums", run_verify},
@@ -38,13 +38,13 @@ constexpr Command kCommands[] = {
 void print_help() {
   fmt::print(
       "usage: faasnap COMMAND [ARGUMENT]...\n\n"
-      "Restores microVMs from snapshots, fast: it loads what the function is known to use.\n\n");
+      "Restores microVMs quickly from snapshots: loads the pages that the function uses.\n\n");
   for (const Command& command : kCommands) {
     fmt::print("  {:<9} {}\n", command.name, command.summary);
   }
   fmt::print(
-      "\n`faasnap COMMAND --help` says more; `faasnap --version` tells the version.\n"
-      "Exit status: 0 done, 1 failed, 2 wrong usage, 130 after Ctrl-C.\n\n"
+      "\n`faasnap COMMAND --help` says more; `faasnap --version` prints the version.\n"
+      "Exit status: 0 success, 1 failure, 2 wrong usage, 130 after Ctrl-C.\n\n"
       "example:\n"
       "  faasnap record json --input '{{\"input\": \"json-13k\"}}' --snapshot json.snapshot\n"
       "  faasnap invoke --snapshot json.snapshot --input '{{\"input\": \"json-151k\"}}'\n");
@@ -108,7 +108,7 @@ int run(const Arguments& arguments) {
 }  // namespace faasnap::cli
 
 int main(int argc, char** argv) {
-  // A reader that goes away is a failed write, which unwinds, and not a sudden end.
+  // Makes a write to a closed pipe fail, so that the program unwinds instead of dying.
   std::signal(SIGPIPE, SIG_IGN);
   return faasnap::cli::run({argv + std::min(argc, 1), argv + argc});
 }

@@ -2,10 +2,10 @@
 
 namespace faasnap::tools {
 
-// True in either lab, which says so in the environment (docs/guide/lab.md).
+// True in either lab; the lab sets an environment variable (docs/guide/lab.md).
 bool in_lab();
 
-// Returns what runs the guests: "kvm"; or where the processor is an emulated one "kvm-in-lab", or
+// Returns what runs the guests: "kvm"; on an emulated processor "kvm-in-lab", or
 // "kvm-in-counted-lab" if its clock counts instructions.
 const char* accelerator();
 

@@ -12,7 +12,7 @@
 namespace faasnap::tools {
 namespace {
 
-// Help does not list this group: the synopsis names its arguments.
+// The help does not list this group: the synopsis names its arguments.
 constexpr const char* kPositional = "positional";
 
 template <typename Number>
@@ -108,7 +108,7 @@ bool CommandLine::parse(const Arguments& arguments) {
     auto groups = parser_->options.groups();
     std::erase(groups, kPositional);
     std::string help = parser_->options.help(groups);
-    help.erase(0, help.find_first_not_of('\n'));  // where cxxopts has room for a description
+    help.erase(0, help.find_first_not_of('\n'));  // where cxxopts puts the description
     std::cout << help << "\n"
               << description_.text << "\n\nexample:\n  " << description_.example << "\n";
     return false;
@@ -158,7 +158,7 @@ std::uint64_t CommandLine::number(const std::string& name, std::uint64_t least,
   const auto value = parse_number(given);
   if (!value || *value < least || *value > most) {
     throw UsageError(
-        fmt::format("--{} {}: a number from {} to {} is expected", name, given, least, most));
+        fmt::format("--{} {}: expected a number from {} to {}", name, given, least, most));
   }
   return *value;
 }
@@ -173,7 +173,7 @@ double CommandLine::positive(const std::string& name) const {
   const std::string given = text(name);
   const auto value = parse_decimal(given);
   if (!value || !(*value > 0)) {
-    throw UsageError(fmt::format("--{} {}: a number above 0 is expected", name, given));
+    throw UsageError(fmt::format("--{} {}: expected a number above 0", name, given));
   }
   return *value;
 }

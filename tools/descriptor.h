@@ -5,7 +5,7 @@
 
 namespace faasnap::tools {
 
-// Owns a file descriptor; negative: none.
+// Owns a file descriptor; a negative value means none.
 class Descriptor {
  public:
   explicit Descriptor(int fd = -1) noexcept : fd_(fd) {}
@@ -21,7 +21,7 @@ class Descriptor {
   int fd_;
 };
 
-// Opens with the flags of open(2), close-on-exec. Throws std::system_error with the path.
+// Opens `path` with the flags of open(2), close-on-exec. Throws std::system_error with the path.
 Descriptor open_file(const std::filesystem::path& path, int flags);
 
 }  // namespace faasnap::tools

@@ -4,15 +4,15 @@
 
 namespace faasnap::tools {
 
-// The ways in which a program ends early, besides with a faasnap::Error. main() turns each into one
-// line on the standard error and an exit status.
+// The exceptions, besides faasnap::Error, with which a program ends early. main() turns each into
+// one line on the standard error and an exit status.
 
 // The command line or the settings file is wrong: status 2.
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// What was asked for did not work out: status 1.
+// The command failed: status 1.
 struct Failure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

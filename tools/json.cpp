@@ -22,7 +22,7 @@ std::optional<Json> parse_json(std::string_view text, std::size_t* error_byte) {
     if (error_byte != nullptr) {
       *error_byte = error.byte;
     }
-  } catch (const Json::out_of_range&) {  // a number that no double holds
+  } catch (const Json::out_of_range&) {  // a number too large for a double
     if (error_byte != nullptr) {
       *error_byte = 0;
     }

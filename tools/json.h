@@ -7,15 +7,14 @@
 
 namespace faasnap::tools {
 
-// Keys in the order in which they were set, as people read them.
+// Keys stay in the order in which they were set, for people to read.
 using Json = nlohmann::ordered_json;
 
-// Returns nothing if the text is not JSON, or nested so deeply that walking it would exhaust the
-// stack.
-// `error_byte`, when not null, gets the place of the fault.
+// Returns nothing if the text is not JSON, or so deeply nested that walking it would exhaust the
+// stack. Sets `error_byte`, unless null, to the position of the error.
 std::optional<Json> parse_json(std::string_view text, std::size_t* error_byte = nullptr);
 
-// On one line, or indented; bytes that are not UTF-8 are replaced.
+// Writes it on one line or indented. Bytes that are not UTF-8 are replaced.
 std::string to_text(const Json& json, bool indented = false);
 
 }  // namespace faasnap::tools

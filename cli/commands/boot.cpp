@@ -20,7 +20,7 @@ namespace faasnap::cli {
 namespace {
 
 constexpr char kEscape = 0x1d;  // Ctrl-]
-// How soon the end of the guest or a signal is noticed.
+// Interval at which the end of the guest and signals are noticed.
 constexpr int kPollMilliseconds = 50;
 
 CommandLine boot_command_line() {
@@ -30,7 +30,7 @@ CommandLine boot_command_line() {
                     .example = "faasnap boot --memory 1G"});
   line.option("append", "WORDS", "more words for the kernel command line");
   line.option("vsock", "SOCKET",
-              "a Unix socket through which programs reach the guest's vsock ports");
+              "Unix socket through which programs reach the guest's vsock ports");
   add_image_options(line, true);
   add_store_options(line);
   add_config_option(line);
@@ -41,13 +41,13 @@ void write_all(std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
     if (written < 0 && errno != EINTR) {
-      return;  // the reader has gone; the guest goes on
+      return;  // the reader is gone; the guest continues
     }
     text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
   }
 }
 
-// Passes keys on until the user or the guest ends it; false when the user did.
+// Passes keys on until the user or the guest ends it. Returns false if the user did.
 bool run_console(VM& vm, bool terminal) {
   pollfd input{STDIN_FILENO, POLLIN, 0};
   while (!is_final(vm.state()) && Interruption::received() == 0) {
@@ -57,7 +57,7 @@ bool run_console(VM& vm, bool terminal) {
     std::array<char, 256> keys;
     const ssize_t count = ::read(STDIN_FILENO, keys.data(), keys.size());
     if (count <= 0) {
-      input.fd = -1;  // no more input; the guest may have more to say
+      input.fd = -1;  // no more input, but the guest may have more output
       continue;
     }
     const std::string_view typed(keys.data(), static_cast<std::size_t>(count));

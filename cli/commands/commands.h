@@ -4,8 +4,8 @@
 
 namespace faasnap::cli {
 
-// The commands: each parses its own arguments (those after its name), does its work, and returns
-// the exit status. They throw UsageError, Failure, Interrupted and faasnap::Error.
+// The commands. Each parses its own arguments (those after its name), does its work and returns the
+// exit status. Throws UsageError, Failure, Interrupted and faasnap::Error.
 using tools::Arguments;
 
 int run_boot(const Arguments& arguments);

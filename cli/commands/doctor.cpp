@@ -18,17 +18,16 @@ namespace {
 CommandLine doctor_command_line() {
   CommandLine line(
       {.name = "faasnap doctor",
-       .text =
-           "Tries out what this host offers to microVMs: each line good or bad, with the "
-           "remedy.\n"
-           "Exit status 0 when VMs run here at speed, 1 when they need the lab (`faasnap lab`).",
+       .text = "Checks what this host offers to microVMs: each line is good or bad, with the "
+               "remedy.\n"
+               "Exit status: 0 if VMs run here at speed, 1 if they need the lab (`faasnap lab`).",
        .example = "faasnap doctor --directory /var/lib/faasnap"});
-  line.option("directory", "DIR", "where snapshots are to be kept (default: .)");
+  line.option("directory", "DIR", "directory for snapshots (default: .)");
   line.option("redis", "ADDRESS",
-              "also ask the Redis server at HOST:PORT, or at a Unix socket (default: the settings "
-              "file's [store] redis); its password is that of the settings file");
+              "also check the Redis server at HOST:PORT or a Unix socket (default: the settings "
+              "file's [store] redis); its password is in the settings file");
   line.flag("json", "print a JSON object");
-  line.flag("quiet", "print nothing and try KVM only: the exit status tells");
+  line.flag("quiet", "check only KVM and print nothing: the exit status tells");
   add_config_option(line);
   return line;
 }

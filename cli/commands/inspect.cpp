@@ -14,21 +14,20 @@ namespace faasnap::cli {
 namespace {
 
 CommandLine inspect_command_line() {
-  CommandLine line(
-      {.name = "faasnap inspect",
-       .synopsis = "DIR [--plan S [--prepared]] [--json]",
-       .text = "Shows what a snapshot says of itself, or how a setting would restore it.",
-       .example = "faasnap inspect snapshots/json --plan stream"});
+  CommandLine line({.name = "faasnap inspect",
+                    .synopsis = "DIR [--plan S [--prepared]] [--json]",
+                    .text = "Shows the content of a snapshot, or how a setting would restore it.",
+                    .example = "faasnap inspect snapshots/json --plan stream"});
   line.positional({"DIR"});
   line.option("plan", "S",
               "show mappings, reads and zero pages of the setting: lazy, cached, concurrent, "
               "per-region, faasnap, reap or stream");
-  line.flag("prepared", "of a VM prepared before the request");
+  line.flag("prepared", "with --plan: for a VM that is prepared before the request");
   line.flag("json", "print a JSON object");
   return line;
 }
 
-// Returns the recording as one of the snapshot `id`: recordings of one image only can be compared.
+// Returns the recording as one of the snapshot `id`: only recordings of one image can be compared.
 WorkingSet of_snapshot(const WorkingSet& recording, const std::string& id) {
   return {id, recording.memory(), recording.groups()};
 }
@@ -52,7 +51,7 @@ int run_inspect(const Arguments& arguments) {
     return kSuccess;
   }
   if (line.has("prepared") && !line.has("plan")) {
-    throw UsageError("--prepared goes with --plan");
+    throw UsageError("--prepared needs --plan");
   }
   std::optional<Setting> setting;
   if (const auto name = line.optional_text("plan")) {

@@ -16,7 +16,7 @@ std::string file_line(const FileIdentity& file) {
 }
 
 std::string machine_line(const SnapshotInfo& info) {
-  return info.vcpus == 0 ? fmt::format("none: an image of {} MiB alone", info.memory.value >> 20)
+  return info.vcpus == 0 ? fmt::format("none: only an image of {} MiB", info.memory.value >> 20)
                          : fmt::format("{} vCPUs, {} MiB", info.vcpus, info.memory.value >> 20);
 }
 

@@ -9,22 +9,22 @@
 
 namespace faasnap::cli {
 
-// A snapshot with what was recorded of it.
+// A snapshot with its recordings.
 struct Inspection {
   explicit Inspection(const Snapshot& inspected);
 
   Snapshot snapshot;
   std::optional<WorkingSet> by_mincore;
   std::optional<WorkingSet> by_userfaultfd;
-  // How alike the two are, page by page; empty unless there are both. They are of different images,
-  // as a rule: a snapshot is taken after the recording by mincore.
+  // Similarity of the two recordings, page by page; empty unless both exist. They usually belong to
+  // different images, because the snapshot is taken after the recording by mincore.
   std::optional<double> similarity;
 };
 
 Json to_json(const Inspection& inspection);
 Json to_json(const RestorePlan& plan);
 
-// On the standard output.
+// Prints to the standard output.
 void print(const Inspection& inspection);
 void print(const RestorePlan& plan);
 

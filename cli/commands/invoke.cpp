@@ -26,7 +26,7 @@ CommandLine invoke_command_line() {
       {.name = "faasnap invoke",
        .synopsis = "--snapshot DIR --input JSON [--setting S] [OPTION]...",
        .text = "Restores a microVM from the snapshot and invokes the function in it. Settings:\n"
-               "  warm        the VM has run the function before and never went away\n"
+               "  warm        the VM has run the function before and stays\n"
                "  boot        a cold boot\n"
                "  lazy        guest memory is mapped; every first touch is a page fault\n"
                "  cached      as lazy, with the memory file in the page cache\n"
@@ -53,8 +53,9 @@ CommandLine invoke_command_line() {
   line.option("trace", "FILE|URL",
               "write the spans of all invocations as Zipkin v2 JSON, or send them to a collector");
   line.option("chrome-trace", "FILE", "write them as Chrome trace events");
-  line.option("root-image", "FILE",
-              "takes the place of the root image that the snapshot names; the same bytes");
+  line.option(
+      "root-image", "FILE",
+      "use this root image instead of the one that the snapshot names; must have the same content");
   add_image_options(line, false);
   add_store_options(line);
   add_config_option(line);
@@ -67,13 +68,13 @@ std::string label(const Snapshot& snapshot, const std::string& name) {
   return found == labels.end() ? std::string() : found->second;
 }
 
-// With the exact times of touches where the snapshot has them.
+// Returns the recording with the exact times of touches, if the snapshot has it.
 std::optional<WorkingSet> recorded_set(const Snapshot& snapshot) {
   auto exact = snapshot.working_set(Recorder::userfaultfd);
   return exact ? std::move(exact) : snapshot.working_set(Recorder::mincore);
 }
 
-// A recording is of one invocation in a VM without any help.
+// A recording is of one invocation, in a VM without any loading.
 void check_recording(const CommandLine& line, Setting setting) {
   if (setting != Setting::lazy) {
     throw UsageError(
@@ -182,7 +183,7 @@ int run_invoke(const Arguments& arguments) {
     return kSuccess;
   }
   if (line.has("spans") && !line.has("json")) {
-    throw UsageError("--spans goes with --json");
+    throw UsageError("--spans needs --json");
   }
   const TraceTargets targets{line.optional_text("trace"), line.optional_text("chrome-trace")};
   check(targets);

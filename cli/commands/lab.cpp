@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 constexpr const char* kHelp =
     "usage: faasnap lab [OPTION]... -- COMMAND [ARGUMENT]...\n"
     "\n"
-    "Runs the command where microVMs work: here, when KVM does so at speed, else in the lab, an\n"
+    "Runs the command where microVMs work: here, if KVM runs them at speed, otherwise in the lab, "
+    "an\n"
     "emulated machine that sees this one's files. The options (--memory SIZE, --writable DIR,\n"
     "--tries N and others: faasnap lab --lab-help) are for the lab. The exit status is the\n"
     "command's.\n"
@@ -34,7 +35,7 @@ constexpr const char* kHelp =
 
 fs::path own_directory() { return fs::read_symlink("/proc/self/exe").parent_path(); }
 
-// Installed beside the binary, or in the source tree that the binary was built in.
+// Finds the lab beside the binary, or in the source tree that the binary was built in.
 fs::path find_lab() {
   if (const char* chosen = std::getenv("FAASNAP_LAB"); chosen != nullptr && *chosen != '\0') {
     return chosen;

@@ -26,7 +26,7 @@ CommandLine record_command_line() {
       {.name = "faasnap record",
        .synopsis = "FUNCTION --input JSON --snapshot DIR [OPTION]...",
        .text = "Boots a microVM, invokes the function in it while recording which of the guest's "
-               "pages it\nuses, and leaves a snapshot from which `faasnap invoke` serves.",
+               "pages it\nuses, and makes a snapshot from which `faasnap invoke` serves it.",
        .example =
            "faasnap record json --input '{\"input\": \"json-13k\"}' --snapshot snapshots/json"});
   line.positional({"FUNCTION"});
@@ -35,7 +35,7 @@ CommandLine record_command_line() {
   line.list("label", "LABEL", "a label for the snapshot, KEY=VALUE; repeatable");
   line.option("recordings", "N", "invoke N times for the recording by userfaultfd (default: 1)");
   line.option("free-memory", "MODE",
-              "what becomes of memory that the guest has freed: report (dropped), zero (zeroed by "
+              "what happens to memory that the guest has freed: report (dropped), zero (zeroed by "
               "the\nguest at a cost to every invocation) or keep (stays in the snapshot); default: "
               "report");
   line.flag("json", "print a JSON record");
@@ -46,7 +46,7 @@ CommandLine record_command_line() {
 }
 
 std::string function_name(const CommandLine& line) {
-  // A word of the kernel command line.
+  // The name becomes a word of the kernel command line.
   const std::string name = line.text("FUNCTION");
   const auto allowed = "abcdefghijklmnopqrstuvwxyz0123456789_";
   if (name.size() > 64 || name.find_first_not_of(allowed) != std::string::npos) {
@@ -60,7 +60,7 @@ std::map<std::string, std::string> labels_of(const CommandLine& line) {
   for (const std::string& label : line.texts("label")) {
     const auto equals = label.find('=');
     if (equals == 0 || equals == std::string::npos) {
-      throw UsageError(fmt::format("--label {}: KEY=VALUE is expected", label));
+      throw UsageError(fmt::format("--label {}: expected KEY=VALUE", label));
     }
     labels[label.substr(0, equals)] = label.substr(equals + 1);
   }
@@ -73,7 +73,7 @@ FreeMemory free_memory_mode(const CommandLine& line, const Config& config) {
                : config.vm.free_memory.value_or(FreeMemory::report);
 }
 
-// Where to put the snapshot: absent as yet, in a directory that is there.
+// Returns the path for the snapshot, which must not exist, in a directory that must exist.
 fs::path snapshot_target(const CommandLine& line) {
   const fs::path target = fs::absolute(line.text("snapshot")).lexically_normal();
   const fs::path path = target.has_filename() ? target : target.parent_path();

@@ -19,9 +19,9 @@ namespace faasnap::cli {
 namespace {
 
 void add_catalogue_options(CommandLine& line) {
-  line.option("redis", "ADDRESS", "the Redis server at HOST:PORT, or at a Unix socket");
-  line.option("catalogue", "DIR", "the directory that the hosts share");
-  line.flag("json", "print JSON, an object a line");
+  line.option("redis", "ADDRESS", "Redis server at HOST:PORT or a Unix socket");
+  line.option("catalogue", "DIR", "directory that the hosts share");
+  line.flag("json", "print JSON, one object per line");
   add_config_option(line);
 }
 
@@ -84,7 +84,7 @@ int run_ls_snapshots(const Arguments& arguments) {
   if (const auto name = line.optional_text("NAME")) {
     auto entry = catalogue.find(*name);
     if (!entry) {
-      throw Failure(fmt::format("there is no snapshot '{}' in the catalogue", *name));
+      throw Failure(fmt::format("snapshot '{}' not found in the catalogue", *name));
     }
     entries.push_back(std::move(*entry));
   } else {
@@ -118,13 +118,13 @@ int run_push(const Arguments& arguments) {
   CommandLine line(
       {.name = "faasnap snapshot push",
        .synopsis = "DIR [NAME] [OPTION]...",
-       .text = "Verifies a snapshot and publishes it under the name, that of the directory if\n"
-               "none is given. The same image with other recordings becomes a version of its\n"
-               "own; a push that was interrupted is repeated.",
+       .text = "Verifies a snapshot and publishes it under the name, the directory's name if\n"
+               "none is given. The same image with other recordings becomes a new version.\n"
+               "An interrupted push can be repeated.",
        .example = "faasnap snapshot push snapshots/json --redis redis:6379 "
                   "--catalogue /mnt/snapshots"});
   line.positional({"DIR"}, {"NAME"});
-  line.flag("replace", "take the name from the image that has it");
+  line.flag("replace", "give the name to this image if another has it");
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;
@@ -148,7 +148,7 @@ int run_push(const Arguments& arguments) {
               << "\n";
   } else {
     fmt::print("{}: version {} {}\n", name, pushed.version,
-               pushed.added ? "published" : "was there");
+               pushed.added ? "published" : "already published");
   }
   return kSuccess;
 }
@@ -157,12 +157,12 @@ int run_pull(const Arguments& arguments) {
   CommandLine line(
       {.name = "faasnap snapshot pull",
        .synopsis = "NAME DIR [OPTION]...",
-       .text = "Makes the new directory DIR of a snapshot of the catalogue: whole and verified,\n"
+       .text = "Fetches a snapshot of the catalogue as the new directory DIR: whole and verified,\n"
                "or not at all.",
        .example = "faasnap snapshot pull json snapshots/json --redis redis:6379 "
                   "--catalogue /mnt/snapshots"});
   line.positional({"NAME", "DIR"});
-  line.option("version", "N", "which one (default: the newest)");
+  line.option("version", "N", "the version to fetch (default: the newest)");
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;
@@ -181,7 +181,7 @@ int run_pull(const Arguments& arguments) {
     std::cout << to_text({{"snapshot", snapshot.directory().string()}, {"id", snapshot.info().id}})
               << "\n";
   } else {
-    fmt::print("{}: every checksum is right\n", snapshot.directory().string());
+    fmt::print("{}: all checksums match\n", snapshot.directory().string());
   }
   return kSuccess;
 }

@@ -34,12 +34,12 @@ void add_object_options(CommandLine& line) {
 }
 
 int run_put(const Arguments& arguments) {
-  CommandLine line(
-      {.name = "faasnap store put",
-       .synopsis = "KEY FILE [OPTION]...",
-       .text = "Puts the file's content, at most 512 MiB, in the place of the object; FILE -\n"
-               "is the standard input.",
-       .example = "faasnap store put json-13k build/images/inputs/json-13k"});
+  CommandLine line({.name = "faasnap store put",
+                    .synopsis = "KEY FILE [OPTION]...",
+                    .text =
+                        "Stores the file's content, at most 512 MiB, as the object KEY; FILE -\n"
+                        "means the standard input.",
+                    .example = "faasnap store put json-13k build/images/inputs/json-13k"});
   line.positional({"KEY", "FILE"});
   add_object_options(line);
   if (!line.parse(arguments)) {
@@ -60,7 +60,8 @@ int run_put(const Arguments& arguments) {
   return kSuccess;
 }
 
-// Where a value goes: the standard output, or a file that is replaced when all has come.
+// The destination of a value: the standard output, or a file that is replaced when the whole value
+// has arrived.
 class Target {
  public:
   explicit Target(const std::optional<std::string>& file) {
@@ -95,7 +96,7 @@ class Target {
   }
 
   void commit() const {
-    // The file gets the mode that open(2) would have given it.
+    // Gives the file the mode that open(2) would have given it.
     const mode_t mask = ::umask(0);
     ::umask(mask);
     if (!partial_.empty() &&
@@ -116,12 +117,11 @@ class Target {
 };
 
 int run_get(const Arguments& arguments) {
-  CommandLine line(
-      {.name = "faasnap store get",
-       .synopsis = "KEY [FILE] [OPTION]...",
-       .text = "Writes the object's content to the file, in the place of what it has, or to\n"
-               "the standard output.",
-       .example = "faasnap store get image-out.jpg out.jpg"});
+  CommandLine line({.name = "faasnap store get",
+                    .synopsis = "KEY [FILE] [OPTION]...",
+                    .text = "Writes the object's content to the file, which it replaces, or to\n"
+                            "the standard output.",
+                    .example = "faasnap store get image-out.jpg out.jpg"});
   line.positional({"KEY"}, {"FILE"});
   add_store_options(line);
   add_config_option(line);
@@ -143,7 +143,7 @@ int run_get(const Arguments& arguments) {
     }
   });
   if (!found) {
-    throw Failure(fmt::format("{}: there is no object '{}'", store.name, key));
+    throw Failure(fmt::format("{}: object '{}' not found", store.name, key));
   }
   target.commit();
   steps.done();
@@ -155,7 +155,7 @@ int run_ls_objects(const Arguments& arguments) {
       {.name = "faasnap store ls",
        .synopsis = "[PATTERN] [OPTION]...",
        .text = "Lists the objects whose keys match the pattern, with their sizes in bytes. As\n"
-               "in Redis: *, ?, [a-z], [^a-z], and \\ before what stands for itself.",
+               "in Redis: *, ?, [a-z], [^a-z], and \\ before a character that stands for itself.",
        .example = "faasnap store ls 'json-*'"});
   line.positional({}, {"PATTERN"});
   add_object_options(line);
@@ -174,14 +174,13 @@ int run_ls_objects(const Arguments& arguments) {
 }
 
 int run_fill(const Arguments& arguments) {
-  CommandLine line(
-      {.name = "faasnap store fill",
-       .synopsis = "DIR [OPTION]...",
-       .text = "Puts every file of the directory that the store has no object of; the key is\n"
-               "the file's name. Directories in it are passed over.",
-       .example = "faasnap store fill build/images/inputs --redis localhost:6379"});
+  CommandLine line({.name = "faasnap store fill",
+                    .synopsis = "DIR [OPTION]...",
+                    .text = "Puts every file of the directory that the store lacks; the key is\n"
+                            "the file's name. Directories in it are ignored.",
+                    .example = "faasnap store fill build/images/inputs --redis localhost:6379"});
   line.positional({"DIR"});
-  line.flag("replace", "put those that the store has, too");
+  line.flag("replace", "also put the files that the store has");
   add_object_options(line);
   if (!line.parse(arguments)) {
     return kSuccess;
@@ -201,7 +200,7 @@ int run_fill(const Arguments& arguments) {
                           {"bytes", filled.bytes.value}})
               << "\n";
   } else {
-    fmt::print("{}: {} objects put ({} bytes), {} were there\n", store.name, filled.put,
+    fmt::print("{}: {} objects put ({} bytes), {} already there\n", store.name, filled.put,
                filled.bytes.value, filled.kept);
   }
   return kSuccess;
@@ -219,8 +218,8 @@ constexpr Subcommand kStoreSubcommands[] = {
 int run_store(const Arguments& arguments) {
   return run_subcommand(
       "store",
-      "Works on the objects that functions read and write: in a directory (--store DIR), or in a\n"
-      "Redis server (--redis HOST:PORT). Without either: what the settings file says.",
+      "Works on the objects that functions read and write: in a directory (--store DIR) or on a\n"
+      "Redis server (--redis HOST:PORT); without either, as in the settings file.",
       "  faasnap store fill build/images/inputs --redis localhost:6379\n"
       "  faasnap store ls 'json-*' --redis localhost:6379",
       kStoreSubcommands, arguments);

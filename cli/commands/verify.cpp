@@ -14,8 +14,9 @@ int run_verify(const Arguments& arguments) {
   CommandLine line(
       {.name = "faasnap verify",
        .synopsis = "DIR",
-       .text = "Reads every byte of a snapshot, and of the kernel and images that it names, and\n"
-               "compares checksums. Exit status 1, and the damaged file and place, otherwise.",
+       .text =
+           "Reads every byte of a snapshot, and of the kernel and images that it names, and\n"
+           "compares checksums. If one differs, names the damaged file and place; exit status 1.",
        .example = "faasnap verify snapshots/json"});
   line.positional({"DIR"});
   if (!line.parse(arguments)) {
@@ -27,7 +28,7 @@ int run_verify(const Arguments& arguments) {
   steps.begin("verify");
   snapshot.verify([&](Bytes done, Bytes total) { return steps.advance(done, total); });
   steps.done();
-  fmt::print("{}: every checksum is right\n", snapshot.directory().string());
+  fmt::print("{}: all checksums match\n", snapshot.directory().string());
   return kSuccess;
 }
 

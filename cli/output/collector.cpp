@@ -20,7 +20,7 @@ Collector::Collector(const std::string& url) : url_(url) {
   std::smatch parts;
   if (!std::regex_match(url_, parts, kUrl)) {
     throw UsageError(
-        fmt::format("--trace {}: http://HOST:PORT/api/v2/spans, or a file, is expected", url_));
+        fmt::format("--trace {}: expected http://HOST:PORT/api/v2/spans or a file", url_));
   }
   host_ = parts[1];
   if (host_.front() == '[') {
@@ -29,7 +29,7 @@ Collector::Collector(const std::string& url) : url_(url) {
   port_ = parts[2].matched ? std::stoi(parts[2]) : port_;
   path_ = parts[3].matched ? parts[3].str() : "/";
   if (port_ < 1 || port_ > 65535) {
-    throw UsageError(fmt::format("--trace {}: there is no port {}", url_, port_));
+    throw UsageError(fmt::format("--trace {}: invalid port {}", url_, port_));
   }
 }
 
@@ -40,10 +40,11 @@ std::string Collector::post(const std::string& spans) const {
   client.set_write_timeout(kTimeoutSeconds);
   const auto answer = client.Post(path_, spans, "application/json");
   if (!answer) {
-    return fmt::format("{}: the trace was not taken: {}", url_, httplib::to_string(answer.error()));
+    return fmt::format("{}: did not accept the trace: {}", url_,
+                       httplib::to_string(answer.error()));
   }
   if (answer->status < 200 || answer->status >= 300) {
-    return fmt::format("{}: the trace was not taken: status {}", url_, answer->status);
+    return fmt::format("{}: did not accept the trace: status {}", url_, answer->status);
   }
   return {};
 }

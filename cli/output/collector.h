@@ -8,11 +8,11 @@ namespace faasnap::cli {
 // receiver.
 class Collector {
  public:
-  // "http://HOST[:PORT]/PATH", an IPv6 address in brackets. Throws UsageError for anything else.
+  // `url` is "http://HOST[:PORT]/PATH", an IPv6 address in brackets. Throws UsageError for anything
+  // else.
   explicit Collector(const std::string& url);
 
-  // Sends a JSON array of spans, within a few seconds. Returns why it was not taken; empty when it
-  // was.
+  // Sends a JSON array of spans, within a few seconds. Returns why it failed, or an empty string.
   std::string post(const std::string& spans) const;
 
  private:

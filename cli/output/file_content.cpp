@@ -23,7 +23,7 @@ namespace {
 }
 
 [[noreturn]] void fail_large(const std::string& file) {
-  throw Failure(fmt::format("{}: is larger than 512 MiB, which no store takes", file));
+  throw Failure(fmt::format("{}: larger than 512 MiB, the maximum size of an object", file));
 }
 
 }  // namespace

@@ -7,11 +7,11 @@
 
 namespace faasnap::cli {
 
-// The file's content, mapped where that can be done. Throws Failure for what cannot be read or is
-// larger than a value may be.
+// A file's content, mapped if possible. Throws Failure if the file cannot be read or is larger than
+// a value may be.
 class FileContent {
  public:
-  // "-" is the standard input.
+  // "-" means the standard input.
   explicit FileContent(const std::string& file);
   ~FileContent();
   FileContent(const FileContent&) = delete;

@@ -5,7 +5,7 @@
 
 namespace faasnap::cli {
 
-// Text of others, fit for a line on a terminal: control characters become \xNN.
+// Returns untrusted text fit for a line on a terminal: control characters become \xNN.
 std::string line_text(std::string_view text);
 
 }  // namespace faasnap::cli

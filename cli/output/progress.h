@@ -7,19 +7,19 @@
 
 namespace faasnap::cli {
 
-// Tells a person at a terminal what a long command is doing, on the standard error; silent when
-// that is not a terminal.
+// Shows a person at a terminal what a long command is doing, on the standard error; silent if that
+// is not a terminal.
 class Steps {
  public:
   Steps();
-  // The step in progress failed when it has not been ended by begin() or done().
+  // Marks the step in progress as failed, if begin() or done() has not ended it.
   ~Steps();
   Steps(const Steps&) = delete;
   Steps& operator=(const Steps&) = delete;
 
-  // Ends the step before. Throws Interrupted when the user wants the command to stop.
+  // Ends the previous step. Throws Interrupted if the user wants the command to stop.
   void begin(const std::string& what);
-  // Shows how far the step is; false when the user wants the command to stop.
+  // Shows the progress of the step. Returns false if the user wants the command to stop.
   bool advance(Bytes done, Bytes total);
   void done();
 

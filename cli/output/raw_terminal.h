@@ -4,7 +4,7 @@
 
 namespace faasnap::cli {
 
-// While it exists, the terminal on the standard input passes every key on as it is pressed and
+// While it exists, the terminal on the standard input passes each key on when it is pressed and
 // echoes none. Does nothing if the standard input is not a terminal.
 class RawTerminal {
  public:
@@ -17,7 +17,7 @@ class RawTerminal {
 
  private:
   termios before_{};
-  bool active_;  // after what its initialiser fills
+  bool active_;  // after the members that its initialiser sets
 };
 
 }  // namespace faasnap::cli

@@ -22,7 +22,8 @@ ScratchDirectory::ScratchDirectory(const std::filesystem::path& parent) {
 }
 
 ScratchDirectory::~ScratchDirectory() {
-  std::error_code ignored;  // what cannot be removed stays, and is named so that it is recognised
+  // a file that cannot be removed stays; the directory's name identifies it
+  std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }
 

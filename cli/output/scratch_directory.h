@@ -4,7 +4,7 @@
 
 namespace faasnap::cli {
 
-// A new directory below `parent`, removed with all that is in it.
+// A new directory below `parent`, removed with its content.
 class ScratchDirectory {
  public:
   explicit ScratchDirectory(const std::filesystem::path& parent);

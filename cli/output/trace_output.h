@@ -9,30 +9,30 @@
 
 namespace faasnap::cli {
 
-// Where the traces of a command's invocations go (docs/reference/tracing.md).
+// The destinations of the traces of a command's invocations (docs/reference/tracing.md).
 struct TraceTargets {
-  // A file, or "http://HOST[:PORT]/PATH": a collector that takes Zipkin v2 JSON by POST.
+  // A file, or "http://HOST[:PORT]/PATH": a collector that accepts Zipkin v2 JSON by POST.
   std::optional<std::string> zipkin;
   // A file, for chrome://tracing or ui.perfetto.dev.
   std::optional<std::string> chrome;
 };
 
-// Throws UsageError for a URL that is none.
+// Throws UsageError for an invalid URL.
 void check(const TraceTargets& targets);
 
-// One JSON array, written piece by piece.
+// A file with one JSON array, written element by element.
 class JsonArrayFile {
  public:
-  // Throws Failure, as the others do, when the file cannot be written.
+  // Throws Failure, as the other functions do, if the file cannot be written.
   explicit JsonArrayFile(const std::string& file);
-  // Ends the array unless finish() has, so that what came before a failure can be read.
+  // Ends the array unless finish() has, so that the elements before a failure can be read.
   ~JsonArrayFile();
   JsonArrayFile(const JsonArrayFile&) = delete;
   JsonArrayFile& operator=(const JsonArrayFile&) = delete;
 
-  // The elements of another array.
+  // Adds the elements of another array.
   void add(const std::string& array);
-  // No more come.
+  // Ends the array.
   void finish();
 
  private:
@@ -47,17 +47,17 @@ class JsonArrayFile {
 
 class Collector;
 
-// Hands on one trace after another.
+// Writes one trace after another to the targets.
 class TraceOutput {
  public:
-  // Throws Failure for a file that cannot be written.
+  // Throws Failure if a file cannot be written.
   explicit TraceOutput(const TraceTargets& targets);
   ~TraceOutput();
 
-  // A collector that fails keeps no invocation from being measured: it is asked no more, and
-  // finish() tells.
+  // A failing collector does not stop the measurement: it gets no further traces, and finish()
+  // reports it.
   void add(const Trace& trace);
-  // Throws Failure for a file that is not whole, or a collector that did not take every trace.
+  // Throws Failure if a file is incomplete or a collector did not accept every trace.
   void finish();
 
  private:

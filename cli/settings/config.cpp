@@ -96,7 +96,7 @@ class Reader {
         [this, &into](const toml::key& key, const toml::node& value) { into = flag(key, value); };
   }
 
-  // Words the error of an option's parser for a place in the file.
+  // Turns the error of an option's parser into one that names the place in the file.
   template <typename Value>
   Value parsed(const toml::key& key, const toml::node& value,
                Value (*convert)(const std::string&, const std::string&)) const {
@@ -122,7 +122,7 @@ class Reader {
         [this, &into](const toml::key& key, const toml::node& value) { into = text(key, value); };
   }
 
-  // A section that says where a directory and a Redis server are.
+  // A section that names a directory and a Redis server.
   Section shared_section(std::optional<fs::path>& directory, RedisConfig& redis) {
     return {{"dir", take_path(directory)},
             {"redis", take_text(redis.address)},

@@ -13,7 +13,7 @@
 
 namespace faasnap::cli {
 
-// A Redis server as a section of a settings file describes it.
+// A Redis server in a section of a settings file.
 struct RedisConfig {
   std::optional<std::string> address;
   std::optional<std::string> user;
@@ -28,8 +28,8 @@ struct RedisConfig {
   std::optional<std::string> tls_name;
 };
 
-// What a settings file (TOML, docs/guide/cli.md) says; what it does not say is empty. Paths in it
-// are relative to the file's own directory.
+// The content of a settings file (TOML, docs/guide/cli.md); a missing setting is empty. Paths are
+// relative to the file's own directory.
 struct Config {
   struct {
     std::optional<std::filesystem::path> directory;
@@ -58,8 +58,8 @@ struct Config {
   } restore;
 };
 
-// Reads the file; $FAASNAP_CONFIG when `file` is empty; nothing when that is empty, too. A file
-// that does not parse, an unknown key and a bad value are UsageErrors that name file and line.
+// Reads the file, or $FAASNAP_CONFIG if `file` is empty; returns an empty Config if that is empty,
+// too. Throws UsageError with file and line for a syntax error, an unknown key and a bad value.
 Config load_config(const std::optional<std::string>& file);
 
 }  // namespace faasnap::cli

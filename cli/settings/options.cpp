@@ -15,7 +15,7 @@ Bytes parse_size(const std::string& text, const std::string& what) {
   const bool mebibytes = unit == "M" || unit == "MiB";
   const bool gibibytes = unit == "G" || unit == "GiB";
   if (!number || *number > (1U << 20) || (!mebibytes && !gibibytes)) {
-    throw UsageError(fmt::format("{} {}: a size such as 512M or 2G is expected", what, text));
+    throw UsageError(fmt::format("{} {}: expected a size such as 512M or 2G", what, text));
   }
   return {*number << (mebibytes ? 20 : 30)};
 }
@@ -25,7 +25,7 @@ Setting parse_setting_option(const std::string& text, const std::string& what) {
     return *setting;
   }
   throw UsageError(
-      fmt::format("{} {}: a setting is expected: warm, boot, lazy, cached, concurrent, per-region, "
+      fmt::format("{} {}: expected a setting: warm, boot, lazy, cached, concurrent, per-region, "
                   "faasnap, reap or stream",
                   what, text));
 }

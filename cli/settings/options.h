@@ -11,10 +11,10 @@ namespace faasnap::cli {
 
 using tools::CommandLine;
 
-// Returns "512M", "2G" or "2GiB" (binary) as bytes. `what` names it in the UsageError.
+// Returns "512M", "2G" or "2GiB" (binary) as bytes. `what` names the option in the UsageError.
 Bytes parse_size(const std::string& text, const std::string& what);
 
-// Throws UsageError that lists the settings.
+// Throws UsageError with a list of the settings.
 Setting parse_setting_option(const std::string& text, const std::string& what);
 
 }  // namespace faasnap::cli

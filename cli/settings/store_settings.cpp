@@ -35,7 +35,8 @@ std::string read_password(const fs::path& file) {
   std::ifstream stream(file);
   std::string password;
   if (fs::is_directory(file) || !std::getline(stream, password) || password.empty()) {
-    throw Failure(fmt::format("password_file {}: its first line has no password", file.string()));
+    throw Failure(fmt::format("password_file {}: the first line is empty, expected the password",
+                              file.string()));
   }
   return password;
 }
@@ -73,11 +74,11 @@ std::vector<fs::path> files_of(const fs::path& directory) {
 
 void add_store_options(CommandLine& line) {
   line.option("store", "DIR",
-              "the functions' object store, a directory (default: faasnap/store below "
+              "directory of the functions' object store (default: faasnap/store below "
               "$XDG_STATE_HOME or ~/.local/state)");
   line.option("redis", "ADDRESS",
-              "the Redis server at HOST:PORT, or at a Unix socket, is the store; its password is "
-              "that of the settings file");
+              "use the Redis server at HOST:PORT or a Unix socket as the store; its password is "
+              "in the settings file");
 }
 
 ChosenStore open_store(const CommandLine& line, const Config& config) {

@@ -22,7 +22,7 @@ struct ChosenStore {
   std::shared_ptr<ObjectStore> objects;
 };
 
-// --store and --redis.
+// Adds --store and --redis.
 void add_store_options(CommandLine& line);
 // Opens the store that the options choose, else the settings file, else the default directory. A
 // Redis server must answer. Throws UsageError if one place names both a directory and a server, or

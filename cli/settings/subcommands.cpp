@@ -24,7 +24,7 @@ int run_subcommand(std::string_view command, std::string_view description,
                    std::string_view examples, std::span<const Subcommand> subcommands,
                    const Arguments& arguments) {
   if (arguments.empty()) {
-    throw UsageError(fmt::format("{} is expected", names_of(subcommands)));
+    throw UsageError(fmt::format("expected {}", names_of(subcommands)));
   }
   if (arguments[0] == "--help" || arguments[0] == "-h") {
     fmt::print("Usage:\n");
@@ -40,7 +40,7 @@ int run_subcommand(std::string_view command, std::string_view description,
   const auto found = std::ranges::find(subcommands, arguments[0], &Subcommand::name);
   if (found == subcommands.end()) {
     throw UsageError(
-        fmt::format("there is no '{}': {} is expected", arguments[0], names_of(subcommands)));
+        fmt::format("unknown subcommand '{}', expected {}", arguments[0], names_of(subcommands)));
   }
   return found->run({arguments.begin() + 1, arguments.end()});
 }

@@ -8,17 +8,17 @@
 
 namespace faasnap::cli {
 
-// A command that is several: `faasnap COMMAND NAME ARGUMENT...`.
+// A command with subcommands: `faasnap COMMAND NAME ARGUMENT...`.
 struct Subcommand {
   std::string_view name;
-  // What follows the name.
+  // The text after the name.
   std::string_view synopsis;
   std::string_view summary;
   int (*run)(const Arguments&);
 };
 
-// Runs the one that the first argument names, or prints help. Throws UsageError when there is none
-// such.
+// Runs the subcommand that the first argument names, or prints help. Throws UsageError if there is
+// no such subcommand.
 int run_subcommand(std::string_view command, std::string_view description,
                    std::string_view examples, std::span<const Subcommand> subcommands,
                    const Arguments& arguments);

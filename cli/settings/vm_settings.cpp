@@ -22,7 +22,7 @@ std::optional<std::string> environment(const char* name) {
   return value != nullptr && *value != '\0' ? std::optional<std::string>(value) : std::nullopt;
 }
 
-// The first that there is.
+// Returns the first path that is set.
 template <typename... Rest>
 fs::path choose(const std::optional<std::string>& option, const Rest&... rest) {
   fs::path chosen = option.value_or("");
@@ -40,8 +40,8 @@ fs::path find_image(const CommandLine& line, const char* option,
   const fs::path path = choose(line.optional_text(option), configured, std::optional(fallback));
   if (!std::ifstream(path) || fs::is_directory(path)) {
     throw Failure(
-        fmt::format("{} {}: cannot be read; make the images with `./dev images`, or say "
-                    "where they are with --images DIR or $FAASNAP_IMAGES",
+        fmt::format("{} {}: cannot be read; make the images with `./dev images`, or name "
+                    "their directory with --images DIR or $FAASNAP_IMAGES",
                     option, path.string()));
   }
   return fs::absolute(path);
@@ -73,7 +73,7 @@ void add_config_option(CommandLine& line) {
 
 void add_image_options(CommandLine& line, bool boots) {
   line.option("images", "DIR",
-              fmt::format("where vmlinux, initramfs, rootfs.img and inputs/ are (default: "
+              fmt::format("directory of vmlinux, initramfs, rootfs.img and inputs/ (default: "
                           "$FAASNAP_IMAGES or {})",
                           kDefaultImages));
   if (boots) {

@@ -44,7 +44,7 @@ class OneHost(CatalogueCase):
 
     def test_a_snapshot_is_pushed_listed_and_pulled(self):
         self.assertEqual(self.run_cli("snapshot", "push", "s").stdout, "s: version 1 published\n")
-        self.assertEqual(self.run_cli("snapshot", "push", "s/").stdout, "s: version 1 was there\n")
+        self.assertEqual(self.run_cli("snapshot", "push", "s/").stdout, "s: version 1 already published\n")
         pushed = json.loads(self.run_cli("snapshot", "push", "s", "json", "--json").stdout)
         self.assertEqual((pushed["name"], pushed["version"]), ("json", 1))
         listed = [json.loads(line)
@@ -134,7 +134,7 @@ class TwoHosts(CatalogueCase):
         os.mkdir(self.path("host2"))
         self.on(1, "snapshot", "pull", "hello", "host2/hello")
         self.same_files("s", "host2/hello")
-        self.assertIn("every checksum is right", self.on(1, "verify", "host2/hello"))
+        self.assertIn("all checksums match", self.on(1, "verify", "host2/hello"))
         plan = json.loads(self.on(1, "inspect", "host2/hello", "--plan", "faasnap", "--json"))
         self.assertTrue(plan["mappings"])
 

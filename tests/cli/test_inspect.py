@@ -27,7 +27,7 @@ class Inspect(CliCase):
 
     def test_a_snapshot_with_recordings(self):
         shown = self.shown(self.whole)
-        for line in ("machine       none: an image of 0 MiB alone",
+        for line in ("machine       none: only an image of 0 MiB",
                      "label         function=none",
                      "working set   8 pages in 2 groups, recorded by mincore",
                      "touched set   3 pages in 1 groups, recorded by userfaultfd: 1 zero, 2 written",

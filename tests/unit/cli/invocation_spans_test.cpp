@@ -136,7 +136,7 @@ TEST_CASE("where touches were recorded, each group has the moment of its first o
     CHECK(span.duration == Nanoseconds(0));
     touches.push_back(span.start - kRequest);
   }
-  // From the first instruction on.
+  // Counted from the first instruction.
   CHECK(touches == std::vector<Nanoseconds>{milliseconds(12), milliseconds(41)});
 }
 

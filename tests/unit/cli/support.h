@@ -14,7 +14,7 @@
 
 namespace faasnap::test {
 
-// An HTTP server on loopback that answers every POST with one status, and keeps what it got.
+// An HTTP server on loopback that answers every POST with one status and keeps the requests.
 class FakeCollector {
  public:
   struct Request {
@@ -58,7 +58,7 @@ class FakeCollector {
   std::thread thread_;
 };
 
-// A port of loopback on which nobody listens, nor will while it lives.
+// A loopback port on which nobody listens as long as it lives.
 class DeadPort {
  public:
   DeadPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

@@ -20,7 +20,7 @@ using test::DeadPort;
 using test::FakeCollector;
 using test::ScratchDirectory;
 
-// With one span of its own.
+// Returns a trace with one span.
 void add_trace(TraceOutput& output, const std::string& name) {
   Trace trace;
   trace.add({.name = name, .start = Nanoseconds(1000), .duration = Nanoseconds(2000)});
