@@ -1,4 +1,4 @@
-// Ablation: from the plain restore step by step to the fastest, what each step adds and is worth.
+// Ablation: the steps from the plain restore to the fastest, and the gain of each.
 
 #include <fmt/format.h>
 
@@ -15,14 +15,14 @@ namespace {
 
 constexpr const char* kProgram = "bench_ablation";
 
-// One step from the plain restore to the fastest (FaaSnap, section 6.5, and beyond).
+// One step from the plain restore to the fastest (FaaSnap, section 6.5, and later ones).
 struct AblationStep {
-  // What it adds to the step before.
+  // What this step adds to the one before.
   const char* adds;
   ReplayWay way;
 };
 
-// In order; the last is the floor, where nothing is left to restore.
+// In order. The last is the lower bound: nothing is left to restore.
 const std::vector<AblationStep>& ablation_steps() {
   static const std::vector<AblationStep> steps{
       {"nothing: the memory file mapped", {Setting::lazy, false}},
@@ -38,7 +38,7 @@ const std::vector<AblationStep>& ablation_steps() {
 }
 
 std::vector<ReplayWay> ways_of_all_steps() {
-  // What every ratio is to, twice, since it is made both ways.
+  // The reference of every ratio, once for each of the two ways to prepare.
   std::vector<ReplayWay> ways{{Setting::cached, false}, {Setting::cached, true}};
   for (const AblationStep& step : ablation_steps()) {
     ways.push_back(step.way);
@@ -70,8 +70,8 @@ void replay_steps(const ReplayOptions& options) {
   nlohmann::json conditions_of_run = conditions(options.directory);
   conditions_of_run["accelerator"] = "none";
   fmt::print(
-      "{}\nmedians of {} interleaved rounds, cold by mincore; times in ms, memory in MiB; "
-      "speed-up: by this step\n",
+      "{}\nmedians of {} interleaved rounds, cold (mincore); times in ms, memory in MiB; "
+      "speed-up: of this step\n",
       describe(conditions_of_run), options.repeat);
   for (const std::string& name : options.traces) {
     Experiment experiment = make_experiment(options, name);
@@ -99,7 +99,7 @@ std::vector<Way> ways_of_guests() {
   return ways;
 }
 
-// The same steps with real guests, each function with another input than recorded.
+// Measures the same steps with real guests; each function has another input than the recorded one.
 int invoke_steps(const CommandLine& line) {
   constexpr std::uint64_t kMostRepeats = 1'000'000;
   const GuestOptions options{
@@ -115,15 +115,16 @@ int invoke_steps(const CommandLine& line) {
 
 CommandLine command_line() {
   const std::filesystem::path results = from_environment("FAASNAP_RESULTS", "results");
-  CommandLine line({.name = kProgram,
-                    .text = "From the plain restore step by step to the fastest: replays a trace, "
-                            "which needs no KVM,\nor with --guests invokes functions.",
-                    .example = "bench_ablation --trace synthetic --compute 20"});
+  CommandLine line(
+      {.name = kProgram,
+       .text = "Measures the steps from the plain restore to the fastest: replays a trace, "
+               "which needs no KVM,\nor with --guests invokes functions.",
+       .example = "bench_ablation --trace synthetic --compute 20"});
   add_replay_options(line);
   line.flag("guests", "invoke functions in real guests");
-  line.list("functions", "NAMES", "of --guests; without: all of the image");
-  line.option("data", "DIR", "of --guests: where snapshots go", data_directory() / "bench");
-  line.option("output", "FILE", "of --guests: a line for each invocation",
+  line.list("functions", "NAMES", "with --guests: the functions (default: all of the image)");
+  line.option("data", "DIR", "with --guests: directory for snapshots", data_directory() / "bench");
+  line.option("output", "FILE", "with --guests: results file, a line for each invocation",
               results / "ablation.jsonl");
   return line;
 }

@@ -1,5 +1,5 @@
-// E1, changed input (FaaSnap, section 6.2): every function is recorded with its first input and
-// invoked with its second, cold, under each setting in turn.
+// E1, changed input (FaaSnap, section 6.2): records every function with its first input and invokes
+// it with its second, cold, under each setting in turn.
 
 #include "functions/run.h"
 #include "harness/program.h"

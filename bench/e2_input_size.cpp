@@ -1,6 +1,5 @@
-// E2, input size (FaaSnap, section 6.3): every function that takes inputs of several sizes is
-// recorded with one of middle size and invoked with others, from a fourth of it to four times as
-// large.
+// E2, input size (FaaSnap, section 6.3): records every function that takes inputs of several sizes
+// with one of middle size, and invokes it with others, from a quarter to four times of that size.
 
 #include "functions/run.h"
 #include "harness/program.h"
@@ -13,22 +12,22 @@ constexpr GuestProgram kProgram{
     .experiment = "e2",
     .help =
         "Records each function with an input of middle size and invokes it with others, from a "
-        "fourth of it to four times as large, under each setting, cold.",
+        "quarter to four times of that size, under each setting, cold.",
     .example = "bench_e2_input_size --quick --functions json,matmul --repeat 1",
     .settings = "cached,lazy,reap,faasnap,stream"};
 
-// Which of a function's sizes it is recorded with; it is invoked with all others.
+// Index of the size that a function is recorded with; it is invoked with all others.
 constexpr std::size_t kRecorded = 2;
 
-// Returns the functions that have inputs of several sizes. Throws UsageError for one without that
-// was asked for by name.
+// Returns the functions that have inputs of several sizes. Throws UsageError if a function that was
+// asked for by name has none.
 std::vector<std::string> functions_with_sizes(const GuestOptions& options, bool all) {
   std::vector<std::string> functions;
   for (const std::string& function : options.functions) {
     if (!inputs_by_size(function, options.size).empty()) {
       functions.push_back(function);
     } else if (!all) {
-      throw UsageError(function + " has no inputs of several sizes");
+      throw UsageError(function + " does not have inputs of several sizes");
     }
   }
   return functions;

@@ -1,5 +1,5 @@
-// E3, bursts (FaaSnap, section 6): many VMs are invoked at once, all from one snapshot or each from
-// a copy of its own.
+// E3, bursts (FaaSnap, section 6): invokes many VMs at once, all from one snapshot or each from a
+// copy of its own.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,19 +27,19 @@ constexpr GuestProgram kProgram{
     .experiment = "e3",
     .help =
         "Records each function with its first input, and invokes it with its second in many VMs "
-        "at once under each setting, cold: from one snapshot, and each VM from a copy of it. "
-        "Leaves out bursts for which there is not the memory.",
+        "at once under each setting, cold: all from one snapshot, and each from a copy of it. "
+        "Leaves out bursts that need more memory than the host has.",
     .example = "bench_e3_bursts --quick --functions hello,json --parallel 1,4,16",
     .settings = "lazy,reap,faasnap,stream"};
 
 struct BurstOptions {
   GuestOptions guest;
   std::vector<unsigned> parallelism;
-  // Bursts of more VMs than this are from one snapshot only.
+  // Larger bursts than this use one snapshot only.
   unsigned copies = 0;
 };
 
-// Bursts of a function of one kind.
+// The bursts of a function of one kind.
 struct BurstPlan {
   std::string function;
   Way way;
@@ -52,24 +52,23 @@ const std::vector<unsigned> kQuickBursts{1, 4};
 const std::vector<unsigned> kBursts{1, 2, 4, 8, 16, 32, 64};
 constexpr unsigned kMostVms = 10'000;
 
-// Refuses what is not made when the request comes.
+// Refuses a VM that is not made when the request arrives.
 void check_way(const Way& way) {
   if (way.setting == "warm" || way.prepared || way.merge_gap) {
-    throw UsageError(
-        fmt::format("'{}' is not for a burst, whose VMs are made when the requests come, from the "
-                    "snapshot as it was recorded",
-                    way.name()));
+    throw UsageError(fmt::format(
+        "'{}' is not possible in a burst, whose VMs are made when the requests arrive, from the "
+        "snapshot as it was recorded",
+        way.name()));
   }
 }
 
 CommandLine burst_command_line() {
   CommandLine line = guest_command_line(kProgram);
   line.list("parallel", "NUMBERS",
-            fmt::format("how many VMs at once; without: {}, with --quick {}",
+            fmt::format("numbers of simultaneous VMs (default: {}, with --quick {})",
                         fmt::join(kBursts, ","), fmt::join(kQuickBursts, ",")));
   line.option("copies", "N",
-              "of bursts of at most so many VMs each VM has a snapshot of its own, too; 0: of none",
-              "16");
+              "largest bursts that are also measured with a snapshot for each VM; 0: none", "16");
   return line;
 }
 
@@ -97,7 +96,7 @@ BurstOptions burst_options(const CommandLine& line) {
   return options;
 }
 
-// The settings are the inner loop: they are compared with each other.
+// The settings are the inner loop, because they are compared with each other.
 std::vector<BurstPlan> plans_for(const std::string& function, const BurstOptions& options) {
   std::vector<BurstPlan> plans;
   for (unsigned repeat = 0; repeat < options.guest.repeat; ++repeat) {
@@ -134,7 +133,7 @@ std::uint64_t available_memory() {
   return ~std::uint64_t{0};
 }
 
-// What such a burst takes of the host's memory, by the last one like it of fewer VMs; 0 if there
+// Returns the expected use of host memory, from the last smaller burst of this kind, or 0 if there
 // was none.
 std::uint64_t memory_for(const BurstPlan& plan, const Results& results) {
   const auto& records = results.records();
@@ -171,7 +170,7 @@ class BurstBench {
     }
     fmt::print(
         "cold before each burst (mincore), medians of {}; times in ms; burst: from the requests to "
-        "the last reply; median and longest: of one VM's set-up and invocation; PSS: of all VMs\n",
+        "the last reply; median and longest: set-up and invocation of one VM; PSS: of all VMs\n",
         options_.guest.repeat);
     print_table(summarize_bursts(results_.records()));
     return conclude(options_.guest, results_);
@@ -203,7 +202,7 @@ class BurstBench {
       if (!trouble.empty()) {
         fail(plan, trouble);
       } else if (memory_for(plan, results_) > available_memory()) {
-        std::cerr << fmt::format("{}: left out for want of memory: {}, {} VMs, {}\n", kProgram.name,
+        std::cerr << fmt::format("{}: left out, not enough memory: {}, {} VMs, {}\n", kProgram.name,
                                  function, plan.parallelism, plan.way.name());
       } else {
         measure(plan, copies);
@@ -235,7 +234,7 @@ class BurstBench {
     const json& expected =
         results_by_function_.try_emplace(plan.function, outcome.record.at("result")).first->second;
     if (outcome.record.at("result") != expected) {
-      results_.add_failure(point, "the result is not the one of the invocations before");
+      results_.add_failure(point, "the result differs from that of earlier invocations");
       return;
     }
     json record = outcome.record;

@@ -1,5 +1,5 @@
-// E4, remote storage (FaaSnap, section 6): E1 with the snapshots on a block device that is as
-// slow as one at the other end of a network, and with loading sets that are merged over no gap.
+// E4, remote storage (FaaSnap, section 6): E1 with the snapshots on a block device that is as slow
+// as one across a network, and with loading sets that merge over no gap.
 
 #include <fmt/format.h>
 
@@ -18,8 +18,8 @@ constexpr GuestProgram kProgram{
     .experiment = "e4",
     .help =
         "Records each function with its first input and invokes it with its second under each "
-        "setting, cold, with the snapshot on a block device with a delay and a limited "
-        "bandwidth, which it makes. Needs root and the kernel's driver nbd.",
+        "setting, cold, with the snapshot on a block device that has a delay and a limited "
+        "bandwidth, which this program makes. Needs root and the kernel's driver nbd.",
     .example = "bench_e4_remote_storage --quick --functions json,hello --latency-us 2000",
     .settings = "lazy,reap,faasnap,faasnap+gap0,stream"};
 
@@ -28,16 +28,16 @@ constexpr double kMebi = 1 << 20;
 void add_link_options(CommandLine& line) {
   const LinkSpeed& speed = disk_profile("ebs").speed;
   const std::chrono::duration<double, std::micro> latency(speed.latency);
-  line.option("latency-us", "N", "from a read to its answer", fmt::format("{:g}", latency.count()));
-  line.option("bandwidth-mib", "N", "MiB that pass in a second",
-              fmt::format("{:g}", speed.bytes / kMebi));
-  line.option("iops", "N", "reads that pass in a second", fmt::format("{:g}", speed.requests));
+  line.option("latency-us", "N", "time from a read to its answer",
+              fmt::format("{:g}", latency.count()));
+  line.option("bandwidth-mib", "N", "MiB per second", fmt::format("{:g}", speed.bytes / kMebi));
+  line.option("iops", "N", "reads per second", fmt::format("{:g}", speed.requests));
   line.option("dilation", "N",
-              "the device is this many times as slow as said, as the processor is; without: as the "
-              "lab's calibration says, outside of a lab 1");
+              "slow the device down this many times, as the processor is (default: the "
+              "lab's calibration; 1 outside a lab)");
 }
 
-// A device as much slower as the processor keeps the proportion of computing to reading.
+// Slowing the device down as much as the processor keeps the proportion of computing to reading.
 double dilation(const CommandLine& line) {
   if (line.has("dilation")) {
     return line.positive("dilation");
@@ -47,7 +47,8 @@ double dilation(const CommandLine& line) {
   }
   const auto measured = dilation_of(lab_calibration());
   if (!measured) {
-    throw UsageError("this lab is not calibrated: start it with --calibrated, or say --dilation N");
+    throw UsageError(
+        "this lab is not calibrated: start it with --calibrated, or give --dilation N");
   }
   return *measured;
 }

@@ -1,5 +1,5 @@
-// Memory: what each setting costs of the host's, for each function, while it serves and, where the
-// VM was prepared, while it waits; and what the snapshot takes up on the disk.
+// Memory: the host memory that each setting uses for each function, while it serves and, if the VM
+// is prepared, while it waits; and the disk space of the snapshot.
 
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
@@ -24,7 +24,7 @@ constexpr GuestProgram kProgram{
     .experiment = "footprint",
     .help =
         "Records each function with its first input, invokes it with its second under each "
-        "setting, cold, and says what that takes of memory and of the disk.",
+        "setting, cold, and reports the use of memory and disk.",
     .example = "bench_footprint --quick --functions json,mmap",
     .settings = "lazy,cached,reap,faasnap,faasnap+prepared,stream,stream+prepared"};
 
@@ -38,7 +38,7 @@ json sizes_of_files(const std::filesystem::path& snapshot) {
   return sizes;
 }
 
-// What a VM holds that is prepared and waits.
+// Returns the memory of a prepared VM that waits.
 std::uint64_t waiting_memory(const Snapshot& snapshot, const std::string& setting) {
   snapshot.drop_caches();
   return VM::prepare(snapshot, {.setting = *parse_setting(setting)}).memory().value;
@@ -47,7 +47,7 @@ std::uint64_t waiting_memory(const Snapshot& snapshot, const std::string& settin
 json measure(const std::filesystem::path& directory, const Invocation& invocation) {
   json record = invoke_cold(directory, invocation);
   const Snapshot snapshot = Snapshot::open(directory);
-  // The VM is gone, and what it had read is still there.
+  // The VM is gone, but the pages that it read are still cached.
   record["cache_bytes"] = snapshot.cached_pages() * kPage;
   record["snapshot_bytes"] = bytes_on_disk(directory);
   record["file_bytes"] = sizes_of_files(directory);
@@ -57,7 +57,7 @@ json measure(const std::filesystem::path& directory, const Invocation& invocatio
   return record;
 }
 
-// The medians of one function under one way, in MiB; nothing where the field was not measured.
+// The medians of one function under one way, in MiB; empty for a field that was not measured.
 class Column {
  public:
   explicit Column(std::vector<const json*> records) : records_(std::move(records)) {}
@@ -91,7 +91,7 @@ void print_footprints(const std::vector<json>& records, const GuestOptions& opti
   }
 }
 
-// The sizes of a snapshot's files are those of its last record.
+// The sizes of a snapshot's files are those in its last record.
 void print_files(const std::vector<json>& records, const GuestOptions& options) {
   constexpr double kMebi = 1 << 20;
   fmt::print("\nfiles of the snapshots:\n");
@@ -118,8 +118,8 @@ int run(const CommandLine& line) {
   Results results = open_results(options);
   run_series(changed_input(options), options.data, results, measure);
   fmt::print(
-      "medians of {} in MiB; RSS, PSS: guest memory after the reply; cache: what the page cache "
-      "then has of the snapshot; waiting: held by a prepared VM\n",
+      "medians of {} in MiB; RSS, PSS: guest memory after the reply; cache: pages of the snapshot "
+      "in the page cache then; waiting: held by a prepared VM\n",
       options.repeat);
   print_footprints(results.records(), options);
   print_files(results.records(), options);

@@ -1,6 +1,6 @@
-// What becomes of memory that a guest has freed, and what that does to its snapshot (FaaSnap,
-// section 4.5): every function is recorded with its first input, once for each way of keeping
-// freed pages out of the image.
+// What happens to memory that a guest has freed, and how that changes its snapshot (FaaSnap,
+// section 4.5): records every function with its first input, once for each way of keeping freed
+// pages out of the image.
 
 #include <fmt/format.h>
 
@@ -43,7 +43,7 @@ json record(const std::string& function, const std::string& mode, const json& in
   return result;
 }
 
-// Counts by the name of the count, of one function, as a ratio to the first mode's.
+// The counts of one function, by their names, as ratios to the first mode's.
 using Ratios = std::map<std::pair<std::string, std::string>, std::vector<double>>;
 
 void measure(const std::string& function, const json& input, const Options& options,
@@ -108,12 +108,12 @@ CommandLine command_line() {
                     .text = "Records each function once for each mode of `faasnap record "
                             "--free-memory`, and counts pages.",
                     .example = "bench_freed_memory --functions mmap,json --output freed.jsonl"});
-  line.list("functions", "NAMES", "which ones; without: all of the image");
-  line.option("memory", "SIZE", "of the guests", "2G");
-  line.list("modes", "MODES", "the first is what the others are compared with", "keep,report,zero");
-  line.option("data", "DIR", "where snapshots go: on a disk, not in memory",
+  line.list("functions", "NAMES", "the functions (default: all of the image)");
+  line.option("memory", "SIZE", "memory of the guests", "2G");
+  line.list("modes", "MODES", "the modes; the first is the reference", "keep,report,zero");
+  line.option("data", "DIR", "directory for snapshots, on a disk, not in memory",
               data_directory() / "bench");
-  line.option("output", "FILE", "one JSON object per recording; without: none");
+  line.option("output", "FILE", "results file, a JSON object per recording (default: none)");
   return line;
 }
 

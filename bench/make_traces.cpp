@@ -1,4 +1,4 @@
-// Writes what a userfaultfd recording noted as a trace for bench_replay (bench/traces/README.md).
+// Writes a recording by userfaultfd as a trace for bench_replay (bench/traces/README.md).
 
 #include <faasnap/snapshot.h>
 #include <fmt/format.h>
@@ -26,9 +26,10 @@ WorkingSet recording_of(const Snapshot& snapshot, const std::optional<std::strin
                            " has no recording by userfaultfd; name one with --working-set");
 }
 
-// A fault that is noted takes a way through user space that the same fault without a recorder does
-// not take. Where the guest computes next to nothing between two touches, that way is all there is
-// between them: what a tenth of the gaps fall short of.
+// Returns the estimated time that recording adds to a touch. A recorded fault passes through user
+// space, which the same fault without a recorder does not. Where the guest computes next to nothing
+// between two touches, the gap consists of this overhead alone: one tenth of the gaps are shorter
+// than the estimate.
 Nanoseconds estimate_overhead(const std::vector<PageAccess>& accesses) {
   constexpr double kFraction = 0.1;
   std::vector<double> gaps;
@@ -46,7 +47,7 @@ Nanoseconds compute_of(const Trace& trace) {
   return compute;
 }
 
-// The dilation with which the trace computes for `wanted` in all.
+// Returns the dilation with which the trace computes for `wanted` in all.
 double dilation_of(Trace trace, Nanoseconds wanted) {
   trace.dilation = 1;
   return static_cast<double>(compute_of(trace).count()) / static_cast<double>(wanted.count());
@@ -54,7 +55,7 @@ double dilation_of(Trace trace, Nanoseconds wanted) {
 
 Trace make_trace(const Snapshot& snapshot, const WorkingSet& recording) {
   if (recording.snapshot_id() != snapshot.info().id) {
-    throw std::runtime_error(fmt::format("the recording is of the snapshot {}, not of {}",
+    throw std::runtime_error(fmt::format("the recording belongs to snapshot {}, not to {}",
                                          recording.snapshot_id(), snapshot.info().id));
   }
   Trace trace;
@@ -74,13 +75,13 @@ CommandLine command_line() {
                     .example = "bench_make_traces --snapshot /data/json --function json --input "
                                "'{\"input\": \"json-13k\"}' --compute-ns 2000000 -o "
                                "bench/traces/json-first.trace"});
-  line.option("snapshot", "DIR", "that was recorded on; with a stream set");
-  line.option("working-set", "FILE", "the recording; without: the one in the snapshot");
-  line.option("function", "NAME", "its name");
-  line.option("input", "JSON", "what it was invoked with");
+  line.option("snapshot", "DIR", "the recorded snapshot, with a stream set");
+  line.option("working-set", "FILE", "the recording (default: the one in the snapshot)");
+  line.option("function", "NAME", "the function's name");
+  line.option("input", "JSON", "the input of the invocation");
   line.option("compute-ns", "N",
-              "how long the invocation computes on the machine that the trace stands for");
-  line.option("overhead-us", "N", "what noting a touch takes there; without: estimated");
+              "compute time of the invocation on the machine that the trace stands for");
+  line.option("overhead-us", "N", "time to record a touch there (default: estimated)");
   line.option("o,output", "FILE", "the trace");
   return line;
 }
@@ -98,7 +99,7 @@ int run(const CommandLine& line) {
       overhead ? std::chrono::microseconds(*overhead) : estimate_overhead(trace.accesses);
   trace.dilation = dilation_of(trace, compute);
   if (const auto defect = defect_of(trace)) {
-    throw std::runtime_error("this recording makes no trace: " + *defect);
+    throw std::runtime_error("not a valid trace: " + *defect);
   }
   std::ofstream file;
   file.exceptions(std::ios::failbit | std::ios::badbit);

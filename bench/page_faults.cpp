@@ -1,5 +1,5 @@
-// Page faults (FaaSnap, section 6): how many each setting takes on KVM's fault path, and how long
-// each of them is.
+// Page faults (FaaSnap, section 6): how many faults each setting takes on KVM's fault path, and how
+// long each of them takes.
 
 #include <fmt/format.h>
 
@@ -21,18 +21,18 @@ constexpr GuestProgram kProgram{
     .help =
         "Records each function with its first input, invokes it with its second under each "
         "setting, cold, and counts the faults on KVM's fault path by how long they take, with "
-        "kprobes. Needs root; counts the faults of every VM of faasnap on the machine, so that "
-        "none must run beside it.",
+        "kprobes. Needs root. Counts the faults of all VMs of faasnap on the machine, so "
+        "no other VM may run.",
     .example = "bench_page_faults --quick --functions json,image",
     .settings = "lazy,cached,reap,faasnap,stream"};
 
-// What happens on the vCPU's thread from the exit on until it can enter the guest again. Accesses
-// to devices come this way, too: bit 3 of the error code tells them (PFERR_RSVD).
+// Runs on the vCPU's thread from the exit until the guest can be entered again. Accesses to devices
+// also come this way; bit 3 of the error code marks them (PFERR_RSVD).
 constexpr const char* kFault = "kvm_mmu_page_fault";
 constexpr const char* kFaultArguments = "error=$arg3:x64";
 constexpr const char* kFaultFilter = "!(error & 8) && comm ~ \"faasnap-vcpu*\"";
-// A fault that has to wait is handed to a worker of the kernel, while the vCPU waits for its end
-// or, if the guest can, does something else.
+// KVM passes a fault that has to wait to a kernel worker. Meanwhile the vCPU waits or, if the guest
+// can, does something else.
 constexpr const char* kAsyncFault = "async_pf_execute";
 
 constexpr const char* kFaultField = "fault_buckets";
@@ -42,7 +42,7 @@ void check(const GuestOptions& options) {
   for (const Way& way : options.ways) {
     if (way.setting == "warm" || way.setting == "boot") {
       throw UsageError(
-          fmt::format("'{}' restores nothing: the faults of what comes before its invocation would "
+          fmt::format("'{}' restores nothing: the faults before its invocation would "
                       "be counted",
                       way.name()));
     }
@@ -67,7 +67,7 @@ std::string describe(const std::vector<const json*>& records, const char* field)
 }
 
 void print_faults(const std::vector<json>& records, const GuestOptions& options) {
-  fmt::print("\n{:34}{:>38}{:>39}\n", "", "faults", "of these handed to a worker");
+  fmt::print("\n{:34}{:>38}{:>39}\n", "", "faults", "of these passed to a worker");
   fmt::print("{:12} {:20} {:>8} {:>9} {:>9} {:>9}   {:>8} {:>9} {:>9} {:>9}\n", "function",
              "setting", "count", "p50 us", "p99 us", "max us", "count", "p50 us", "p99 us",
              "max us");

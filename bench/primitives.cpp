@@ -1,6 +1,6 @@
-// What a host's elementary operations cost: faults, copies, wakes, system calls, exits, reads. The
-// figures of two machines side by side tell what a second of one is worth on the other, above all
-// in a lab, whose clock is an emulator's (docs/guide/lab.md).
+// The costs of a host's elementary operations: faults, copies, wakes, system calls, exits, reads.
+// The figures of two machines, side by side, tell how a time on one converts to the other, above
+// all in a lab, whose clock is an emulator's (docs/guide/lab.md).
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -42,7 +42,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kPage = 4096;
-// The kernel maps so many pages of a file around one that is read.
+// The kernel maps this many pages of a file around the one that is read.
 constexpr std::size_t kFaultAround = 16;
 
 struct Options {
@@ -53,7 +53,7 @@ struct Options {
   bool json = false;
 };
 
-// This host does not have what an operation needs; the text says what.
+// Thrown with the reason if this host lacks what an operation needs.
 struct Unavailable : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -71,11 +71,11 @@ int checked(int result, const char* what) {
 
 // ---- rounds -------------------------------------------------------------------------------
 
-// Nanoseconds that an operation took, in each round.
+// Nanoseconds per operation, in each round.
 using Samples = std::vector<double>;
 
-// Runs rounds of `operations` at once, and one before that does not count. What `prepare` returns
-// goes to `run`, which alone is timed, and is destroyed after it.
+// Runs rounds of `operations`, and one more before them that does not count. Passes the result of
+// `prepare` to `run`, which alone is timed, and destroys it afterwards.
 template <typename Prepare, typename Run>
 Samples sample(unsigned rounds, std::size_t operations, Prepare prepare, Run run) {
   Samples samples;
@@ -109,7 +109,7 @@ class Mapping {
       fail("mmap");
     }
     data_ = static_cast<char*>(data);
-    // A kernel without huge pages refuses, and needs not be told.
+    // A kernel without huge pages refuses, which is fine.
     ::madvise(data_, size_, MADV_NOHUGEPAGE);
   }
   ~Mapping() { ::munmap(data_, size_); }
@@ -137,7 +137,7 @@ Samples anonymous_fault(const Options& options) {
       });
 }
 
-// A file without a name that holds bytes other than zero.
+// Returns a file without a name that has non-zero bytes.
 tools::Descriptor scratch_file(const std::filesystem::path& directory, std::size_t size,
                                int flags) {
   tools::Descriptor file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | flags, 0600));
@@ -159,7 +159,7 @@ tools::Descriptor scratch_file(const std::filesystem::path& directory, std::size
   return file;
 }
 
-// A first touch of every `stride`-th page of a file in the page cache.
+// Touches every `stride`-th page of a cached file for the first time.
 template <typename Touch>
 Samples file_fault(const Options& options, std::size_t stride, Touch touch) {
   constexpr std::size_t kFaults = 256;
@@ -180,12 +180,13 @@ Samples file_read_fault(const Options& options) {
 
 Samples file_write_fault(const Options& options) { return file_fault(options, 1, write_byte); }
 
-// Visits the pages of two buffers of `pages`, in an order that no prefetcher knows, and goes on in
-// the next round where the last one stopped.
+// Visits the pages of two buffers of `pages` pages in an order that no prefetcher predicts. Each
+// round continues where the last one stopped.
 template <typename Work>
 Samples page_work(const Options& options, std::size_t pages, Work work) {
   constexpr std::size_t kVisits = 1024;
-  constexpr std::size_t kStep = 4099;  // a prime: visits all pages of a power of two
+  // a prime: visits all pages if their number is a power of two
+  constexpr std::size_t kStep = 4099;
   const Mapping from(pages * kPage);
   const Mapping to(pages * kPage);
   std::memset(from.page(0), 1, pages * kPage);
@@ -200,12 +201,12 @@ Samples page_work(const Options& options, std::size_t pages, Work work) {
 }
 
 constexpr std::size_t kHotPages = 1;
-// 32 MiB, and as much again where two buffers take part.
+// 32 MiB, and as much again if there are two buffers.
 constexpr std::size_t kColdPages = 8192;
 
 void copy_page(char* to, const char* from) {
   std::memcpy(to, from, kPage);
-  // Keeps the copy, though nothing reads it.
+  // Keeps the compiler from removing the copy, which nothing reads.
   asm volatile("" : : "r"(to) : "memory");
 }
 
@@ -262,12 +263,12 @@ void bind_to(const std::vector<int>& cpus) {
   checked(::sched_setaffinity(0, sizeof set, &set), "sched_setaffinity");
 }
 
-// Binds the calling thread to a CPU, and knows that of its partner.
+// Binds the calling thread to a CPU and chooses that of its partner.
 class Pair {
  public:
   explicit Pair(Partner partner) : cpus_(allowed_cpus()) {
     if (partner == Partner::other_cpu && cpus_.size() < 2) {
-      throw Unavailable("there is one CPU only");
+      throw Unavailable("there is only one CPU");
     }
     partner_ = cpus_[partner == Partner::other_cpu ? 1 : 0];
     bind_to({cpus_[0]});
@@ -276,7 +277,7 @@ class Pair {
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
 
-  // Starts `work` on the partner's CPU; returns when it has begun.
+  // Starts `work` on the partner's CPU. Returns when it has begun.
   template <typename Work>
   std::jthread start(Work work) const {
     std::binary_semaphore begun(0);
@@ -329,7 +330,7 @@ Samples wake(const Options& options, Partner partner) {
       });
 }
 
-// Answers faults on `memory` until it is registered no more.
+// Answers faults on `memory` until it is unregistered.
 void answer_faults(const tools::Descriptor& faults, const char* content, std::size_t count) {
   for (std::size_t fault = 0; fault < count; ++fault) {
     uffd_msg message{};
@@ -343,7 +344,8 @@ void answer_faults(const tools::Descriptor& faults, const char* content, std::si
   }
 }
 
-// From a first touch, by way of a thread that copies a page in, to what follows the touch.
+// Measures from a first touch, through a thread that copies a page in, to the instruction after the
+// touch.
 Samples userfault(const Options& options, Partner partner) {
   constexpr std::size_t kPages = 128;
   const Pair pair(partner);
@@ -384,7 +386,7 @@ Samples userfault(const Options& options, Partner partner) {
 
 // ---- a guest ------------------------------------------------------------------------------
 
-// How many times Guest::kInKernel leaves the guest before it leaves KVM, too.
+// Number of exits that Guest::kInKernel causes before it leaves KVM, too.
 constexpr std::size_t kInnerExits = 256;
 
 // A virtual CPU in 32-bit protected mode without paging, and a page of code for it.
@@ -411,7 +413,7 @@ class Guest {
         vm_(checked(::ioctl(system_.get(), KVM_CREATE_VM, 0), "KVM_CREATE_VM")),
         memory_(kPage) {
     std::memcpy(memory_.page(0), code.data(), code.size());
-    // Where KVM keeps four pages of its own on Intel processors.
+    // Address of four pages that KVM needs on Intel processors.
     checked(::ioctl(vm_.get(), KVM_SET_TSS_ADDR, 0xfffbd000UL), "KVM_SET_TSS_ADDR");
     kvm_userspace_memory_region region{};
     region.guest_phys_addr = kCodeAddress;
@@ -437,7 +439,7 @@ class Guest {
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
 
-  // Lets the guest run to its next `out`.
+  // Runs the guest until its next `out`.
   void run() const {
     int result;
     do {
@@ -498,7 +500,7 @@ Samples guest_exit(const Options& options, const Guest::Code& code, std::size_t 
 
 // ---- the disk -----------------------------------------------------------------------------
 
-// Reads past the page cache, `together` of them at a time, in an order that no read-ahead knows.
+// Reads past the page cache, `together` reads at a time, in an order that no read-ahead predicts.
 class Reader {
  public:
   Reader(const std::filesystem::path& directory, std::size_t size, unsigned together)
@@ -506,7 +508,7 @@ class Reader {
         together_(together),
         file_(scratch_file(directory, kFileSize, O_DIRECT)),
         buffers_(size * together) {
-    // Touched now: a fault is not part of a read.
+    // Touched here, because a fault is not part of a read.
     std::memset(buffers_.page(0), 1, size * together);
     if (const int error = ::io_uring_queue_init(together, &ring_, 0); error != 0) {
       throw Unavailable(std::string("io_uring: ") + std::strerror(-error));
@@ -561,8 +563,8 @@ Samples disk_read(const Options& options, std::size_t size, unsigned together) {
 
 // ---- a function ---------------------------------------------------------------------------
 
-// The handler of the function json for its changed input, when it is warm: the script's median,
-// with the image's own Python and an empty environment.
+// The warm handler of the function json with its changed input: the script's median, with the
+// image's own Python and an empty environment.
 Samples json_handler(const Options& options) {
   const std::filesystem::path source = FAASNAP_SOURCE_DIR;
   const std::filesystem::path script = source / "bench/traces/time_functions.py";
@@ -664,7 +666,7 @@ std::vector<Primitive> chosen(const std::string& only) {
     }
   }
   if (found.empty()) {
-    throw UsageError("--only " + only + ": no operation has this in its name");
+    throw UsageError("--only " + only + ": no operation's name contains this");
   }
   return found;
 }
@@ -696,12 +698,13 @@ CommandLine command_line() {
                     .text = "Times a host's elementary operations: faults, copies, wakes, system "
                             "calls, KVM exits, reads.",
                     .example = "bench_primitives --data . --rounds 5"});
-  line.option("rounds", "N", "of each operation; a round has 16 to 4096 operations", "21");
-  line.option("data", "DIR", "where files are made, on the disk to be read; nothing is left there",
+  line.option("rounds", "N", "rounds of each operation; a round has 16 to 4096 operations", "21");
+  line.option("data", "DIR", "directory for temporary files, on the disk to measure",
               data_directory());
-  line.option("images", "DIR", "the guest image, made by ./dev images", images_directory());
-  line.option("only", "TEXT", "operations with this in their name");
-  line.flag("json", "prints one JSON object in the place of a table");
+  line.option("images", "DIR", "directory of the guest image, made by ./dev images",
+              images_directory());
+  line.option("only", "TEXT", "only operations whose names contain this");
+  line.flag("json", "print one JSON object instead of a table");
   return line;
 }
 

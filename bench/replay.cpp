@@ -1,5 +1,5 @@
-// Replay: the library's own files, plans, mappings, prefetchers and fault handlers at native speed,
-// with a thread in the place of the guest that touches pages as a recorded invocation did.
+// Replay: the library's own files, plans, mappings, loaders and fault handlers at native speed,
+// with a thread in place of the guest that touches pages as a recorded invocation did.
 
 #include <fmt/format.h>
 
@@ -25,14 +25,14 @@ struct Options {
   std::vector<ReplayWay> ways{};
   unsigned parallel = 1;
   bool distinct = false;
-  // Empty: none.
+  // Empty if not wanted.
   std::filesystem::path json{};
   std::filesystem::path svg{};
 };
 
 std::vector<ReplayWay> ways_of(const std::vector<std::string>& settings, const std::string& mode) {
   if (mode != "prepared" && mode != "unprepared" && mode != "both") {
-    throw UsageError("--mode is prepared, unprepared or both");
+    throw UsageError("--mode: expected prepared, unprepared or both");
   }
   std::vector<ReplayWay> ways;
   for (const std::string& name : settings) {
@@ -50,17 +50,17 @@ std::vector<ReplayWay> ways_of(const std::vector<std::string>& settings, const s
 CommandLine command_line() {
   CommandLine line(
       {.name = "bench_replay",
-       .text = "Replays what functions did to their memory against the library's own paging, with "
-               "a thread\nin the place of the guest; needs no KVM.",
+       .text = "Replays the memory accesses of functions against the library's own paging, with "
+               "a thread\nin place of the guest; needs no KVM.",
        .example = "bench_replay --trace synthetic --settings lazy,cached,stream --compute 0,20"});
-  line.list("settings", "NAMES", "to compare",
+  line.list("settings", "NAMES", "the settings to compare",
             "lazy,cached,reap,concurrent,per-region,faasnap,stream");
   line.option("mode", "MODE", "prepared, unprepared or both", "both");
-  line.option("parallel", "N", "memories at once", "1");
-  line.flag("same", "all of them from one snapshot (the default)");
-  line.flag("distinct", "each of them from its own copy");
-  line.option("json", "FILE", "one JSON object per replay");
-  line.option("svg", "FILE", "a picture");
+  line.option("parallel", "N", "number of simultaneous memories", "1");
+  line.flag("same", "restore all of them from one snapshot (default)");
+  line.flag("distinct", "restore each of them from its own copy");
+  line.option("json", "FILE", "results file, a JSON object per replay");
+  line.option("svg", "FILE", "a picture of the results");
   add_replay_options(line);
   return line;
 }
@@ -93,7 +93,7 @@ class Replays {
     conditions_of_run["accelerator"] = "none";
     records_.add({{"conditions", conditions_of_run}});
     fmt::print(
-        "{}\nmedians of {} interleaved rounds, cold by mincore (cached: warm by mincore); "
+        "{}\nmedians of {} interleaved rounds, cold (cached: warm) by mincore; "
         "times in ms, memory in MiB; ratio: to cached, of the same round\n",
         describe(conditions_of_run), options_.replay.repeat);
     for (const std::string& name : options_.replay.traces) {

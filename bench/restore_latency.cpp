@@ -1,5 +1,5 @@
-// How long a restore takes until the guest runs and until it answers, cold and warm, beside QEMU's
-// microvm restoring an equal guest from a file.
+// Time of a restore until the guest runs and until it answers, cold and warm, beside QEMU's microvm
+// that restores an equal guest from a file.
 
 #include <fmt/format.h>
 
@@ -34,7 +34,7 @@ struct Options {
   std::filesystem::path output;
 };
 
-// All restores of one kind; each measure by its name, times in ms.
+// All restores of one kind: measures by name, times in ms.
 using Samples = std::map<std::string, std::vector<double>>;
 
 // The key is the kind of restore, for example "lazy cold".
@@ -45,14 +45,14 @@ double in_ms(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-// Runs the two restores of one kind, cold first: a warm one follows directly on another of the same
-// files. Keeps what `measure` returns.
+// Runs the two restores of one kind, the cold one first: the warm one directly follows another of
+// the same files. Keeps the results of `measure`.
 template <typename Drop, typename Measure>
 void measure_pair(const std::string& kind, Drop drop, Measure measure, SamplesByKind& results,
                   JsonLines& records) {
   for (const char* cache : {kCold, kWarm}) {
     if (cache == kCold && drop() != 0) {
-      throw std::runtime_error(kind + ": the page cache still holds some of the files");
+      throw std::runtime_error(kind + ": some pages of the files are still in the page cache");
     }
     const std::map<std::string, double> values = measure();
     json record{{"kind", kind}, {"cache", cache}};
@@ -100,7 +100,7 @@ void measure_peer(QemuMemory memory, QemuPeer& peer, SamplesByKind& results, Jso
   measure_pair(to_string(memory), drop, measure, results, records);
 }
 
-// One measure as p50 and p99, or as a gap.
+// Returns one measure as p50 and p99, or a blank.
 std::string cell(const Samples& samples, const std::string& name) {
   const auto found = samples.find(name);
   return found == samples.end()
@@ -124,7 +124,7 @@ void print_times(const SamplesByKind& results) {
                cell(samples, "from_process_start_ms"), count(samples, "mappings"),
                count(samples, "major_faults"), count(samples, "minor_faults"));
   }
-  fmt::print("\nwhere our time until the return goes, medians\n{:17} {:>9} {:>9} {:>9} {:>9}\n", "",
+  fmt::print("\nparts of our time until the return, medians\n{:17} {:>9} {:>9} {:>9} {:>9}\n", "",
              "open", "create", "map", "state");
   for (const auto& [kind, samples] : results) {
     if (samples.contains("open_ms")) {
@@ -161,7 +161,7 @@ void measure_all(const Options& options, const Snapshot& snapshot,
     for (const Setting setting : kSettings) {
       measure_own(snapshot, setting, results, records);
     }
-    // The peer's fewer rounds are spread over all of ours.
+    // The peer's rounds, which are fewer, are spread over all of ours.
     if (peer_rounds * options.repeat <= round * options.repeat_peer &&
         peer_rounds < options.repeat_peer) {
       ++peer_rounds;
@@ -217,14 +217,15 @@ CommandLine command_line() {
                     .example = "bench_restore_latency --quick --output restore.jsonl"});
   line.flag("quick", "20 restores of each kind and 5 of QEMU, 512 MiB of guest memory");
   line.option("repeat", "N", "restores of each kind", "100");
-  line.option("repeat-qemu", "N", "restores by QEMU, at most as many; 0: none", "20");
+  line.option("repeat-qemu", "N", "restores by QEMU, at most as many; 0: no comparison", "20");
   line.option("memory", "MIB", "guest memory in MiB", "2048");
-  line.option("images", "DIR", "the guest image, made by ./dev images", images_directory());
+  line.option("images", "DIR", "directory of the guest image, made by ./dev images",
+              images_directory());
   line.option(
       "data", "DIR",
-      "where snapshots go: on a disk, not in memory; its folder restore-latency is replaced",
+      "directory for snapshots, on a disk, not in memory; its folder restore-latency is replaced",
       data_directory());
-  line.option("output", "FILE", "one JSON object per restore; without: none");
+  line.option("output", "FILE", "results file, a JSON object per restore (default: none)");
   return line;
 }
 

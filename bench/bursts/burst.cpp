@@ -31,7 +31,7 @@ struct Member {
 void drop_caches(const Paths& snapshots) {
   for (const auto& path : std::set(snapshots.begin(), snapshots.end())) {
     if (Snapshot::open(path).drop_caches() != 0) {
-      throw std::runtime_error(path.string() + ": the page cache still holds some of it");
+      throw std::runtime_error(path.string() + ": some pages are still in the page cache");
     }
   }
 }
@@ -45,7 +45,7 @@ std::vector<Member> start(const Paths& snapshots, const std::string& setting) {
                                     gate.entrance());
     members.push_back({std::move(gate), std::move(command)});
   }
-  // One that ends before it has come there has said why.
+  // A member that ends before it reaches the gate has reported why.
   for (Member& member : members) {
     while (!(member.ready = member.gate.reached()) && !member.command.ended()) {
       std::this_thread::sleep_for(kGlance);
@@ -54,7 +54,7 @@ std::vector<Member> start(const Paths& snapshots, const std::string& setting) {
   return members;
 }
 
-// Reads all replies as they come.
+// Reads all replies as they arrive.
 void await_replies(std::vector<Member>& members) {
   std::vector<pollfd> waiting;
   for (const Member& member : members) {
@@ -63,11 +63,11 @@ void await_replies(std::vector<Member>& members) {
   for (std::size_t left = members.size(); left != 0;) {
     ::poll(waiting.data(), waiting.size(), -1);
     for (std::size_t i = 0; i < members.size(); ++i) {
-      // Left as it is where poll is interrupted.
+      // poll leaves it unchanged if it is interrupted.
       if (std::exchange(waiting[i].revents, short{0}) == 0) {
         continue;
       }
-      // A reply is one line, and is printed before the VM is taken down.
+      // A reply is one line, printed before the VM is destroyed.
       const bool more = members[i].command.read();
       if (!more || members[i].command.output().ends_with('\n')) {
         members[i].replied = Clock::now();

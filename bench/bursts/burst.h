@@ -8,7 +8,7 @@
 
 namespace faasnap::bench {
 
-// What came of one of the invocations of a burst: its record, or why there is none.
+// The result of one invocation of a burst: its record, or why there is none.
 struct Outcome {
   nlohmann::json record;
   std::string error;
@@ -17,14 +17,14 @@ struct Outcome {
 struct Burst {
   // In the order of the snapshots.
   std::vector<Outcome> outcomes;
-  // Time from the moment at which all of them were let go until the last reply.
+  // Time from the common start to the last reply.
   std::chrono::nanoseconds duration{};
 };
 
-// Invokes from all of `snapshots` at once, each in a process of its own, since one process may not
-// have as many mappings as the layered settings need for many VMs (vm.max_map_count): the processes
-// have started and wait when the burst begins. Pages of the snapshots are dropped from the page
-// cache before. Throws when the burst as a whole could not be.
+// Invokes from all of `snapshots` at once. Each invocation has a process of its own, since one
+// process may not have as many mappings as the layered settings need for many VMs
+// (vm.max_map_count). The burst begins when all processes have started and wait. Drops the
+// snapshots' pages from the page cache before. Throws if the burst as a whole fails.
 Burst run_burst(const std::vector<std::filesystem::path>& snapshots, const std::string& setting,
                 const nlohmann::json& input);
 

@@ -16,8 +16,8 @@ using nlohmann::json;
 
 constexpr double kMilli = 1e6;
 
-// What is known of the bursts of one kind. An interrupted burst was measured again: of two records
-// of one VM the later counts.
+// The measurements of bursts of one kind. An interrupted burst is measured again: of two records of
+// one VM the later counts.
 struct Bursts {
   std::map<std::pair<unsigned, unsigned>, double> totals;        // by repeat and VM, in ms
   std::map<std::pair<unsigned, unsigned>, double> proportional;  // the same, in bytes

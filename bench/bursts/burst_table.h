@@ -8,7 +8,8 @@
 
 namespace faasnap::bench {
 
-// Bursts of one kind: a function, from one snapshot or copies, so many VMs, one setting.
+// Bursts of one kind: the same function, number of VMs and setting, from one snapshot or from
+// copies.
 struct BurstSummary {
   std::string function;
   bool same = true;
@@ -23,8 +24,8 @@ struct BurstSummary {
   double proportional = 0;
 };
 
-// Summarizes records of bursts (docs/reference/results-format.md), in the order in which they first
-// occur.
+// Summarizes records of bursts (docs/reference/results-format.md), in order of their first
+// occurrence.
 std::vector<BurstSummary> summarize_bursts(std::span<const nlohmann::json> records);
 void print_table(std::span<const BurstSummary> bursts);
 

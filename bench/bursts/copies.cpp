@@ -47,7 +47,7 @@ std::vector<std::filesystem::path> Copies::distinct(std::size_t count) {
     copied = true;
   }
   if (copied) {
-    // What is not on the disk yet cannot be dropped from the page cache.
+    // A page that is not on the disk yet cannot be dropped from the page cache.
     const tools::Descriptor directory = tools::open_file(snapshot, O_RDONLY | O_DIRECTORY);
     if (::syncfs(directory.get()) != 0) {
       throw std::system_error(errno, std::generic_category(), snapshot.string());

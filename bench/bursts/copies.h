@@ -5,8 +5,8 @@
 
 namespace faasnap::bench {
 
-// A snapshot and copies of it that share nothing with it, made as they are asked for and removed in
-// the end, the snapshot too.
+// A snapshot and copies of it that share no data with it. Makes copies when they are needed, and
+// removes them and the snapshot in the end.
 class Copies {
  public:
   explicit Copies(std::filesystem::path snapshot);
@@ -14,9 +14,10 @@ class Copies {
   Copies(const Copies&) = delete;
   Copies& operator=(const Copies&) = delete;
 
-  // The snapshot itself, `count` times.
+  // Returns the snapshot itself, `count` times.
   std::vector<std::filesystem::path> same(std::size_t count) const;
-  // The snapshot and copies of it. Throws std::runtime_error, also when there is no room for them.
+  // Returns the snapshot and copies of it, `count` in all. Throws std::runtime_error, also if the
+  // disk has no room for them.
   std::vector<std::filesystem::path> distinct(std::size_t count);
 
  private:

@@ -6,23 +6,22 @@
 
 namespace faasnap::bench {
 
-// A pipe at which a command waits that is to read its input there, a JSON document: so that several
-// commands that have started one by one go on at once. When this program ends, so does the wait.
-// For one thread.
+// A pipe at which a command waits for its input, a JSON document, so that several commands that
+// were started one by one continue at once. The wait ends when this program ends. For one thread.
 class Gate {
  public:
   // Throws std::system_error.
   Gate();
 
-  // The end that the command reads; stays owned by the gate.
+  // Returns the end that the command reads; the gate keeps ownership.
   int entrance() const noexcept { return entrance_.get(); }
-  // True if the command has come there: it has taken the blank that the document begins with.
+  // True if the command waits at the gate: it has read the blank at the beginning of the document.
   bool reached() const;
-  // Gives the rest of the document, of at most 4096 bytes, to the command.
+  // Passes the rest of the document, at most 4096 bytes, to the command.
   void open(const std::string& document);
 
  private:
-  // Kept open, so that writing to a command that has gone away raises no signal.
+  // Kept open, so that writing to a command that has ended raises no signal.
   tools::Descriptor entrance_;
   tools::Descriptor exit_;
 };

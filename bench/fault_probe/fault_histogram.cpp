@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t kMostBits = 63;
 
-// The number behind the first `label` of the line.
+// Returns the number after the first `label` in the line.
 std::optional<std::uint64_t> number_after(std::string_view line, std::string_view label) {
   const std::size_t found = line.find(label);
   if (found == std::string_view::npos) {
@@ -31,7 +31,7 @@ FaultBucket parse_bucket(std::string_view line) {
   const auto bits = number_after(line, "~ 2^");
   const auto hits = number_after(line, "hitcount:");
   if (!bits || !hits || *bits > kMostBits) {
-    throw std::runtime_error("not a line of a histogram of the kernel: " + std::string(line));
+    throw std::runtime_error("not a line of a kernel histogram: " + std::string(line));
   }
   return {*bits == 0 ? 0 : std::uint64_t{1} << (*bits - 1), std::uint64_t{1} << *bits, *hits};
 }
@@ -53,7 +53,8 @@ FaultHistogram parse_histogram(std::string_view text) {
       histogram.push_back(parse_bucket(line));
     }
     if (number_after(line, "Dropped:").value_or(0) != 0) {
-      throw std::runtime_error("the kernel has dropped what did not fit into its histogram");
+      throw std::runtime_error(
+          "the kernel has dropped entries that did not fit into its histogram");
     }
   }
   return sorted(std::move(histogram));

@@ -20,9 +20,9 @@ namespace {
 const std::filesystem::path kTracing = "/sys/kernel/tracing";
 // The group of all events of this program.
 constexpr const char* kGroup = "faasnap";
-// One of a histogram's entries is taken by each thread that the probed function ever ran on.
+// Each thread on which the probed function ever ran takes one entry of a histogram.
 constexpr unsigned kThreads = 16384;
-// Calls of one function that may be under way at once.
+// Maximum number of simultaneous calls of one function.
 constexpr unsigned kCalls = 64;
 constexpr const char* kLogarithm = "hist:keys=ns.log2";
 
@@ -34,8 +34,8 @@ std::string read_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// What the kernel says of the last thing that it refused: a line such as
-// "[   12.3] hist:faasnap:begin: error: Couldn't find field"; empty if nothing.
+// Returns the kernel's message about the last thing that it refused, a line such as "[   12.3]
+// hist:faasnap:begin: error: Couldn't find field", or an empty string.
 std::string last_complaint() {
   std::ifstream file(kTracing / "error_log");
   std::string last;
@@ -47,7 +47,7 @@ std::string last_complaint() {
   return last;
 }
 
-// Appends: a file that is opened to be overwritten loses what others have written to it.
+// Appends: a file that is opened for overwriting loses what others have written.
 int append(const std::string& file, const std::string& text) {
   const tools::Descriptor descriptor(
       ::open((kTracing / file).c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
@@ -105,7 +105,7 @@ FaultProbe::FaultProbe(std::string name, const std::string& function, const std:
       {fmt::format("events/synthetic/{}/trigger", took), kLogarithm,
        fmt::format("!{}", kLogarithm)},
   };
-  undo();  // what a run that was killed has left
+  undo();  // an earlier run may have been killed
   try {
     for (const Change& change : changes_) {
       append_or_throw(change.file, change.text);

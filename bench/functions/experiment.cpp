@@ -15,8 +15,8 @@ namespace {
 
 using nlohmann::json;
 
-// The snapshots of one series: the one that was recorded, and those made of it with loading sets of
-// other merge gaps. Removes them in the end.
+// The snapshots of one series: the recorded one, and those made from it with loading sets of other
+// merge gaps. Removes them in the end.
 class Snapshots {
  public:
   explicit Snapshots(const std::filesystem::path& recorded) : recorded_(recorded) {}
@@ -84,7 +84,7 @@ class Runner {
       const auto [known, added] =
           outcomes.try_emplace(invocation.input.dump(), record.at("result"));
       if (!added && known->second != record.at("result")) {
-        throw std::runtime_error("the result is not the one of the invocations before");
+        throw std::runtime_error("the result differs from that of earlier invocations");
       }
       results_.add(invocation.point, record);
     } catch (const std::exception& error) {
@@ -105,8 +105,8 @@ std::vector<Series> changed_input(const GuestOptions& options) {
   for (const std::string& function : options.functions) {
     Series series{function, declared_input(function, options.size, 0), {}};
     const auto input = declared_input(function, options.size, 1);
-    // The repeats are the outer loop: ways are interleaved, so that what the machine does meanwhile
-    // concerns all of them.
+    // The repeats are the outer loop: ways are interleaved, so that changes of the machine affect
+    // all of them.
     for (unsigned i = 0; i < options.repeat; ++i) {
       for (const Way& way : options.ways) {
         series.invocations.push_back({point_of(options, function, way, i), input, way});
@@ -129,7 +129,7 @@ json invoke_cold(const std::filesystem::path& snapshot, const Invocation& invoca
   }
   json record = run_faasnap(words);
   if (invocation.way.setting != "warm" && record.at("cache_pages_before") != 0) {
-    throw std::runtime_error(snapshot.string() + ": the page cache still holds some of it");
+    throw std::runtime_error(snapshot.string() + ": some pages are still in the page cache");
   }
   return record;
 }

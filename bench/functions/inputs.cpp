@@ -12,7 +12,7 @@ namespace faasnap::bench {
 namespace {
 
 using nlohmann::json;
-// Parameters in the order in which they are declared.
+// Keeps parameters in the order of their declaration.
 using nlohmann::ordered_json;
 
 const std::filesystem::path kDeclarations = FAASNAP_SOURCE_DIR "/rootfs/functions/inputs.json";
@@ -28,12 +28,13 @@ ordered_json read_declarations() {
 const ordered_json& inputs_of(const ordered_json& declarations, const std::string& function) {
   const auto& functions = declarations.at("functions");
   if (!functions.contains(function)) {
-    throw std::runtime_error(kDeclarations.string() + ": there is no function " + function);
+    throw std::runtime_error(kDeclarations.string() + ": unknown function " + function);
   }
   return functions.at(function);
 }
 
-// `input`, with each number that is smaller in `quick` than in `full` made smaller as much.
+// Returns `input`; reduces each number that is smaller in `quick` than in `full` by the same
+// factor.
 ordered_json scaled(ordered_json input, const ordered_json& quick, const ordered_json& full) {
   for (const auto& [name, value] : quick.items()) {
     if (!full.contains(name)) {
@@ -46,8 +47,8 @@ ordered_json scaled(ordered_json input, const ordered_json& quick, const ordered
   return input;
 }
 
-// An input that names an object of the store is as large as that; another one is measured by its
-// numbers.
+// The size of an input that names an object of the store is the object's size; the size of another
+// one comes from its numbers.
 SizedInput measured(const ordered_json& input, const ordered_json& objects) {
   SizedInput sized{json::parse(input.dump()), {}, 1};
   if (const auto object = input.find("input"); object != input.end()) {

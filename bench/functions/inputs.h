@@ -6,33 +6,33 @@
 
 namespace faasnap::bench {
 
-// What rootfs/functions/inputs.json declares, which says what its sizes are for.
+// The sizes of inputs that rootfs/functions/inputs.json declares; that file says what they are for.
 enum class InputSize { quick, full };
 
-// The functions that the guest image of $FAASNAP_IMAGES has.
+// Returns the functions of the guest image in $FAASNAP_IMAGES.
 std::vector<std::string> functions_of_image();
-// `named` as an option has them, or all of them if that names none. Throws
-// UsageError for one that the image lacks.
+// Returns `named`, the functions that an option names, or all functions if it names none. Throws
+// UsageError if the image lacks one.
 std::vector<std::string> functions_or_all(const std::vector<std::string>& named);
 
-// The first input of the function, which it is recorded with, or the second. Throws
-// std::runtime_error for a function without.
+// Returns the first input of the function, with which it is recorded, or the second. Throws
+// std::runtime_error if the function has none.
 nlohmann::json declared_input(const std::string& function, InputSize size, std::size_t index);
 
-// One of a function's inputs that differ in size.
+// One of a function's inputs of different sizes.
 struct SizedInput {
   nlohmann::json input;
-  // For people.
+  // The name for people.
   std::string name;
-  // In what the function counts: bytes of an object, numbers, cells of a table, nodes of a graph.
+  // In the function's own unit: bytes of an object, numbers, cells of a table, nodes of a graph.
   double size = 0;
 };
 
-// The inputs of several sizes (FaaSnap, section 6.3), the third in the middle; none for a function
-// that does not declare them. The quick ones are smaller in the same proportion as the function's
-// other quick inputs.
+// Returns the inputs of several sizes (FaaSnap, section 6.3), with the middle one third; empty if
+// the function does not declare them. The quick ones are smaller by the same factor as the
+// function's other quick inputs.
 std::vector<SizedInput> inputs_by_size(const std::string& function, InputSize size);
-// The same of the content of an inputs.json.
+// Does the same with the content of an inputs.json.
 std::vector<SizedInput> inputs_by_size(const nlohmann::ordered_json& declarations,
                                        const std::string& function, InputSize size);
 

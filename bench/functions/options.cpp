@@ -5,7 +5,7 @@
 namespace faasnap::bench {
 namespace {
 
-// With --quick, and in full.
+// Repeats with --quick, and without.
 constexpr unsigned kQuickRepeats = 3;
 constexpr unsigned kRepeats = 5;
 constexpr unsigned kMostRepeats = 1'000'000;
@@ -15,21 +15,21 @@ constexpr unsigned kMostRepeats = 1'000'000;
 CommandLine guest_command_line(const GuestProgram& program) {
   CommandLine line({.name = program.name,
                     .text = std::string(program.help) +
-                            "\nGoes on where an interrupted run with the same --output stopped.",
+                            "\nContinues an interrupted run that had the same --output.",
                     .example = program.example});
   const std::filesystem::path results = from_environment("FAASNAP_RESULTS", "results");
-  line.list("functions", "NAMES", "which ones; without: all that there are");
+  line.list("functions", "NAMES", "the functions (default: all)");
   line.list("settings", "NAMES",
-            "the first is what the others are compared with; NAME+prepared: made before the "
+            "the settings; the first is the reference; NAME+prepared: made before the "
             "request; faasnap+gapN: the loading set with this merge gap",
             program.settings);
-  line.option("repeat", "N", "invocations of each; without: 5, with --quick 3");
+  line.option("repeat", "N", "invocations of each (default: 5, with --quick 3)");
   line.flag("quick", "small inputs");
-  line.option("data", "DIR", "where snapshots go: on a disk, not in memory",
+  line.option("data", "DIR", "directory for snapshots, on a disk, not in memory",
               data_directory() / "bench");
-  line.option("output", "FILE", "a line for each invocation",
+  line.option("output", "FILE", "results file, a line for each invocation",
               results / fmt::format("{}.jsonl", program.experiment));
-  line.option("report", "FILE", "a page to look at; without: beside the output");
+  line.option("report", "FILE", "report page (default: beside the output)");
   return line;
 }
 

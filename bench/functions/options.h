@@ -11,43 +11,43 @@
 
 namespace faasnap::bench {
 
-// What tells one program that invokes functions in guests from another.
+// The properties of a program that invokes functions in guests.
 struct GuestProgram {
   const char* name;
-  // In the results, and the name of their file.
+  // The experiment's name in the results and in the name of their file.
   const char* experiment;
-  // What it does, and a whole command line.
+  // What it does, and an example of a command line.
   const char* help;
   const char* example;
-  // What --settings is by default.
+  // The default of --settings.
   const char* settings;
 };
 
-// What such a program is asked for.
+// The options of such a program.
 struct GuestOptions {
-  // In the results, and for messages.
+  // The name in the results and in messages.
   std::string experiment{};
   std::string program{};
   std::vector<std::string> functions{};
-  // The first is what the others are compared with.
+  // The first is the reference for the others.
   std::vector<Way> ways{};
   unsigned repeat = 1;
   InputSize size = InputSize::quick;
-  // Where snapshots go.
+  // Directory for snapshots.
   std::filesystem::path data{};
-  // The results, and a page of them; no page if empty.
+  // The results file and its report page; no page if empty.
   std::filesystem::path output{};
   std::filesystem::path report{};
-  // The device below `data`, where that is one with a name.
+  // The name of the disk of `data` in the results; may be empty.
   std::string disk{};
 };
 
-// The options that all such programs have; a program adds its own.
+// Returns the options that all such programs have; a program adds its own.
 CommandLine guest_command_line(const GuestProgram& program);
-// Throws UsageError for what cannot be.
+// Throws UsageError for invalid options.
 GuestOptions guest_options(const GuestProgram& program, const CommandLine& line);
 
-// The fields that place an invocation in any of these experiments.
+// Returns the fields that identify an invocation in any of these experiments.
 Point point_of(const GuestOptions& options, const std::string& function, const Way& way,
                unsigned repeat);
 

@@ -6,7 +6,7 @@
 
 namespace faasnap::bench {
 
-// What is done and what is left, for a person who waits at a terminal.
+// Shows progress and the time left to a person at a terminal.
 class Progress {
  public:
   explicit Progress(std::size_t invocations) : all_(invocations) {}

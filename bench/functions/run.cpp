@@ -36,7 +36,7 @@ int conclude(const GuestOptions& options, const Results& results) {
     fmt::print("\nresults: {}\nreport: {}\n", options.output.string(), options.report.string());
   }
   if (results.failures() != 0) {
-    std::cerr << fmt::format("{}: {} invocations failed; {} says why\n", options.program,
+    std::cerr << fmt::format("{}: {} invocations failed; see {}\n", options.program,
                              results.failures(), options.output.string());
     return 1;
   }
@@ -49,7 +49,7 @@ int run_experiment(const GuestOptions& options, const std::vector<Series>& serie
   run_series(series, options.data, results, measure);
   fmt::print(
       "cold before each invocation (mincore), medians of {}; times in ms; ratio: to {}; major and "
-      "minor: faults of the vCPU threads; handled: answered by the library\n",
+      "minor: faults of the vCPU threads; handled: faults answered by the library\n",
       options.repeat, options.ways.front().name());
   print_table(results.records(), row, options.ways);
   return conclude(options, results);

@@ -8,13 +8,13 @@
 
 namespace faasnap::bench {
 
-// Opens the results of a run, tells the conditions and what was wrong with the file.
+// Opens the results of a run. Prints the conditions and any defect found in the file.
 Results open_results(const GuestOptions& options);
-// After the table: makes the page, and says where everything is. The program's exit status: 1 when
-// an invocation failed.
+// Makes the report page after the table and prints where everything is. Returns the program's exit
+// status: 1 if an invocation failed.
 int conclude(const GuestOptions& options, const Results& results);
 
-// All of that, for an experiment that is nothing but series; `row`: the fields that name the
+// Does all of this for an experiment that consists of series. `row` has the fields that name the
 // table's rows.
 int run_experiment(const GuestOptions& options, const std::vector<Series>& series,
                    std::span<const std::string> row, const Measure& measure = invoke_cold);

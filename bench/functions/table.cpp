@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-// One place of the table.
+// The samples of one row under one way.
 struct Samples {
   std::vector<double> setup, invoke, total, major, minor, handled, read, resident;
 
@@ -35,7 +35,7 @@ struct Samples {
 
 using Row = std::vector<Samples>;  // by way
 
-// At least, of the column with the names.
+// Minimum width of the column with the names.
 constexpr std::size_t kNameWidth = 12;
 
 void print_row(const std::string& name, std::size_t width, const Row& row,
@@ -89,7 +89,7 @@ void print_table(std::span<const json> records, std::span<const std::string> row
   for (const json& record : records) {
     const auto column = std::ranges::find(ways, way_of(record));
     if (column == ways.end()) {
-      continue;  // another run asked for it
+      continue;  // not asked for by this run
     }
     const std::string name = row_name(record, row);
     const auto [place, added] = rows.try_emplace(name, ways.size());

@@ -9,9 +9,9 @@
 
 namespace faasnap::bench {
 
-// Prints the medians of `records` for each row (in order of appearance) under each way, and the
-// geometric means over the rows of the totals as ratios to the first way, of the rows that have all
-// ways. A row is of the records that have the same values of the fields `row`, and named by them.
+// Prints the medians of `records`, one row after the other (in order of appearance) and one line
+// for each way, and the geometric means of the totals as ratios to the first way, over the rows
+// that have all ways. A row contains the records that agree in the fields `row`, which name it.
 void print_table(std::span<const nlohmann::json> records, std::span<const std::string> row,
                  std::span<const Way> ways);
 
@@ -19,7 +19,7 @@ void print_table(std::span<const nlohmann::json> records, std::span<const std::s
 std::vector<const nlohmann::json*> records_of(std::span<const nlohmann::json> records,
                                               const std::string& function, const Way& way);
 
-// The values of the fields, with spaces between.
+// Returns the values of the fields, separated by spaces.
 std::string row_name(const nlohmann::json& record, std::span<const std::string> row);
 
 }  // namespace faasnap::bench

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kGap = "gap";
 
-// Takes in one of the words that follow a '+'; false for one that says nothing.
+// Applies one of the words after a '+'. Returns false if the word is unknown.
 bool refine(Way& way, std::string_view word) {
   if (word == "prepared") {
     way.prepared = true;
@@ -48,7 +48,7 @@ Way parse_way(const std::string& text) {
   }
   if (!understood || !makes_sense(way)) {
     throw UsageError(fmt::format(
-        "'{}' is not a setting, one that restores with +prepared, or faasnap+gapPAGES", text));
+        "'{}': expected a setting, a restoring setting with +prepared, or faasnap+gapPAGES", text));
   }
   return way;
 }

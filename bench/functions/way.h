@@ -7,23 +7,23 @@
 
 namespace faasnap::bench {
 
-// How a VM is got for an invocation: a setting of `faasnap invoke`, whether it was prepared before
-// the request, and how the loading set was made.
+// How an invocation gets its VM: a setting of `faasnap invoke`, whether the VM is prepared before
+// the request, and how the loading set is made.
 struct Way {
   std::string setting;
   bool prepared = false;
-  // The merge gap of the loading set in pages; as it was recorded if not said.
+  // The merge gap of the loading set in pages; empty: as recorded.
   std::optional<std::uint64_t> merge_gap{};
 
-  // For people.
+  // Returns the name for people.
   std::string name() const;
   bool operator==(const Way&) const = default;
 };
 
-// "stream", "stream+prepared" or "faasnap+gap0". Throws UsageError for what is none of these.
+// Parses "stream", "stream+prepared" or "faasnap+gap0". Throws UsageError for anything else.
 Way parse_way(const std::string& text);
 
-// The way as fields of a point (harness/results.h), and from those of a record.
+// Convert the way to fields of a point (harness/results.h), and back from those of a record.
 nlohmann::json fields_of(const Way& way);
 Way way_of(const nlohmann::json& record);
 

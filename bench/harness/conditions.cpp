@@ -26,7 +26,7 @@ struct Mount {
   std::string type;
 };
 
-// The one that `path` lies on.
+// Returns the mount that `path` lies on.
 Mount mount_of(const std::filesystem::path& path) {
   const std::string absolute = std::filesystem::absolute(path).lexically_normal().string() + "/";
   std::ifstream mounts("/proc/self/mounts");

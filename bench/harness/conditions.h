@@ -5,15 +5,15 @@
 
 namespace faasnap::bench {
 
-// Under which conditions a bench ran: CPU, kernel, file system of `data`, accelerator, build type,
-// and in the lab how slow its processor and its disk are, where that is known. A number without
-// them means nothing.
+// Returns the conditions under which a bench runs: CPU, kernel, file system of `data`, accelerator,
+// build type, and in the lab how slow its processor and its disk are, if known. A number without
+// its conditions means nothing.
 nlohmann::json conditions(const std::filesystem::path& data);
 
-// Returns the conditions that each record carries, too: `dilation` and `disk`, if there are any.
+// Returns the conditions that each record repeats: `dilation` and `disk`, if there are any.
 nlohmann::json carried(const nlohmann::json& conditions);
 
-// The same in one line, for people.
+// Returns the same in one line, for people.
 std::string describe(const nlohmann::json& conditions);
 
 }  // namespace faasnap::bench

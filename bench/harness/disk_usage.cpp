@@ -8,7 +8,7 @@
 namespace faasnap::bench {
 namespace {
 
-constexpr std::uint64_t kBlock = 512;  // of st_blocks, whatever the file system has (stat(2))
+constexpr std::uint64_t kBlock = 512;  // unit of st_blocks on every file system (stat(2))
 
 }  // namespace
 

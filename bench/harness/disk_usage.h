@@ -5,7 +5,7 @@
 
 namespace faasnap::bench {
 
-// What the file, or all files in the directory, take up on the disk: holes take up nothing. Throws
+// Returns the disk space of the file, or of all files in the directory; holes take none. Throws
 // std::system_error.
 std::uint64_t bytes_on_disk(const std::filesystem::path& path);
 

@@ -9,12 +9,12 @@
 
 namespace faasnap::bench {
 
-// A file of JSON objects, one a line. Each line is written by one call as soon as it is added, so
-// that an interruption cuts short the last one at most. For one thread.
+// A file of JSON objects, one per line. Each line is written by one call as soon as it is added, so
+// that an interruption damages only the last line. For one thread.
 class JsonLines {
  public:
-  // Opens with the flags of open(2); no file if the name is empty, and then nothing is written.
-  // Throws std::system_error.
+  // Opens the file with the flags of open(2). If the name is empty, nothing is written. Throws
+  // std::system_error.
   explicit JsonLines(const std::filesystem::path& file, int flags = O_WRONLY | O_CREAT | O_TRUNC);
 
   // Bytes that are not UTF-8 are replaced. Throws std::system_error if the line cannot be written

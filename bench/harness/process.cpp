@@ -19,14 +19,14 @@ extern char** environ;
 namespace faasnap::bench {
 namespace {
 
-// What is told of a log.
+// Maximum number of characters of a log in a message.
 constexpr std::size_t kTail = 500;
 
 [[noreturn]] void fail(int error, const std::string& what) {
   throw std::system_error(error, std::generic_category(), what);
 }
 
-// What posix_spawn is to do in the child, in order.
+// The actions of posix_spawn in the child, in order.
 class Actions {
  public:
   Actions() { ::posix_spawn_file_actions_init(&actions_); }

@@ -11,17 +11,16 @@
 
 namespace faasnap::bench {
 
-// A program that runs beside this one; killed by the destructor unless it has ended. For one
-// thread.
+// A program that runs beside this one. The destructor kills it unless it has ended. For one thread.
 class Process {
  public:
   struct Options {
     // Its standard input; /dev/null if negative.
     int input = -1;
-    // Where its output and errors go, overwritten. If empty, output() has its output, and its
-    // errors go where this program's go.
+    // File for its output and errors, overwritten. If empty, output() returns its output, and its
+    // errors go to this program's.
     std::filesystem::path log{};
-    // What it inherits besides: `from` becomes descriptor `as` in it. The two numbers differ.
+    // A further descriptor that it inherits: `from` becomes `as` in it. The two numbers differ.
     struct Inherited {
       int from;
       int as;
@@ -35,11 +34,11 @@ class Process {
   ~Process();
   Process& operator=(Process&&) = delete;
 
-  // Where its output can be awaited, with poll and the like.
+  // Returns the descriptor of its output, for poll and similar calls.
   int descriptor() const noexcept { return pipe_.get(); }
-  // Waits for output and takes it in; returns false when there is no more.
+  // Waits for output and stores it. Returns false if there is no more.
   bool read();
-  // Returns what has come up to now.
+  // Returns the output so far.
   const std::string& output() const noexcept { return output_; }
   // True if it has ended.
   bool ended();
@@ -58,7 +57,7 @@ class Process {
 
 // Starts a command of the `faasnap` that lies beside this program.
 Process start_faasnap(const std::vector<std::string>& arguments, int input = -1);
-// Runs such a command, and returns the JSON object that it prints. Throws std::runtime_error if it
+// Runs such a command and returns the JSON object that it prints. Throws std::runtime_error if it
 // fails.
 nlohmann::json run_faasnap(const std::vector<std::string>& arguments);
 

@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-// Where these differ, the numbers cannot be compared.
+// Numbers cannot be compared if these differ.
 constexpr const char* kComparedConditions[] = {"cpu",         "cpus",  "kernel", "file_system",
                                                "accelerator", "build", "disk",   "inputs"};
 
@@ -57,7 +57,7 @@ void check_conditions(const json& before, const json& now, const std::string& pl
     const json current = now.value(name, json());
     if (then != current) {
       throw std::runtime_error(
-          fmt::format("{}: measured under other conditions ({} was {}, and is {}); choose another "
+          fmt::format("{}: measured under other conditions ({} was {} and is {}); choose another "
                       "file, or remove it",
                       place, name, then.dump(), current.dump()));
     }
@@ -95,8 +95,8 @@ Results::Results(const std::filesystem::path& file, const json& conditions)
   lines_.add({{"conditions", conditions}});
 }
 
-// Takes in what earlier runs wrote. Only the last line may be damaged: every line is appended by
-// one write, so that nothing follows one that was cut short.
+// Reads the lines of earlier runs. Only the last line may be damaged, since every line is appended
+// by one write.
 void Results::read(const std::string& text, const json& conditions) {
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < text.size();) {
@@ -108,9 +108,9 @@ void Results::read(const std::string& text, const json& conditions) {
                             text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
     if (!line.is_object()) {
       if (whole) {
-        throw std::runtime_error(place + ": a JSON object is expected");
+        throw std::runtime_error(place + ": expected a JSON object");
       }
-      notice_ = place + ": cut short by an interruption; its invocation is measured again";
+      notice_ = place + ": truncated by an interruption; its invocation is measured again";
       if (::ftruncate(lines_.descriptor(), static_cast<off_t>(begin)) != 0) {
         fail(file_);
       }

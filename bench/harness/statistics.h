@@ -4,8 +4,8 @@
 
 namespace faasnap::bench {
 
-// The value below which `fraction` (0 to 1) of the samples lie, by the nearest rank; there must be
-// a sample.
+// Returns the value that `fraction` (0 to 1) of the samples do not exceed, by the nearest rank.
+// There must be a sample.
 double quantile(std::vector<double> samples, double fraction);
 
 inline double median(const std::vector<double>& samples) { return quantile(samples, 0.5); }

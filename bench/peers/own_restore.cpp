@@ -20,7 +20,7 @@ void await_first_byte(GuestStream& stream) {
   stream.write(std::as_bytes(std::span(kRequest)), kRestorePatience);
   std::byte first{};
   if (stream.read({&first, 1}, kRestorePatience) == 0) {
-    throw std::runtime_error("the restored guest's agent answers nothing");
+    throw std::runtime_error("the restored guest's agent does not answer");
   }
 }
 
@@ -64,7 +64,7 @@ OwnRestore restore_once(const std::filesystem::path& directory, Setting setting)
 
   restored.stats = vm.restore_stats();
   restored.counters = vm.counters();
-  // The library counts from its own call, which ended when ours did.
+  // The library counts from the beginning of its own call, which ended when ours did.
   restored.first_instruction =
       restored.returned - restored.stats.total + restored.stats.first_instruction;
   return restored;

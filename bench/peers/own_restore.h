@@ -10,7 +10,7 @@
 
 namespace faasnap::bench {
 
-// One restore by libfaasnap. Durations are from just before Snapshot::open.
+// The times of one restore by libfaasnap, from just before Snapshot::open.
 struct OwnRestore {
   Nanoseconds opened{};
   Nanoseconds returned{};           // from VM::restore
@@ -21,12 +21,12 @@ struct OwnRestore {
   VmCounters counters{};
 };
 
-// Boots the guest, invokes `hello` once to record its working set, and keeps the snapshot in
+// Boots the guest, invokes `hello` once to record its working set, and writes the snapshot to
 // `directory` / "served". Throws faasnap::Error.
 Snapshot make_snapshot(const GuestParts& guest, const std::filesystem::path& directory);
 
-// Opens and restores the snapshot in `directory`, sends the guest's agent GET /healthz, and ends
-// the guest with its first byte.
+// Opens and restores the snapshot in `directory`, sends GET /healthz to the guest's agent, and ends
+// the guest after the first byte of its answer.
 OwnRestore restore_once(const std::filesystem::path& directory, Setting setting);
 
 }  // namespace faasnap::bench

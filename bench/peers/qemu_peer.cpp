@@ -20,7 +20,7 @@ using nlohmann::json;
 
 constexpr const char* kProgram = "qemu-system-x86_64";
 constexpr auto kPeerPatience = std::chrono::seconds(180);
-// In QEMU: the file that it restores from.
+// QEMU's descriptor of the file that it restores from.
 constexpr int kStreamDescriptor = 100;
 
 std::chrono::microseconds wall_clock() {
@@ -42,7 +42,7 @@ void wait_until(Process& qemu, const std::string& what, Condition condition) {
       throw std::runtime_error("QEMU ended before " + what);
     }
     if (std::chrono::steady_clock::now() > deadline) {
-      throw std::runtime_error("QEMU: no sign of " + what);
+      throw std::runtime_error("timed out waiting for QEMU: " + what);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
@@ -55,7 +55,7 @@ void set_capabilities(QmpClient& qmp, QemuMemory memory) {
   }
 }
 
-// For QEMU's options, in which a comma ends a value.
+// Returns the path for an option of QEMU, in which a comma ends a value.
 std::string escaped(const std::filesystem::path& path) {
   std::string text;
   for (const char c : path.string()) {
@@ -64,7 +64,7 @@ std::string escaped(const std::filesystem::path& path) {
   return text;
 }
 
-// For the shell.
+// Returns the path quoted for the shell.
 std::string quoted(const std::filesystem::path& path) {
   std::string text = "'";
   for (const char c : path.string()) {
@@ -103,8 +103,8 @@ std::vector<std::filesystem::path> QemuPeer::files() const {
   return files;
 }
 
-// The leanest microvm that Debian's kernel runs on, with the devices that ours has and QEMU can
-// migrate: no vsock, which it cannot.
+// The smallest microvm that runs Debian's kernel, with the devices that ours has and that QEMU can
+// migrate: it cannot migrate vsock.
 std::vector<std::string> QemuPeer::arguments(bool incoming) const {
   const std::string size = std::to_string(guest_.memory);
   std::string machine = "microvm,acpi=on,pit=on,pic=on,rtc=off,isa-serial=on";
@@ -160,7 +160,7 @@ void QemuPeer::save() {
   });
   set_capabilities(qmp, memory_);
   qmp.execute("migrate-set-parameters", {{"max-bandwidth", std::int64_t{1} << 40}});
-  // The guest runs until the end of the stream, so that QEMU starts it by itself on a restore.
+  // The guest runs until the end of the stream, so that QEMU starts it by itself after a restore.
   qmp.execute("migrate", {{"uri", "exec:cat > " + quoted(directory_ / "stream")}});
   wait_until(qemu, "the end of the save", [&] {
     const std::string status = qmp.execute("query-migrate").value("status", "");

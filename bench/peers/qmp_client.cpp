@@ -28,7 +28,7 @@ void wait_readable(const tools::Descriptor& fd) {
     fail("poll for QEMU");
   }
   if (ready == 0) {
-    throw std::runtime_error("QEMU says nothing for two minutes");
+    throw std::runtime_error("QEMU did not answer for two minutes");
   }
 }
 

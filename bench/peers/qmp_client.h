@@ -10,24 +10,24 @@
 
 namespace faasnap::bench {
 
-// The control connection of one QEMU: the QEMU Machine Protocol, with QEMU as the one that
-// connects, so that its socket need not be polled for. Python's qemu.qmp does not replace it:
-// Debian has no package of it, and times would have to cross a process. For one thread.
+// The control connection of one QEMU (QEMU Machine Protocol). QEMU connects to this side, so that
+// its socket need not be polled for. Python's qemu.qmp cannot replace it: Debian has no package of
+// it, and times would have to cross a process. For one thread.
 class QmpClient {
  public:
-  // Listens on the Unix socket `path`, which must not exist; removed by the destructor.
+  // Listens on the Unix socket `path`, which must not exist. The destructor removes it.
   explicit QmpClient(const std::filesystem::path& path);
   ~QmpClient();
   QmpClient(const QmpClient&) = delete;
   QmpClient& operator=(const QmpClient&) = delete;
 
-  // Waits for QEMU's connection and greeting. Throws std::runtime_error when there is none within
-  // the time allowed, as does everything below.
+  // Waits for QEMU's connection and greeting. Throws std::runtime_error after two minutes, as all
+  // functions below do.
   void accept();
-  // Returns what QEMU answers; an error is thrown.
+  // Returns QEMU's answer; throws if that is an error.
   nlohmann::json execute(const std::string& command, nlohmann::json arguments = {});
-  // Waits for the event `name`, which may have come already, and returns when QEMU sent it, by the
-  // host's wall clock.
+  // Waits for the event `name`, which may have arrived already. Returns the time at which QEMU sent
+  // it, by the host's wall clock.
   std::chrono::microseconds wait_event(const std::string& name);
 
  private:

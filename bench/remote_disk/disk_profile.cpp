@@ -13,12 +13,12 @@ using namespace std::chrono_literals;
 
 constexpr double kMebi = 1 << 20;
 
-// What their data sheets promise for reads, and what a cold read of 4 KiB takes of them.
+// Read speeds from data sheets, and the latency of a cold read of 4 KiB.
 constexpr DiskProfile kProfiles[] = {
     {"nvme", {.latency = 80us, .bytes = 2500 * kMebi, .requests = 400'000}},
-    // SATA carries no more.
+    // The limit of SATA.
     {"ssd", {.latency = 120us, .bytes = 530 * kMebi, .requests = 90'000}},
-    // A gp3 volume of Amazon's as it comes.
+    // Amazon's gp3 volume with its default speed.
     {"ebs", {.latency = 1ms, .bytes = 125 * kMebi, .requests = 3000}},
 };
 
@@ -34,7 +34,7 @@ const DiskProfile& disk_profile(std::string_view name) {
       names += (names.empty() ? "" : ", ") + std::string(profile.name);
     }
     throw std::invalid_argument(
-        fmt::format("there is no disk profile '{}'; there are: {}", name, names));
+        fmt::format("unknown disk profile '{}', expected one of: {}", name, names));
   }
   return *found;
 }

@@ -6,29 +6,30 @@
 
 namespace faasnap::bench {
 
-// How fast a device answers.
+// The speed of a device.
 struct LinkSpeed {
-  // The time from a request to its answer, when nothing else is under way.
+  // Time from a request to its answer if nothing else is outstanding.
   std::chrono::nanoseconds latency{};
-  // What passes in a second, whatever is under way; both positive.
+  // Maximum bytes and requests per second; both positive.
   double bytes = 0;
   double requests = 0;
 
-  // The same device as a processor sees it that is `times` as slow.
+  // Returns the speed as a processor sees it that is `times` as slow.
   LinkSpeed slower(double times) const;
-  // "1 ms, 125 MiB/s, 3000 IOPS", each to three digits.
+  // Returns a text such as "1 ms, 125 MiB/s, 3000 IOPS", each number with three digits.
   std::string figures() const;
 };
 
-// When requests are answered: each a latency after its bytes have passed. They pass one after the
-// other, and no more of them begin in a second than the speed says. For one thread.
+// Computes when requests are answered: one latency after their bytes have passed. Bytes pass one
+// request after the other, and no more requests begin per second than the speed allows. For one
+// thread.
 class Link {
  public:
   using Clock = std::chrono::steady_clock;
 
   explicit Link(const LinkSpeed& speed) : speed_(speed) {}
 
-  // For requests in the order in which they come.
+  // Must be called for requests in the order of their arrival.
   Clock::time_point answer(Clock::time_point arrival, std::uint64_t bytes);
 
  private:

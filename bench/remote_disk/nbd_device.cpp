@@ -30,7 +30,7 @@ void load_driver() {
   try {
     Process({"modprobe", "nbd"}, {.log = "/dev/null"}).wait();
   } catch (const std::exception&) {
-    // What counts is whether it is there now.
+    // The check below decides.
   }
   if (!std::filesystem::exists(first)) {
     throw std::runtime_error(
@@ -49,8 +49,8 @@ std::filesystem::path free_device() {
   throw std::runtime_error("every device of the driver nbd is in use");
 }
 
-// Gives the device its socket and size, and says in `ready` how that went; then stays in the driver
-// until the device is taken away. The driver wants one thread to do all of this.
+// Gives the device its socket and size, reports the result in `ready`, and stays in the driver
+// until the device is removed. The driver needs one thread for all of this.
 void serve(int device, int socket, std::uint64_t size, std::promise<void> ready) noexcept {
   const auto set = [&](const char* what, unsigned long request, unsigned long value) {
     if (::ioctl(device, request, value) != 0) {
@@ -70,7 +70,8 @@ void serve(int device, int socket, std::uint64_t size, std::promise<void> ready)
   ::ioctl(device, NBD_DO_IT);
 }
 
-// A signal would make the driver give the device up: no thread that is started meanwhile gets one.
+// A signal would make the driver give up the device, so threads started meanwhile block all
+// signals.
 class ScopedSignalBlock {
  public:
   ScopedSignalBlock() {
@@ -111,7 +112,7 @@ void NbdDevice::await_size(std::uint64_t size) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (std::uint64_t found = 0; found != size;) {
     if (std::chrono::steady_clock::now() > deadline) {
-      throw std::runtime_error(path_.string() + ": does not come up");
+      throw std::runtime_error(path_.string() + ": timed out waiting for the device");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     if (::ioctl(device_.get(), BLKGETSIZE64, &found) != 0) {

@@ -8,14 +8,14 @@
 
 namespace faasnap::bench {
 
-// A block device of this machine whose blocks a server has at the other end of a socket: Linux's
-// NBD client (Documentation/admin-guide/blockdev/nbd.rst). Needs root and the driver nbd, which it
-// loads.
+// A block device of this machine whose blocks come from a server at the other end of a socket:
+// Linux's NBD client (Documentation/admin-guide/blockdev/nbd.rst). Needs root and the driver nbd,
+// which it loads.
 class NbdDevice {
  public:
-  // Takes a device that is not in use. Throws std::runtime_error, std::system_error.
+  // Takes an unused device. Throws std::runtime_error and std::system_error.
   NbdDevice(tools::Descriptor socket, std::uint64_t size);
-  // Takes the device away; what is mounted on it must be unmounted before.
+  // Removes the device. A file system on it must have been unmounted.
   ~NbdDevice();
   NbdDevice(const NbdDevice&) = delete;
   NbdDevice& operator=(const NbdDevice&) = delete;
@@ -30,7 +30,7 @@ class NbdDevice {
   std::filesystem::path path_;
   tools::Descriptor socket_;
   tools::Descriptor device_;
-  // Inside the driver as long as there is the device.
+  // Runs inside the driver as long as the device exists.
   std::thread serving_;
 };
 

@@ -14,7 +14,7 @@ constexpr std::uint64_t kOldstyle = 0x0000420281861253;
 }  // namespace
 
 std::array<std::byte, 152> nbd_handshake(std::uint64_t size) noexcept {
-  // Ends with 124 bytes that mean nothing.
+  // The last 124 bytes have no meaning.
   std::array<std::byte, 152> bytes{};
   const auto put = [&](std::size_t at, auto number) {
     std::memcpy(bytes.data() + at, &number, sizeof number);

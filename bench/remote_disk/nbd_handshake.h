@@ -6,9 +6,9 @@
 
 namespace faasnap::bench {
 
-// What a server says before the transmission phase to a client that wants a handshake: the
-// "oldstyle negotiation" of the NBD protocol (doc/proto.md of NetworkBlockDevice/nbd), which needs
-// no answer. QEMU's client takes it when it asks for no export by name. It offers FLUSH and TRIM.
+// Returns the server's part of the "oldstyle negotiation" of the NBD protocol (doc/proto.md of
+// NetworkBlockDevice/nbd), which precedes the transmission phase and needs no answer. QEMU's client
+// accepts it if it asks for no export by name. It offers FLUSH and TRIM.
 std::array<std::byte, 152> nbd_handshake(std::uint64_t size) noexcept;
 
 }  // namespace faasnap::bench

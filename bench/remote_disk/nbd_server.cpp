@@ -15,7 +15,7 @@
 namespace faasnap::bench {
 namespace {
 
-// No client asks for more at once (doc/proto.md, "Block size constraints").
+// Longest request of any client (doc/proto.md, "Block size constraints").
 constexpr std::uint32_t kLongest = 32 << 20;
 constexpr std::size_t kRequestBytes = 28;
 constexpr std::size_t kReplyBytes = 16;
@@ -59,7 +59,7 @@ void store(std::span<std::byte> bytes, std::size_t offset, Number number) {
   std::memcpy(bytes.data() + offset, &number, sizeof number);
 }
 
-// The whole piece, by calls like pread and pwrite.
+// Transfers the whole piece, with a call like pread or pwrite.
 template <typename Call, typename Byte>
 bool transfer(Call call, int file, std::span<Byte> piece, std::uint64_t offset) {
   while (!piece.empty()) {
@@ -119,7 +119,7 @@ void NbdServer::take_requests() noexcept {
   end();
 }
 
-// False when the connection has ended or cannot go on.
+// Returns false if the connection has ended or cannot continue.
 bool NbdServer::take(const Request& request) {
   const bool inside = request.length <= kLongest && request.offset <= size_ &&
                       request.length <= size_ - request.offset;
@@ -136,7 +136,7 @@ bool NbdServer::take(const Request& request) {
       return true;
     }
     case NBD_CMD_WRITE:
-      // Where it is not inside, what follows may be data, and may be anything.
+      // If the range is outside, the bytes that follow may or may not be data.
       return inside && write_file(request);
     case NBD_CMD_FLUSH: {
       const std::lock_guard lock(mutex_);
@@ -163,28 +163,29 @@ bool NbdServer::write_file(const Request& request) {
   return reply(request, written ? 0 : kIoError, {});
 }
 
-// Has the file's own disk work while the request waits. Where that fails, it is read when it is
-// due.
+// Starts read-ahead from the file's own disk while the request waits. If that fails, the data are
+// read when they are due.
 void NbdServer::fetch(const Request& request) noexcept {
-  // No length would mean up to the end.
+  // A length of zero would mean up to the end.
   if (request.length != 0) {
     (void)::posix_fadvise(file_.get(), static_cast<off_t>(request.offset), request.length,
                           POSIX_FADV_WILLNEED);
   }
 }
 
-// A request that moves no data may be longer than others.
+// A request without data may be longer than others.
 bool NbdServer::trim(const Request& request) {
   if (request.length == 0 || request.offset > size_ || request.length > size_ - request.offset) {
     return reply(request, kInvalid, {});
   }
   const bool freed = ::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                                  static_cast<off_t>(request.offset), request.length) == 0;
-  // A file system that cannot do it is not an error of the disk: what is trimmed may stay as it is.
+  // A file system without this call is not a disk error: trimmed blocks may keep their content.
   return reply(request, freed || errno == EOPNOTSUPP ? 0 : kIoError, {});
 }
 
-// Writes are done before their replies, so that a flush covers all that the client has seen done.
+// Writes are complete before their replies, so a flush covers all writes that the client has seen
+// complete.
 void NbdServer::flush_file() noexcept {
   std::unique_lock lock(mutex_);
   while (!ended_) {
@@ -208,7 +209,7 @@ void NbdServer::answer_reads() noexcept {
       changed_.wait(lock);
       continue;
     }
-    // The link answers in order: nothing that comes later is due earlier.
+    // The link answers in order: no later request is due earlier.
     const Due next = due_.front();
     if (Link::Clock::now() < next.time) {
       changed_.wait_until(lock, next.time);

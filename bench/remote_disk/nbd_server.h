@@ -16,17 +16,17 @@ namespace faasnap::bench {
 
 // Serves a file as a block device over a stream socket: the transmission phase of the NBD protocol
 // (doc/proto.md of NetworkBlockDevice/nbd) with the commands READ, WRITE, FLUSH, TRIM and DISC.
-// Reads are answered when the link says so; everything else as soon as it is done. Three threads of
-// its own; a client that breaks the protocol is shut out.
+// Answers reads when the link allows it, and all else as soon as it is done. Has three threads of
+// its own. Closes the connection of a client that violates the protocol.
 //
-// nbdkit does not replace it: its rate filter paces bytes and not requests, its delay filter knows
-// whole milliseconds only, and neither counts what an invocation has read.
+// nbdkit cannot replace it: its rate filter limits bytes but not requests, its delay filter has a
+// resolution of milliseconds, and neither counts the reads of an invocation.
 class NbdServer {
  public:
   // `file` has `size` bytes.
   NbdServer(tools::Descriptor file, std::uint64_t size, tools::Descriptor socket,
             const LinkSpeed& speed);
-  // Ends the connection, whatever is under way.
+  // Ends the connection, whatever is outstanding.
   ~NbdServer();
   NbdServer(const NbdServer&) = delete;
   NbdServer& operator=(const NbdServer&) = delete;
@@ -34,7 +34,7 @@ class NbdServer {
   // Returns when the connection has ended.
   void wait();
 
-  // What was read up to now. From any thread.
+  // What has been read so far. May be called from any thread.
   struct Traffic {
     std::uint64_t requests = 0;
     std::uint64_t bytes = 0;
@@ -44,7 +44,7 @@ class NbdServer {
  private:
   struct Request {
     std::uint32_t command = 0;
-    std::uint64_t cookie = 0;  // as it came
+    std::uint64_t cookie = 0;  // as received
     std::uint64_t offset = 0;
     std::uint32_t length = 0;
   };
@@ -67,7 +67,7 @@ class NbdServer {
   tools::Descriptor file_;
   std::uint64_t size_;
   tools::Descriptor socket_;
-  Link link_;  // of the thread that takes requests
+  Link link_;  // for the thread that takes requests
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> bytes_{0};
 
@@ -79,7 +79,7 @@ class NbdServer {
   bool ended_ = false;
   std::thread taking_;
   std::thread answering_;
-  // Apart, since a flush takes long, and no read is to wait for it.
+  // A thread of its own, since a flush takes long and reads must not wait for it.
   std::thread flushing_;
 };
 

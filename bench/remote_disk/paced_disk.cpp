@@ -1,8 +1,8 @@
-// faasnap-paced-disk: the lab's data disk where it has a profile (docs/guide/lab.md). Started by
-// faasnap-lab with one end of a socket pair whose other end QEMU has.
+// faasnap-paced-disk: the lab's data disk if it has a profile (docs/guide/lab.md). faasnap-lab
+// starts it with one end of a socket pair; QEMU has the other end.
 //
-// QEMU's own throttle is not used, since its bucket lets the bytes of 100 ms pass at once, nor
-// nbdkit's delay filter, which knows whole milliseconds only.
+// QEMU's own throttle is not used, since its bucket lets the bytes of 100 ms pass at once; nor
+// nbdkit's delay filter, which has a resolution of milliseconds.
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -40,12 +40,13 @@ void serve(const std::string& path, tools::Descriptor socket, const LinkSpeed& s
   tools::Descriptor file = tools::open_file(path, O_RDWR);
   const std::uint64_t size = size_of(file, path);
   const auto greeting = nbd_handshake(size);
-  // A socket that nothing was sent to yet takes it whole.
+  // An empty socket takes the greeting whole.
   if (::send(socket.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(greeting.size())) {
     fail("the client's socket");
   }
-  // Threads inherit it: answers are due within microseconds, and the kernel's default adds 50.
+  // Threads inherit the slack: answers are due within microseconds, and the kernel's default adds
+  // 50.
   ::prctl(PR_SET_TIMERSLACK, 1000UL);
   NbdServer(std::move(file), size, std::move(socket), speed).wait();
 }
@@ -53,13 +54,13 @@ void serve(const std::string& path, tools::Descriptor socket, const LinkSpeed& s
 CommandLine command_line() {
   CommandLine line({.name = kName,
                     .text = "Serves a file as a disk of a profile to one NBD client, and ends with "
-                            "it; or only tells the disk's figures.",
+                            "it; or prints the disk's figures.",
                     .example = "faasnap-paced-disk --profile nvme --dilation 10 --describe"});
   line.option("profile", "NAME", "nvme, ssd or ebs");
-  line.option("dilation", "N", "the disk is this many times as slow", "1");
-  line.flag("describe", "prints the disk's figures");
-  line.option("file", "FILE", "its content");
-  line.option("socket", "FD", "a descriptor that is connected to the client");
+  line.option("dilation", "N", "slow the disk down this many times", "1");
+  line.flag("describe", "print the disk's figures");
+  line.option("file", "FILE", "the disk's content");
+  line.option("socket", "FD", "descriptor of the socket to the client");
   return line;
 }
 

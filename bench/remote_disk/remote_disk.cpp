@@ -14,7 +14,7 @@
 namespace faasnap::bench {
 namespace {
 
-// The file is sparse: it takes up only what is written.
+// The file is sparse: it takes up only what was written.
 constexpr std::uint64_t kSize = 64ULL << 30;
 
 [[noreturn]] void fail(const std::string& what) {
@@ -60,13 +60,13 @@ void RemoteDisk::make(const LinkSpeed& speed) {
 
 void RemoteDisk::make_file_system() const {
   const std::filesystem::path log = file_.string() + ".log";
-  // Large folios in the page cache, on any kernel from 5.18 on.
+  // XFS uses large folios in the page cache, from Linux 5.18 on.
   Process({"mkfs.xfs", "-q", "-f", "-K", device_->path().string()}, {.log = log}).wait();
   std::filesystem::remove(log);
 }
 
 void RemoteDisk::remove() noexcept {
-  // Detached, if something still uses it, or if it is left of a run whose server is gone.
+  // Detaches it if it is still in use, or if it remains from a run whose server is gone.
   if (::umount2(mounted_.c_str(), 0) != 0) {
     ::umount2(mounted_.c_str(), MNT_DETACH);
   }

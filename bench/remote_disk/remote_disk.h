@@ -10,22 +10,21 @@
 
 namespace faasnap::bench {
 
-// A file system on a block device that is as slow to read as one at the other end of a network: its
-// blocks lie in a file, and a server in this process answers for them. Writes are as fast as the
-// file. What was on it is lost with it.
+// A file system on a block device that reads as slowly as one across a network: its blocks lie in a
+// file, and a server in this process serves them. Writes are as fast as the file. Its content is
+// lost with it.
 class RemoteDisk {
  public:
-  // Keeps the file and the mount point in the directory `place`, and begins by removing what an
-  // interrupted run has left there. Throws std::runtime_error without root or what the kernel
-  // needs.
+  // Keeps the file and the mount point in the directory `place`, after removing what an interrupted
+  // run has left there. Throws std::runtime_error without root or a kernel feature that it needs.
   RemoteDisk(const std::filesystem::path& place, const LinkSpeed& speed);
   ~RemoteDisk();
   RemoteDisk(const RemoteDisk&) = delete;
   RemoteDisk& operator=(const RemoteDisk&) = delete;
 
-  // Where it is mounted.
+  // Returns the mount point.
   const std::filesystem::path& directory() const noexcept { return mounted_; }
-  // What was read of it up to now.
+  // Returns what has been read from it so far.
   NbdServer::Traffic reads() const noexcept { return server_->reads(); }
 
  private:
@@ -36,7 +35,7 @@ class RemoteDisk {
   std::filesystem::path file_;
   std::filesystem::path mounted_;
   std::unique_ptr<NbdServer> server_;
-  std::unique_ptr<NbdDevice> device_;  // ends before its server
+  std::unique_ptr<NbdDevice> device_;  // destroyed before its server
 };
 
 }  // namespace faasnap::bench

@@ -18,7 +18,7 @@
 
 namespace faasnap::bench {
 
-// What a member answers at the end of each step; a packet between two copies of one program.
+// A member's answer at the end of each step; passed between two copies of one program.
 struct Crew::Reply {
   bool failed = false;
   char reason[512] = {};
@@ -42,7 +42,7 @@ struct Crew::Member {
 
 namespace {
 
-// The process of one member: waits for the word before each step, and answers after it.
+// Runs in the process of one member: waits for the word before each step, and answers after it.
 template <typename Reply>
 [[noreturn]] void serve(int socket, const std::vector<std::function<void(Reply&)>>& steps) {
   for (const auto& step : steps) {

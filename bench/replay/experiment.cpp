@@ -11,7 +11,7 @@
 namespace faasnap::bench {
 namespace {
 
-// So that threads of a prepared memory wait as they would for a request that comes later.
+// Lets the threads of a prepared memory wait as they would for a later request.
 constexpr auto kRest = std::chrono::milliseconds(5);
 
 }  // namespace

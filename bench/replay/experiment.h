@@ -9,14 +9,15 @@
 
 namespace faasnap::bench {
 
-// What is replayed, and how often.
+// The traces and ways to replay, and how often.
 struct Experiment {
   Trace trace{};
   Recording recording{};
   LoadingSetThresholds thresholds{};
   std::vector<ReplayWay> ways{};
   unsigned repeat = 7;
-  // Memories that are restored and replayed at once; from one snapshot, or each from a copy.
+  // Number of memories that are restored and replayed at once, from one snapshot or each from a
+  // copy.
   unsigned parallel = 1;
   bool distinct = false;
   // A new directory on a disk, removed at the end.
@@ -29,15 +30,15 @@ using Samples = std::map<ReplayWay, std::vector<Sample>>;
 // Called after each replay.
 using Observer = std::function<void(const ReplayWay& way, unsigned round, const Sample& sample)>;
 
-// The images of one experiment, on which it is run with any amount of compute.
+// The images of one experiment, which can be run with any amount of compute.
 class ReplayRig {
  public:
   // Writes the images.
   explicit ReplayRig(const Experiment& experiment);
 
-  // Runs every way once in each round, each time with the page cache in the state that the setting
-  // starts from, which is proven. Compares all of guest memory in the first round of a single
-  // one, else what was touched. Throws std::runtime_error for a byte that is other than it must be,
+  // Runs every way once in each round, each time after proving that the page cache is in the state
+  // from which the setting starts. Compares all of guest memory in the first round if a single
+  // memory is replayed, otherwise the touched pages. Throws std::runtime_error for a wrong byte,
   // and what restoring throws.
   Samples run(const Compute& compute, const Observer& observer);
 

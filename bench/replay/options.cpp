@@ -15,12 +15,12 @@ Compute parse_compute(const std::string& text) {
   }
   const auto ms = tools::parse_decimal(text);
   if (!ms || *ms < 0 || *ms > kMostMs) {
-    throw UsageError(fmt::format("--compute {}: 'recorded' or ms up to 60000 are expected", text));
+    throw UsageError(fmt::format("--compute {}: expected 'recorded' or ms up to 60000", text));
   }
   return {Nanoseconds(static_cast<std::int64_t>(*ms * 1e6))};
 }
 
-// "all" stands for every function that there are traces of.
+// "all" stands for every function that has traces.
 std::vector<std::string> traces_of(const CommandLine& line) {
   std::vector<std::string> traces = line.texts("trace");
   if (traces != std::vector<std::string>{"all"}) {
@@ -39,23 +39,23 @@ std::vector<std::string> traces_of(const CommandLine& line) {
 
 void add_replay_options(CommandLine& line) {
   line.list("trace", "NAMES",
-            "synthetic, names of bench/traces, or files; with --changed functions; or all",
+            "synthetic, names in bench/traces, or files; with --changed functions; or all",
             "synthetic");
   line.list("compute", "TIMES",
-            "in the trace: recorded, or ms in all (default: recorded; synthetic: 0,20,100)");
+            "compute time: recorded, or ms in all (default: recorded; synthetic: 0,20,100)");
   line.option("repeat", "N", "rounds", "7");
   line.flag("quick", "3 rounds");
   line.option("unpredicted", "N", "pages with data that the recording misses", "0");
   line.flag("changed", "record FUNCTION-first, replay FUNCTION-second");
-  line.option("merge-gap", "N", "of the loading set, in pages", "32");
-  line.option("directory", "DIR", "where images go: on a disk, not in memory",
+  line.option("merge-gap", "N", "merge gap of the loading set, in pages", "32");
+  line.option("directory", "DIR", "directory for images, on a disk, not in memory",
               data_directory() / "replay");
 }
 
 Setting replayed_setting(const std::string& name) {
   const auto setting = parse_setting(name);
   if (!setting || *setting == Setting::boot) {
-    throw UsageError(fmt::format("there is no setting {} to replay", name));
+    throw UsageError(fmt::format("unknown setting {}", name));
   }
   return *setting;
 }

@@ -9,11 +9,11 @@
 
 namespace faasnap::bench {
 
-// What is replayed, by the options that all programs that replay have.
+// The traces and ways to replay, from the options that all replaying programs have.
 struct ReplayOptions {
-  // Names of traces, or files; with `changed`, of functions.
+  // Names of traces, or files; names of functions if `changed`.
   std::vector<std::string> traces{};
-  // Empty: what suits the trace.
+  // Empty: the default for the trace.
   std::vector<Compute> computes{};
   LoadingSetThresholds thresholds{};
   unsigned repeat = 7;
@@ -23,19 +23,20 @@ struct ReplayOptions {
 };
 
 void add_replay_options(CommandLine& line);
-// Both throw UsageError for what cannot be.
+// Both throw UsageError for invalid options.
 ReplayOptions replay_options(const CommandLine& line);
 Setting replayed_setting(const std::string& name);
 
-// The trace that `name` stands for: "synthetic", one of bench/traces, or a file.
+// Returns the trace of that name: "synthetic", one of bench/traces, or a file.
 Trace find_trace(const std::string& name);
-// The functions that bench/traces has traces of.
+// Returns the functions that have traces in bench/traces.
 std::vector<std::string> traced_functions();
 
-// What is replayed for one of `options.traces`; `ways` are the caller's to fill in.
+// Returns the experiment for one of `options.traces`, without `ways`, which the caller fills in.
 Experiment make_experiment(const ReplayOptions& options, const std::string& trace);
 
-// Returns the computes asked for; else as recorded, or 0, 20 and 100 ms for a trace without gaps.
+// Returns the computes that were asked for; by default as recorded, or 0, 20 and 100 ms for a trace
+// without gaps.
 std::vector<Compute> computes_for(const ReplayOptions& options, const Trace& trace);
 
 }  // namespace faasnap::bench

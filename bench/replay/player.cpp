@@ -12,7 +12,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Passes time by watching the clock; what it watched too long it takes off the next gap.
+// Passes time by watching the clock. Subtracts an overrun from the next gap.
 class Computing {
  public:
   void pass(Nanoseconds gap) {

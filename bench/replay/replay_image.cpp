@@ -16,11 +16,11 @@
 namespace faasnap::bench {
 namespace {
 
-// A page that another thread of the kernel holds just now is not dropped, and a host that is short
-// of memory takes clean pages back while others are still read.
+// A page that another kernel thread holds is not dropped, and a host that is short of memory
+// reclaims clean pages while others are still being read.
 constexpr int kTries = 20;
 
-// The base image, and below `directory` / "served" the same with every recording.
+// Makes the base image, and below `directory` / "served" the same image with every recording.
 Snapshot make_snapshot(const std::filesystem::path& directory, const Trace& trace,
                        const Recording& recording, const LoadingSetThresholds& thresholds) {
   const ScratchMemory memory(trace.memory);
@@ -78,8 +78,8 @@ void ReplayImage::make_cold() const {
     left = snapshot_->drop_caches();
   }
   if (left != 0) {
-    throw std::runtime_error(
-        fmt::format("{}: {} pages stay in the page cache", snapshot_->directory().string(), left));
+    throw std::runtime_error(fmt::format("{}: {} pages are still in the page cache",
+                                         snapshot_->directory().string(), left));
   }
 }
 
@@ -91,7 +91,7 @@ void ReplayImage::make_cached() const {
       return;
     }
   }
-  throw std::runtime_error(fmt::format("{}: of {} pages only {} stay in the page cache",
+  throw std::runtime_error(fmt::format("{}: of {} pages only {} are in the page cache",
                                        snapshot_->directory().string(), pages,
                                        snapshot_->cached_pages()));
 }

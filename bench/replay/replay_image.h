@@ -10,13 +10,12 @@
 
 namespace faasnap::bench {
 
-// A snapshot that has the memory of a trace and, made by the library from `recording`, every file
-// that a setting restores from. The directory is removed with it;
-// `trace` must outlive it.
+// A snapshot with the memory of a trace and every file that a setting restores from, made by the
+// library from `recording`. Removes its directory; `trace` must outlive it.
 //
-// The groups of a recording by mincore, from which the loading set comes, are made of the same
-// accesses: their pages with data, in order, 1024 to a group; nothing maps the image as a guest's
-// recording does, so the kernel's read-ahead is not part of them.
+// The groups of a recording by mincore, from which the loading set is made, come from the same
+// accesses: their pages with data, in order, 1024 in a group. Nothing maps the image as a guest's
+// recording does, so the groups do not contain the kernel's read-ahead.
 class ReplayImage {
  public:
   ReplayImage(const std::filesystem::path& directory, const Trace& trace,
@@ -28,9 +27,9 @@ class ReplayImage {
   const Snapshot& snapshot() const noexcept { return *snapshot_; }
   const Trace& trace() const noexcept { return trace_; }
 
-  // Drops the snapshot from the page cache and throws unless nothing of it is left there.
+  // Drops the snapshot from the page cache. Throws if a page of it is still there.
   void make_cold() const;
-  // Reads the memory file and throws unless all of it is in the page cache then.
+  // Reads the memory file. Throws unless all of it is in the page cache afterwards.
   void make_cached() const;
 
  private:

@@ -70,7 +70,8 @@ Replica::Replica(const ReplayImage& image, const ReplayWay& way) : image_(image)
 void Replica::prepare() {
   const auto begin = Clock::now();
   RestorePlan plan = image_.snapshot().plan(way_.setting, way_.prepared);
-  // What `cached` reads before it starts is in the page cache already, and not to be timed.
+  // The file that `cached` reads before it starts is cached already, and its reading must not be
+  // timed.
   if (plan.load_if<PreloadFile>() != nullptr) {
     std::get<KernelFaults>(plan.faults).load = NoLoad{};
   }
@@ -115,8 +116,8 @@ void Replica::finish() {
 
 void Replica::check(const ExpectedMemory& expected, Check check) const {
   if (const auto page = expected.first_difference(bytes(), check == Check::touched_pages)) {
-    throw std::runtime_error(fmt::format("{}: page {} of guest memory is not what it must be",
-                                         way_.name(), page->value));
+    throw std::runtime_error(
+        fmt::format("{}: page {} of guest memory has wrong content", way_.name(), page->value));
   }
 }
 

@@ -16,22 +16,24 @@
 
 namespace faasnap::bench {
 
-// One way to restore. `warm` stands for a guest that never went away: all that it touches is
-// present, and nothing is loaded.
+// One way to restore. `warm` stands for a guest that stays: all pages that it touches are present,
+// and nothing is loaded.
 struct ReplayWay {
   Setting setting = Setting::lazy;
-  // True if mappings, registration and threads were made before the request, which is not timed.
+  // True if mappings, registration and threads are made before the request, untimed.
   bool prepared = false;
 
   std::string name() const;
   auto operator<=>(const ReplayWay&) const = default;
 };
 
-// What one replay took. Times in ms; sums over all memories where several are replayed at once.
+// The measurements of one replay. Times are in ms; sums over all memories if several are replayed
+// at once.
 struct Sample {
   double prepare = 0;
   double start = 0;
-  // Time from the request (prepared: start; else the making of the memory) to the last touch.
+  // Time from the request to the last touch. The request begins with the start if prepared,
+  // otherwise with the making of the memory.
   double total = 0;
   std::uint64_t minor_faults = 0;  // of the playing threads
   std::uint64_t major_faults = 0;
@@ -39,9 +41,9 @@ struct Sample {
   std::uint64_t mappings = 0;
   std::uint64_t prefetched_pages = 0;
   std::uint64_t zero_pages = 0;
-  // What the process had read from its disks when all that the plan lists was loaded.
+  // Bytes that the process had read from its disks when all that the plan lists was loaded.
   Bytes read{};
-  // Guest memory at that moment.
+  // Guest memory at that time.
   Bytes resident{};
   Bytes proportional{};
 
@@ -51,25 +53,25 @@ struct Sample {
 
 nlohmann::json to_json(const Sample& sample);
 
-// How much of guest memory is compared with what it must be, after the time is taken.
+// How much of guest memory is checked, after the time is taken.
 enum class Check { touched_pages, all_pages };
 
-// One restored memory and the times of the thread that plays in it. The image must outlive it.
+// One restored memory, and the times of the thread that plays in it. The image must outlive it.
 class Replica {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Prepares the memory where `way` says so.
+  // Prepares the memory if `way` says so.
   Replica(const ReplayImage& image, const ReplayWay& way);
 
-  // The request, on the playing thread.
+  // Serves the request, on the playing thread.
   void serve(std::span<const Step> steps) noexcept;
-  // Once it has ended: waits until all is loaded. Throws what kept it from playing, and for a touch
-  // that found other data than the image has.
+  // Waits until all is loaded, after the playing thread has ended. Throws its error, or an error
+  // for a touch that found other data than the image's.
   void finish();
-  // Throws std::runtime_error for a page that is not what it must be.
+  // Throws std::runtime_error for a page with wrong content.
   void check(const ExpectedMemory& expected, Check check) const;
-  // Everything but `total` and `read`.
+  // Adds all fields but `total` and `read`.
   void add_to(Sample& sample) const;
 
   Clock::time_point requested() const noexcept { return requested_; }
@@ -82,7 +84,7 @@ class Replica {
   const ReplayImage& image_;
   ReplayWay way_;
   std::unique_ptr<RestoredMemory> memory_;
-  // In the place of `memory_` for Setting::warm.
+  // Replaces `memory_` for Setting::warm.
   std::unique_ptr<ScratchMemory> warm_;
   Clock::duration prepare_{0};
   Clock::duration start_{0};

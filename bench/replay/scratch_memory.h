@@ -7,7 +7,7 @@
 
 namespace faasnap::bench {
 
-// Owns anonymous memory as large as the guest's, all zero at first.
+// Owns anonymous memory of the guest's size, zero at first.
 class ScratchMemory {
  public:
   // Throws std::system_error.

@@ -1,4 +1,4 @@
-// Makes a page of results files, or a summary to be kept, or both.
+// Makes a report page from results files, or a summary to keep, or both.
 
 #include <fmt/format.h>
 
@@ -19,17 +19,18 @@ constexpr const char* kProgram = "bench_report";
 CommandLine command_line() {
   CommandLine line({.name = kProgram,
                     .synopsis = "RESULTS... [-o FILE] [--summary DIR] [--baseline SETTING]",
-                    .text = "Makes a page, to be opened in a browser, or a summary in small files, "
-                            "to be kept, or both,\nof results files as bench programs and `faasnap "
-                            "invoke --json` write them.",
+                    .text =
+                        "Makes a page for a browser, or a summary in small files "
+                        "to keep, or both,\nfrom results files of bench programs and of `faasnap "
+                        "invoke --json`.",
                     .example = "bench_report e1.jsonl e2.jsonl -o report.html"});
   line.positional_list("RESULTS");
-  line.option("o,output", "FILE", "the page; replaced when it exists");
+  line.option("o,output", "FILE", "the page, replaced if it exists");
   line.option("summary", "DIR",
-              "where EXPERIMENT.json and the pictures EXPERIMENT*.svg are put; made when it does "
+              "directory for EXPERIMENT.json and the pictures EXPERIMENT*.svg; created if it does "
               "not exist");
   line.option("baseline", "SETTING",
-              "what ratios refer to (default: cached, or lazy where that is missing)");
+              "the reference of ratios (default: cached, or lazy if that is missing)");
   return line;
 }
 

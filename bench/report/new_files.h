@@ -7,9 +7,8 @@
 
 namespace faasnap::bench::report {
 
-// Files that are replaced together: all of them or, when one cannot be written, none. Each is
-// written beside its target first. A target that is not a file, such as a pipe, is written to as it
-// is.
+// Files that are replaced together: all of them, or none if one cannot be written. Each is first
+// written beside its target. A target that is not a file, such as a pipe, is written directly.
 class NewFiles {
  public:
   NewFiles() = default;
@@ -18,8 +17,8 @@ class NewFiles {
   // Removes what was not committed.
   ~NewFiles();
 
-  // Each throws tools::Failure that names the file.
-  // Makes the directory, unless it exists; its parent must.
+  // Both throw tools::Failure with the file's name. Creates the directory unless it exists; its
+  // parent must exist.
   void add_directory(const std::filesystem::path& directory);
   void add(const std::filesystem::path& target, const std::string& content);
   void commit();

@@ -24,7 +24,7 @@ Html mixed_conditions_note(const Measurements& all) {
                : Html();
 }
 
-// What a reader has to ask for is folded.
+// Folded unless it is shown at once.
 Html part_of_page(const PictureSet& set) {
   Html content = element("p", {}, set.explanation);
   content += side_by_side(set.pictures);
@@ -43,8 +43,8 @@ Html folded_table(const Measurements& all, const std::string& baseline) {
   return element("details", {}, details);
 }
 
-// The experiment with all its pictures and its table. `wanted`: the setting that ratios refer to;
-// empty: the report chooses.
+// Returns the experiment with all its pictures and its table. `wanted` is the reference setting of
+// ratios; if empty, the report chooses it.
 Html experiment_section(const Experiment& experiment, const std::string& wanted) {
   const Measurements& all = experiment.measurements;
   Html section = element("h2", {}, experiment.title);
@@ -95,8 +95,7 @@ Html navigation(const std::vector<Experiment>& experiments, bool failures) {
 Html conditions_section(const std::vector<tools::Json>& conditions) {
   Html section = element("h2", {}, "Conditions");
   if (conditions.empty()) {
-    section +=
-        element("p", {}, "The results do not say under which conditions they were measured.");
+    section += element("p", {}, "The results do not name the conditions of their measurement.");
   }
   for (const tools::Json& one : conditions) {
     Html rows;
@@ -127,7 +126,7 @@ Html head() {
   Html head = element("meta", {{"charset", "utf-8"}});
   head +=
       element("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
-  // Should markup slip in with a result, it still cannot run or load anything.
+  // Keeps markup that slips in with a result from running or loading anything.
   head += element("meta", {{"http-equiv", "Content-Security-Policy"},
                            {"content", "default-src 'none'; style-src 'unsafe-inline'"}});
   head += element("meta", {{"name", "color-scheme"}, {"content", "light dark"}});

@@ -8,13 +8,13 @@
 
 namespace faasnap::bench::report {
 
-// The whole report: one HTML document that needs nothing else, neither scripts nor the network. It
-// is C++, and not Python with matplotlib, so that every bench makes its page where it runs, a lab
-// without matplotlib included.
+// Returns the whole report: one HTML document that needs neither scripts nor the network. It is
+// written in C++, and not in Python with matplotlib, so that every bench makes its page where it
+// runs, even in a lab without matplotlib.
 //
-// `baseline`: the setting that ratios refer to; empty: the report chooses.
+// `baseline` is the reference setting of ratios; if empty, the report chooses it.
 std::string make_page(const Results& results, const std::string& baseline);
-// Makes the page of results files, in the place of what `page` has. Throws tools::Failure.
+// Writes the report of results files to `page`, which is replaced. Throws tools::Failure.
 void write_page(const std::vector<std::string>& files, const std::filesystem::path& page);
 
 }  // namespace faasnap::bench::report

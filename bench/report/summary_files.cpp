@@ -15,14 +15,14 @@
 namespace faasnap::bench::report {
 namespace {
 
-// The experiment that timelines are shown of, for one function.
+// The experiment whose timelines are shown, for one function.
 constexpr const char* kTimelines = "e1";
 
 void check_name(const std::string& name) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   if (name.empty() || name.find_first_not_of(kPlain) != std::string::npos) {
-    throw tools::Failure(fmt::format("experiment '{}': its name cannot be that of a file", name));
+    throw tools::Failure(fmt::format("experiment '{}': invalid file name", name));
   }
 }
 
@@ -42,7 +42,7 @@ std::string describe_conditions(const Experiment& experiment) {
   return text;
 }
 
-// Draws the timelines of the function that comes first.
+// Draws the timelines of the first function.
 Pictures one_timeline(const Measurements& all) {
   Measurements of_one;
   std::copy_if(all.begin(), all.end(), std::back_inserter(of_one),

@@ -8,9 +8,10 @@
 
 namespace faasnap::bench::report {
 
-// What is kept of results beside a text about them: of each experiment EXPERIMENT.json
-// (summary_json.h), and its pictures, EXPERIMENT.svg and EXPERIMENT-NAME.svg (sheet.h).
-// Names and contents. Throws tools::Failure for an experiment whose name cannot be a file's.
+// Returns the files, by name and content, that are kept beside a text about the results: for each
+// experiment EXPERIMENT.json (summary_json.h) and its pictures, EXPERIMENT.svg and
+// EXPERIMENT-NAME.svg (sheet.h). Throws tools::Failure if an experiment's name is not a valid file
+// name.
 std::vector<std::pair<std::string, std::string>> summary_files(const Results& results,
                                                                const std::string& baseline);
 

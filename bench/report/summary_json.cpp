@@ -11,7 +11,7 @@
 namespace faasnap::bench::report {
 namespace {
 
-// Without a fraction where there is none.
+// Returns an integer if the value is one.
 tools::Json number(double value) {
   constexpr double kExact = 1LL << 53;
   return value == std::floor(value) && value < kExact
@@ -19,13 +19,13 @@ tools::Json number(double value) {
              : tools::Json(value);
 }
 
-// Four digits tell all that a measurement does, and the rest would make every line differ from one
-// run to the next.
+// Rounds to four digits, the precision of a measurement; more would make every line differ between
+// runs.
 tools::Json rounded(double value) {
   return number(std::strtod(fmt::format("{:.3e}", value).c_str(), nullptr));
 }
 
-// What tells this row from the others, in the words of the results files.
+// Returns the fields that identify this row, named as in the results files.
 tools::Json place_of(const Measurement& one, bool of_bursts) {
   tools::Json row;
   row["function"] = one.function;
@@ -88,7 +88,7 @@ std::vector<tools::Json> rows_of(const Measurements& all, const std::string& bas
   return rows;
 }
 
-// Names what one mean is over: all functions and inputs that were measured in one way.
+// Returns the name of a mean over all functions and inputs that were measured in one way.
 std::string kind_of_mean(const Measurement& one) {
   return fmt::format("{}, {} {}", variant(one), one.parallelism, one.same);
 }

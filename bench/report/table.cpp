@@ -11,7 +11,7 @@
 namespace faasnap::bench::report {
 namespace {
 
-// Columns of text, and after them those of numbers.
+// Columns of text, followed by columns of numbers.
 Html head(std::initializer_list<const char*> texts, std::initializer_list<const char*> numbers) {
   Html row;
   for (const char* name : texts) {

@@ -90,7 +90,7 @@ assert spent >= 4194304 / disk["bytes_per_second"] * 1e9, (spent, disk)
 def wrong_profile(lab: Lab) -> None:
     disk = lab.work / "disk"
     lab.refused(2, "--disk-profile", "floppy", "--", "true", disk=disk, lines=2,
-                says=b"there are: nvme, ssd, ebs")
+                says=b"expected one of: nvme, ssd, ebs")
     lab.refused(2, "--disk-profile", "nvme", "--", "true", lines=2, says=b"needs a data disk")
     expect("disk", False, disk.exists())
 

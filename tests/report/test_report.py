@@ -200,8 +200,8 @@ class WrongFiles(ReportCase):
         self.results("e1.jsonl", CONDITIONS, invocation(), end='{"experiment": "e1", "fun')
         self.page("e1.jsonl")
         self.assertEqual(self.stderr,
-                         "bench_report: e1.jsonl:3: cut short; the 2 whole lines before it are used\n")
-        self.assertIn("e1.jsonl:3: cut short", self.markup)
+                         "bench_report: e1.jsonl:3: truncated; the 2 whole lines before it are used\n")
+        self.assertIn("e1.jsonl:3: truncated", self.markup)
 
     def test_a_line_that_is_no_result_is_named(self):
         for line in ("not JSON", "[1]", "7", "{}", '{"total_ns": "soon"}', '{"total_ns": -1}',

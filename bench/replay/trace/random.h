@@ -13,14 +13,15 @@ constexpr std::uint64_t mix(std::uint64_t value) {
   return value ^ (value >> 31);
 }
 
-// SplitMix64: the same numbers for the same seed on every machine, which <random>'s distributions
-// do not promise.
+// SplitMix64: yields the same numbers for the same seed on every machine, which <random>'s
+// distributions do not promise.
 class Random {
  public:
   explicit constexpr Random(std::uint64_t seed) : state_(seed) {}
 
   constexpr std::uint64_t next() { return mix(state_ += 0x9e3779b97f4a7c15); }
-  // Below `limit`, which is not 0. Slightly uneven for limits near 2^64; none here is.
+  // Returns a number below `limit`, which is not 0. Slightly uneven for limits near 2^64, which do
+  // not occur here.
   constexpr std::uint64_t below(std::uint64_t limit) { return next() % limit; }
 
   template <typename T>

@@ -36,7 +36,7 @@ Recording perfect_recording(const Trace& trace, std::uint64_t unpredicted) {
   Recording recording;
   std::uint64_t seen = 0;
   for (const PageAccess& access : trace.accesses) {
-    // True for `unpredicted` of the pages with data, evenly.
+    // True for `unpredicted` of the pages with data, evenly spread.
     const bool left_out =
         !access.zero && (seen + 1) * unpredicted / count != seen * unpredicted / count;
     seen += !access.zero;

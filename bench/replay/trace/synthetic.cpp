@@ -13,7 +13,7 @@ namespace {
 
 using Lengths = std::vector<std::uint64_t>;
 
-// `total` as a sum of `parts` numbers from 1 on, every such sum equally likely.
+// Returns `total` as a sum of `parts` positive numbers, every such sum equally likely.
 Lengths split(std::uint64_t total, std::uint64_t parts, Random& random) {
   if (parts == 0 || total < parts) {
     throw std::invalid_argument("a synthetic trace has more runs than pages");
@@ -31,7 +31,7 @@ Lengths split(std::uint64_t total, std::uint64_t parts, Random& random) {
   return lengths;
 }
 
-// Non-zero runs with zero pages before, between and after them.
+// Returns non-zero runs with zero pages before, between and after them.
 std::vector<PageRange> make_map(const SyntheticShape& shape, Random& random) {
   if (shape.pages < shape.nonzero_pages) {
     throw std::invalid_argument("a synthetic trace has more non-zero pages than memory");
@@ -47,12 +47,12 @@ std::vector<PageRange> make_map(const SyntheticShape& shape, Random& random) {
   return map;
 }
 
-// Touched runs of one region, relative to its start.
+// The touched runs of one region, relative to its start.
 using Region = std::vector<PageRange>;
 
 std::uint64_t span_of(const Region& region) { return region.back().end().value; }
 
-// Without place yet.
+// Returns the regions, not placed yet.
 std::vector<Region> make_regions(const SyntheticShape& shape, Random& random) {
   const Lengths runs = split(shape.touched_pages, shape.touched_runs, random);
   const Lengths runs_of_region = split(shape.touched_runs, shape.regions, random);
@@ -74,7 +74,7 @@ std::vector<Region> make_regions(const SyntheticShape& shape, Random& random) {
   return regions;
 }
 
-// Where ranges have been put, none nearer to another than `distance`.
+// The ranges placed so far, none nearer to another than `distance`.
 class Places {
  public:
   explicit Places(std::uint64_t distance) : distance_(distance) {}
@@ -96,7 +96,7 @@ class Places {
   std::map<std::uint64_t, std::uint64_t> taken_;  // first page, end
 };
 
-// A place for `length` pages inside one of `holes`.
+// Returns a place for `length` pages inside one of `holes`.
 PageIndex place(std::uint64_t length, const std::vector<PageRange>& holes, Places& places,
                 Random& random) {
   constexpr int kDraws = 100'000;
@@ -134,10 +134,10 @@ struct Touch {
   bool zero = false;
 };
 
-// The touches of pages with data: regions in any order, their runs by address.
+// Returns the touches of pages with data: regions in any order, their runs by address.
 std::vector<Touch> touch_data(const SyntheticShape& shape, const Trace& trace, Random& random) {
   std::vector<Region> regions = make_regions(shape, random);
-  // The long ones find a place while there is room.
+  // Long regions are placed first, while there is room.
   std::stable_sort(regions.begin(), regions.end(),
                    [](const Region& a, const Region& b) { return span_of(a) > span_of(b); });
   Places places(shape.merge_gap);

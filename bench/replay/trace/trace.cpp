@@ -31,11 +31,11 @@ std::optional<std::string> defect_of_accesses(const Trace& trace) {
       return fmt::format("page {} lies beyond memory", page);
     }
     if (touched[page]) {
-      return fmt::format("page {} is touched first twice", page);
+      return fmt::format("page {} has two first touches", page);
     }
     touched[page] = true;
     if (access.zero == nonzero[page]) {
-      return fmt::format("page {} is said to be {}, which it is not in the image", page,
+      return fmt::format("page {} is marked {}, but is not so in the image", page,
                          access.zero ? "zero" : "non-zero");
     }
     if (access.time < last || access.time - last > kMaximumGap) {
@@ -52,14 +52,14 @@ std::optional<std::string> defect_of_accesses(const Trace& trace) {
 std::optional<std::string> defect_of(const Trace& trace) {
   if (trace.memory.value == 0 || trace.memory.value % kPageSize != 0 ||
       trace.memory > kMaximumTraceMemory) {
-    return fmt::format("{} bytes of memory are none, too many, or no number of pages",
+    return fmt::format("memory size is {} bytes, expected a whole number of pages within the limit",
                        trace.memory.value);
   }
   if (!(trace.dilation >= 0.001 && trace.dilation <= 1e6)) {
-    return fmt::format("a dilation of {} is out of range", trace.dilation);
+    return fmt::format("dilation {} is out of range", trace.dilation);
   }
   if (trace.overhead < Nanoseconds(0) || trace.overhead > kMaximumGap) {
-    return fmt::format("an overhead of {} ns is out of range", trace.overhead.count());
+    return fmt::format("overhead {} ns is out of range", trace.overhead.count());
   }
   if (auto defect = defect_of_map(trace)) {
     return defect;

@@ -16,14 +16,14 @@ constexpr std::uint64_t kMaximumFile = 16 << 20;
 constexpr std::uint64_t kMaximumTick = 1'000'000;  // ns
 constexpr std::uint64_t kMaximumPages = kMaximumTraceMemory.value / kPageSize;
 
-// Takes one text apart, line by line and word by word.
+// Parses one text, line by line and word by word.
 class Parser {
  public:
   Parser(std::string_view text, const std::string& name) : rest_(text), name_(name) {}
 
   Trace parse() {
     if (next_line() != "faasnap-trace 1") {
-      fail("is not a trace of version 1");
+      fail("not a trace of version 1");
     }
     trace_.name = name_;
     trace_.function = field("function");
@@ -34,13 +34,13 @@ class Parser {
         Nanoseconds(number(field("overhead-ns"), static_cast<std::uint64_t>(kMaximumGap.count())));
     tick_ = number(field("tick-ns"), kMaximumTick);
     if (tick_ == 0) {
-      fail("a tick of 0 ns");
+      fail("tick-ns is 0, expected at least 1");
     }
     parse_map(number(field("nonzero"), kMaximumPages));
     nonzero_ = page_map(trace_.memory, trace_.nonzero);
     parse_accesses(number(field("accesses"), kMaximumPages));
     if (next_line() != "end" || !rest_.empty()) {
-      fail("expected: end, and nothing after it");
+      fail("expected 'end', and nothing after it");
     }
     if (const auto defect = defect_of(trace_)) {
       fail(*defect);
@@ -64,11 +64,11 @@ class Parser {
     return line;
   }
 
-  // The value of the next line, which must be `key` and it.
+  // Returns the value of the next line, which must consist of `key` and a value.
   std::string field(std::string_view key) {
     const std::string_view line = next_line();
     if (!line.starts_with(key) || line.size() <= key.size() || line[key.size()] != ' ') {
-      fail(fmt::format("expected: {} and a value", key));
+      fail(fmt::format("expected '{}' and a value", key));
     }
     return std::string(line.substr(key.size() + 1));
   }
@@ -91,7 +91,7 @@ class Parser {
     return value;
   }
 
-  // Takes the next word off `line`; words are parted by one space.
+  // Removes the next word from `line` and returns it; words are separated by one space.
   static std::string_view next_word(std::string_view& line) {
     const std::string_view word = line.substr(0, line.find(' '));
     line.remove_prefix(std::min(line.size(), word.size() + 1));
@@ -106,8 +106,7 @@ class Parser {
         const std::string_view word = next_word(line);
         const std::size_t plus = word.find('+');
         if (plus == std::string_view::npos || trace_.nonzero.size() == runs) {
-          fail(fmt::format("\"{}\" where a run of pages was expected, or one more than declared",
-                           word));
+          fail(fmt::format("\"{}\" is not a run of pages, or more runs than declared", word));
         }
         const std::uint64_t first = end + number(word.substr(0, plus), pages - end);
         const std::uint64_t count = number(word.substr(plus + 1), pages - first);
@@ -124,7 +123,7 @@ class Parser {
       const std::int64_t first = expected + jump(next_word(line));
       const std::string_view kind = next_word(line);
       if ((kind != "r" && kind != "w") || line.empty() || first < 0) {
-        fail("expected: a jump to a page of memory, r or w, and gaps");
+        fail("expected a jump to a page of memory, r or w, and gaps");
       }
       expected = first;
       while (!line.empty()) {
@@ -136,7 +135,7 @@ class Parser {
         const std::uint64_t count =
             star == std::string_view::npos ? 1 : number(word.substr(star + 1), left);
         if (left == 0 || count == 0) {
-          fail("more accesses than declared, or a gap of none");
+          fail("more accesses than declared, or a repetition of 0");
         }
         for (std::uint64_t i = 0; i < count; ++i) {
           add_access(static_cast<std::uint64_t>(expected++), gap, kind == "w");

@@ -20,7 +20,7 @@ std::int64_t two_digits(std::int64_t ticks) {
   return (ticks + unit / 2) / unit * unit;
 }
 
-// Turns recorded times into gaps as they are kept.
+// Rounds recorded times to the gaps of the file.
 class GapRounder {
  public:
   std::int64_t next(Nanoseconds time) {
@@ -46,7 +46,7 @@ void print_map(const Trace& trace, std::string& text) {
   }
 }
 
-// The gaps of one line, equal neighbours counted.
+// The gaps of one line; equal neighbours are counted.
 class GapList {
  public:
   void add(std::int64_t gap) {

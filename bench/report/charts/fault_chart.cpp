@@ -46,7 +46,7 @@ Html draw(const FaultStrip& strip, double bottom, double most) {
   for (const FaultBucket& bucket : strip.buckets) {
     const double begin = x_of(bucket.from);
     const double width = std::max(1.0, x_of(bucket.to) - begin - 1);
-    // The few long ones are seen, too.
+    // Keeps buckets with few faults visible.
     const double height = bucket.count > 0 ? std::max(1.0, kHighest * bucket.count / most) : 0;
     drawn += svg_box(begin, bottom - height, width, height, strip.colour + " shade0",
                      fmt::format("{}: {} to {}: {:.0f} faults", strip.label, describe(bucket.from),

@@ -13,7 +13,8 @@ std::string three_digits(double value) {
   return fmt::format("{:.{}f}", value, decimals);
 }
 
-// A round number (1, 2 or 5 times a power of ten) that divides `range` into at most `parts`.
+// Returns a round number (1, 2 or 5 times a power of ten) that divides `range` into at most
+// `parts`.
 double round_step(double range, int parts) {
   const double least = range / parts;
   const double power = std::pow(10, std::floor(std::log10(least)));

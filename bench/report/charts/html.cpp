@@ -5,7 +5,7 @@
 namespace faasnap::bench::report {
 namespace {
 
-// U+FFFE and U+FFFF, which XML forbids.
+// True for U+FFFE and U+FFFF, which XML forbids.
 bool is_no_character(std::string_view rest) {
   return rest.starts_with("\xef\xbf\xbe") || rest.starts_with("\xef\xbf\xbf");
 }
@@ -35,7 +35,7 @@ void append_escaped(std::string& out, std::string_view plain) {
         out += "&#39;";
         break;
       default:
-        // Control characters have no place in HTML or XML.
+        // Control characters are not allowed in HTML and XML.
         if ((c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == '\x7f') {
           out += "\ufffd";
         } else {
@@ -45,12 +45,12 @@ void append_escaped(std::string& out, std::string_view plain) {
   }
 }
 
-// Elements of HTML that have neither content nor an end.
+// True for HTML elements that have neither content nor an end tag.
 bool is_void(std::string_view name) { return name == "meta" || name == "br"; }
 
 }  // namespace
 
-// Puts an element together out of what is escaped already.
+// Builds an element from parts that are already escaped.
 class Element {
  public:
   static Html make(std::string_view name, Attributes attributes, const std::string& content) {

@@ -8,12 +8,12 @@
 
 namespace faasnap::bench::report {
 
-// Markup that is safe to put into a page. Text becomes markup only by text() and element(), which
-// escape it, so that no function's name or error message can be taken for markup.
+// Markup that is safe in a page. Only text() and element() turn text into markup, and they escape
+// it, so that a function's name or an error message cannot become markup.
 class Html {
  public:
   Html() = default;
-  // `markup` is the program's own, and never comes from its input.
+  // `markup` must come from the program, never from its input.
   static Html constant(std::string_view markup);
 
   Html& operator+=(const Html& other);
@@ -46,7 +46,7 @@ class AttributeValue {
 
 using Attributes = std::initializer_list<std::pair<std::string_view, AttributeValue>>;
 
-// `name` and the attributes' names are the program's own.
+// `name` and the attributes' names come from the program.
 Html element(std::string_view name, Attributes attributes, const Html& content);
 Html element(std::string_view name, Attributes attributes, std::string_view plain = {});
 

@@ -18,7 +18,7 @@ constexpr double kBottom = 190;
 constexpr double kLinesWidth = kPictureWidth - kLinesLeft - kRight;
 constexpr int kMarkers = 6;
 
-// An axis of values that differ by more than this is logarithmic.
+// The axis is logarithmic if values differ by more than this factor.
 constexpr double kWide = 10;
 
 struct LineLayout {
@@ -43,7 +43,7 @@ struct LineLayout {
                                          static_cast<double>(places - 1);
   }
   double y(double value) const { return kBottom - (kBottom - kTop) * part(value); }
-  // How far up the axis, from 0 to 1.
+  // Returns the position on the axis, from 0 to 1.
   double part(double value) const {
     if (logarithmic) {
       const double begin = steps.front().first;
@@ -58,8 +58,8 @@ struct LineLayout {
   double end = 0;
 };
 
-// Lines differ by colour and by what marks their points: a circle, a square, a diamond, a cross,
-// and triangles up and down.
+// Lines differ by colour and by the markers of their points: a circle, a square, a diamond, a
+// cross, and triangles up and down.
 Html marker(double x, double y, std::size_t kind, const std::string& colour,
             const std::string& tip) {
   constexpr double kR = 4;
@@ -117,7 +117,7 @@ Html draw_axes(const LineLayout& layout, const std::vector<std::string>& places,
   return axes;
 }
 
-// Names beneath the picture, each beside its marker; as many on a line as there is room for.
+// Draws the names below the picture, each beside its marker; as many in a line as fit.
 Html draw_names(const std::vector<Line>& lines, double& y) {
   Html names;
   double x = 4;

@@ -13,7 +13,7 @@ constexpr double kPad = 10;
 constexpr double kCardWidth = kPictureWidth + 2 * kPad;
 constexpr double kCaptionLine = 17;
 constexpr double kBetween = 10;
-// About the width of a letter of words, captions and headings.
+// Approximate width of a letter of words, captions and headings.
 constexpr double kWordLetter = 6.4;
 constexpr double kCaptionLetter = 7.6;
 constexpr double kHeadingLetter = 9.8;
@@ -23,7 +23,7 @@ std::size_t characters(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
-// The text in lines that are not wider than `width`, broken between words.
+// Returns the text in lines that are not wider than `width`, broken between words.
 std::vector<std::string> wrap(const std::string& text, double width, double letter) {
   std::vector<std::string> lines(1);
   for (std::size_t begin = 0; begin < text.size();) {
@@ -45,7 +45,7 @@ std::vector<std::string> wrap(const std::string& text, double width, double lett
   return lines;
 }
 
-// Lines of text from `y` on, which is moved below them.
+// Draws lines of text from `y` on, and moves `y` below them.
 Html paragraph(const std::vector<std::string>& lines, double& y, double height,
                std::string_view css_class) {
   Html drawn;
@@ -75,7 +75,7 @@ Html card(const Picture& picture, double height) {
   return element("g", {{"role", "img"}, {"aria-label", picture.title}}, drawn);
 }
 
-// The pictures in rows, from `y` on, which is moved below them.
+// Draws the pictures in rows from `y` on, and moves `y` below them.
 Html grid(const Pictures& pictures, std::size_t columns, double& y) {
   Html drawn;
   for (std::size_t begin = 0; begin < pictures.size(); begin += columns) {

@@ -6,13 +6,13 @@
 
 namespace faasnap::bench::report {
 
-// A file of pictures that stands alone: an SVG document with its own style, light or dark as its
-// reader has it, two pictures side by side.
+// A file of pictures that stands alone: an SVG document with its own style, light or dark as the
+// reader prefers, and two pictures side by side.
 struct Sheet {
   std::string title{};
   std::string explanation{};
   Pictures pictures{};
-  // What a reader must know of where it was measured.
+  // The conditions of the measurement, for the reader.
   std::string conditions{};
 };
 

@@ -5,11 +5,11 @@
 
 namespace faasnap::bench::report {
 
-// Style sheets. Every colour stands out from its background at 3:1 or more, text at 4.5:1; none of
-// them is the only thing that tells two settings apart.
+// Style sheets. Colours have a contrast of 3:1 or more to their background, text 4.5:1. Settings
+// never differ by colour alone.
 
-// Returns the style of what is drawn, on a page or in a file of its own, with the colours of all
-// settings (settings.h).
+// Returns the style of drawings, on a page or in a file, with the colours of all settings
+// (settings.h).
 std::string drawing_style();
 // The style of the page around the pictures.
 extern const std::string_view kPageStyle;

@@ -8,9 +8,9 @@
 
 namespace faasnap::bench::report {
 
-// What the pictures are drawn with. Lengths in the units of a picture that is kPictureWidth wide.
+// The parts of pictures. Lengths are in the units of a picture that is kPictureWidth wide.
 inline constexpr double kPictureWidth = 360;
-// About the width of a letter and the height of a line.
+// Approximate width of a letter and height of a line.
 inline constexpr double kLetter = 6.2;
 inline constexpr double kLine = 14;
 
@@ -18,12 +18,12 @@ enum class Anchor { start, middle, end };
 
 Html svg_text(double x, double y, std::string_view text, Anchor anchor = Anchor::start,
               std::string_view css_class = "");
-// `tip`: what a pointer over it sees; may be empty.
+// `tip` is the text under a pointer; may be empty.
 Html svg_box(double x, double y, double width, double height, const std::string& css_class,
              std::string_view tip = {});
 Html svg_line(double x1, double y1, double x2, double y2, const std::string& css_class);
 
-// A drawing with its title, to be put on a page or into a file of its own.
+// A drawing with its title, for a page or a file of its own.
 struct Picture {
   std::string title;
   double height = 0;
@@ -32,10 +32,10 @@ struct Picture {
 };
 using Pictures = std::vector<Picture>;
 
-// Elements of a page, of which screen readers are told the titles too; nothing for none.
+// Returns the elements of a page, with titles for screen readers; empty for no pictures.
 Html side_by_side(const Pictures& pictures);
 
-// How much of `text` fits, with an ellipsis where some had to go. Cuts between characters.
+// Returns as much of `text` as fits, with an ellipsis if it was cut. Cuts between characters.
 std::string fit(const std::string& text, double width);
 
 }  // namespace faasnap::bench::report

@@ -9,23 +9,23 @@
 
 namespace faasnap::bench::report {
 
-// What the results files hold of one experiment.
+// The content of the results files for one experiment.
 struct Experiment {
   // Its name in the files.
   std::string name;
-  // For people.
+  // The title for people.
   std::string title;
   std::string explanation;
   Measurements measurements;
   Measurements failures;
-  // The conditions that any of these was measured under.
+  // The conditions under which any of these was measured.
   std::vector<tools::Json> conditions;
 };
 
-// The experiments of `results`, in the paper's order; they point into it.
+// Returns the experiments of `results`, in the paper's order; they point into it.
 std::vector<Experiment> experiments_of(const Results& results);
 
-// True if `what` says different things of them.
+// True if `what` differs between them.
 bool varies(const Measurements& all, const std::function<std::string(const Measurement&)>& what);
 // True if any of it was measured on an emulated processor.
 bool is_dilated(const Experiment& experiment);

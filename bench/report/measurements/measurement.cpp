@@ -9,7 +9,7 @@ namespace faasnap::bench::report {
 namespace {
 
 [[noreturn]] void reject(const char* field, const char* expected) {
-  throw std::invalid_argument(fmt::format("'{}': {} is expected", field, expected));
+  throw std::invalid_argument(fmt::format("'{}': expected {}", field, expected));
 }
 
 const tools::Json* find(const tools::Json& line, const char* field) {
@@ -17,7 +17,7 @@ const tools::Json* find(const tools::Json& line, const char* field) {
   return found == line.end() || found->is_null() ? nullptr : &*found;
 }
 
-// More than any time or size; sums and ratios of numbers up to it are finite.
+// Larger than any time or size; sums and ratios of numbers up to it are finite.
 constexpr double kMostPlausible = 1e18;
 
 double as_number(const tools::Json& value, const char* field) {

@@ -12,7 +12,7 @@
 
 namespace faasnap::bench::report {
 
-// A stretch of an invocation; `start` counts from the request. Nanoseconds.
+// A part of an invocation; `start` counts from the request. Nanoseconds.
 struct SpanOfTime {
   std::string name;
   double start = 0;
@@ -27,7 +27,8 @@ struct FaultBucket {
   double count = 0;
 };
 
-// What an invocation may count besides its times; kAmountFields has the fields' names.
+// The quantities that an invocation may have besides its times; kAmountFields has their field
+// names.
 enum class Amount : std::size_t {
   major_faults,
   minor_faults,
@@ -50,12 +51,12 @@ inline constexpr std::array kAmountFields{
 };
 inline constexpr std::size_t kAmounts = kAmountFields.size();
 
-// The amounts that there are.
+// The amounts of an invocation.
 class Amounts {
  public:
   std::optional<double>& operator[](Amount which) { return values_[index(which)]; }
   const std::optional<double>& operator[](Amount which) const { return values_[index(which)]; }
-  // 0 for one that is not there.
+  // Returns 0 for a missing one.
   double value(Amount which) const { return (*this)[which].value_or(0); }
 
  private:
@@ -63,7 +64,7 @@ class Amounts {
   std::array<std::optional<double>, kAmounts> values_;
 };
 
-// One invocation, by a line of a results file (docs/reference/results-format.md). Times in
+// One invocation, from a line of a results file (docs/reference/results-format.md). Times in
 // nanoseconds, memory in bytes.
 struct Measurement {
   std::string experiment;
@@ -90,24 +91,24 @@ struct Measurement {
   std::string accelerator;
   std::vector<SpanOfTime> spans;
   std::vector<FaultBucket> fault_buckets;
-  // Faults that KVM handed to a worker, by the time that the worker took.
+  // Faults that KVM passed to a worker, by the worker's time.
   std::vector<FaultBucket> async_fault_buckets;
 
-  // Which of the conditions it was measured under; nothing when none preceded it.
+  // Index of the conditions under which it was measured; empty if none preceded it.
   std::optional<std::size_t> conditions;
 };
 
-// The setting, the merge gap of its loading set where that was chosen, and that the VM was
+// Returns the setting, the merge gap of its loading set if it was chosen, and whether the VM was
 // prepared.
 std::string setting_label(const Measurement& measurement);
 
-// What, besides the setting, tells one measurement of an experiment from another: the function, and
-// the disk and the compute time where those vary.
+// Returns what besides the setting identifies a measurement in an experiment: the function, and the
+// disk and the compute time if they vary.
 std::string subject(const Measurement& measurement);
-// The same with the input's name and the parallelism.
+// Returns the same with the input's name and the parallelism.
 std::string full_subject(const Measurement& measurement);
 
-// Reads a line that tells of an invocation. Throws std::invalid_argument that names the field.
+// Parses a line about an invocation. Throws std::invalid_argument with the field.
 Measurement parse_measurement(const tools::Json& line);
 
 }  // namespace faasnap::bench::report

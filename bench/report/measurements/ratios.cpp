@@ -13,7 +13,7 @@ std::optional<double> baseline_total(const std::vector<Summary>& of_a_subject,
                                      const std::string& baseline) {
   const auto found = std::find_if(of_a_subject.begin(), of_a_subject.end(),
                                   [&](const Summary& s) { return s.label == baseline; });
-  // Nothing can be compared with less than a nanosecond.
+  // A total below one nanosecond cannot be a reference.
   return found != of_a_subject.end() && found->total >= 1 ? std::optional(found->total)
                                                           : std::nullopt;
 }

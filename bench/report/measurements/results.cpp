@@ -17,7 +17,7 @@
 namespace faasnap::bench::report {
 namespace {
 
-// What a later measurement shares with the earlier one whose place it takes.
+// The fields that a later measurement shares with the earlier one that it replaces.
 using Place = std::tuple<std::string, std::string, std::string, bool, std::optional<std::uint64_t>,
                          std::string, std::optional<double>, std::string, std::optional<double>,
                          std::uint64_t, bool, std::uint64_t, std::uint64_t>;
@@ -35,8 +35,7 @@ class Reader {
     std::ifstream stream(file);
     if (!stream || std::filesystem::is_directory(file)) {
       throw tools::Failure(fmt::format(
-          "{}: {}", file,
-          stream ? "a directory, where a results file is expected" : std::strerror(errno)));
+          "{}: {}", file, stream ? "a directory, expected a results file" : std::strerror(errno)));
     }
     conditions_.reset();
     std::size_t number = 0;
@@ -45,7 +44,7 @@ class Reader {
       const bool last_and_cut = stream.eof();
       if (!take(line, fmt::format("{}:{}", file, number), last_and_cut)) {
         results_.notices.push_back(
-            fmt::format("{}:{}: cut short; the {} whole lines before it "
+            fmt::format("{}:{}: truncated; the {} whole lines before it "
                         "are used",
                         file, number, number - 1));
       }
@@ -63,14 +62,14 @@ class Reader {
   }
 
  private:
-  // False for a line that its writer did not finish.
+  // Returns false for an incomplete line.
   bool take(const std::string& line, const std::string& place, bool may_be_cut) {
     const auto json = tools::parse_json(line);
     if (!json || !json->is_object()) {
       if (may_be_cut && !json) {
         return false;
       }
-      throw tools::Failure(fmt::format("{}: not a result: a JSON object is expected", place));
+      throw tools::Failure(fmt::format("{}: not a result: expected a JSON object", place));
     }
     try {
       if (const auto found = json->find("conditions"); found != json->end()) {
@@ -88,7 +87,7 @@ class Reader {
 
   void take_conditions(const tools::Json& conditions) {
     if (!conditions.is_object()) {
-      throw std::invalid_argument("'conditions': an object is expected");
+      throw std::invalid_argument("'conditions': expected an object");
     }
     auto& known = results_.conditions;
     const auto found = std::find(known.begin(), known.end(), conditions);
@@ -100,7 +99,7 @@ class Reader {
 
   void take_measurement(Measurement measurement) {
     measurement.conditions = conditions_;
-    // Without the number of its repetition each stands for itself.
+    // A measurement without a repetition number replaces no other.
     if (measurement.repeat) {
       const auto [known, is_new] =
           places_.emplace(place_of(measurement, *measurement.repeat), all_.size());
@@ -131,7 +130,7 @@ Results read_results(const std::vector<std::string>& files) {
   Results results = reader.finish();
   if (results.measurements.empty() && results.failures.empty()) {
     throw tools::Failure(
-        fmt::format("{}: no invocation, nothing to report", fmt::join(files, ", ")));
+        fmt::format("{}: no invocations, nothing to report", fmt::join(files, ", ")));
   }
   return results;
 }

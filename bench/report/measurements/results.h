@@ -8,11 +8,11 @@
 
 namespace faasnap::bench::report {
 
-// What several results files hold together (docs/reference/results-format.md).
+// The combined content of several results files (docs/reference/results-format.md).
 struct Results {
   // The conditions of all runs, each once.
   std::vector<tools::Json> conditions;
-  // Invocations that did not fail; only the last of several in one place.
+  // Successful invocations; the last one if several agree in all identifying fields.
   std::vector<Measurement> measurements;
   // Invocations that failed and were not measured again.
   std::vector<Measurement> failures;
@@ -20,8 +20,8 @@ struct Results {
   std::vector<std::string> notices;
 };
 
-// Throws tools::Failure that names file and line of what is not a result, and for files without
-// one.
+// Throws tools::Failure with file and line for a line that is not a result, and for files without
+// any.
 Results read_results(const std::vector<std::string>& files);
 
 }  // namespace faasnap::bench::report

@@ -5,8 +5,9 @@
 
 namespace faasnap::bench::report {
 
-// A setting that the report knows: its place is its rank in tables and pictures, its colours are
-// those of a light and of a dark page. Every colour stands out from its background at 3:1 or more.
+// A setting that the report knows. Its position is its rank in tables and pictures; it has one
+// colour for light pages and one for dark pages, each with a contrast of 3:1 or more to its
+// background.
 struct KnownSetting {
   std::string_view name;
   std::string_view light;
@@ -23,11 +24,11 @@ inline constexpr std::array kSettings{
     KnownSetting{"per-region", "#0a5089", "#5b9de0"},
     KnownSetting{"faasnap", "#00785a", "#35c79c"},
     KnownSetting{"stream", "#c23f00", "#ff8148"},
-    // Takes the place of a setting that is not known.
+    // Stands for an unknown setting.
     KnownSetting{"other", "#6b6b6b", "#a8a8a8"},
 };
 
-// Returns the place in kSettings of the setting that a label begins with (setting_label); that of
+// Returns the index in kSettings of the setting at the beginning of a label (setting_label), or of
 // "other" if it is not known.
 constexpr std::size_t rank_of_setting(std::string_view label) {
   const std::string_view name = label.substr(0, label.find(' '));

@@ -8,7 +8,7 @@
 
 namespace faasnap::bench::report {
 
-// Several measurements of one kind: their medians, and how far the totals lie apart.
+// Several measurements of one kind: their medians and the spread of the totals.
 struct Summary {
   std::string label;
   std::size_t count = 0;
@@ -17,33 +17,32 @@ struct Summary {
   double total = 0;
   double least = 0;
   double most = 0;
-  // Medians over those that have it.
+  // Medians over the measurements that have the amount.
   Amounts amounts;
 };
 
 using Measurements = std::vector<const Measurement*>;
 
-// A part of a set, with what its members have in common.
+// A part of a set, with the label of its members.
 struct Part {
   std::string label;
   Measurements measurements;
 };
 
-// Parts by what `label` says, in the order in which they first occur.
+// Splits by `label`, in order of first occurrence.
 std::vector<Part> split(const Measurements& all,
                         const std::function<std::string(const Measurement&)>& label);
-// Parts by setting, in the order in which the paper names them.
+// Splits by setting, in the paper's order.
 std::vector<Part> split_by_setting(const Measurements& all);
 
-// The part has at least one measurement.
+// The part must have at least one measurement.
 Summary summarize(const Part& part);
 std::vector<Summary> summarize(const std::vector<Part>& parts);
 
-// The middle one, or the mean of the middle two; of at least one.
+// Returns the middle value, or the mean of the middle two. There must be at least one.
 double median(std::vector<double> values);
 
-// The setting that others are compared with: `wanted`, or where that is empty `cached`, `lazy`, or
-// the first there is.
+// Returns the reference setting: `wanted`, or if that is empty `cached`, `lazy`, or the first one.
 std::string choose_baseline(const std::vector<Part>& by_setting, const std::string& wanted);
 
 }  // namespace faasnap::bench::report

@@ -13,7 +13,7 @@ namespace {
 
 using Buckets = std::vector<FaultBucket> Measurement::*;
 
-// Returns the mean buckets of one setting's measurements: faults of one invocation.
+// Returns the mean buckets of one setting's measurements: the faults of one invocation.
 std::vector<FaultBucket> mean_buckets(const Measurements& measurements, Buckets field) {
   std::map<std::pair<double, double>, double> sums;
   for (const Measurement* one : measurements) {

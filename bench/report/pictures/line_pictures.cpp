@@ -13,7 +13,7 @@
 namespace faasnap::bench::report {
 namespace {
 
-// The x axis: the label of each place, and which place a measurement has.
+// The x axis: the labels of its places, and the place of a measurement.
 struct Axis {
   std::vector<std::string> labels;
   std::string title;
@@ -27,7 +27,7 @@ struct Axis {
 
 using Value = std::function<double(const Measurements&)>;
 
-// A line for each setting, through the value of its measurements at each place of the axis.
+// Returns a line for each setting, through the value of its measurements at each place of the axis.
 std::vector<Line> make_lines(const Measurements& all, const Axis& axis, const Value& value) {
   std::vector<Line> lines;
   for (const Part& setting : split_by_setting(all)) {
@@ -41,7 +41,7 @@ std::vector<Line> make_lines(const Measurements& all, const Axis& axis, const Va
 }
 
 Axis input_axis(const Measurements& all) {
-  // Inputs without a size keep the order in which they come, after the others.
+  // Inputs without a size come after the others, in their order of occurrence.
   std::vector<std::pair<double, std::string>> inputs;
   for (const Measurement* one : all) {
     const auto known = std::find_if(inputs.begin(), inputs.end(),
@@ -80,7 +80,7 @@ double median_burst(const Measurements& measurements) {
   return summarize(Part{"", measurements}).amounts.value(Amount::burst_time);
 }
 
-// All VMs of a burst together, the median over its repetitions.
+// Returns the memory of all VMs of a burst together, the median over its repetitions.
 double median_memory(const Measurements& measurements) {
   std::map<std::uint64_t, double> sums;
   for (const Measurement* one : measurements) {
@@ -101,7 +101,7 @@ std::string burst_subject(const Measurement& measurement) {
   return subject(measurement) + ", " + burst_kind(measurement);
 }
 
-// A line for each setting, through its mean ratio at each place of the axis.
+// Returns a line for each setting, through its mean ratio at each place of the axis.
 std::vector<Line> lines_of_means(const Measurements& all, const Axis& axis,
                                  const std::string& baseline) {
   std::vector<Line> lines;

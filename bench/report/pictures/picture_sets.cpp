@@ -22,7 +22,7 @@ Measurements only(const Measurements& all, bool same) {
   return some;
 }
 
-// Said once instead of in each title.
+// Returns the variant that all have in common, so that not each title repeats it.
 std::string common_variant(const Measurements& all) {
   const auto variants = split(all, variant);
   return variants.size() == 1 && !variants.front().label.empty()
@@ -81,7 +81,7 @@ std::vector<PictureSet> times_of_faults(const Measurements& all) {
            "Faults per invocation, by the time that KVM spends on each; their number on the left.",
            fault_histograms(all, &Measurement::fault_buckets), kFolded},
           {"waiting", "How long faults wait",
-           "Of these, faults that KVM hands to a worker of the kernel since they have to wait, by "
+           "Faults among these that KVM passes to a kernel worker because they have to wait, by "
            "the time that the worker takes.",
            fault_histograms(all, &Measurement::async_fault_buckets), kFolded}};
 }
@@ -95,16 +95,16 @@ PictureSet memory(const Measurements& all) {
 
 std::vector<PictureSet> other_sizes(const Measurements& all) {
   return {
-      {"cache", "Page cache", "What the page cache has of the snapshot after the invocation.",
+      {"cache", "Page cache", "Pages of the snapshot in the page cache after the invocation.",
        size_bars(all, Amount::cache), kFolded},
-      {"prepared", "Prepared VMs", "What a prepared VM holds of the host's memory as it waits.",
+      {"prepared", "Prepared VMs", "Host memory that a prepared VM holds while it waits.",
        size_bars(all, Amount::waiting), kFolded},
-      {"disk", "On the disk", "What the snapshot's files take up.", sizes_on_disk(all), kFolded},
-      {"device", "Read of the device", "By one invocation.",
+      {"disk", "On the disk", "Disk space of the snapshot's files.", sizes_on_disk(all), kFolded},
+      {"device", "Read of the device", "Bytes that one invocation reads.",
        size_bars(all, Amount::device_read_bytes), kFolded}};
 }
 
-// What the experiment is about comes first, and is seen at once.
+// Puts the experiment's main subject first and shows it at once.
 void put_first(std::vector<PictureSet>& sets, const std::string& main,
                std::initializer_list<const char*> also_shown) {
   for (PictureSet& set : sets) {
@@ -140,10 +140,11 @@ std::vector<PictureSet> picture_sets(const Experiment& experiment, const std::st
   append(sets, times_of_faults(all));
   sets.push_back(memory(all));
   append(sets, other_sizes(all));
-  sets.push_back({"timeline", "Timelines",
-                  "The invocation whose total is the median. Spans of one name share a row; what "
-                  "takes no time is a diamond.",
-                  timelines(all), kFolded});
+  sets.push_back(
+      {"timeline", "Timelines",
+       "The invocation whose total is the median. Spans of one name share a row; a moment "
+       "is a diamond.",
+       timelines(all), kFolded});
   if (experiment.name == "page_faults") {
     put_first(sets, "histograms", {"waiting", "counts"});
   } else if (experiment.name == "footprint") {

@@ -10,17 +10,17 @@ namespace faasnap::bench::report {
 
 // Pictures that belong together, such as those of all functions.
 struct PictureSet {
-  // Tells it from the others of its experiment; empty for what the experiment is about.
+  // Identifies it in its experiment; empty for the main subject.
   std::string name;
-  // For people; empty where the experiment's title says enough.
+  // The title for people; empty if the experiment's title is enough.
   std::string title;
   std::string explanation;
   Pictures pictures;
-  // True if readers see it at once; else they have to ask for it.
+  // True if it is visible at once; otherwise it is folded.
   bool shown = true;
 };
 
-// All that there is to draw of an experiment, in the order in which it is read.
+// Returns all pictures of an experiment, in the order of reading.
 std::vector<PictureSet> picture_sets(const Experiment& experiment, const std::string& baseline);
 
 }  // namespace faasnap::bench::report

@@ -10,7 +10,7 @@
 namespace faasnap::bench::report {
 namespace {
 
-// The one whose total is the median.
+// Returns the measurement whose total is the median.
 const Measurement& typical(const Measurements& some) {
   Measurements sorted = some;
   std::sort(sorted.begin(), sorted.end(),
@@ -25,7 +25,7 @@ Measurements with_spans(const Measurements& all) {
   return some;
 }
 
-// Where the last span of any ends.
+// Returns the end of the last span of all.
 double end_of(const Measurements& some) {
   double end = 0;
   for (const Measurement* one : some) {
@@ -36,7 +36,7 @@ double end_of(const Measurements& some) {
   return end;
 }
 
-// Where the last set-up ends, and the last page that was to be loaded has come.
+// Returns when the last set-up has ended and the last page that was to be loaded has arrived.
 double end_of_restore(const Measurements& some) {
   double end = 0;
   for (const Measurement* one : some) {
@@ -70,7 +70,7 @@ Pictures timelines(const Measurements& all) {
     }
     const double end = end_of(shown);
     add_row(rows, part.label, shown, end, "");
-    // Where the function computes for long, the restore is a dot at the left: larger.
+    // If the function computes for long, the restore would be a dot at the left: enlarge it.
     const double restored = 1.5 * end_of_restore(shown);
     if (restored > 0 && restored < end / 3) {
       add_row(rows, part.label, shown, restored, fmt::format(", first {}", format_time(restored)));

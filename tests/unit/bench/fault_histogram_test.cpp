@@ -6,7 +6,7 @@
 namespace faasnap::bench {
 namespace {
 
-// As Linux prints it; not sorted by the key.
+// The text as Linux prints it, not sorted by the key.
 constexpr const char* kText = R"(# event histogram
 #
 # trigger info: hist:keys=ns.log2:vals=hitcount:sort=hitcount:size=2048 [active]

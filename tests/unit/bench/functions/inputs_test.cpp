@@ -57,7 +57,7 @@ TEST_CASE("the declared inputs of several sizes are six, and the largest is four
     const auto inputs = inputs_by_size(function, InputSize::full);
     REQUIRE(inputs.size() == 6);
     const double ratio = inputs.back().size / inputs[2].size;
-    // In one dimension or two.
+    // The size is given in one dimension or in two.
     CHECK(ratio >= 2);
     CHECK(ratio <= 4);
   }

@@ -20,7 +20,7 @@ TEST_CASE("conditions have the lab's dilation where it is calibrated") {
   const json found = conditions("/proc");
   ::unsetenv("FAASNAP_LAB_CALIBRATION");
   CHECK(found.at("dilation") == 9.5);
-  // What lies on no data disk has not its speed.
+  // A directory that is not on the data disk does not have its speed.
   CHECK_FALSE(found.contains("disk"));
 }
 

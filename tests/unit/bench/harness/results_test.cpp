@@ -123,7 +123,7 @@ TEST_CASE("a last line that was cut short is dropped with a notice, and results 
   file.write(whole + R"({"experiment":"e1","function":"js)");
   {
     Results results(file.path(), kConditions);
-    CHECK_THAT(results.notice(), ContainsSubstring("results.jsonl:3: cut short"));
+    CHECK_THAT(results.notice(), ContainsSubstring("results.jsonl:3: truncated"));
     CHECK(results.records().size() == 1);
     results.add(point("lazy", 1), {{"total_ns", 8}});
   }
@@ -186,7 +186,7 @@ TEST_CASE("results of another machine, or of larger inputs, are not added to") {
   json other = kConditions;
   other["kernel"] = "6.1";
   CHECK_THROWS_MATCHES(Results(file.path(), other), std::runtime_error,
-                       MessageMatches(ContainsSubstring("kernel was \"6.12\", and is \"6.1\"")));
+                       MessageMatches(ContainsSubstring("kernel was \"6.12\" and is \"6.1\"")));
   json larger = kConditions;
   larger["inputs"] = "full";
   CHECK_THROWS_AS(Results(file.path(), larger), std::runtime_error);

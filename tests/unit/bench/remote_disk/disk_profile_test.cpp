@@ -25,7 +25,7 @@ TEST_CASE("a network volume is far slower than a local disk, in everything") {
 TEST_CASE("a disk that is not known is told with those that are") {
   CHECK_THROWS_MATCHES(
       disk_profile("floppy"), std::invalid_argument,
-      Catch::Matchers::Message("there is no disk profile 'floppy'; there are: nvme, ssd, ebs"));
+      Catch::Matchers::Message("unknown disk profile 'floppy', expected one of: nvme, ssd, ebs"));
 }
 
 TEST_CASE("a disk is described as a slow processor has it") {

@@ -69,7 +69,7 @@ class Connection {
     std::memcpy(&reply.cookie, head.data() + 8, 8);
     return {be32toh(reply.magic), be32toh(reply.error), reply.cookie};
   }
-  // Whether the server ends the connection.
+  // True if the server ends the connection.
   bool ended() const {
     char byte = 0;
     return ::recv(client_.get(), &byte, 1, 0) <= 0;

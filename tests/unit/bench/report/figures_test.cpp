@@ -43,7 +43,7 @@ TEST_CASE("a logarithmic axis begins and ends around its values") {
   CHECK(all(35e6, 800e6, kTime) ==
         Labels{"20 ms", "50 ms", "100 ms", "200 ms", "500 ms", "1000 ms"});
   CHECK(all(20e6, 200e6, kTime) == Labels{"20 ms", "50 ms", "100 ms", "200 ms"});
-  // Of three decades one in each.
+  // An axis of three decades has one value in each.
   CHECK(all(20e6, 21e9, kTime) == Labels{"0.01 s", "0.1 s", "1 s", "10 s", "100 s"});
   CHECK(all(3, 3, kCount) == Labels{"2", "5"});
 }
