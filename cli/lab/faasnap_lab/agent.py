@@ -20,12 +20,12 @@ BUSYBOX = "/run/faasnap-lab/busybox"
 MKFS = "/usr/sbin/mkfs.xfs"
 HOST_ROOT = b"/run/faasnap-lab/host"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# How long output may keep coming after the command and everything that it started is dead.
+# Maximum time to collect output after the command and everything that it started have ended.
 DRAIN_SECONDS = 20
-# How long this process sleeps at most: orphans are reaped that often.
+# Maximum time that this process sleeps; it reaps orphans when it wakes.
 TURN_MILLISECONDS = 250
 
-# From <asm-generic/ioctls.h>; the module `termios` is a file of its own, which takes time to load.
+# From <asm-generic/ioctls.h>. Not from the module `termios`, a file that takes time to load.
 TIOCSCTTY = 0x540E
 TIOCSWINSZ = 0x5414
 TIOCSPTLCK = 0x40045431
@@ -158,7 +158,7 @@ class Control:
 
 
 class System:
-    """What the lab's system becomes before the command runs."""
+    """Prepares the lab's system before the command runs."""
 
     def __init__(self, job: dict[str, list[bytes]], control: Control) -> None:
         self.job = job
@@ -452,7 +452,7 @@ class Agent:
         for fd in self.ports.port.values():
             os.set_blocking(fd, False)
         command = self.command
-        # What came together with `begin`.
+        # Lines that arrived together with `begin`.
         for line in take_lines(self.control.received):
             self._obey(line.split())
         ended = os.pidfd_open(command.pid)

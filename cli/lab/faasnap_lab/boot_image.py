@@ -1,6 +1,6 @@
-"""What the counted lab's memory holds when its kernel starts.
+"""The content of the counted lab's memory when its kernel starts.
 
-That is the kernel, its initrd, and what Linux's 64-bit boot protocol asks of a loader
+It holds the kernel, its initrd, and what Linux's 64-bit boot protocol requires
 (Documentation/arch/x86/boot.rst).
 """
 
@@ -18,7 +18,7 @@ _BOOT_PARAMETERS = 0x30000
 _COMMAND_LINE = 0x31000
 _INITRD = 0x8000000
 
-# Where Bochs' BIOS puts its data below 1 MiB, and what it keeps for ACPI tables at memory's end.
+# The place of the data of Bochs' BIOS below 1 MiB, and its room for ACPI tables at memory's end.
 _BIOS_DATA = 0x9F000
 _ACPI_TABLES = 0x10000
 

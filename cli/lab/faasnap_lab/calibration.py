@@ -1,4 +1,4 @@
-"""How much slower than the machine's the lab's processor is, and the disk in proportion to that."""
+"""Measures how much slower the lab's processor is; describes a disk in proportion to that."""
 
 from __future__ import annotations
 

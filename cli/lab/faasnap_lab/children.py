@@ -48,7 +48,7 @@ class Children:
     def __init__(self, environment: dict[bytes, bytes]) -> None:
         self.environment = environment
         self.running: dict[str, subprocess.Popen] = {}
-        # What they say themselves.
+        # The children's own messages.
         self.diagnostics, self._writer = os.pipe()
         os.set_blocking(self.diagnostics, False)
 

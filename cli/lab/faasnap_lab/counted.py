@@ -30,8 +30,8 @@ KERNEL_ARGUMENTS = (
     "cryptomgr.notests clearcpuid=erms,fsrm,aperfmperf"
 )
 TICKS_PER_SECOND = 250
-# What no command needs and takes long. The first two have idle states of their own, which are in
-# the way of the lab's.
+# Initialisers that take long and that no command needs. The idle states of the first two would
+# replace the lab's.
 LEFT_OUT = (
     "intel_idle_init",
     "acpi_processor_driver_init",
@@ -122,7 +122,7 @@ class CountedMachine(Machine):
     startup_silence = 600.0
     startup_seconds = 600.0
     is_watched = False
-    # What fails once fails again.
+    # Every run is the same, so a start that fails once fails always.
     starts = 1
     environment = {b"FAASNAP_LAB_COUNTED": b"1"}
 

@@ -11,7 +11,7 @@ from .children import die_with_parent
 from .errors import LabFailure
 from .installation import SYSTEM_PATH, find_program
 
-# Where an XFS superblock says that mkfs has not finished (sb_inprogress).
+# Offset in an XFS superblock of the mark that mkfs has not finished (sb_inprogress).
 IN_PROGRESS_OFFSET = 126
 
 NO_SPACE = "no space left on its file system"

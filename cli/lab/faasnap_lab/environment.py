@@ -1,13 +1,13 @@
-"""What of the caller's environment goes into the lab."""
+"""Selects the variables of the caller's environment that enter the lab."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# What says who and where the user is, how text looks, and what is this project's own. Everything
-# else stays outside: above all what steers a library to a processor that the lab does not have
-# (OPENBLAS_CORETYPE, MKL_*, GLIBC_TUNABLES), to files (LD_PRELOAD, LD_LIBRARY_PATH, PYTHONPATH) or
-# to a network (http_proxy).
+# Variables that say who and where the user is and how text looks, and this project's own. All
+# others stay outside, above all those that steer a library to a processor that the lab does not
+# have (OPENBLAS_CORETYPE, MKL_*, GLIBC_TUNABLES), to files (LD_PRELOAD, LD_LIBRARY_PATH,
+# PYTHONPATH) or to a network (http_proxy).
 ALLOWED = frozenset(
     (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"COLORTERM", b"NO_COLOR",
      b"LANG", b"LANGUAGE", b"TZ", b"TMPDIR")

@@ -16,7 +16,7 @@ class LabDied(LabFailure):
 
     def __init__(self, reason: str, phase: str, console: list[str], refused: bool = False) -> None:
         super().__init__(reason)
-        # How far the lab had come.
+        # The phase that the lab had reached.
         self.phase = phase
         # The end of the kernel's console and of what QEMU and its servers said.
         self.console = console

@@ -28,7 +28,7 @@ def find_program(name: str) -> str | None:
 class Installation:
     """The lab's files, each with its whole path."""
 
-    # Where the kernel is named to be: the data disk, the calibration and the log lie there.
+    # The directory of the kernel, which also holds the data disk, the calibration and the log.
     directory: str
     kernel: str
     initrd: str

@@ -54,14 +54,14 @@ class Machine(ABC):
 
     # The process whose end is the machine's end.
     name: str
-    # How long the machine may be silent, and how long it may take, before the command begins.
+    # Maximum time that the machine may be silent, and may take, before the command begins.
     startup_silence: float
     startup_seconds: float
     # True if the agent is asked for a sign of life, and the command given up without one.
     is_watched: bool
-    # How many machines are started until one comes up.
+    # Maximum number of machines that are started until one comes up.
     starts: int
-    # What the command finds in its environment.
+    # Additional environment of the command.
     environment: dict[bytes, bytes]
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""From the command line to the command's status; starts again what died."""
+"""Runs the command line and returns the command's status; starts a lab that died again."""
 
 from __future__ import annotations
 
@@ -105,13 +105,13 @@ class Lab:
             supervisor = self._supervisor(tries)
             try:
                 status = supervisor.run(self.environment)
-                # What the disk did not take may have been lost without the command's notice.
+                # Data that the disk did not take may be lost unnoticed by the command.
                 if supervisor.complaint and status == 0:
                     status = self.options.failure_status
                 return status
             except LabDied as death:
                 if death.phase in (BOOT, PREPARATION):
-                    # What cannot be prepared twice for the same reason cannot be prepared.
+                    # A preparation that fails twice for the same reason will always fail.
                     again = death.phase == PREPARATION and str(death) == before
                     if death.refused or again or starts == self.machine.starts:
                         raise

@@ -62,7 +62,7 @@ LEAST_XFS = 300 << 20
 
 @dataclass
 class Options:
-    """What the command line says. Sizes are in bytes, times in seconds, 0 for no limit."""
+    """The command line's options. Sizes are in bytes, times in seconds; 0 means no limit."""
 
     kernel: str = ""
     initrd: str = ""

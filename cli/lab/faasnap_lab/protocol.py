@@ -1,11 +1,11 @@
-"""What the supervisor outside and the agent inside say to each other (docs/guide/lab.md).
+"""The protocol between the supervisor outside and the agent inside (docs/guide/lab.md).
 
 The agent imports this module when the lab starts, on an emulated processor: it imports nothing.
 """
 
 # The most that is read at once.
 CHUNK = 65536
-# How much of a stream is read ahead for a slow reader.
+# Number of bytes of a stream that are read ahead for a slow reader.
 BACKLOG = 1 << 20
 
 STREAMS = ("stdin", "stdout", "stderr")

@@ -11,7 +11,7 @@ import time
 from .protocol import BACKLOG, CHUNK
 from .terminal import may_read_stdin
 
-# How long a reader may take nothing once the lab is gone.
+# Maximum time that a reader may stall after the end of the lab.
 STALL_SECONDS = 5.0
 
 
@@ -42,9 +42,9 @@ class Outlet:
         self.fd = fd
         self.buffer = bytearray()
         self.is_open = True
-        # What went wrong, other than a reader that left.
+        # The error, unless the reader has closed its end.
         self.error: OSError | None = None
-        # How much has come out of the running machine.
+        # Number of bytes that the running machine has written.
         self.seen = 0
         # A pipe that poll calls writable takes this much without blocking.
         self._piece = CHUNK if stat.S_ISREG(os.fstat(fd).st_mode) else select.PIPE_BUF

@@ -18,18 +18,18 @@ from .signals import Signals
 from .streams import Inlet, Outlet
 from .terminal import Terminal
 
-# How often the agent is asked for a sign of life, and each CPU of the lab interrupted from outside.
-# The latter keeps it running: where QEMU enters or leaves a guest's guest it may overwrite another
-# thread's note that an interrupt is pending (interrupt_request in svm_helper.c), and a CPU that has
-# thus lost its timer's interrupt, or another CPU's, notices nothing until the next interrupt comes.
+# Interval at which the agent is asked for a sign of life and each CPU of the lab is interrupted
+# from outside. The interrupts keep it running: when QEMU enters or leaves a nested guest, it may
+# overwrite another thread's note that an interrupt is pending (interrupt_request in svm_helper.c).
+# A CPU that has lost its timer's interrupt, or another CPU's, stands still until the next one.
 PULSE_SECONDS = 0.5
 # The command's time to act on a signal before the lab is taken down around it.
 GRACE_SECONDS = 15.0
-# What the data disk may take at the end to write what is still in memory.
+# Maximum time that the data disk may take at the end to write the data in memory.
 FINISH_SECONDS = 600.0
-# How long the machine's process may take to follow what it said last.
+# Maximum time between the last words of the machine's process and its end.
 LAST_WORDS_SECONDS = 0.3
-# What is kept of the kernel's console, to show the end of it when the lab dies.
+# Part of the kernel's console that is kept, and shown when the lab dies.
 CONSOLE_BYTES = 65536
 CONSOLE_LINES = 20
 
@@ -215,7 +215,7 @@ class Supervisor:
                 self.phase = PREPARATION
                 self.to_control += self.make_job()
             case ["prepared"]:
-                # From here on the command may have had effects, and is not repeated unasked.
+                # The command may have effects from here on, so it is repeated only if asked for.
                 self.phase = COMMAND
                 self._tell("begin")
                 if not self.inlet.is_open:
@@ -290,7 +290,7 @@ class Supervisor:
         )
 
     def _deliver_rest(self) -> None:
-        """What has come out of a machine that is gone belongs to our readers."""
+        """Passes the output of a machine that is gone on to our readers."""
         for name, outlet in self.outlets.items():
             while data := self._receive(self.wires.port[name].fileno()):
                 outlet.add(data)
