@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::version);
   }
   try {
-    // The same bytes as the table's section, whose checksum would have passed.
+    // Also tries the bytes as the table's section, as if its checksum were right.
     const format::Section section{"memory", format::kMemorySectionVersion, bytes};
     const auto table = format::load_image_table(section, "state");
     fuzz::require(format::save_image_table(table).bytes == bytes);

@@ -27,7 +27,7 @@ constexpr std::uint16_t kQueueSize = 8;
 constexpr std::size_t kMaximumSteps = 200;
 constexpr std::size_t kMaximumEnds = 16;
 
-// Of queue `i`, below one another from 64 KiB up.
+// The place of queue `i`: one after the other from 64 KiB up.
 GuestAddress table_of(std::uint64_t i) { return {0x10000 + i * 0x1000}; }
 GuestAddress available_of(std::uint64_t i) { return {table_of(i).value + 0x400}; }
 GuestAddress used_of(std::uint64_t i) { return {table_of(i).value + 0x800}; }

@@ -25,8 +25,9 @@ inline void require(bool holds) {
   }
 }
 
-// Makes length and checksum of a frame right, so that the fuzzer gets past them to what they
-// protect. The first byte of the input decides, so that wrong ones are tried as well.
+// Returns `input` with a correct length and checksum in its frame, so that the fuzzer reaches what
+// they protect. The first byte of the input decides whether to do so, so that wrong ones are tried
+// as well.
 inline std::vector<std::byte> mended(std::span<const std::byte> input) {
   if (input.empty()) {
     return {};

@@ -15,7 +15,7 @@
 
 namespace faasnap::test {
 
-// A Redis server, a directory that hosts share, and a catalogue on both.
+// A Redis server, a directory that hosts share, and a catalogue in both.
 struct CatalogueRig {
   RedisServer redis;
   ScratchDirectory scratch;
@@ -29,7 +29,7 @@ struct CatalogueRig {
   }
   SnapshotCatalogue& catalogue() { return *opened; }
   std::filesystem::path local(const char* name) const { return scratch.path() / name; }
-  // The names of all files in the shared directory.
+  // Returns the names of all files in the shared directory.
   std::set<std::string> shared_files() const {
     std::set<std::string> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(shared)) {

@@ -10,8 +10,8 @@
 
 namespace faasnap::test {
 
-// Debian's Redis server on a Unix socket in a directory of its own; it keeps nothing on disk and
-// ends with this object. The test is skipped where there is none.
+// Debian's Redis server on a Unix socket in a directory of its own. It keeps nothing on disk and
+// ends with this object. Skips the test if there is no server.
 class RedisServer {
  public:
   // More options for its command line, for example {"--requirepass", "secret"}.
@@ -20,13 +20,13 @@ class RedisServer {
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
 
-  // How to reach it, with a second's patience.
+  // Returns options to connect to it, with timeouts of a second.
   RedisOptions options() const;
   std::filesystem::path directory() const { return scratch_.path(); }
 
   void stop();
   void start();
-  // In between it accepts connections, and neither reads nor answers.
+  // After freeze() the server accepts connections but neither reads nor answers, until thaw().
   void freeze() const;
   void thaw() const;
 

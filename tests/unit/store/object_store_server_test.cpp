@@ -76,7 +76,7 @@ std::string reply_to(Server& server, std::initializer_list<std::string_view> wor
   return read_to_end(client);
 }
 
-// What comes back for raw bytes until the server closes.
+// Returns the server's answer to raw bytes, until it closes the connection.
 std::string reply_to_raw(std::string_view bytes) {
   Server server;
   GuestStream client = server.connect();

@@ -52,7 +52,7 @@ class Guest {
 
   void send(std::string_view bytes) { stream_->write(bytes_of(bytes), kRelayPatience); }
 
-  // As many bytes, or what comes before the end of the stream.
+  // Returns this many bytes, or fewer if the stream ends.
   std::string read(std::size_t expected) {
     std::string text;
     std::array<std::byte, 65536> buffer;

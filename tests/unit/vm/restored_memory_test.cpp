@@ -71,7 +71,7 @@ TEST_CASE("memory is restored bit by bit without a VM, in every setting that a r
     CHECK_FALSE(restored.failed());
     const bool handled = setting == Setting::reap || setting == Setting::stream;
     CHECK((restored.mappings() == 0) == handled);
-    // What was not recorded had to be asked for.
+    // Pages that were not recorded took faults.
     CHECK((restored.counters().uffd_faults != 0) == handled);
     CHECK(restored.counters().resident > Bytes{});
   }
