@@ -4,8 +4,8 @@
 
 namespace faasnap {
 
-// Pages that were brought into guest memory ahead of the guest's use of them, and when they were
-// there: `time` counts from the begin of loading.
+// Pages that were brought into guest memory ahead of the guest's touch. `time` is when they were
+// present, counted from the start of loading.
 struct PageLoad {
   PageRange pages;
   Nanoseconds time{0};

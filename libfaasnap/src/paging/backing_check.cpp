@@ -19,13 +19,13 @@ namespace {
 constexpr Bytes kProbe{1ULL << 20};
 constexpr Nanoseconds kPatience = std::chrono::seconds(1);
 
-// -1 when even that cannot be found out.
+// Returns -1 if the size cannot be found out.
 off_t size_of(const FileRef& file) noexcept {
   struct stat status {};
   return ::fstat(file.fd->get(), &status) == 0 ? status.st_size : -1;
 }
 
-// Reads the data of [offset, end) piece by piece until a read fails; what is wrong, or nothing.
+// Reads the data of [offset, end) piece by piece; returns the error of the first read that fails.
 std::optional<std::string> probe(const FileRef& file, Bytes offset, Bytes end,
                                  Nanoseconds deadline) {
   std::vector<std::byte> buffer(kProbe.value);
@@ -73,7 +73,7 @@ void BackingCheck::need(const SnapshotFiles& files, Backing backing, Bytes offse
                         bool mapped) {
   const FileRef* file = files.of(backing);
   if (file == nullptr || file->fd == nullptr || !*file->fd) {
-    return;  // one that the plan cannot use is found by whoever maps or reads it
+    return;  // mapping or reading a missing file fails by itself
   }
   auto found = std::ranges::find_if(
       needed_, [&](const Needed& needed) { return needed.file.fd == file->fd; });

@@ -10,26 +10,26 @@
 
 namespace faasnap::paging {
 
-// Whether the files that guest memory comes from are still what a plan needs. Safe from any thread;
-// the descriptors behind `files` must stay open.
+// Checks whether the files that guest memory comes from are still what a plan needs. Safe from any
+// thread; the descriptors behind `files` must stay open.
 class BackingCheck {
  public:
-  // Throws ErrorKind::corrupt for a file that ends before the plan does.
+  // Throws ErrorKind::corrupt if a file ends before the plan does.
   BackingCheck(const RestorePlan& plan, const SnapshotFiles& files);
 
-  // Whether every file that is mapped is long enough for its mappings: a system call for each.
+  // True if every mapped file is long enough for its mappings. Takes a system call for each file.
   bool intact() const noexcept;
-  // What is wrong, naming the file: the first that is too short, or whose data cannot be read.
-  // Reads what the plan needs of them for a second at most. Empty when nothing is found.
+  // Returns what is wrong with the first file that is too short or cannot be read, and names it;
+  // empty if nothing is found. Reads what the plan needs, for a second at most.
   std::string diagnose() const;
 
  private:
-  // What a plan needs of one file.
+  // The parts of one file that a plan needs.
   struct Needed {
     FileRef file;
     Bytes size;
     bool mapped = false;
-    // In the order of the plan.
+    // In the plan's order.
     struct Extent {
       Bytes offset;
       Bytes length;
@@ -38,7 +38,7 @@ class BackingCheck {
   };
 
   void need(const SnapshotFiles& files, Backing backing, Bytes offset, Bytes length, bool mapped);
-  // Why the file is of no use; nothing when it is long enough.
+  // Returns why the file cannot be used; nothing if it is long enough.
   static std::optional<std::string> shortage(const Needed& needed);
 
   std::vector<Needed> needed_;

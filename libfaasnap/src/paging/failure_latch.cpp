@@ -20,7 +20,7 @@ void attempt(Action action) noexcept {
   try {
     action();
   } catch (...) {
-    // What was to be reported is kept already.
+    // The failure is kept already.
   }
 }
 

@@ -8,18 +8,18 @@
 
 namespace faasnap::paging {
 
-// The first failure of any thread of a pager, and what follows from it in this order: `failed` is
-// told why, then `release` lets those go on who wait for pages. Safe from any thread.
+// Keeps the first failure of the threads of a pager. On it, calls `failed` with the reason and then
+// `release`, which wakes all threads that wait for pages. Safe from any thread.
 class FailureLatch {
  public:
   FailureLatch(std::function<void(const std::string& reason)> failed,
                std::function<void()> release);
 
-  // Keeps `failure` if it is the first. An exception of the two functions is dropped: it came after
+  // Keeps `failure` if it is the first. Drops an exception of either function, since it came after
   // the failure.
   void report(std::exception_ptr failure) noexcept;
   bool failed() const noexcept { return failed_; }
-  // Throws the failure, if there was one.
+  // Throws the failure if there was one.
   void rethrow() const;
 
  private:

@@ -8,10 +8,10 @@
 
 namespace faasnap::paging {
 
-// What was loaded when, in the order in which it came. Safe from any thread.
+// Records which pages were loaded when, in the order in which they came. Safe from any thread.
 class LoadLog {
  public:
-  // Times count from here on; what comes before is at time zero.
+  // Times count from `now` on; pages that came before are at time zero.
   void start(Nanoseconds now);
   void note(PageRange pages, Nanoseconds now);
   std::vector<PageLoad> loads() const;

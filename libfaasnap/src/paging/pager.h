@@ -17,22 +17,21 @@
 
 namespace faasnap::paging {
 
-// Whom a pager tells what. Each may be empty.
+// Callbacks of a pager. Each may be empty.
 struct PagerCallbacks {
-  // Loading or fault handling has failed for good, and why. Called once, on a thread of the pager,
-  // before any access that waits is let go: the callee must see to it that no vCPU runs on.
+  // Loading or fault handling has failed for good. Called once, on a thread of the pager, before
+  // any access that waits is woken: the callee must keep every vCPU from running on.
   std::function<void(const std::string& reason)> failed;
-  // These pages have just come into the page tables of guest memory; on the loading threads.
+  // These pages have just come into the page tables of guest memory. Called on the loading threads.
   std::function<void(PageRange pages)> present;
 };
 
-// Makes guest memory what a plan says it is: maps the files, registers the fault handler, loads
-// what is to be loaded. The one entry to this floor for whoever restores.
+// Makes guest memory what a plan says it is: maps the files, starts the fault handler and loads.
+// The one entry to this floor for a restore.
 //
-// Made, it has done everything but load: it holds no guest data. Guest memory and files must
-// outlive it; memory that is registered with a fault handler must not be touched by the threads
-// that handle its faults. Every member function but start is safe from any thread; the destructor
-// cancels what is under way.
+// The constructor does everything but load. Guest memory and files must outlive the pager; the
+// threads that answer faults must not touch memory that is registered with userfaultfd. Every
+// member function but `start` is safe from any thread; the destructor cancels what is under way.
 class Pager {
  public:
   // `memory` is as its constructor left it. `tuning` matters to plans with HandledFaults. Throws as
@@ -52,13 +51,13 @@ class Pager {
   bool failed() const noexcept;
 
   PrefetchStats prefetch_stats() const;
-  // What has come into guest memory since `start`, and when.
+  // Returns what has come into guest memory since `start`, and when.
   std::vector<PageLoad> loads() const;
-  // Faults that the handler has answered.
+  // Returns how many faults the handler has answered.
   std::uint64_t faults() const noexcept;
-  // Mappings made over guest memory.
+  // Returns how many mappings were made over guest memory.
   std::uint64_t mappings() const noexcept;
-  // Buffers of its own.
+  // Returns the memory that the pager's buffers hold.
   Bytes buffers() const noexcept;
   // True if the plan says HandledFaults::record.
   bool records() const noexcept;

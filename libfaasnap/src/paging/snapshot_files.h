@@ -8,21 +8,21 @@
 
 namespace faasnap::paging {
 
-// A file of a snapshot, open for reading, and its name for error messages. Not owned: the
-// descriptor must stay open as long as whoever was given this uses it.
+// A file of a snapshot, open for reading, and its name for error messages. Does not own the
+// descriptor, which must stay open as long as this is used.
 struct FileRef {
   const base::UniqueFd* fd = nullptr;
   std::filesystem::path path;
 };
 
-// The files that a plan's backings stand for. Those that a plan does not use may be left empty.
+// The files that the backings of a plan name. A file that the plan does not use may be left empty.
 struct SnapshotFiles {
   FileRef memory{};
   FileRef loading_set{};
   FileRef reap_set{};
   FileRef stream_set{};
 
-  // Null for Backing::anonymous.
+  // Returns null for Backing::anonymous.
   const FileRef* of(Backing backing) const noexcept;
 };
 

@@ -20,12 +20,12 @@ inline constexpr Bytes kBlock{2ULL << 20};
 // small pages are 512 addresses. Without effect where the kernel has no huge pages.
 void hint_blocks(std::span<std::byte> mapped);
 
-// A file that is read by populating it block by block. Empty, which is no error, where the file
+// A mapping of a file that is populated block by block. Empty, which is not an error, if the file
 // cannot be mapped.
 class BlockMapping {
  public:
   BlockMapping() noexcept = default;
-  // The bytes of `file` up to `end`.
+  // Maps the bytes of `file` up to `end`.
   BlockMapping(const FileRef& file, Bytes end);
 
   explicit operator bool() const noexcept { return static_cast<bool>(mapping_); }

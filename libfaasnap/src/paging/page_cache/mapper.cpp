@@ -22,7 +22,7 @@ void check(const PlannedMapping& mapping, Bytes memory, const SnapshotFiles& fil
   const FileRef* file = files.of(mapping.backing);
   if (file != nullptr && (file->fd == nullptr || !*file->fd)) {
     base::fail(ErrorKind::invalid_argument, "map guest memory", file->path,
-               "the plan uses a file that is not there");
+               "the plan uses a file that the snapshot lacks");
   }
 }
 
@@ -68,7 +68,7 @@ std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory,
   PageRange mapped{};
   for (const PlannedMapping& mapping : plan.mappings) {
     if (mapping.backing == Backing::anonymous && made == 0) {
-      continue;  // what guest memory is already
+      continue;  // guest memory is anonymous already
     }
     map_over(memory, mapping, files);
     mapped = made == 0 ? mapping.guest : hull(mapped, mapping.guest);

@@ -16,9 +16,9 @@ namespace faasnap::paging {
 // A loading set is read in blocks (block_mapping.h). Without KernelFaults::read_ahead all mappings
 // are marked MADV_RANDOM; otherwise the kernel's read-ahead stays as the host has set it.
 //
-// Throws when a mapping or a hint fails, or ErrorKind::invalid_argument for a plan that does not
-// fit `memory` or names a file that `files` lacks; `memory` is then in parts mapped and must be
-// thrown away.
+// Throws if a mapping or a hint fails, and ErrorKind::invalid_argument for a plan that does not fit
+// `memory` or names a file that `files` lacks; `memory` may then be mapped in part and must not be
+// used.
 std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory,
                     const SnapshotFiles& files);
 

@@ -70,7 +70,7 @@ PageCacheLoader::PageCacheLoader(const ReadIntoPageCache& load, const SnapshotFi
   for (const ReadPiece& piece : pieces_) {
     if (const FileRef& file = file_of(piece); file.fd == nullptr || !*file.fd) {
       base::fail(ErrorKind::invalid_argument, "prefetch", file.path,
-                 "the plan reads a file that is not there");
+                 "the plan reads a file that the snapshot lacks");
     }
   }
   thread_ = base::start_thread("faasnap-fetch", [this] { run(); });

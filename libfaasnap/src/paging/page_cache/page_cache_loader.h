@@ -38,7 +38,7 @@ struct PageCacheTuning {
 // buffered reads. While the disk works, the thread enters what has come into the page tables of
 // guest memory, and allocates the plan's zero pages.
 //
-// Made, it has its ring and its thread, and waits for `read` or `start`.
+// The constructor makes the ring and the thread, which waits for `read` or `start`.
 class PageCacheLoader final : public Loader {
  public:
   // `guest_memory`: where page 0 of guest memory is mapped; null if there is no guest. Throws
@@ -80,7 +80,7 @@ class PageCacheLoader final : public Loader {
   const std::vector<PlannedEntry> entries_;
   const std::vector<PageRange> zero_runs_;
 
-  // Of the thread alone.
+  // Used by the thread alone.
   BlockMapping loading_set_;  // as long as it is read: mapped twice, pages count half to each
   std::vector<bool> finished_pieces_;
   std::size_t next_piece_ = 0;

@@ -20,13 +20,13 @@ namespace faasnap::paging {
 std::vector<PageRange> zero_runs_outside(std::span<const format::StoredPageRun> regions,
                                          std::span<const PageRange> zero_runs);
 
-// The touched pages that are in `regions`, by address; those that were written are to be copied.
+// Returns the touched pages that are in `regions`, by address; those that were written are copied.
 std::vector<PlannedEntry> entries_inside(std::span<const format::StoredPageRun> regions,
                                          std::span<const PageAccess> accesses);
 
-// What REAP keeps: every page that was touched, whatever is in it, in the order of first touches,
-// and no page that only stream missed. One that follows the one before in guest memory goes into
-// its region.
+// Returns the REAP set: every page that was touched, zero or not, in the order of first touches,
+// but no page that only stream missed. A page that follows the one touched before it in guest
+// memory goes into its region.
 std::vector<format::PageRun> plan_reap_set(std::span<const PageAccess> accesses);
 
 // Touches that make a group of the stream set. Within a group the order of addresses counts, since

@@ -8,9 +8,10 @@
 
 namespace faasnap::paging {
 
-// What plans may rely on. Each throws ErrorKind::invalid_argument, naming the first defect.
+// Checks of what a plan is made from. Each throws ErrorKind::invalid_argument and names the first
+// defect.
 
-// Guest memory is a number of pages.
+// Guest memory is a whole number of pages.
 void check_memory(const PlanInputs& inputs);
 // The non-zero map is sorted, disjoint and inside guest memory.
 void check_nonzero(const PlanInputs& inputs);
@@ -22,7 +23,7 @@ void check_regions(std::span<const format::StoredPageRun> regions,
                    std::span<const PageRange> zero_runs, const PlanInputs& inputs,
                    std::string_view name);
 
-// Where regions lie in guest memory, by address.
+// Returns where the regions are in guest memory, sorted by address.
 std::vector<PageRange> guest_ranges(std::span<const format::StoredPageRun> regions);
 
 }  // namespace faasnap::paging

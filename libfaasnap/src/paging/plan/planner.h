@@ -10,24 +10,25 @@
 
 namespace faasnap::paging {
 
-// What a plan is made from. Nothing is kept; a setting looks at what it needs only.
+// What a plan is made from. The plan refers to none of it; a setting looks only at what it needs.
 struct PlanInputs {
   // Size of guest memory, and of the memory file.
   Bytes memory{};
-  // Runs of pages of the memory file that are not all zero: sorted, disjoint.
+  // The pages of the memory file that are not all zero, in runs: sorted, disjoint.
   std::span<const PageRange> nonzero{};
   // The recording, in the order of loading.
   std::span<const PageGroup> recorded{};
-  // Of the loading-set, reap-set or stream-set file, in its order, which is the order of loading;
-  // disjoint in guest memory.
+  // The regions of the loading-set, reap-set and stream-set file, in the file's order, which is the
+  // order of loading; disjoint in guest memory.
   std::span<const format::StoredPageRun> loading_set{};
   std::span<const format::StoredPageRun> reap_set{};
   std::span<const format::StoredPageRun> stream_set{};
-  // Of the stream-set file: pages that were touched and are zero in the image, in no region of it.
+  // The zero runs of the stream-set file: pages that were touched, are zero in the image, and are
+  // in no region.
   std::span<const PageRange> zero_runs{};
-  // First touches of the recorded invocation, where they are known.
+  // The first touches of the recorded invocation, if they are known.
   std::span<const PageAccess> accesses{};
-  // Whether memory is made ahead of a request (VM::prepare).
+  // True if memory is made ahead of a request (VM::prepare).
   bool prepared = false;
 };
 
@@ -44,10 +45,10 @@ struct PlanInputs {
 // fault handler; the REAP set installed first. stream: anonymous memory with a fault handler; the
 // stream set and its zero pages installed while the guest runs.
 //
-// What goes to the page cache is read at once, unless prepared.
+// Reads into the page cache begin with the restore, unless prepared.
 //
-// Whether the recording or file that a setting needs exists is the caller's to check: without it
-// the plan has no reads.
+// The caller checks that the recording or file that a setting needs exists; without it the plan has
+// no reads.
 //
 // Throws ErrorKind::invalid_argument for a setting that restores nothing (warm, boot), and for
 // inputs that are unsorted, overlap, leave guest memory, or would put zeros where the image has

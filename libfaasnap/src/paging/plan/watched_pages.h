@@ -12,7 +12,7 @@ namespace faasnap::paging {
 
 // What the fault handler of a plan with HandledFaults watches. Every `plan` here is such a plan.
 
-// Zero pages in a row that are left to the kernel: a huge page's worth.
+// Length of the shortest gap of zero pages that is left to the kernel: a huge page.
 inline constexpr std::uint64_t kUnwatchedGap = 512;
 
 // True if the handler answers every fault, each by itself: to record it, or because the setting
@@ -29,7 +29,7 @@ memory::PageSet watched_pages(const RestorePlan& plan, Bytes memory);
 // between what it uses. None where a fault is answered singly.
 memory::PageSet unforeseen_zeros(const RestorePlan& plan, const memory::PageSet& watched);
 
-// A stretch of zero pages to install, all of it watched or none.
+// Zero pages to install, in a row: all of them watched, or none.
 struct ZeroStretch {
   PageRange pages;
   bool watched = false;

@@ -26,7 +26,7 @@ bool reads_directly(const base::UniqueFd& fd) noexcept {
 DirectFile::DirectFile(const FileRef& file) : path_(file.path) {
   if (file.fd == nullptr || !*file.fd) {
     base::fail(ErrorKind::invalid_argument, "open for loading", file.path,
-               "the plan uses a file that is not there");
+               "the plan uses a file that the snapshot lacks");
   }
   const std::string again = fmt::format("/proc/self/fd/{}", file.fd->get());
   fd_ = base::UniqueFd(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));

@@ -15,11 +15,11 @@ namespace faasnap::paging {
 class DirectFile {
  public:
   DirectFile() = default;
-  // Throws ErrorKind::invalid_argument for a file that is not there.
+  // Throws ErrorKind::invalid_argument if `file` has no descriptor.
   explicit DirectFile(const FileRef& file);
 
   const base::UniqueFd& fd() const noexcept { return fd_; }
-  // Whether reads do bypass the page cache.
+  // True if reads bypass the page cache.
   bool direct() const noexcept { return direct_; }
   FileRef ref() const { return {&fd_, path_}; }
 
@@ -29,9 +29,9 @@ class DirectFile {
   bool direct_ = false;
 };
 
-// What a read that wanted the bytes of `file` up to `end` has brought: whole pages of `result`,
-// which is a count or a negative errno value. Zero: interrupted, to be tried again. Throws the
-// read's error, and ErrorKind::corrupt for a file that ends before `end`.
+// Returns how many bytes a read of `file` up to `end` has brought, in whole pages; zero if it was
+// interrupted and is to be tried again. `result` is the read's count or a negative errno value.
+// Throws the read's error, and ErrorKind::corrupt for a file that ends before `end`.
 Bytes check_read(std::int64_t result, const FileRef& file, Bytes end);
 
 }  // namespace faasnap::paging

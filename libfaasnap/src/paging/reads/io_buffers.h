@@ -21,7 +21,7 @@ class IoBuffers {
   std::span<std::byte> operator[](unsigned index) const noexcept {
     return {begin_ + index * each_.value, each_.value};
   }
-  // Memory that they hold.
+  // Returns the memory that the buffers hold.
   Bytes size() const noexcept { return size_; }
 
  private:

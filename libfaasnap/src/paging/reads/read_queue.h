@@ -71,7 +71,7 @@ class ReadQueue {
     return looked_at != 0;
   }
 
-  // From now on the end of each request signals `event`, which must outlive the queue. Call once.
+  // Makes the end of each request signal `event`, which must outlive the queue. Call once.
   void signal(const base::EventFd& event) { ring_->register_event(event); }
   // Waits for the reads under way. The queue cannot read any more; its buffers stay.
   void close() noexcept { ring_.reset(); }

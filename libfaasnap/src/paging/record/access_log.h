@@ -8,15 +8,15 @@
 
 namespace faasnap::paging {
 
-// The first touches of guest pages, in order. Safe from any thread.
+// Records the first touches of guest pages, in order. Safe from any thread.
 class AccessLog {
  public:
   explicit AccessLog(Bytes memory) : seen_(memory.pages()) {}
 
-  // Accesses are timed from here on.
+  // Times count from `now` on.
   void start(Nanoseconds now);
-  // Only the first access to a page is kept; one before `start` is at time zero.
-  // `access.time` is when it is by the clock of `start`.
+  // Keeps only the first access to a page; one before `start` is at time zero. `access.time` must
+  // use the same clock as `start`.
   void note(PageAccess access);
   std::vector<PageAccess> accesses() const;
 

@@ -28,7 +28,7 @@ constexpr Nanoseconds kIdleInterval = std::chrono::milliseconds(4);
 const FileRef& checked_file(const FileRef& file, std::uint64_t group_pages) {
   if (group_pages == 0) {
     base::fail(ErrorKind::invalid_argument, "record working set", file.path,
-               "groups of 0 pages are asked for, expected 1 or more");
+               "groups of 0 pages, expected 1 or more");
   }
   struct statfs status {};
   if (::fstatfs(file.fd->get(), &status) != 0) {
@@ -127,8 +127,7 @@ void MincoreRecorder::scan(bool thorough) {
     const PageRange stretch{first, std::min(kStretchPages, memory_.pages() - first.value)};
     const auto cached = cached_pages(*file_.fd, stretch.first.offset(), stretch.size());
     const bool complete = seen_in_stretch_[i] == stretch.count;
-    // An unchanged number can hide a page gone and another come; the last look is not content
-    // with it.
+    // An equal count may hide one page evicted and another loaded, so the last look ignores it.
     const bool unchanged = !thorough && cached == seen_in_stretch_[i];
     if (!complete && !unchanged && cached != 0) {
       scan_stretch(stretch);

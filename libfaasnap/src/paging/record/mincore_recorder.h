@@ -30,8 +30,8 @@ class MincoreRecorder {
   MincoreRecorder(const MincoreRecorder&) = delete;
   MincoreRecorder& operator=(const MincoreRecorder&) = delete;
 
-  // Stops the thread, looks once more and returns the groups, none of them empty; throws what went
-  // wrong while recording. Call once.
+  // Stops the thread, looks once more and returns the groups, none of which is empty. Throws the
+  // error that ended the recording, if one did. Call once.
   std::vector<PageGroup> finish();
 
  private:
@@ -51,7 +51,7 @@ class MincoreRecorder {
   std::vector<std::uint64_t> seen_in_stretch_;
   std::uint64_t seen_total_ = 0;
   std::vector<PageGroup> groups_;
-  // Pages that have been seen and are in no group yet.
+  // Pages that were seen and are in no group yet.
   std::vector<PageIndex> open_;
   std::exception_ptr failure_;
   base::EventFd stop_;

@@ -125,11 +125,11 @@ void FaultServer::answer(const PageFault& fault) {
                 .missed = helped_ != nullptr});
   }
   if (state == PartState::installed) {
-    // The guest had it and has given it back since: it is empty. If it is there after all, the
-    // fault is one that was answered while its message was on the way.
+    // The guest had the page and has given it back since, so it is empty. If it is present after
+    // all, the fault was answered while its message was on the way.
     install_zeros(fault, {fault.page, 1});
   } else if (state && *state != PartState::waiting) {
-    // The loader installs it next, and that wakes whoever waits.
+    // The loader installs the page next, which wakes the guest.
   } else if (!stored) {
     install_zeros(fault, {fault.page, 1});
     if (!singly_) {
@@ -141,7 +141,7 @@ void FaultServer::answer(const PageFault& fault) {
 }
 
 void FaultServer::install_zeros(const PageFault& fault, PageRange pages) const {
-  // What is written soon is better copied now than shared first.
+  // A page that is written now is better copied at once than shared first.
   const std::uint64_t installed =
       fault.write ? faults_.copy(pages, zeros_.data()) : faults_.share_zeros(pages);
   if (installed < pages.count) {
@@ -163,7 +163,7 @@ void FaultServer::install_zeros_around(const PageFault& fault) const {
 // Returns the watched run of a page that faulted, and so is watched.
 PageRange FaultServer::watched_run(PageIndex page) const { return watched_.run_of(page).value(); }
 
-// Whether the loader neither brings the page nor has it at hand.
+// True if the loader neither brings the page nor has it in a buffer.
 bool FaultServer::is_lacking(PageIndex page) const {
   const auto state = progress_.state_of(page);
   return !state || *state == PartState::waiting || *state == PartState::reading;

@@ -28,8 +28,8 @@ namespace faasnap::paging {
 // Around a miss, neighbours come along: for what a round trip costs, a few pages more cost next to
 // nothing.
 //
-// Made, it serves. What it was given must outlive it. Every member function is safe from any
-// thread.
+// It serves from its construction on. What it is given must outlive it. Every member function is
+// safe from any thread.
 class FaultServer {
  public:
   // `watched`: what `faults` watches. `progress`: what is being loaded; its helper() wakes the
@@ -42,7 +42,7 @@ class FaultServer {
   FaultServer(const FaultServer&) = delete;
   FaultServer& operator=(const FaultServer&) = delete;
 
-  // Faults that have been taken up.
+  // Returns how many faults the thread has taken up.
   std::uint64_t faults() const noexcept { return taken_; }
   Bytes buffers() const noexcept { return reads_.buffers(); }
 
@@ -76,7 +76,7 @@ class FaultServer {
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> taken_{0};
 
-  // Of the thread alone.
+  // Used by the thread alone.
   ReadQueue reads_;
   std::vector<PageRange> pages_in_;  // by slot of `reads_`; empty if nothing is read there
   std::deque<PageIndex> backlog_;    // misses that wait for a slot

@@ -20,8 +20,8 @@ struct InstallTuning {
   std::uint64_t miss_zero_pages = 64;
   // Misses that are read at once.
   unsigned misses = 16;
-  // Called by the loading and handling threads before each of their steps, where given: a place to
-  // disturb their timing.
+  // For tests, to disturb the timing: the loading and handling threads call it before each of their
+  // steps.
   std::function<void()> before_step{};
 };
 

@@ -18,7 +18,7 @@ namespace faasnap::paging {
 
 // Loads in the way of REAP (Ustiugov et al., ASPLOS '21), on the thread that calls `start`: reads
 // the whole set into a buffer of its own, past the page cache, and only then installs it in watched
-// guest memory, page by page in the plan's order. Has no memory but while it loads.
+// guest memory, page by page in the plan's order. Holds no memory except while it loads.
 class ReapLoader final : public Loader {
  public:
   // Opens nothing yet: `start` throws the error of a file, and ErrorKind::corrupt for one that ends

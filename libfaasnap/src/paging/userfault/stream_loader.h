@@ -36,7 +36,7 @@ std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const memor
 // kernel's shared one, so that it answers the guest's first write, and no handler. Installing is
 // shared with any thread that calls `help`.
 //
-// Made, it has its buffers, its ring and its thread, and waits for `start`.
+// The constructor makes the buffers, the ring and the thread, which waits for `start`.
 class StreamLoader final : public Loader {
  public:
   // Installs what `progress` lists into `guest_memory`, and at last shares the `unforeseen` zero
@@ -49,7 +49,8 @@ class StreamLoader final : public Loader {
   ~StreamLoader() override;
 
   void start() override;
-  // Installs one part, zero pages first; false when there is nothing to install at the moment.
+  // Installs one part, zero pages first. Returns false if there is nothing to install at the
+  // moment.
   bool help();
   void wait() const override { progress_.wait(); }
   void cancel() noexcept override { progress_.cancel(); }

@@ -51,7 +51,7 @@ base::UniqueFd open_userfaultfd() {
   return fd;
 }
 
-// What one of the installing requests has done: bytes, or a negative errno value.
+// Returns how many bytes a request has installed, or a negative errno value.
 std::int64_t outcome(int result, std::int64_t reported) {
   if (result == 0 || reported != 0) {
     return reported;
@@ -142,8 +142,8 @@ void Userfault::release() const {
   if (::ioctl(fd_.get(), UFFDIO_UNREGISTER, &range) != 0) {
     base::fail_errno("unregister guest memory from userfaultfd");
   }
-  // The kernel wakes those who wait before it stops watching; a fault in between (it takes the lock
-  // of its mapping only, since Linux 6.7) waits from then on.
+  // The kernel wakes the waiting threads before it stops watching; a fault in between (since Linux
+  // 6.7 it takes only the lock of its mapping) waits from then on.
   wake({{0}, Bytes{memory_.size()}.pages()});
 }
 

@@ -10,47 +10,48 @@
 
 namespace faasnap::paging {
 
-// An access to a page that is not there. Whoever made it sleeps until the page is installed, or
-// until it is woken, and then tries again.
+// An access to a missing page. The thread that made it sleeps until the page is installed or the
+// thread is woken, and then tries again.
 struct PageFault {
   PageIndex page;
   bool write = false;
 };
 
-// Whether those who wait for pages are let go as soon as the pages are there.
+// Whether installing pages wakes the threads that wait for them, or a later `wake` does.
 enum class Wake { now, later };
 
 // Page faults of a range of memory that this process answers itself (userfaultfd(2)), those that
 // KVM takes for a guest included.
 //
-// Memory belongs to the caller and must stay mapped for as long as this lives; pages are counted
-// from its beginning. When this is destroyed, every access that waits goes on, and finds anonymous
-// memory. Safe from any thread, but never to be used by a thread that itself waits for a page.
+// The memory belongs to the caller and must stay mapped for as long as this lives; pages are
+// counted from its beginning. The destructor wakes every access that waits; it then finds anonymous
+// memory. Safe from any thread, except one that may itself touch a missing page.
 class Userfault {
  public:
-  // Answers nothing yet. Throws ErrorKind::unsupported or ErrorKind::permission, with the remedy,
-  // where userfaultfd cannot be had, or not for the faults of a guest.
+  // Watches nothing yet. Throws ErrorKind::unsupported or ErrorKind::permission, with the remedy,
+  // if userfaultfd is unavailable, or not available for the faults of a guest.
   explicit Userfault(std::span<std::byte> memory);
 
-  // From now on an access to one of `pages` that is not there waits. The pages must be anonymous
-  // memory.
+  // Makes an access to a missing page of `pages` wait. The pages must be anonymous memory.
   void watch(PageRange pages);
 
-  // Make the pages present and writable, with the content at `source` or with zeros; all of them
-  // must be watched. A page that is there already is left alone. Each returns how many pages it has
-  // installed. With Wake::later the caller owes a `wake`.
+  // Installs the pages, writable, with the content at `source`; all of them must be watched. Leaves
+  // a page alone that is present already. Returns how many pages it has installed. With Wake::later
+  // the caller must call `wake`.
   std::uint64_t copy(PageRange pages, const std::byte* source, Wake wake = Wake::now) const;
-  // The pages share one page of zeros until they are written: a first write still copies.
+  // The same with zeros: the pages share one page of zeros until they are written, so that a first
+  // write still copies.
   std::uint64_t share_zeros(PageRange pages, Wake wake = Wake::now) const;
 
-  // Lets everybody go who waits for one of the pages.
+  // Wakes the threads that wait for one of the pages.
   void wake(PageRange pages) const;
 
-  // Ends watching: everybody who waits goes on, and finds anonymous memory, as later accesses do.
+  // Ends watching and wakes the threads that wait: they find anonymous memory, as later accesses
+  // do.
   void release() const;
 
-  // Takes up to `out.size()` faults that have not been taken yet, and returns how many. Does not
-  // wait: poll the descriptor for POLLIN.
+  // Takes up to `out.size()` faults that were not taken yet, and returns how many. Does not wait:
+  // poll the descriptor for POLLIN.
   std::size_t take(std::span<PageFault> out) const;
   int get() const noexcept { return fd_.get(); }
 
