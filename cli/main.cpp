@@ -98,7 +98,7 @@ int run(const Arguments& arguments) {
   const auto command = std::find_if(std::begin(kCommands), std::end(kCommands),
                                     [&](const Command& c) { return c.name == name; });
   if (command == std::end(kCommands)) {
-    print_error(fmt::format("there is no command '{}' (see faasnap --help)", name));
+    print_error(fmt::format("unknown command '{}' (see faasnap --help)", name));
     return kUsage;
   }
   return run_command(*command, {arguments.begin() + 1, arguments.end()});

@@ -1,9 +1,9 @@
-// A device for Bochs, loaded as a plugin: what the counted lab's kernel calls through
+// A device for Bochs, loaded as a plugin: it carries out the calls of the counted lab's kernel
 // (module/calls.h). It connects the lab to the supervisor's sockets and to virtiofsd, and lets the
-// clock jump where the kernel has nothing to do.
+// clock jump when the kernel is idle.
 //
-// Debian's Bochs 2.7 has a plugin interface but no package of its headers, so the few names of it
-// that are needed are declared here.
+// Debian's Bochs 2.7 has a plugin interface but no package of its headers, so the names that are
+// needed are declared here.
 
 #include "module/calls.h"
 
@@ -29,16 +29,17 @@
 
 class BX_CPU_C;
 
-// The machine's physical memory, of which there is one.
+// The machine's physical memory, a single object.
 class BX_MEM_C {
  public:
-  // A pointer to a byte of physical memory and the rest of its page; null if it is none.
+  // Returns a pointer to a byte of physical memory and the rest of its page, or null if it is not
+  // memory.
   static std::uint8_t* getHostMemAddr(BX_CPU_C*, std::uint64_t address, unsigned access);
-  // Writes within a page, and makes processors forget code that they know from there.
+  // Writes within a page, and makes processors forget the code that they have decoded there.
   static void dmaWritePhysicalPage(std::uint64_t address, unsigned length, std::uint8_t* data);
 };
 
-// The clock. Its members as they lie in Bochs 2.7, which Counted::init checks.
+// The clock, with its members as in Bochs 2.7, which Counted::init checks.
 class bx_pc_system_c {
  public:
   virtual ~bx_pc_system_c();
@@ -110,7 +111,7 @@ void require(bool held, const char* what) {
   }
 }
 
-// A number that the supervisor has put into the environment.
+// Returns a number that the supervisor has put into the environment.
 int setting(const char* name) {
   const char* text = std::getenv(name);
   if (text == nullptr) {
@@ -121,9 +122,9 @@ int setting(const char* name) {
 
 // ---- Memory -------------------------------------------------------------------------------------
 
-// The lab's memory, made one that virtiofsd can share. Bochs gives out its blocks of 128 KiB in the
-// order of their first use; this touches them in the order of their addresses, all but those from
-// 640 KiB to 1 MiB, which belong to the screen and to ROMs and which Bochs uses later.
+// The lab's memory, made shareable for virtiofsd. Bochs allocates its blocks of 128 KiB in the
+// order of their first use; this class touches them in the order of their addresses, except those
+// from 640 KiB to 1 MiB, which belong to the screen and to ROMs and which Bochs uses later.
 class Memory {
  public:
   static constexpr std::uint64_t kLowEnd = 0xa0000;
@@ -135,7 +136,7 @@ class Memory {
     for (std::uint64_t block = 0; block < size; block += kBlock) {
       if ((block < kLowEnd || block >= kHighBegin) &&
           BX_MEM_C::getHostMemAddr(nullptr, block, kWrite) != at(block)) {
-        refuse("this is not the Bochs that is known: memory");
+        refuse("unexpected version of Bochs: memory");
       }
     }
     fd_ = memfd_create("memory", MFD_CLOEXEC);
@@ -147,22 +148,22 @@ class Memory {
   int fd() const { return fd_; }
   std::uint64_t size() const { return size_; }
 
-  // The byte at a physical address outside the gap.
+  // Returns the byte at a physical address outside the gap.
   std::uint8_t* at(std::uint64_t address) const { return base_ + offset(address); }
 
   static std::uint64_t offset(std::uint64_t address) {
     return address < kLowEnd ? address : address - (kHighBegin - kLowEnd);
   }
 
-  // As at(), for what the kernel asks for: it must lie in memory whole.
+  // Does the same for a request of the kernel, which must lie in memory as a whole.
   std::uint8_t* checked(std::uint64_t address, std::uint64_t length) const {
     if (address < kHighBegin || address > size_ || length > size_ - address) {
-      refuse("a call names memory that there is not");
+      refuse("a call names memory that does not exist");
     }
     return at(address);
   }
 
-  // To be called before somebody other than Bochs writes there.
+  // Must be called before anything but Bochs writes there.
   static void forget_code(std::uint64_t address, std::uint64_t length) {
     for (std::uint64_t page = address & ~(kPage - 1); page < address + length; page += kPage) {
       std::uint8_t byte = *BX_MEM_C::getHostMemAddr(nullptr, page, 0);
@@ -208,9 +209,8 @@ struct Queue {
   int call = -1;
 };
 
-// The connection to virtiofsd, which serves the queues from the lab's memory; the protocol is
-// QEMU's vhost-user (docs/interop/vhost-user.rst there). A request is waited for outside counted
-// time.
+// The connection to virtiofsd, which serves the queues from the lab's memory, by QEMU's protocol
+// vhost-user (docs/interop/vhost-user.rst of QEMU). Waits for requests outside counted time.
 class Files {
  public:
   Files(int socket, const Memory& memory) : socket_(socket), memory_(memory) {
@@ -218,7 +218,7 @@ class Files {
     constexpr std::uint64_t kProtocolFeatures = std::uint64_t{1} << 30;
     send(kSetOwner);
     if ((ask(kGetFeatures) & (kVersion1 | kProtocolFeatures)) != (kVersion1 | kProtocolFeatures)) {
-      refuse("virtiofsd does not offer what is needed");
+      refuse("virtiofsd lacks a required feature");
     }
     ask(kGetProtocolFeatures);
     send(kSetProtocolFeatures, std::uint64_t{0});
@@ -243,7 +243,7 @@ class Files {
 
   void add_queue(const counted_call& call) {
     if (call.index >= queues_.size() || call.length == 0 || call.length > 1024) {
-      refuse("a call names a queue that there is not");
+      refuse("a call names a queue that does not exist");
     }
     Queue& queue = queues_[call.index];
     queue.size = call.length;
@@ -279,7 +279,7 @@ class Files {
 
   void answer(std::uint32_t index) {
     if (index >= queues_.size() || queues_[index].size == 0) {
-      refuse("a call names a queue that there is not");
+      refuse("a call names a queue that does not exist");
     }
     Queue& queue = queues_[index];
     const std::uint16_t end = queue.available[1];
@@ -388,9 +388,9 @@ class Counted : public Device {
     // The first timer is the clock's own.
     if (bx_pc_system.timers_[0].object != &bx_pc_system ||
         bx_pc_system.ticks_to_next_event_ > bx_pc_system.ticks_between_events_) {
-      refuse("this is not the Bochs that is known: clock");
+      refuse("unexpected version of Bochs: clock");
     }
-    // Otherwise all addresses are still the same to Bochs.
+    // Otherwise Bochs would mask address bit 20.
     bx_pc_system.set_enable_a20(true);
     static Memory memory(static_cast<std::uint64_t>(setting("COUNTED_MEMORY")) << 20);
     static Files files(setting("COUNTED_FILES"), memory);
@@ -444,7 +444,7 @@ class Counted : public Device {
 
   int stream(const counted_call& call) const {
     if (call.index >= streams_.size()) {
-      refuse("a call names a stream that there is not");
+      refuse("a call names a stream that does not exist");
     }
     return streams_[call.index];
   }
