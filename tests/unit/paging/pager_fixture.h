@@ -30,12 +30,12 @@ inline void require_paging() {
   }
 }
 
-// What the plan of a streamed restore installs, to be changed.
+// Returns what the plan of a streamed restore installs, for a test to change.
 inline InstallWhileRunning& installed(RestorePlan& plan) {
   return std::get<InstallWhileRunning>(std::get<HandledFaults>(plan.faults).load);
 }
 
-// What a thread that plays the guest does to the first byte of a page.
+// Touches the first byte of a page as the guest would.
 inline volatile std::byte& at(const memory::GuestMemory& guest, PageIndex page) {
   return guest.host()[page.offset().value];
 }
@@ -47,7 +47,7 @@ class PagedImage {
  public:
   static constexpr Bytes kMemory = memory::kMinimumSize;
   static constexpr Bytes kHeader = 8_KiB;
-  // Long enough to be left to the kernel.
+  // Long enough that the plan leaves it to the kernel.
   static constexpr PageRange kLongGap{{10000}, 3000};
 
   explicit PagedImage(std::uint32_t seed = 1) {
@@ -87,7 +87,7 @@ class PagedImage {
     image_ = base::Mapping::file(memory_.fd(), 0, kMemory, PROT_READ, MAP_SHARED);
   }
 
-  // As the planner makes them.
+  // Returns the plan that the planner makes.
   RestorePlan stream() const {
     return handled(Setting::stream,
                    {.load = InstallWhileRunning{.reads = reads_, .zero_pages = zeros_}});
@@ -123,7 +123,7 @@ class PagedImage {
   const std::vector<PageRange>& nonzero() const { return nonzero_; }
   const std::vector<PageRange>& set() const { return set_; }
   const std::vector<PageRange>& zeros() const { return zeros_; }
-  // The first page of a run of data that is not in the set, with at least `pages` pages.
+  // Returns the first page of a run of at least `pages` pages with data that are not in the set.
   PageIndex unforeseen_data(std::uint64_t pages) const {
     for (const PageRange& run : nonzero_) {
       const auto in_set = [&](const PageRange& other) { return other.first == run.first; };
@@ -141,8 +141,8 @@ class PagedImage {
     return pages;
   }
 
-  // The first page of `memory` that differs from the image, if any. Touches every page, in an order
-  // of its own for each `seed`.
+  // Returns the first page of `memory` that differs from the image, if any. Touches every page, in
+  // an order that depends on `seed`.
   std::optional<PageIndex> first_difference(const memory::GuestMemory& memory,
                                             std::uint32_t seed) const {
     std::vector<std::uint64_t> order(kMemory.pages());
@@ -158,7 +158,7 @@ class PagedImage {
     }
     return std::nullopt;
   }
-  // The whole memory file, mapped.
+  // Returns the whole memory file, mapped.
   std::span<const std::byte> image() const { return image_.bytes(); }
 
  private:

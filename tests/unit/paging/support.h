@@ -59,7 +59,7 @@ class PageFile {
   Bytes size() const { return base::file_size(fd_, path_); }
 
   std::uint64_t resident() const { return paging::FileResidency(ref(), size()).count(); }
-  // Drops the file from the page cache; skips the test where that has no effect.
+  // Drops the file from the page cache. Skips the test if that has no effect.
   void make_cold() const {
     struct statfs status {};
     if (::fstatfs(fd_.get(), &status) != 0 || ::fsync(fd_.get()) != 0) {
@@ -69,7 +69,7 @@ class PageFile {
         status.f_type == OVERLAYFS_SUPER_MAGIC) {
       SKIP("the temporary directory is on a file system that cannot drop its pages");
     }
-    // A page that another processor has in hand at the moment is kept.
+    // The kernel keeps a page that another processor is using.
     for (int attempt = 0; attempt < 100 && (attempt == 0 || resident() != 0); ++attempt) {
       std::this_thread::sleep_for(std::chrono::milliseconds(attempt));
       ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
@@ -83,19 +83,20 @@ class PageFile {
   base::UniqueFd fd_;
 };
 
-// How many of these pages of a file are in the page cache.
+// Returns how many of these pages of a file are in the page cache.
 inline std::uint64_t resident_in(paging::FileResidency& residency, PageRange pages) {
   return static_cast<std::uint64_t>(std::ranges::count_if(
       residency.query(pages), [](unsigned char page) { return (page & 1) != 0; }));
 }
 
-// Whether `resident` pages are what is left of `expected` ones: the kernel may drop a clean page
-// that nobody maps whenever it likes.
+// True if `resident` pages can be the rest of `expected` ones: the kernel may drop a clean page
+// that is not mapped at any time.
 inline bool nearly_all(std::uint64_t resident, std::uint64_t expected) {
   return resident * 100 >= expected * 98;
 }
 
-// Sorted, disjoint, non-adjacent runs inside `pages` pages; about `density` of them are covered.
+// Returns sorted, disjoint, non-adjacent runs inside `pages` pages, which cover about `density` of
+// them.
 inline std::vector<PageRange> random_runs(std::mt19937& random, std::uint64_t pages, double density,
                                           unsigned longest) {
   std::vector<PageRange> runs;

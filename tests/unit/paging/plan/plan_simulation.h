@@ -17,7 +17,7 @@
 
 namespace faasnap::test {
 
-// What each page of guest memory has behind it once every mapping of a plan is applied.
+// The content of each page of guest memory after every mapping of a plan was applied.
 struct Behind {
   Backing backing = Backing::anonymous;
   std::uint64_t file_page = 0;
@@ -36,8 +36,8 @@ inline std::vector<Behind> apply_mappings(const RestorePlan& plan, std::uint64_t
   return memory;
 }
 
-// The files of a snapshot in numbers: a page that is not zero is its own number plus one, a page of
-// zeros is 0.
+// The files of a snapshot as numbers: a non-zero page is its own number plus one, a page of zeros
+// is 0.
 class FakeFiles {
  public:
   FakeFiles(std::uint64_t pages, std::span<const PageRange> nonzero) : image_(pages) {
@@ -69,7 +69,7 @@ class FakeFiles {
   std::map<std::pair<Backing, std::uint64_t>, std::uint64_t> sets_;
 };
 
-// What the guest reads from each page in the end: as mapped, or else installed by a read, installed
+// Returns what the guest reads from each page in the end: as mapped, installed by a read, installed
 // as zeros, or answered by the fault handler.
 inline std::vector<std::uint64_t> contents_after(const RestorePlan& plan, const FakeFiles& files) {
   const std::uint64_t pages = files.image().size();
