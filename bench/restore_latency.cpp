@@ -68,17 +68,19 @@ void measure_own(const Snapshot& snapshot, Setting setting, SamplesByKind& resul
                  JsonLines& records) {
   const auto measure = [&]() -> std::map<std::string, double> {
     const OwnRestore restored = restore_once(snapshot.directory(), setting);
+    const RestoreStats& restore = restored.stats.restore;
+    const FaultStats& faults = restored.stats.faults;
     return {{"open_ms", in_ms(restored.opened)},
-            {"create_ms", in_ms(restored.stats.create)},
-            {"map_ms", in_ms(restored.stats.map)},
-            {"state_ms", in_ms(restored.stats.state)},
+            {"create_ms", in_ms(restore.create)},
+            {"map_ms", in_ms(restore.map)},
+            {"state_ms", in_ms(restore.state)},
             {"return_ms", in_ms(restored.returned)},
             {"first_instruction_ms", in_ms(restored.first_instruction)},
             {"connected_ms", in_ms(restored.connected)},
             {"first_byte_ms", in_ms(restored.first_byte)},
-            {"mappings", static_cast<double>(restored.stats.mappings)},
-            {"major_faults", static_cast<double>(restored.counters.vcpu_major_faults)},
-            {"minor_faults", static_cast<double>(restored.counters.vcpu_minor_faults)}};
+            {"mappings", static_cast<double>(restore.mappings)},
+            {"major_faults", static_cast<double>(faults.vcpu_major)},
+            {"minor_faults", static_cast<double>(faults.vcpu_minor)}};
   };
   measure_pair(
       to_string(setting), [&] { return snapshot.drop_caches(); }, measure, results, records);

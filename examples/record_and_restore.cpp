@@ -1,5 +1,4 @@
-// Prepares a function and serves it from its snapshot: VM, Snapshot, WorkingSet and PagePrefetcher
-// composed.
+// Prepares a function and serves it from its snapshot: VM, Snapshot and WorkingSet composed.
 //
 //   record_and_restore IMAGES DIRECTORY     for example: record_and_restore build/images /tmp/json
 //
@@ -9,7 +8,6 @@
 #include <faasnap/error.h>
 #include <faasnap/guest_channel.h>
 #include <faasnap/object_store_server.h>
-#include <faasnap/page_prefetcher.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
 #include <faasnap/working_set_recorder.h>
@@ -77,12 +75,11 @@ int main(int argc, char** argv) {
     served.drop_caches();
     faasnap::VM vm = faasnap::VM::restore(served, {.setting = faasnap::Setting::faasnap});
     std::printf("%s\n", invoke(vm, store, kTestInput).c_str());
-    const faasnap::PrefetchStats prefetched = vm.prefetcher()->stats();
-    const faasnap::VmCounters faults = vm.counters();
+    const faasnap::VmStats stats = vm.stats();
     std::printf("prefetched %llu pages; %llu major and %llu minor faults\n",
-                static_cast<unsigned long long>(prefetched.pages),
-                static_cast<unsigned long long>(faults.vcpu_major_faults),
-                static_cast<unsigned long long>(faults.vcpu_minor_faults));
+                static_cast<unsigned long long>(stats.prefetch.pages),
+                static_cast<unsigned long long>(stats.faults.vcpu_major),
+                static_cast<unsigned long long>(stats.faults.vcpu_minor));
     return 0;
   } catch (const faasnap::Error& error) {
     std::fprintf(stderr, "record_and_restore: %s\n", error.what());

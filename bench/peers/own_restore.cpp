@@ -62,11 +62,10 @@ OwnRestore restore_once(const std::filesystem::path& directory, Setting setting)
   await_first_byte(stream);
   restored.first_byte = now() - call;
 
-  restored.stats = vm.restore_stats();
-  restored.counters = vm.counters();
+  restored.stats = vm.stats();
   // The library counts from the beginning of its own call, which ended when ours did.
-  restored.first_instruction =
-      restored.returned - restored.stats.total + restored.stats.first_instruction;
+  const RestoreStats& restore = restored.stats.restore;
+  restored.first_instruction = restored.returned - restore.total + restore.first_instruction;
   return restored;
 }
 

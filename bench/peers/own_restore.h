@@ -17,8 +17,7 @@ struct OwnRestore {
   Nanoseconds first_instruction{};  // the first entry of a vCPU into the guest
   Nanoseconds connected{};          // vsock connection accepted by the guest
   Nanoseconds first_byte{};         // of the agent's answer to a request over vsock
-  RestoreStats stats{};
-  VmCounters counters{};
+  VmStats stats{};
 };
 
 // Boots the guest, invokes `hello` once to record its working set, and writes the snapshot to

@@ -127,14 +127,14 @@ void Replica::add_to(Sample& sample) const {
   sample.minor_faults += played_.minor_faults;
   sample.major_faults += played_.major_faults;
   if (memory_ != nullptr) {
-    const VmCounters counters = memory_->counters();
-    const PrefetchStats prefetched = memory_->prefetch_stats();
-    sample.uffd_faults += counters.uffd_faults;
-    sample.mappings += memory_->mappings();
-    sample.prefetched_pages += prefetched.pages;
-    sample.zero_pages += prefetched.zero_pages;
-    sample.resident += counters.resident;
-    sample.proportional += counters.proportional;
+    const MemoryUsage usage = memory_->memory_usage();
+    const RestoredMemoryStats stats = memory_->stats();
+    sample.uffd_faults += stats.handled_faults;
+    sample.mappings += stats.mappings;
+    sample.prefetched_pages += stats.prefetch.pages;
+    sample.zero_pages += stats.prefetch.zero_pages;
+    sample.resident += usage.resident;
+    sample.proportional += usage.proportional;
   }
 }
 

@@ -139,17 +139,17 @@ Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
   json["first_instruction_ns"] = record.restore.first_instruction.count();
   json["guest_handler_ns"] = record.handler.count();
   json["guest_agent_ns"] = record.agent.count();
-  json["vcpu_major_faults"] = record.counters.vcpu_major_faults;
-  json["vcpu_minor_faults"] = record.counters.vcpu_minor_faults;
-  json["uffd_faults"] = record.counters.uffd_faults;
+  json["vcpu_major_faults"] = record.faults.vcpu_major;
+  json["vcpu_minor_faults"] = record.faults.vcpu_minor;
+  json["uffd_faults"] = record.faults.handled;
   json["prefetched_bytes"] = record.prefetch.bytes.value;
   json["prefetched_pages"] = record.prefetch.pages;
   json["zero_pages"] = record.prefetch.zero_pages;
   json["prefilled_pages"] = record.restore.prefilled_pages;
   json["prefetch_ns"] = record.prefetch.duration.count();
   json["mappings"] = record.restore.mappings;
-  json["rss_bytes"] = record.counters.resident.value;
-  json["pss_bytes"] = record.counters.proportional.value;
+  json["rss_bytes"] = record.memory.resident.value;
+  json["pss_bytes"] = record.memory.proportional.value;
   json["cache_pages_before"] = record.cached_pages_before;
   json["accelerator"] = tools::accelerator();
   json["input"] = plan.input;
@@ -169,9 +169,9 @@ void print_row(const InvocationRecord& record, std::uint64_t number) {
   }
   fmt::print("{:>4} {:>10.2f} {:>10.2f} {:>10.2f} {:>8} {:>8} {:>12.1f} {:>10.1f} {:>13}\n",
              number + 1, milliseconds(record.setup), milliseconds(record.invoke),
-             milliseconds(record.setup + record.invoke), record.counters.vcpu_major_faults,
-             record.counters.vcpu_minor_faults, mebibytes(record.prefetch.bytes),
-             mebibytes(record.counters.resident), record.cached_pages_before);
+             milliseconds(record.setup + record.invoke), record.faults.vcpu_major,
+             record.faults.vcpu_minor, mebibytes(record.prefetch.bytes),
+             mebibytes(record.memory.resident), record.cached_pages_before);
   std::fflush(stdout);
 }
 

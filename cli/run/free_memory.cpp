@@ -35,12 +35,12 @@ void ask_agent(VM& vm, const char* path) {
 // Until there has been none for a while.
 void wait_for_reports(const VM& vm) {
   const auto deadline = Clock::now() + kLongest;
-  Bytes reported = vm.counters().reported;
+  Bytes reported = vm.stats().free_memory.reported;
   auto changed = Clock::now();
   while (Clock::now() < deadline && Clock::now() - changed < kQuiet) {
     std::this_thread::sleep_for(kPoll);
     Interruption::check();
-    if (const Bytes now = vm.counters().reported; now != reported) {
+    if (const Bytes now = vm.stats().free_memory.reported; now != reported) {
       reported = now;
       changed = Clock::now();
     }

@@ -4,7 +4,6 @@
 
 #include <optional>
 
-#include <faasnap/page_prefetcher.h>
 #include <faasnap/vm.h>
 #include <faasnap/working_set_recorder.h>
 
@@ -18,12 +17,10 @@ using Clock = std::chrono::steady_clock;
 
 Nanoseconds since(Clock::time_point begin) { return Clock::now() - begin; }
 
-VmCounters difference(const VmCounters& after, const VmCounters& before) {
-  VmCounters result = after;
-  result.vcpu_major_faults -= before.vcpu_major_faults;
-  result.vcpu_minor_faults -= before.vcpu_minor_faults;
-  result.uffd_faults -= before.uffd_faults;
-  return result;
+FaultStats difference(const FaultStats& after, const FaultStats& before) {
+  return {.vcpu_major = after.vcpu_major - before.vcpu_major,
+          .vcpu_minor = after.vcpu_minor - before.vcpu_minor,
+          .handled = after.handled - before.handled};
 }
 
 std::map<std::string, std::string> tags_of(const InvocationPlan& plan) {
@@ -87,7 +84,7 @@ InvocationRecord Invoker::run_restored(Trace& trace) {
   VM vm = prepared ? prepared->start() : VM::restore(plan_.snapshot, options);
   host_.attach(vm);
   // What `cached` reads beforehand is preparation, and not part of an invocation.
-  const Nanoseconds preload = prepared ? Nanoseconds(0) : vm.restore_stats().preload;
+  const Nanoseconds preload = prepared ? Nanoseconds(0) : vm.stats().restore.preload;
   record.setup = since(begun) - preload;
   const Interruption::Guard guard(interruption_, [&] { vm.stop(); });
   std::optional<WorkingSetRecorder> recorder;
@@ -104,10 +101,9 @@ InvocationRecord Invoker::run_restored(Trace& trace) {
   if (recorder) {
     recorder->finish().save(plan_.recording);
   }
-  record.restore = vm.restore_stats();
-  if (const PagePrefetcher* prefetcher = vm.prefetcher()) {
-    record.prefetch = prefetcher->stats();
-  }
+  const VmStats stats = vm.stats();
+  record.restore = stats.restore;
+  record.prefetch = stats.prefetch;
   spans.add_setup(asked + preload, record.setup);
   spans.add_restore(made, asked + preload, record.restore);
   if (plan_.recorded) {
@@ -154,12 +150,12 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
   }
   InvocationRecord record;
   record.cached_pages_before = plan_.snapshot.cached_pages();
-  const VmCounters before = warm_->vm.counters();
+  const FaultStats before = warm_->vm.stats().faults;
   InvocationSpans spans(trace, tags_of(plan_));
   const Nanoseconds start = epoch_now();
   invoke(warm_->vm, record, spans);
   spans.finish(start, epoch_now());
-  record.counters = difference(record.counters, before);
+  record.faults = difference(record.faults, before);
   return record;
 }
 
@@ -169,7 +165,8 @@ void Invoker::invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans) {
   const InvocationReply reply =
       invoke_raw(host_, vm, plan_.function, plan_.input, spans.for_guest());
   record.invoke = since(begun);
-  record.counters = vm.counters();
+  record.faults = vm.stats().faults;
+  record.memory = vm.memory_usage();
   Json parsed = parse_reply(reply.body);
   const Json& timings = parsed["timings"];
   record.handler = Nanoseconds(timings["handler_ns"].get<std::int64_t>());

@@ -55,7 +55,8 @@ struct InvocationRecord {
   // From asking to the reply.
   Nanoseconds invoke{0};
   // Faults and reads of this invocation, memory at its end.
-  VmCounters counters;
+  FaultStats faults;
+  MemoryUsage memory;
   PrefetchStats prefetch;
   RestoreStats restore;
   // Pages of the snapshot in the page cache before: 0 proves a cold start.

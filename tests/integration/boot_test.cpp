@@ -14,6 +14,13 @@ TEST_CASE("a stock kernel boots from its bzImage, answers, and is kept as a snap
   CHECK(snapshot.info().labels.at("test") == "base");
   // The saved VM goes on.
   CHECK(guest.health().at("status") == "ok");
+
+  const VmStats stats = guest.vm().stats();
+  CHECK(stats.faults.vcpu_minor > 0);
+  CHECK(stats.restore.total == Nanoseconds(0));
+  CHECK(guest.vm().memory_usage().resident > 32_MiB);
+  CHECK(guest.vm().loads().empty());
+  CHECK_NOTHROW(guest.vm().wait_loaded());
 }
 
 TEST_CASE("the same kernel boots from its ELF vmlinux") {

@@ -142,6 +142,6 @@ TEST_CASE("a VM takes less than 5 MiB besides its guest's memory") {
   Guest guest = Guest::restore(snapshot);
   guest.health();
   const auto added = resident() - before;
-  const auto guest_memory = guest.vm().counters().resident;
+  const auto guest_memory = guest.vm().memory_usage().resident;
   CHECK(added < guest_memory.value + (5_MiB).value);
 }

@@ -61,7 +61,7 @@ TEST_CASE("memory that a guest has freed is a hole in its snapshot, and works wh
   Guest guest = Guest::restore(full, releasing());
   const Snapshot drained = snapshot_with_at_most(most, guest, fresh_path("free-memory-drained"));
   CHECK(drained.info().nonzero_pages <= most);
-  CHECK(guest.vm().counters().released > Bytes{0});
+  CHECK(guest.vm().stats().free_memory.released > Bytes{0});
   fill_and_free(guest);
 
   Guest clone = Guest::restore(drained);
@@ -73,11 +73,11 @@ TEST_CASE("a clone that serves keeps the memory that its guest reports") {
   Guest guest = Guest::restore(base_snapshot());
   fill_and_free(guest);
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (guest.vm().counters().reported < 32_MiB && std::chrono::steady_clock::now() < deadline) {
+  const auto stats = [&] { return guest.vm().stats().free_memory; };
+  while (stats().reported < 32_MiB && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
-  const VmCounters counters = guest.vm().counters();
-  CHECK(counters.reported >= 32_MiB);
-  CHECK(counters.released == Bytes{0});
+  CHECK(stats().reported >= 32_MiB);
+  CHECK(stats().released == Bytes{0});
   fill_and_free(guest);
 }

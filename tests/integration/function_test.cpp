@@ -26,11 +26,10 @@ TEST_CASE("a recorded function gives the same result under every setting, from a
     INFO(to_string(setting));
     CHECK(guest.invoke("hello", input) == expected);
     const bool installs = setting == Setting::reap || setting == Setting::stream;
-    const std::uint64_t prefilled = guest.vm().restore_stats().prefilled_pages;
+    const std::uint64_t prefilled = guest.vm().stats().restore.prefilled_pages;
     CHECK(prefilled <= (installs ? snapshot.info().memory.pages() : 0));
     if (setting == Setting::faasnap) {
-      REQUIRE(guest.vm().prefetcher() != nullptr);
-      CHECK(guest.vm().prefetcher()->stats().pages == snapshot.info().loading_set_pages);
+      CHECK(guest.vm().stats().prefetch.pages == snapshot.info().loading_set_pages);
     }
   }
 }
@@ -41,12 +40,10 @@ TEST_CASE("pages that were loaded before the guest runs cost it no major fault")
   const auto major_faults = [&](Setting setting) {
     REQUIRE(snapshot.drop_caches() == 0);
     Guest guest = Guest::restore(snapshot, {.setting = setting, .start = false});
-    if (const PagePrefetcher* prefetcher = guest.vm().prefetcher()) {
-      prefetcher->wait();
-    }
+    guest.vm().wait_loaded();
     guest.vm().resume();
     guest.invoke("hello", {{"name", "recorded"}});
-    return guest.vm().counters().vcpu_major_faults;
+    return guest.vm().stats().faults.vcpu_major;
   };
   const std::uint64_t lazy = major_faults(Setting::lazy);
   CHECK(major_faults(Setting::faasnap) < lazy / 2);

@@ -34,7 +34,7 @@ TEST_CASE("a prepared VM holds next to nothing, and starts after a wait with the
   CHECK(guest.clock_error() < std::chrono::milliseconds(100));
   CHECK(guest.invoke("hello", {{"name", "x"}}) == run_outside("hello", {{"name", "x"}}));
 
-  const RestoreStats stats = guest.vm().restore_stats();
+  const RestoreStats stats = guest.vm().stats().restore;
   CHECK(stats.prepared);
   CHECK(stats.total >= stats.start);
   // The wait before the request is not counted.

@@ -3,7 +3,6 @@
 #include <faasnap/error.h>
 #include <faasnap/guest_channel.h>
 #include <faasnap/object_store_server.h>
-#include <faasnap/page_prefetcher.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
 #include <faasnap/working_set.h>

@@ -10,11 +10,12 @@ namespace faasnap {
 
 class Snapshot;
 
-// Brings the pages that a plan lists into the page cache, in order, with io_uring, on a thread of
-// its own, while the guest already runs (FaaSnap, section 4.2: concurrent paging).
+// Warms a snapshot without a VM: brings the pages that a plan reads into the page cache, in the
+// plan's order, with io_uring, on a thread of its own. VM::restore does the same by itself while
+// the guest runs (FaaSnap, section 4.2: concurrent paging).
 //
-// VM::restore makes one where the setting asks for it. Made by hand, it warms a snapshot without a
-// VM. The destructor cancels what is outstanding and waits for it.
+// Keeps the snapshot's files open, so that the snapshot may be destroyed first. The destructor
+// cancels what is outstanding and waits for it. Every member function is safe from any thread.
 class FAASNAP_EXPORT PagePrefetcher {
  public:
   // Starts at once. Throws ErrorKind::unsupported without io_uring.
@@ -23,15 +24,12 @@ class FAASNAP_EXPORT PagePrefetcher {
   PagePrefetcher(const PagePrefetcher&) = delete;
   PagePrefetcher& operator=(const PagePrefetcher&) = delete;
 
-  // Waits until every read has ended; throws the first error of any of them.
+  // Waits until every read has ended. Throws the first error of any of them.
   void wait() const;
-  // Safe from any thread.
   PrefetchStats stats() const;
 
  private:
-  friend class VM;
   class Impl;
-  explicit PagePrefetcher(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -13,35 +14,46 @@ namespace faasnap {
 
 class Snapshot;
 
+// How restored memory is doing: everything that costs little to ask.
+struct RestoredMemoryStats {
+  // Number of mappings made over guest memory.
+  std::uint64_t mappings = 0;
+  // Number of faults that the library's own handler answered (userfaultfd).
+  std::uint64_t handled_faults = 0;
+  PrefetchStats prefetch;
+};
+
 // The memory half of a restore, without a VM: guest memory as VM::restore makes it, with the same
-// plan, mappings, prefetcher and fault handler, for threads of the caller to touch in the place of
-// vCPUs. Needs no KVM. Owns the memory and the threads that fill it; every member function is safe
-// from any thread.
+// plan, mappings, loader and fault handler, for threads of the caller to touch in the place of
+// vCPUs. Needs no KVM.
+//
+// Owns the memory and the threads that fill it, and keeps the snapshot's files open, so that the
+// snapshot may be destroyed first. Every member function is safe from any thread.
 class FAASNAP_EXPORT RestoredMemory {
  public:
-  // As VM::prepare: mapped and registered, nothing loaded yet. `setting`: any but warm and boot.
+  // Maps and registers memory, as VM::prepare does; nothing is loaded yet. `setting`: any but warm
+  // and boot. Throws ErrorKind::unsupported or ErrorKind::permission if the plan needs io_uring or
+  // userfaultfd and the host refuses it.
   RestoredMemory(const Snapshot& snapshot, Setting setting);
   RestoredMemory(const Snapshot& snapshot, const RestorePlan& plan);
   ~RestoredMemory();
   RestoredMemory(const RestoredMemory&) = delete;
   RestoredMemory& operator=(const RestoredMemory&) = delete;
 
-  // Begins to load; with the setting reap, returns when that is done. Call once, before any byte is
-  // touched.
+  // Begins to load; with Setting::reap, returns when everything is loaded. Call once, before any
+  // byte is touched.
   void start();
-  // Waits until everything that the plan lists is loaded; throws the first error of it.
+  // Waits until everything that the plan lists is loaded. Throws the first error of loading.
   void wait_loaded();
-  // All of guest memory. A touch of a page that cannot be had is answered with zeros after
-  // `failed()` turned true, or kills the process where the kernel answers faults (SIGBUS).
+  // Returns all of guest memory. If a page is unavailable, a touch of it reads zeros after failed()
+  // has turned true, or kills the process where the kernel answers faults (SIGBUS).
   std::span<std::byte> bytes() const noexcept;
-  // Whether loading or fault handling has failed; wait_loaded() says why.
+  // True if loading or fault handling has failed; wait_loaded() throws the reason.
   bool failed() const noexcept;
 
-  PrefetchStats prefetch_stats() const;
-  // Mappings made over guest memory.
-  std::uint64_t mappings() const noexcept;
-  // `uffd_faults`, `resident` and `proportional`; there are no vCPUs to count the others of.
-  VmCounters counters() const;
+  RestoredMemoryStats stats() const;
+  // Returns what the memory takes of the host's. Costs what VM::memory_usage costs.
+  MemoryUsage memory_usage() const;
 
  private:
   class Impl;

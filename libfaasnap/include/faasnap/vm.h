@@ -20,31 +20,31 @@
 
 namespace faasnap {
 
-class PagePrefetcher;
 class PreparedVM;
 class Snapshot;
 struct SnapshotOptions;
 
-// One KVM virtual machine: in process, with a thread per vCPU and one for its devices. Any number
-// of them can live in a process.
+// One KVM virtual machine in this process, with a thread for each vCPU and one for its devices. A
+// process may have any number of them.
 //
-// Owns everything it made; the destructor stops the guest, joins the threads, and never throws.
-// Movable. Every member function may be called from any thread but a callback of the same VM,
-// except that moving and destroying need the caller's own exclusion. The threads block every
-// signal, and no signal handler is installed: vCPUs are interrupted with SIGRTMIN, sent to their
-// threads alone.
+// A VM owns everything that it made. The destructor stops the guest, joins the threads and never
+// throws. Every member function may be called from any thread, except from a callback of the same
+// VM; moving and destroying need the caller's own exclusion. The threads block every signal, and
+// the library installs no signal handler: it interrupts vCPUs with SIGRTMIN, sent to their threads
+// alone.
 class FAASNAP_EXPORT VM {
  public:
   // Boots a kernel. Throws ErrorKind::unsupported without a usable /dev/kvm.
   static VM boot(const VmOptions& options);
-  // Makes a VM from a snapshot, as `options.setting` says. Everything is checked before anything
-  // runs. The snapshot may be restored as often and as concurrently as wanted; the VM keeps what it
-  // needs of it.
+
+  // Restores a VM from a snapshot, as `options.setting` says. Checks everything before anything
+  // runs. A snapshot may be restored any number of times, concurrently too; the VM keeps what it
+  // needs of it, so `snapshot` may be destroyed before the VM.
   static VM restore(const Snapshot& snapshot, const RestoreOptions& options = {});
 
-  // Does everything of a restore that can be done before there is a request: KVM objects, devices,
-  // their saved state, mappings, fault handler and prefetcher are made. The result holds next to
-  // nothing of the guest's data in memory.
+  // Does everything of a restore that is possible before there is a request: makes KVM objects,
+  // devices, mappings, fault handler and loader, and sets the saved state. The result holds almost
+  // none of the guest's data in memory.
   static PreparedVM prepare(const Snapshot& snapshot, const RestoreOptions& options = {});
 
   VM(VM&& other) noexcept;
@@ -52,39 +52,45 @@ class FAASNAP_EXPORT VM {
   ~VM();
 
   VmState state() const;
-  // The reason for VmState::internal_error or VmState::panicked; empty otherwise.
+  // Returns the reason for VmState::internal_error or VmState::panicked; empty otherwise.
   std::string failure() const;
-  // Waits until the state is final and returns it; returns nothing if `timeout` runs out first.
+  // Waits until the state is final and returns it. Returns std::nullopt if `timeout` passes first.
   std::optional<VmState> wait(Nanoseconds timeout = kForever);
   // Returns once every vCPU has left the guest and the devices have drained. No effect on a paused
-  // VM; ErrorKind::guest when the state is final.
+  // VM. Throws ErrorKind::guest if the state is final.
   void pause();
+  // Lets a paused VM run. Throws ErrorKind::guest if the state is final.
   void resume();
-  // Ends the guest without asking it.
+  // Ends the guest without asking it. No effect if the state is final.
   void stop();
 
   // Returns a stream to the guest's vsock port `port`. Throws ErrorKind::guest if nothing listens
   // there or the guest ends, and ErrorKind::timeout.
   GuestStream connect(std::uint32_t port, Nanoseconds timeout);
-  // Takes the guest's connections to the host's vsock port `port`: `accept` is called for each, on
-  // the VM's device thread, and must not block.
+  // Takes the guest's connections to the host's vsock port `port`. Calls `accept` for each, on the
+  // VM's device thread; it must not block.
   void listen(std::uint32_t port, std::function<void(GuestStream)> accept);
-  // Types into the serial console.
+  // Types `text` into the serial console.
   void write_console(std::string_view text);
 
   // Writes a snapshot of this VM as the new directory `path`, whole or not at all. A running VM is
-  // paused meanwhile, and goes on afterwards.
-  // A working set in `options` must have been recorded while this VM ran.
+  // paused meanwhile and runs on afterwards. A working set in `options` must have been recorded
+  // while this VM ran.
   Snapshot snapshot(const std::filesystem::path& path);
   Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options);
 
-  VmCounters counters() const;
-  // Zeros for a booted VM.
-  RestoreStats restore_stats() const;
-  // What this restore has loaded up to now, in the order in which it came.
+  // Returns how the VM is doing, up to now. Costs a read of a file in /proc for each vCPU, some ten
+  // microseconds in all: a server may ask for it after every request.
+  VmStats stats() const;
+  // Returns what guest memory takes of the host's memory. Reads /proc/self/smaps, for which the
+  // kernel walks the page tables of the whole process: milliseconds, and more with every VM of the
+  // process, while page faults of the process may have to wait. Not for the path of a request.
+  MemoryUsage memory_usage() const;
+  // Returns what this restore has loaded up to now, in the order of loading. Empty for a booted VM.
   std::vector<PageLoad> loads() const;
-  // The prefetcher of this restore; null when the setting has none.
-  const PagePrefetcher* prefetcher() const noexcept;
+  // Waits until the restore has loaded everything that it loads ahead of the guest's use. Throws
+  // the first error of loading or of answering faults. Returns at once for a booted VM.
+  void wait_loaded() const;
 
  private:
   class Impl;
@@ -94,17 +100,19 @@ class FAASNAP_EXPORT VM {
   std::unique_ptr<Impl> impl_;
 };
 
-// A VM that is restored as far as it can be without running. Owns all of it, as a VM does.
+// A VM that is restored as far as possible without running it. Owns everything that it made, as a
+// VM does. Its member functions are for one thread at a time.
 class FAASNAP_EXPORT PreparedVM {
  public:
   PreparedVM(PreparedVM&& other) noexcept;
   PreparedVM& operator=(PreparedVM&& other) noexcept;
   ~PreparedVM();
 
-  // The request is here: begins to load and, if RestoreOptions::start says so, lets the guest go.
-  // Call once; what is left may only be destroyed.
+  // Starts loading and, unless RestoreOptions::start is false, the vCPUs: the request has come. May
+  // be called once; afterwards this object may only be destroyed or assigned to.
   VM start();
-  // What it holds of the host's memory while it waits: guest memory and buffers.
+  // Returns what it holds of the host's memory while it waits: guest memory and buffers. Costs what
+  // VM::memory_usage costs.
   Bytes memory() const;
 
  private:

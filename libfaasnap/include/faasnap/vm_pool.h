@@ -39,7 +39,7 @@ class FAASNAP_EXPORT VmPool {
   VmPool& operator=(const VmPool&) = delete;
 
   // A started VM: a prepared one, or when none is ready one restored now; its
-  // restore_stats().prepared says which. Throws what VM::restore throws.
+  // stats().restore.prepared says which. Throws what VM::restore throws.
   VM take();
   // Returns once the pool is full, or throws the failure that keeps it from filling.
   void wait_full();

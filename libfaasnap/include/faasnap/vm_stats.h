@@ -6,60 +6,80 @@
 
 namespace faasnap {
 
-// Page faults and memory of one VM up to now.
-struct VmCounters {
-  // Faults that the vCPU threads took in the host, from the kernel's accounting of each thread.
-  std::uint64_t vcpu_major_faults = 0;
-  std::uint64_t vcpu_minor_faults = 0;
-  // Faults answered by a userfaultfd handler.
-  std::uint64_t uffd_faults = 0;
-  // Guest memory that is resident, and the share of it that counts once between clones.
-  Bytes resident;
-  Bytes proportional;
-  // Memory that the guest has reported free, and that was given back to the host; counted again
-  // whenever the guest has used it and freed it.
+// Where the time of one restore went. All zero for a VM that was booted.
+struct RestoreStats {
+  // True if the VM was prepared before it was asked for (VM::prepare). `total` and
+  // `first_instruction` then count from PreparedVM::start; `create`, `map` and `state` came before.
+  bool prepared = false;
+  // Time to read the whole memory file into the page cache, for Setting::cached. This is
+  // preparation: no other duration includes it.
+  Nanoseconds preload{0};
+  // Time to make the KVM VM, its devices and its vCPUs.
+  Nanoseconds create{0};
+  // Time to map guest memory.
+  Nanoseconds map{0};
+  // Time to check and set the saved state of devices and vCPUs.
+  Nanoseconds state{0};
+  // Time to begin loading (to finish it, for Setting::reap) and to let the vCPUs go.
+  Nanoseconds start{0};
+  // From the call to its return.
+  Nanoseconds total{0};
+  // From the call to the first entry into the guest; zero until a vCPU has entered it.
+  Nanoseconds first_instruction{0};
+  // Number of mappings made over guest memory.
+  std::uint64_t mappings = 0;
+  // Number of pages entered into the second-stage page tables up to now (RestoreOptions::prefill).
+  std::uint64_t prefilled_pages = 0;
+};
+
+// Page faults of one VM since it was made.
+struct FaultStats {
+  // Faults that the vCPU threads took in the host, as the kernel accounts them for each thread: a
+  // major one waits for storage, a minor one does not.
+  std::uint64_t vcpu_major = 0;
+  std::uint64_t vcpu_minor = 0;
+  // Faults that the library's own handler answered (userfaultfd).
+  std::uint64_t handled = 0;
+};
+
+// Free memory that the guest's balloon driver has reported (VmOptions::report_free_memory).
+// Memory that the guest uses and frees again counts again.
+struct FreeMemoryStats {
   Bytes reported;
+  // The part of `reported` that was given back to the host.
   Bytes released;
 };
 
-// What a PagePrefetcher has done up to now.
+// What was loaded ahead of the guest's use. All zero while there is nothing to load.
 struct PrefetchStats {
   std::uint64_t reads = 0;
   std::uint64_t pages = 0;
   Bytes bytes;
   // Pages that were installed as zeros, or allocated, without a read.
   std::uint64_t zero_pages = 0;
-  // Whether the reads went past the page cache (O_DIRECT), as plans with HandledFaults ask for.
+  // True if the reads bypassed the page cache (O_DIRECT), which settings that install pages use
+  // where the file system has it.
   bool direct = false;
-  // From the first request to the last completion; zero while it is under way.
+  // From the first request to the last completion; zero while loading is under way.
   Nanoseconds duration{0};
   bool finished = false;
 };
 
-// Where the time of one restore went.
-struct RestoreStats {
-  // Whether the VM was prepared before it was asked for (VM::prepare): `total` and
-  // `first_instruction` then count from PreparedVM::start, and create, map and state lie before it.
-  bool prepared = false;
-  // The memory file read into the page cache, for the setting that asks for it: preparation, and
-  // not part of `total`.
-  Nanoseconds preload{0};
-  // The KVM VM, its devices and vCPUs made.
-  Nanoseconds create{0};
-  // Guest memory mapped.
-  Nanoseconds map{0};
-  // The saved state of devices and vCPUs checked and set.
-  Nanoseconds state{0};
-  // Loading begun (with the setting reap: done), and the vCPUs let go.
-  Nanoseconds start{0};
-  // From the call to the return, without `preload`.
-  Nanoseconds total{0};
-  // From the call to the first entry into the guest, without `preload`; zero until then.
-  Nanoseconds first_instruction{0};
-  // Mappings that were made over guest memory.
-  std::uint64_t mappings = 0;
-  // Pages entered into the second-stage page tables up to now (RestoreOptions::prefill).
-  std::uint64_t prefilled_pages = 0;
+// How a VM is doing: everything that costs little to ask.
+struct VmStats {
+  RestoreStats restore;
+  FaultStats faults;
+  FreeMemoryStats free_memory;
+  PrefetchStats prefetch;
+};
+
+// How much of the host's memory a guest's memory takes.
+struct MemoryUsage {
+  // Guest memory that is in the host's memory.
+  Bytes resident;
+  // The same, where a page that n mappings share counts as 1/n: the sum over all clones of a
+  // snapshot is what they take together.
+  Bytes proportional;
 };
 
 }  // namespace faasnap

@@ -3,19 +3,13 @@
 #include <cstddef>
 #include <span>
 
-#include <faasnap/units.h>
+#include <faasnap/vm_stats.h>
 
 namespace faasnap::memory {
 
-// Host memory that a range of this process's address space uses. `proportional` counts a page that
-// n mappings share as 1/n.
-struct MemoryUsage {
-  Bytes resident;
-  Bytes proportional;
-};
-
-// Sums /proc/self/smaps over the mappings in `range`, which must be page-aligned. Takes some
-// microseconds for each mapping of the process, and time in proportion to their page tables.
+// Returns what `range`, page-aligned addresses of this process, takes of the host's memory: the sum
+// of /proc/self/smaps over the mappings in it. Takes some microseconds for each mapping of the
+// process, and time in proportion to their page tables.
 //
 // The kernel merges neighbouring anonymous mappings, so one of them may extend beyond the range;
 // the pages of such a mapping inside the range are counted as used by this process alone.

@@ -47,17 +47,15 @@ std::span<std::byte> RestoredMemory::bytes() const noexcept { return impl_->memo
 
 bool RestoredMemory::failed() const noexcept { return impl_->pager().failed(); }
 
-PrefetchStats RestoredMemory::prefetch_stats() const { return impl_->pager().prefetch_stats(); }
+RestoredMemoryStats RestoredMemory::stats() const {
+  const paging::Pager& pager = impl_->pager();
+  return {.mappings = pager.mappings(),
+          .handled_faults = pager.faults(),
+          .prefetch = pager.prefetch_stats()};
+}
 
-std::uint64_t RestoredMemory::mappings() const noexcept { return impl_->pager().mappings(); }
-
-VmCounters RestoredMemory::counters() const {
-  VmCounters counters;
-  const auto usage = memory::read_memory_usage(impl_->memory().host());
-  counters.uffd_faults = impl_->pager().faults();
-  counters.resident = usage.resident;
-  counters.proportional = usage.proportional;
-  return counters;
+MemoryUsage RestoredMemory::memory_usage() const {
+  return memory::read_memory_usage(impl_->memory().host());
 }
 
 }  // namespace faasnap

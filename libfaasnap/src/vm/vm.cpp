@@ -17,7 +17,6 @@
 #include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_files.h"
 #include "snapshot/snapshot_writer.h"
-#include "vm/page_prefetcher_impl.h"
 #include "vm/vm_impl.h"
 
 namespace faasnap {
@@ -131,14 +130,18 @@ Snapshot VM::snapshot(const std::filesystem::path& path, const SnapshotOptions& 
   return impl_->snapshot(path, options);
 }
 
-VmCounters VM::counters() const { return impl_->counters(); }
-RestoreStats VM::restore_stats() const { return impl_->restore_stats(); }
+VmStats VM::stats() const { return impl_->stats(); }
+MemoryUsage VM::memory_usage() const { return impl_->memory_usage(); }
 
 std::vector<PageLoad> VM::loads() const {
   return impl_->pager() != nullptr ? impl_->pager()->loads() : std::vector<PageLoad>{};
 }
 
-const PagePrefetcher* VM::prefetcher() const noexcept { return impl_->prefetcher(); }
+void VM::wait_loaded() const {
+  if (impl_->pager() != nullptr) {
+    impl_->pager()->wait();
+  }
+}
 
 PreparedVM::PreparedVM(std::unique_ptr<VM::Impl> impl) noexcept : impl_(std::move(impl)) {}
 PreparedVM::PreparedVM(PreparedVM&& other) noexcept = default;
@@ -244,9 +247,6 @@ void VM::Impl::make_pager(const RestorePlan& plan) {
       paging::PagerCallbacks{
           .failed = [this](const std::string& reason) { machine_->fail(reason); },
           .present = present});
-  if (!plan.reads().empty() || !plan.zero_pages().empty()) {
-    prefetcher_ = PagePrefetcher::Impl::of(*pager_);
-  }
 }
 
 void VM::Impl::restore_state() {
@@ -282,9 +282,7 @@ void VM::Impl::start() {
   stats_.mappings = pager_->mappings();
 }
 
-Bytes VM::Impl::memory() const {
-  return memory::read_memory_usage(machine_->memory().host()).resident + pager_->buffers();
-}
+Bytes VM::Impl::memory() const { return memory_usage().resident + pager_->buffers(); }
 
 void VM::Impl::identify_files() {
   if (!identified_) {
@@ -329,20 +327,21 @@ Snapshot VM::Impl::snapshot(const std::filesystem::path& path, const SnapshotOpt
                                });
 }
 
-VmCounters VM::Impl::counters() const {
-  VmCounters counters;
+VmStats VM::Impl::stats() const {
+  VmStats stats;
+  stats.restore = restore_stats();
   for (const pid_t thread : machine_->vcpu_thread_ids()) {
     const auto faults = machine::read_thread_faults(thread);
-    counters.vcpu_minor_faults += faults.minor;
-    counters.vcpu_major_faults += faults.major;
+    stats.faults.vcpu_minor += faults.minor;
+    stats.faults.vcpu_major += faults.major;
   }
-  const auto usage = memory::read_memory_usage(machine_->memory().host());
-  counters.uffd_faults = pager_ ? pager_->faults() : 0;
-  counters.reported = machine_->reported_memory();
-  counters.released = machine_->released_memory();
-  counters.resident = usage.resident;
-  counters.proportional = usage.proportional;
-  return counters;
+  if (pager_) {
+    stats.faults.handled = pager_->faults();
+    stats.prefetch = pager_->prefetch_stats();
+  }
+  stats.free_memory = {.reported = machine_->reported_memory(),
+                       .released = machine_->released_memory()};
+  return stats;
 }
 
 RestoreStats VM::Impl::restore_stats() const {
@@ -353,6 +352,10 @@ RestoreStats VM::Impl::restore_stats() const {
     stats.first_instruction = entry - asked_;
   }
   return stats;
+}
+
+MemoryUsage VM::Impl::memory_usage() const {
+  return memory::read_memory_usage(machine_->memory().host());
 }
 
 }  // namespace faasnap

@@ -6,7 +6,6 @@
 #include <optional>
 #include <vector>
 
-#include <faasnap/page_prefetcher.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
 
@@ -38,17 +37,17 @@ class VM::Impl {
   // The snapshot that it was restored from; null for a booted one, as is the pager.
   const Snapshot* source() const noexcept { return source_ ? &*source_ : nullptr; }
   const paging::Pager* pager() const noexcept { return pager_.get(); }
-  const PagePrefetcher* prefetcher() const noexcept { return prefetcher_.get(); }
 
   Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options);
-  VmCounters counters() const;
-  RestoreStats restore_stats() const;
+  VmStats stats() const;
+  MemoryUsage memory_usage() const;
 
  private:
   Impl() = default;
   void make_machine(const RestoreOptions& options);
   void make_pager(const RestorePlan& plan);
   void restore_state();
+  RestoreStats restore_stats() const;
   // Throws the failure that has ended the machine, if one has.
   void check_machine() const;
   void identify_files();
@@ -65,9 +64,8 @@ class VM::Impl {
   std::unique_ptr<paging::BackingCheck> backing_;
   std::unique_ptr<machine::Machine> machine_;
   std::unique_ptr<paging::Pager> pager_;
-  std::unique_ptr<PagePrefetcher> prefetcher_;
   bool run_ = false;
-  RestoreStats stats_;
+  RestoreStats stats_;  // without what changes after the start
   Nanoseconds asked_{0};
   std::mutex snapshot_mutex_;
 };

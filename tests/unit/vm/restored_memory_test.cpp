@@ -70,10 +70,10 @@ TEST_CASE("memory is restored bit by bit without a VM, in every setting that a r
     restored.wait_loaded();
     CHECK_FALSE(restored.failed());
     const bool handled = setting == Setting::reap || setting == Setting::stream;
-    CHECK((restored.mappings() == 0) == handled);
+    CHECK((restored.stats().mappings == 0) == handled);
     // Pages that were not recorded took faults.
-    CHECK((restored.counters().uffd_faults != 0) == handled);
-    CHECK(restored.counters().resident > Bytes{});
+    CHECK((restored.stats().handled_faults != 0) == handled);
+    CHECK(restored.memory_usage().resident > Bytes{});
   }
 }
 
@@ -98,10 +98,10 @@ TEST_CASE("the prefetcher's figures tell what was loaded") {
   RestoredMemory restored(snapshot, Setting::stream);
   restored.start();
   restored.wait_loaded();
-  CHECK(restored.prefetch_stats().finished);
-  CHECK(restored.prefetch_stats().pages == snapshot.info().stream_set_pages);
-  CHECK(restored.prefetch_stats().zero_pages == snapshot.info().stream_set_zero_pages);
-  CHECK(restored.counters().uffd_faults == 0);
+  CHECK(restored.stats().prefetch.finished);
+  CHECK(restored.stats().prefetch.pages == snapshot.info().stream_set_pages);
+  CHECK(restored.stats().prefetch.zero_pages == snapshot.info().stream_set_zero_pages);
+  CHECK(restored.stats().handled_faults == 0);
 }
 
 }  // namespace
