@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "base/event_loop.h"
+#include "base/threads/event_loop.h"
 #include "memory/guest_memory.h"
 #include "virtio/mmio_registers.h"
 #include "virtio/mmio_transport.h"

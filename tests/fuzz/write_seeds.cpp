@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "format/manifest.h"
 #include "format/memory_image.h"
 #include "format/page_set_table.h"

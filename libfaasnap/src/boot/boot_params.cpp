@@ -9,7 +9,7 @@
 #include <span>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "boot/layout.h"
 
 // Documentation/arch/x86/zero-page.rst and boot.rst of Linux.

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "boot/kernel_image.h"
 #include "memory/guest_address.h"
 #include "memory/guest_memory.h"

@@ -6,8 +6,8 @@
 #include <system_error>
 
 #include "base/error.h"
-#include "base/file.h"
-#include "base/pending_file.h"
+#include "base/files/file.h"
+#include "base/files/pending_file.h"
 
 namespace faasnap::catalogue {
 namespace {

@@ -8,7 +8,7 @@
 #include <faasnap/progress.h>
 #include <faasnap/snapshot.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "format/manifest.h"
 
 namespace faasnap::catalogue {

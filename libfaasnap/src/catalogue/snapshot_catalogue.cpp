@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/text.h"
 #include "catalogue/files.h"
 #include "catalogue/records.h"

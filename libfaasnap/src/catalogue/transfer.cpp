@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "snapshot/snapshot_writer.h"
 
 namespace faasnap::catalogue {

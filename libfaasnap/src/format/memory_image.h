@@ -12,7 +12,7 @@
 #include <faasnap/snapshot_info.h>
 #include <faasnap/units.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "format/state_file.h"
 
 namespace faasnap::format {

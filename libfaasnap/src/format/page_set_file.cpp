@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/progress.h"
 #include "format/page_set_table.h"
 

@@ -11,7 +11,7 @@
 #include <faasnap/snapshot_info.h>
 #include <faasnap/units.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 
 namespace faasnap::format {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 
 namespace faasnap::format {
 

@@ -10,7 +10,7 @@
 
 #include <faasnap/error.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "host/checks.h"
 #include "redis/connection.h"
 #include "uring/ring.h"

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "host/checks.h"
 #include "paging/page_cache/residency.h"
 

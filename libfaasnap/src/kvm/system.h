@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 
 namespace faasnap::kvm {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/fd.h"
-#include "base/mapping.h"
+#include "base/files/fd.h"
+#include "base/files/mapping.h"
 #include "kvm/boot_registers.h"
 #include "kvm/exit.h"
 #include "kvm/system.h"

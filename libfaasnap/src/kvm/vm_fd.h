@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "kvm/system.h"
 #include "memory/guest_address.h"
 #include "memory/guest_memory.h"

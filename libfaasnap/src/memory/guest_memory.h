@@ -10,7 +10,7 @@
 
 #include <faasnap/units.h>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "memory/guest_address.h"
 #include "memory/page_guard.h"
 

@@ -4,7 +4,7 @@
 
 #include <faasnap/restore_plan.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 
 namespace faasnap::paging {
 

@@ -13,8 +13,8 @@
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "base/sigpipe.h"
 #include "base/text.h"
+#include "base/threads/sigpipe.h"
 #include "redis/address.h"
 #include "redis/tls.h"
 

@@ -9,7 +9,7 @@
 #include <faasnap/snapshot.h>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "format/frame.h"
 #include "format/snapshot_directory.h"
 #include "format/working_set_file.h"

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "format/frame.h"
 #include "format/page_set_file.h"
 #include "format/working_set_file.h"

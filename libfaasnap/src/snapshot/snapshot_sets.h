@@ -5,7 +5,7 @@
 #include <faasnap/snapshot.h>
 #include <faasnap/working_set.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "format/manifest.h"
 #include "format/memory_image.h"
 #include "format/snapshot_directory.h"

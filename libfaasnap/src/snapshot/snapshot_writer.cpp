@@ -10,7 +10,7 @@
 #include "base/checksum.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "format/frame.h"

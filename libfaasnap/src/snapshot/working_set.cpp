@@ -6,7 +6,7 @@
 #include <faasnap/working_set.h>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "format/working_set_file.h"
 #include "memory/page_set.h"
 

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/fd.h"
-#include "base/file.h"
-#include "base/pending_file.h"
+#include "base/files/fd.h"
+#include "base/files/file.h"
+#include "base/files/pending_file.h"
 #include "base/progress.h"
 #include "store/glob.h"
 #include "store/object_path.h"

@@ -18,8 +18,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/fd.h"
-#include "base/thread.h"
+#include "base/files/fd.h"
+#include "base/threads/thread.h"
 #include "store/byte_budget.h"
 #include "store/resp_session.h"
 

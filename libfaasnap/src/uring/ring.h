@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 
 struct io_uring;
 struct io_uring_sqe;

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/event_loop.h"
-#include "base/fd.h"
+#include "base/files/fd.h"
+#include "base/threads/event_loop.h"
 #include "memory/guest_memory.h"
 #include "virtio/device.h"
 #include "virtio/interrupt.h"

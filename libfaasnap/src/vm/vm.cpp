@@ -6,10 +6,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/fd.h"
-#include "base/file.h"
+#include "base/files/fd.h"
+#include "base/files/file.h"
 #include "format/snapshot_directory.h"
-#include "machine/thread_faults.h"
+#include "machine/vcpus/thread_faults.h"
 #include "memory/memory_usage.h"
 #include "memory/page_scan.h"
 #include "memory/page_set.h"

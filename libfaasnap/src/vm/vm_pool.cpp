@@ -10,7 +10,7 @@
 #include <faasnap/snapshot.h>
 
 #include "base/error.h"
-#include "base/thread.h"
+#include "base/threads/thread.h"
 
 namespace faasnap {
 

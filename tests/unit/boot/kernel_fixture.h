@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "boot/kernel_image.h"
 #include "memory/guest_memory.h"
 

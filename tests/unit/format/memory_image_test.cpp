@@ -9,8 +9,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "base/checksum.h"
-#include "base/file.h"
-#include "base/mapping.h"
+#include "base/files/file.h"
+#include "base/files/mapping.h"
 #include "support/support.h"
 
 namespace faasnap::format {

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "base/checksum.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "format/frame.h"
 #include "format/page_set_table.h"
 #include "support/support.h"

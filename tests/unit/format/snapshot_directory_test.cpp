@@ -6,7 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 
-#include "base/file.h"
+#include "base/files/file.h"
 #include "support/support.h"
 
 namespace faasnap::format {

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "guest/agent_client.h"
 #include "support/support.h"
 

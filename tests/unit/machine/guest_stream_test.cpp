@@ -7,7 +7,7 @@
 #include <faasnap/guest_stream.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "support/support.h"
 
 namespace faasnap {

@@ -7,7 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstring>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "memory/page_scan.h"
 
 namespace faasnap::machine {

@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "paging/support.h"
 
 namespace faasnap::memory {

@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "memory/guest_memory.h"
 
 namespace faasnap::memory {

@@ -6,8 +6,8 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/file.h"
-#include "base/mapping.h"
+#include "base/files/file.h"
+#include "base/files/mapping.h"
 #include "support/support.h"
 
 namespace faasnap::memory {

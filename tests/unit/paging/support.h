@@ -19,7 +19,7 @@
 #include <faasnap/units.h>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 #include "format/page_set_file.h"
 #include "paging/page_cache/residency.h"
 #include "paging/snapshot_files.h"

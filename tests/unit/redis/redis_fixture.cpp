@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 
 namespace faasnap::test {
 namespace {

@@ -11,8 +11,8 @@
 #include <faasnap/snapshot.h>
 #include <faasnap/working_set.h>
 
-#include "base/file.h"
-#include "base/mapping.h"
+#include "base/files/file.h"
+#include "base/files/mapping.h"
 #include "format/state_file.h"
 #include "memory/page_scan.h"
 #include "snapshot/snapshot_writer.h"

@@ -15,7 +15,7 @@
 #include <faasnap/directory_store.h>
 #include <faasnap/object_store_server.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "store/resp_parser.h"
 #include "support/descriptor_limit.h"
 #include "support/support.h"

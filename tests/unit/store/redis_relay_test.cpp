@@ -9,7 +9,7 @@
 #include <faasnap/object_store_server.h>
 #include <faasnap/redis_store.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "redis/redis_fixture.h"
 #include "support/support.h"
 

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "redis/connection.h"
 #include "redis/redis_fixture.h"
 #include "support/support.h"

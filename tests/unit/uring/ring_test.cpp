@@ -11,8 +11,8 @@
 #include <map>
 #include <vector>
 
-#include "base/event_loop.h"
-#include "base/file.h"
+#include "base/files/file.h"
+#include "base/threads/event_loop.h"
 #include "support/support.h"
 
 namespace faasnap::uring {

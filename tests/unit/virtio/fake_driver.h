@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/event_loop.h"
+#include "base/threads/event_loop.h"
 #include "memory/guest_memory.h"
 #include "virtio/device.h"
 #include "virtio/fake_queue.h"

@@ -8,7 +8,7 @@
 
 #include <faasnap/snapshot.h>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "memory/guest_memory.h"
 #include "paging/userfault/userfault.h"
 #include "support/support.h"

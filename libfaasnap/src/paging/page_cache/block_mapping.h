@@ -5,7 +5,7 @@
 
 #include <faasnap/units.h>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "paging/snapshot_files.h"
 
 namespace faasnap::paging {

@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/file.h"
-#include "base/mapping.h"
+#include "base/files/file.h"
+#include "base/files/mapping.h"
 #include "paging/page_cache/residency.h"
 
 namespace faasnap::paging {

@@ -8,7 +8,7 @@
 #include <cerrno>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/files/file.h"
 
 namespace faasnap::paging {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <faasnap/units.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "paging/snapshot_files.h"
 
 namespace faasnap::paging {

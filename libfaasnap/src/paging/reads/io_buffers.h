@@ -5,7 +5,7 @@
 
 #include <faasnap/units.h>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 
 namespace faasnap::paging {
 

@@ -11,8 +11,8 @@
 
 #include <faasnap/units.h>
 
-#include "base/fd.h"
-#include "base/mapping.h"
+#include "base/files/fd.h"
+#include "base/files/mapping.h"
 #include "paging/reads/io_buffers.h"
 #include "paging/snapshot_files.h"
 #include "uring/ring.h"

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/thread.h"
+#include "base/threads/thread.h"
 #include "memory/page_set.h"
 
 namespace faasnap::paging {

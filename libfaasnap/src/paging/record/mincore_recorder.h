@@ -7,7 +7,7 @@
 
 #include <faasnap/page_access.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "paging/page_cache/residency.h"
 #include "paging/snapshot_files.h"
 

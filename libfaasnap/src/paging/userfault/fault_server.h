@@ -9,7 +9,7 @@
 #include <faasnap/page_access.h>
 #include <faasnap/restore_plan.h>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "memory/page_set.h"
 #include "paging/failure_latch.h"
 #include "paging/reads/direct_file.h"

@@ -12,7 +12,7 @@
 #include <faasnap/units.h>
 #include <faasnap/vm_stats.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "paging/plan/read_pieces.h"
 #include "paging/plan/watched_pages.h"
 

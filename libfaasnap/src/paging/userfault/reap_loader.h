@@ -8,7 +8,7 @@
 #include <faasnap/restore_plan.h>
 #include <faasnap/vm_stats.h>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "paging/loader.h"
 #include "paging/plan/read_pieces.h"
 #include "paging/snapshot_files.h"

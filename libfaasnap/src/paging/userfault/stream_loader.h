@@ -10,7 +10,7 @@
 #include <faasnap/restore_plan.h>
 #include <faasnap/vm_stats.h>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "memory/page_set.h"
 #include "paging/loader.h"
 #include "paging/plan/watched_pages.h"

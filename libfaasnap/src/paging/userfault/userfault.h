@@ -6,7 +6,7 @@
 
 #include <faasnap/units.h>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 
 namespace faasnap::paging {
 

@@ -9,8 +9,8 @@
 
 #include <faasnap/units.h>
 
-#include "base/event_loop.h"
-#include "base/fd.h"
+#include "base/files/fd.h"
+#include "base/threads/event_loop.h"
 #include "memory/guest_memory.h"
 #include "virtio/device.h"
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/event_loop.h"
-#include "base/fd.h"
+#include "base/files/fd.h"
+#include "base/threads/event_loop.h"
 #include "uring/ring.h"
 #include "virtio/block/block_request.h"
 #include "virtio/device.h"

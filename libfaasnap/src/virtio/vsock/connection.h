@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "virtio/descriptor_chain.h"
 #include "virtio/vsock/packet.h"
 

@@ -5,8 +5,8 @@
 #include <functional>
 #include <map>
 
-#include "base/event_loop.h"
-#include "base/fd.h"
+#include "base/files/fd.h"
+#include "base/threads/event_loop.h"
 
 namespace faasnap::virtio {
 

@@ -11,8 +11,8 @@
 #include <memory>
 #include <vector>
 
-#include "base/event_loop.h"
-#include "base/fd.h"
+#include "base/files/fd.h"
+#include "base/threads/event_loop.h"
 #include "virtio/device.h"
 #include "virtio/vsock/connection.h"
 #include "virtio/vsock/hybrid_socket.h"

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "memory/guest_memory.h"
 #include "paging/page_cache/mapper.h"
 #include "paging/plan/planner.h"

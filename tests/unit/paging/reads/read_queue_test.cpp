@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "paging/support.h"
 
 namespace faasnap::paging {

@@ -9,7 +9,7 @@
 #include <random>
 #include <thread>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "paging/support.h"
 
 namespace faasnap::paging {

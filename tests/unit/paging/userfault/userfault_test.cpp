@@ -7,7 +7,7 @@
 #include <optional>
 #include <thread>
 
-#include "base/mapping.h"
+#include "base/files/mapping.h"
 #include "paging/support.h"
 
 namespace faasnap::paging {

@@ -9,7 +9,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/fd.h"
+#include "base/files/fd.h"
 #include "virtio/block/block_device.h"
 #include "virtio/fake_driver.h"
 

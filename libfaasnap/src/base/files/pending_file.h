@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+
+#include "base/files/fd.h"
+
+namespace faasnap::base {
+
+// A new file that replaces another when it is renamed, or is removed. It is named .new-ID in
+// `directory`, on the target's file system, so that nobody sees an incomplete file at the target.
+class PendingFile {
+ public:
+  explicit PendingFile(const std::filesystem::path& directory);
+  ~PendingFile();
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+
+  const base::UniqueFd& fd() const noexcept { return fd_; }
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+  // Does not call fsync: after a crash of the host the target may be the old file, or missing.
+  void publish(const std::filesystem::path& target);
+  // Calls fsync for the file and the target's directory.
+  void publish_durably(const std::filesystem::path& target);
+
+ private:
+  std::filesystem::path path_;
+  base::UniqueFd fd_;
+};
+
+}  // namespace faasnap::base

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/files/fd.h"
+
+namespace faasnap::base {
+
+// One thread that waits for descriptors (epoll, level-triggered) and runs their callbacks. Data
+// that only callbacks touch belong to that thread and need no lock.
+//
+// watch, modify and unwatch may be called on the loop's thread only (by callbacks and posted
+// functions); post, run and stop on any thread. Callbacks must not throw: the first exception that
+// escapes one goes to the failure handler, and the loop continues.
+class EventLoop {
+ public:
+  using Callback = std::function<void(std::uint32_t events)>;
+  using FailureHandler = std::function<void(std::exception_ptr)>;
+
+  explicit EventLoop(FailureHandler on_failure);
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Calls `callback` with EPOLL* bits whenever the descriptor has one of `events`. The caller keeps
+  // the descriptor and must unwatch it before closing it.
+  void watch(int fd, std::uint32_t events, Callback callback);
+  void modify(int fd, std::uint32_t events);
+  void unwatch(int fd) noexcept;
+
+  // Queues `work` for the loop's thread and returns. Dropped after stop().
+  void post(std::function<void()> work);
+  // Runs `work` on the loop's thread and waits for it; rethrows its exception. On the loop's thread
+  // it runs at once. After stop() the caller runs it, one caller at a time, so that it never runs
+  // concurrently with other work of this loop.
+  void run(const std::function<void()>& work);
+  bool on_loop_thread() const noexcept;
+  // Ends the thread after the current callback; idempotent. Must not be called on the loop's
+  // thread.
+  void stop() noexcept;
+
+ private:
+  void loop();
+  void run_posted();
+
+  FailureHandler on_failure_;
+  UniqueFd epoll_;
+  EventFd wake_;
+  std::unordered_map<int, std::shared_ptr<Callback>> callbacks_;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;
+  bool stopped_ = false;
+  std::atomic<bool> stop_requested_{false};
+  // Held while work runs after the loop has stopped, first by the loop's thread, for what was still
+  // posted.
+  std::recursive_mutex after_stop_;
+  std::mutex join_mutex_;
+  std::atomic<std::thread::id> loop_thread_;
+  std::thread thread_;
+};
+
+}  // namespace faasnap::base

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "base/files/fd.h"
+#include "memory/guest_memory.h"
+
+namespace faasnap::machine {
+
+// The virtual machine generation identifier (Microsoft, "Virtual Machine Generation ID"): 16 random
+// bytes in guest memory that change when the VM becomes a clone. The guest's kernel then reseeds
+// its random numbers.
+class GenerationId {
+ public:
+  // `address` is the address of the bytes in the ACPI tables.
+  GenerationId(const memory::GuestMemory& memory, memory::GuestAddress address);
+
+  // Writes new bytes. The guest notices them only when it is also notified.
+  void renew();
+  void notify() const noexcept { interrupt_.signal(); }
+
+  // Must be wired to the interrupt of the ACPI generic event device.
+  const base::EventFd& interrupt() const noexcept { return interrupt_; }
+
+ private:
+  const memory::GuestMemory& memory_;
+  memory::GuestAddress address_;
+  base::EventFd interrupt_;
+};
+
+}  // namespace faasnap::machine

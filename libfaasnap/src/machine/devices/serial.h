@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include <faasnap/vm_options.h>
+
+#include "base/bytes.h"
+#include "base/files/fd.h"
+#include "machine/devices/bus.h"
+
+namespace faasnap::machine {
+
+// A 16550A UART (National Semiconductor PC16550D data sheet): the guest's console. Its line is
+// infinitely fast, so the transmitter is always empty. Safe from any thread; the sink is called
+// without a lock, on the vCPU thread that wrote.
+class Serial : public BusDevice {
+ public:
+  static constexpr std::uint64_t kPorts = 8;
+
+  explicit Serial(ConsoleSink sink);
+
+  void read(std::uint64_t offset, std::span<std::byte> data) override;
+  void write(std::uint64_t offset, std::span<const std::byte> data) override;
+
+  // Adds input for the guest. Drops input beyond 64 KiB of unread input, as an overrun line does.
+  void type(std::string_view text);
+  // Signalled whenever the line has a reason to interrupt. Must be wired to an edge-triggered
+  // interrupt.
+  const base::EventFd& interrupt() const noexcept { return interrupt_; }
+
+  std::vector<std::byte> save() const;
+  void restore(base::ByteReader& state);
+
+ private:
+  std::uint8_t read_register(std::uint64_t offset);
+  void write_register(std::uint64_t offset, std::uint8_t value);
+  std::uint8_t pending_interrupt() const;
+  void raise_if_pending();
+
+  ConsoleSink sink_;
+  base::EventFd interrupt_;
+  mutable std::mutex mutex_;
+  std::deque<std::uint8_t> input_;
+  std::string output_;
+  bool transmitter_empty_pending_ = false;
+  std::uint8_t interrupt_enable_ = 0;
+  std::uint8_t fifo_control_ = 0;
+  std::uint8_t line_control_ = 0;
+  std::uint8_t modem_control_ = 0;
+  std::uint8_t scratch_ = 0;
+  std::uint16_t divisor_ = 12;
+};
+
+}  // namespace faasnap::machine
