@@ -11,6 +11,12 @@ double quantile(std::vector<double> samples, double fraction) {
   return samples[std::clamp<std::size_t>(rank, 1, samples.size()) - 1];
 }
 
+double median(std::vector<double> samples) {
+  std::sort(samples.begin(), samples.end());
+  const std::size_t half = samples.size() / 2;
+  return samples.size() % 2 == 1 ? samples[half] : (samples[half - 1] + samples[half]) / 2;
+}
+
 double geometric_mean(const std::vector<double>& samples) {
   double sum = 0;
   for (const double sample : samples) {

@@ -4,13 +4,15 @@
 
 namespace faasnap::bench {
 
-// Returns the value that `fraction` (0 to 1) of the samples do not exceed, by the nearest rank.
-// There must be a sample.
+// Every function needs at least one sample.
+
+// Returns the sample that `fraction` (0 to 1) of the samples do not exceed, by the nearest rank.
 double quantile(std::vector<double> samples, double fraction);
 
-inline double median(const std::vector<double>& samples) { return quantile(samples, 0.5); }
+// Returns the middle sample, or the mean of the middle two.
+double median(std::vector<double> samples);
 
-// The samples are positive; there is at least one.
+// The samples are positive.
 double geometric_mean(const std::vector<double>& samples);
 
 }  // namespace faasnap::bench

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/statistics.h"
 #include "report/measurements/settings.h"
 
 namespace faasnap::bench::report {
@@ -80,12 +81,6 @@ std::vector<Summary> summarize(const std::vector<Part>& parts) {
     summaries.push_back(summarize(part));
   }
   return summaries;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
 std::string choose_baseline(const std::vector<Part>& by_setting, const std::string& wanted) {

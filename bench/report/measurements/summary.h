@@ -39,9 +39,6 @@ std::vector<Part> split_by_setting(const Measurements& all);
 Summary summarize(const Part& part);
 std::vector<Summary> summarize(const std::vector<Part>& parts);
 
-// Returns the middle value, or the mean of the middle two. There must be at least one.
-double median(std::vector<double> values);
-
 // Returns the reference setting: `wanted`, or if that is empty `cached`, `lazy`, or the first one.
 std::string choose_baseline(const std::vector<Part>& by_setting, const std::string& wanted);
 

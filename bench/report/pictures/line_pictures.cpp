@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "harness/statistics.h"
 #include "report/charts/charts.h"
 #include "report/charts/figures.h"
 #include "report/measurements/ratios.h"

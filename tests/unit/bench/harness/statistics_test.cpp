@@ -9,8 +9,14 @@ TEST_CASE("quantiles are samples, by the nearest rank", "[statistics]") {
   const std::vector<double> samples{5, 1, 4, 2, 3};
   CHECK(quantile(samples, 0) == 1);
   CHECK(quantile(samples, 0.25) == 2);
-  CHECK(median(samples) == 3);
+  CHECK(quantile(samples, 0.5) == 3);
   CHECK(quantile(samples, 1) == 5);
+}
+
+TEST_CASE("a median is the middle value, or the mean of the middle two") {
+  CHECK(median({7}) == 7);
+  CHECK(median({9, 1, 5}) == 5);
+  CHECK(median({9, 1, 5, 2}) == 3.5);
 }
 
 TEST_CASE("the geometric mean of a ratio and its inverse is 1", "[statistics]") {
