@@ -4,7 +4,9 @@
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <cstring>
+#include <future>
 #include <string>
 
 #include "support.h"
@@ -64,4 +66,14 @@ TEST_CASE("a port that nobody listens on refuses, and the end of the guest ends 
   GuestStream stream = guest.vm().connect(kAgentPort, kPatience);
   guest.vm().stop();
   CHECK(read_some(stream).empty());
+}
+
+TEST_CASE("a connection that waits for the guest fails as soon as the guest ends") {
+  require_kvm();
+  Guest guest = Guest::restore(base_snapshot());
+  guest.vm().pause();
+  auto waiting = std::async(std::launch::async, [&] { guest.vm().connect(kAgentPort, kForever); });
+  CHECK(waiting.wait_for(std::chrono::milliseconds(200)) == std::future_status::timeout);
+  guest.vm().stop();
+  CHECK_THROWS_AS(waiting.get(), Error);
 }

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "base/deadline.h"
 #include "base/error.h"
 #include "boot/layout.h"
 #include "virtio/balloon/balloon_device.h"
@@ -18,8 +17,6 @@ namespace {
 
 constexpr unsigned kMaximumVcpus = 8;
 constexpr std::uint32_t kMinimumCid = 3;  // the hypervisor and the host use the lower ones
-// Interval at which a call that waits for the guest checks that the guest still runs.
-constexpr Nanoseconds kLifeCheck = std::chrono::milliseconds(100);
 constexpr unsigned kSocketSlot = 0;
 constexpr unsigned kDiskSlot = 1;
 constexpr unsigned kBalloonSlot = 2;
@@ -136,14 +133,12 @@ base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
   loop_.run([&, stream = &theirs] {
     vsock_->connect(port, std::move(*stream), [answer](bool ok) { answer->set_value(ok); });
   });
-  const base::Deadline deadline(timeout);
-  bool answered = accepted.wait_for(Nanoseconds(0)) == std::future_status::ready;
-  while (!answered && !deadline.passed()) {
-    // A guest that has ended never answers.
-    require_live("connect to guest");
-    const Nanoseconds step = std::min(deadline.remaining("connect to guest"), kLifeCheck);
-    answered = accepted.wait_for(step) == std::future_status::ready;
+  // The device also answers when the guest ends.
+  if (timeout == kForever) {
+    accepted.wait();
   }
+  const bool answered =
+      timeout == kForever || accepted.wait_for(timeout) == std::future_status::ready;
   require_live("connect to guest");
   if (!answered) {
     // Closing our end makes the device cancel the attempt.
@@ -295,6 +290,9 @@ void Machine::end(VmState state, std::string reason) {
   loop_.post([this] {
     for (VirtioSlot* slot : slots()) {
       slot->reset();
+    }
+    if (vsock_ != nullptr) {
+      vsock_->close();
     }
   });
   ended_.notify_all();

@@ -93,11 +93,12 @@ void VsockDevice::reset() noexcept {
   }
   loop_.unwatch(again_.get());
   queues_ = {};
-  while (!connections_.empty()) {
-    forget(connections_.begin());
-  }
-  ready_.clear();
-  resets_.clear();
+  forget_all();
+}
+
+void VsockDevice::close() noexcept {
+  closed_ = true;
+  forget_all();
 }
 
 void VsockDevice::save(base::ByteWriter& state) const { state.put(guest_cid()); }
@@ -163,6 +164,9 @@ std::uint32_t VsockDevice::allocate_host_port() {
 // Returns true if there is room for one more connection. If need be, drops one that the host has
 // closed and the guest has not finished.
 bool VsockDevice::make_room() {
+  if (closed_) {
+    return false;
+  }
   if (connections() < kMaximumConnections) {
     return true;
   }
@@ -213,6 +217,14 @@ void VsockDevice::forget(Entries::iterator entry) {
   Connected done = std::move(entry->second.done);
   connections_.erase(entry);
   answer(done, false);
+}
+
+void VsockDevice::forget_all() noexcept {
+  while (!connections_.empty()) {
+    forget(connections_.begin());
+  }
+  ready_.clear();
+  resets_.clear();
 }
 
 // Removes a connection that the guest has ended. The data that it sent before still reach the host.

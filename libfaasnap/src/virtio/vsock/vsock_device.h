@@ -49,6 +49,9 @@ class VsockDevice final : public Device {
   // Accepts the guest's connections to `host_port`: calls `accept`, which must not block, with the
   // other end of each. Replaces an earlier listener of that port; an empty function removes it.
   void listen(std::uint32_t host_port, Accept accept);
+  // Closes every connection and refuses new ones from now on, whatever a driver does: the guest has
+  // ended. Attempts that wait for the guest's answer fail.
+  void close() noexcept;
   // Opens the Unix socket of the hybrid form. May be called once. Removes the socket with the
   // device. Throws ErrorKind::already_exists if `path` exists.
   void open_socket(const std::filesystem::path& path);
@@ -98,6 +101,7 @@ class VsockDevice final : public Device {
   void add(Connection connection, Connected done);
   void settle(Entry& entry);
   void forget(Entries::iterator entry);
+  void forget_all() noexcept;
   void end(Entries::iterator entry, bool flush_rest);
   void adopt_orphan(Connection connection);
   void on_stream(PortPair ports, std::uint32_t events);
@@ -128,6 +132,7 @@ class VsockDevice final : public Device {
   std::span<Queue> queues_;
   bool drained_ = false;
   bool working_ = false;
+  bool closed_ = false;
   ResetEvent reset_event_ = ResetEvent::none;
   std::uint16_t event_buffers_left_ = 0;  // when the reset event was sent
   base::EventFd again_;                   // signalled if a batch ended with work left

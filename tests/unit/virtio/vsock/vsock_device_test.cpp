@@ -65,6 +65,24 @@ TEST_CASE("Without a driver in the guest, a connection fails at once") {
   CHECK(reaches_end(attempt.end));
 }
 
+TEST_CASE("A device that is closed answers the attempts under way, and refuses new ones") {
+  SocketRig rig;
+  rig.listen();
+  auto [established, host_port] = rig.connect_from_host(kGuestPort);
+  auto waiting = rig.start_connect(kGuestPort);
+  rig.next();
+  rig.driver.on_loop([&] { rig.device->close(); });
+  CHECK(*waiting.answer == 0);
+  CHECK(reaches_end(waiting.end));
+  CHECK(reaches_end(established));
+  CHECK(rig.connections() == 0);
+
+  auto late = rig.start_connect(kGuestPort);
+  CHECK(*late.answer == 0);
+  rig.send(rig.packet(Op::request, kHostPort, kGuestPort));
+  rig.expect(Op::reset, kHostPort, kGuestPort);
+}
+
 TEST_CASE("A host that closes its end before the guest has answered gives up") {
   SocketRig rig;
   auto attempt = rig.start_connect(kGuestPort);
