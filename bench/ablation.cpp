@@ -32,7 +32,7 @@ const std::vector<AblationStep>& ablation_steps() {
       {"prepared, with its zero pages", {Setting::faasnap, true}},
       {"pages installed and not mapped", {Setting::stream, false}},
       {"preparation before the request", {Setting::stream, true}},
-      {"the floor: all pages present", {Setting::warm, true}},
+      {"the floor: all pages present", {tools::Warm{}, true}},
   };
   return steps;
 }
@@ -93,8 +93,8 @@ void replay_steps(const ReplayOptions& options) {
 std::vector<Way> ways_of_guests() {
   std::vector<Way> ways;
   for (const AblationStep& step : ablation_steps()) {
-    const bool warm = step.way.setting == Setting::warm;
-    ways.push_back({to_string(step.way.setting), step.way.prepared && !warm});
+    const bool restored = tools::is_restored(step.way.origin);
+    ways.push_back({to_string(step.way.origin), step.way.prepared && restored});
   }
   return ways;
 }

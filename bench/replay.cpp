@@ -36,12 +36,12 @@ std::vector<ReplayWay> ways_of(const std::vector<std::string>& settings, const s
   }
   std::vector<ReplayWay> ways;
   for (const std::string& name : settings) {
-    const Setting setting = replayed_setting(name);
-    if (mode != "prepared" && setting != Setting::warm) {
-      ways.push_back({setting, false});
+    const tools::Origin origin = replayed_origin(name);
+    if (mode != "prepared" && !tools::is_warm(origin)) {
+      ways.push_back({origin, false});
     }
-    if (mode != "unprepared" || setting == Setting::warm) {
-      ways.push_back({setting, true});
+    if (mode != "unprepared" || tools::is_warm(origin)) {
+      ways.push_back({origin, true});
     }
   }
   return ways;
@@ -121,7 +121,7 @@ class Replays {
         json record = to_json(sample);
         record.update(label(experiment, compute));
         record.update(
-            {{"setting", to_string(way.setting)}, {"prepared", way.prepared}, {"round", round}});
+            {{"setting", to_string(way.origin)}, {"prepared", way.prepared}, {"round", round}});
         records_.add(record);
       });
       show_progress("");
@@ -161,7 +161,7 @@ class Replays {
   static report::Bar bar_of(const Summary& summary) {
     const std::string times = fmt::format("{:.2f} ({:.1f} ms)", summary.ratio, summary.total);
     return {.label = summary.way.name(),
-            .colour = report::colour_class(to_string(summary.way.setting)),
+            .colour = report::colour_class(to_string(summary.way.origin)),
             .parts = {summary.ratio},
             .note = times,
             .tip = fmt::format("{}: {}", summary.way.name(), times)};

@@ -1,11 +1,11 @@
 #include "functions/way.h"
 
-#include <faasnap/restore_options.h>
 #include <fmt/format.h>
 
 #include <string_view>
 
 #include "harness/program.h"
+#include "tools/origin.h"
 
 namespace faasnap::bench {
 namespace {
@@ -26,9 +26,9 @@ bool refine(Way& way, std::string_view word) {
 }
 
 bool makes_sense(const Way& way) {
-  const auto setting = parse_setting(way.setting);
-  const bool restores = setting && *setting != Setting::warm && *setting != Setting::boot;
-  return setting && (!way.prepared || restores) && (!way.merge_gap || *setting == Setting::faasnap);
+  const auto origin = tools::parse_origin(way.setting);
+  return origin && (!way.prepared || tools::is_restored(*origin)) &&
+         (!way.merge_gap || *origin == tools::Origin(Setting::faasnap));
 }
 
 }  // namespace

@@ -40,11 +40,11 @@ Samples ReplayRig::run(const Compute& compute, const Observer& observer) {
   return samples;
 }
 
-void ReplayRig::bring_cache_into_state(Setting setting) const {
+void ReplayRig::bring_cache_into_state(const tools::Origin& origin) const {
   for (const auto& image : images_) {
     image->make_cold();
   }
-  if (setting == Setting::cached) {
+  if (origin == tools::Origin(Setting::cached)) {
     for (const auto& image : images_) {
       image->make_cached();
     }
@@ -52,7 +52,7 @@ void ReplayRig::bring_cache_into_state(Setting setting) const {
 }
 
 Sample ReplayRig::replay(const ReplayWay& way, std::span<const Step> steps, Check check) {
-  bring_cache_into_state(way.setting);
+  bring_cache_into_state(way.origin);
   return experiment_.parallel == 1 ? replay_one(way, steps, check) : replay_many(way, steps);
 }
 

@@ -46,7 +46,7 @@ class ReplayRig {
   Sample replay(const ReplayWay& way, std::span<const Step> steps, Check check);
   Sample replay_one(const ReplayWay& way, std::span<const Step> steps, Check check);
   Sample replay_many(const ReplayWay& way, std::span<const Step> steps);
-  void bring_cache_into_state(Setting setting) const;
+  void bring_cache_into_state(const tools::Origin& origin) const;
 
   const Experiment& experiment_;
   ExpectedMemory expected_;

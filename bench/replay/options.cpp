@@ -52,12 +52,12 @@ void add_replay_options(CommandLine& line) {
               data_directory() / "replay");
 }
 
-Setting replayed_setting(const std::string& name) {
-  const auto setting = parse_setting(name);
-  if (!setting || *setting == Setting::boot) {
+tools::Origin replayed_origin(const std::string& name) {
+  const auto origin = tools::parse_origin(name);
+  if (!origin || std::holds_alternative<tools::Boot>(*origin)) {
     throw UsageError(fmt::format("unknown setting {}", name));
   }
-  return *setting;
+  return *origin;
 }
 
 ReplayOptions replay_options(const CommandLine& line) {

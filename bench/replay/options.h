@@ -25,7 +25,7 @@ struct ReplayOptions {
 void add_replay_options(CommandLine& line);
 // Both throw UsageError for invalid options.
 ReplayOptions replay_options(const CommandLine& line);
-Setting replayed_setting(const std::string& name);
+tools::Origin replayed_origin(const std::string& name);
 
 // Returns the trace of that name: "synthetic", one of bench/traces, or a file.
 Trace find_trace(const std::string& name);

@@ -25,7 +25,7 @@ std::unique_ptr<ScratchMemory> make_warm(const Trace& trace) {
 }  // namespace
 
 std::string ReplayWay::name() const {
-  return std::string(to_string(setting)) + (prepared ? ", prepared" : "");
+  return std::string(to_string(origin)) + (prepared ? ", prepared" : "");
 }
 
 Sample& Sample::operator+=(const Sample& other) {
@@ -60,7 +60,7 @@ nlohmann::json to_json(const Sample& sample) {
 }
 
 Replica::Replica(const ReplayImage& image, const ReplayWay& way) : image_(image), way_(way) {
-  if (way.setting == Setting::warm) {
+  if (tools::is_warm(way.origin)) {
     warm_ = make_warm(image.trace());
   } else if (way.prepared) {
     prepare();
@@ -69,7 +69,7 @@ Replica::Replica(const ReplayImage& image, const ReplayWay& way) : image_(image)
 
 void Replica::prepare() {
   const auto begin = Clock::now();
-  RestorePlan plan = image_.snapshot().plan(way_.setting, way_.prepared);
+  RestorePlan plan = image_.snapshot().plan(std::get<Setting>(way_.origin), way_.prepared);
   // The file that `cached` reads before it starts is cached already, and its reading must not be
   // timed.
   if (plan.load_if<PreloadFile>() != nullptr) {

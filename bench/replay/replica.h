@@ -13,13 +13,14 @@
 #include "replay/player.h"
 #include "replay/replay_image.h"
 #include "replay/scratch_memory.h"
+#include "tools/origin.h"
 
 namespace faasnap::bench {
 
-// One way to restore. `warm` stands for a guest that stays: all pages that it touches are present,
-// and nothing is loaded.
+// One way to restore. A warm one stands for a guest that stays: all pages that it touches are
+// present, and nothing is loaded. There is nothing to boot.
 struct ReplayWay {
-  Setting setting = Setting::lazy;
+  tools::Origin origin = Setting::lazy;
   // True if mappings, registration and threads are made before the request, untimed.
   bool prepared = false;
 
@@ -84,7 +85,7 @@ class Replica {
   const ReplayImage& image_;
   ReplayWay way_;
   std::unique_ptr<RestoredMemory> memory_;
-  // Replaces `memory_` for Setting::warm.
+  // Replaces `memory_` for a warm one.
   std::unique_ptr<ScratchMemory> warm_;
   Clock::duration prepare_{0};
   Clock::duration start_{0};

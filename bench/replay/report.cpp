@@ -63,7 +63,7 @@ std::vector<Summary> summarize(const Samples& samples, const std::vector<ReplayW
 }
 
 nlohmann::json to_json(const Summary& summary) {
-  return {{"setting", to_string(summary.way.setting)},
+  return {{"setting", to_string(summary.way.origin)},
           {"prepared", summary.way.prepared},
           {"prepare_ms", summary.prepare},
           {"start_ms", summary.start},

@@ -56,9 +56,6 @@ int run_inspect(const Arguments& arguments) {
   std::optional<Setting> setting;
   if (const auto name = line.optional_text("plan")) {
     setting = parse_setting_option(*name, "--plan");
-    if (*setting == Setting::warm || *setting == Setting::boot) {
-      throw UsageError(fmt::format("--plan {}: this setting restores nothing", *name));
-    }
   }
   const Snapshot snapshot = Snapshot::open(line.text("DIR"));
   const bool as_json = line.has("json");

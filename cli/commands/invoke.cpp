@@ -75,10 +75,10 @@ std::optional<WorkingSet> recorded_set(const Snapshot& snapshot) {
 }
 
 // A recording is of one invocation, in a VM without any loading.
-void check_recording(const CommandLine& line, Setting setting) {
-  if (setting != Setting::lazy) {
+void check_recording(const CommandLine& line, const tools::Origin& origin) {
+  if (origin != tools::Origin(Setting::lazy)) {
     throw UsageError(
-        fmt::format("--record-accesses needs --setting lazy, not '{}'", to_string(setting)));
+        fmt::format("--record-accesses needs --setting lazy, not '{}'", to_string(origin)));
   }
   if (line.has("repeat")) {
     throw UsageError("--record-accesses records one invocation; it excludes --repeat");
@@ -92,9 +92,9 @@ void check_recording(const CommandLine& line, Setting setting) {
 InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   Json input = parse_input(line.text("input"));
   const auto setting = line.optional_text("setting");
-  const Setting chosen = setting ? parse_setting_option(*setting, "--setting")
-                                 : config.restore.setting.value_or(Setting::faasnap);
-  if (line.has("prepared") && (chosen == Setting::warm || chosen == Setting::boot)) {
+  const tools::Origin chosen = setting ? parse_origin_option(*setting, "--setting")
+                                       : config.restore.setting.value_or(Setting::faasnap);
+  if (line.has("prepared") && !tools::is_restored(chosen)) {
     throw UsageError(
         fmt::format("--prepared needs a setting that restores, not '{}'", to_string(chosen)));
   }
@@ -112,7 +112,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   auto record_input = parse_json(label(snapshot, "input"));
   const bool traced = line.has("trace") || line.has("chrome-trace") || line.has("spans");
   return {.snapshot = snapshot,
-          .setting = chosen,
+          .origin = chosen,
           .function = function,
           .input = input,
           .record_input = record_input ? std::move(*record_input) : input,
@@ -128,7 +128,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
 
 Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
   Json json;
-  json["setting"] = to_string(plan.setting);
+  json["setting"] = to_string(plan.origin);
   json["function"] = plan.function;
   json["prepared"] = record.restore.prepared;
   json["prepare_ns"] = record.prepare.count();
@@ -210,7 +210,7 @@ int run_invoke(const Arguments& arguments) {
     traces.add(trace);
   }
   if (!line.has("json")) {
-    fmt::print("\n{} ({}, {}): {}\n", plan.function, to_string(plan.setting), tools::accelerator(),
+    fmt::print("\n{} ({}, {}): {}\n", plan.function, to_string(plan.origin), tools::accelerator(),
                to_text(record.result));
   }
   traces.finish();

@@ -24,7 +24,7 @@ FaultStats difference(const FaultStats& after, const FaultStats& before) {
 }
 
 std::map<std::string, std::string> tags_of(const InvocationPlan& plan) {
-  return {{"setting", to_string(plan.setting)},
+  return {{"setting", to_string(plan.origin)},
           {"function", plan.function},
           {"accelerator", tools::accelerator()}};
 }
@@ -51,24 +51,20 @@ Invoker::~Invoker() = default;
 
 InvocationRecord Invoker::run(Trace& trace) {
   Interruption::check();
-  switch (plan_.setting) {
-    case Setting::warm:
-      return run_warm(trace);
-    case Setting::boot:
-      return run_booted(trace);
-    default:
-      return run_restored(trace);
+  if (const auto* setting = std::get_if<Setting>(&plan_.origin)) {
+    return run_restored(*setting, trace);
   }
+  return tools::is_warm(plan_.origin) ? run_warm(trace) : run_booted(trace);
 }
 
-InvocationRecord Invoker::run_restored(Trace& trace) {
+InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   InvocationRecord record;
   if (plan_.drop_caches) {
     plan_.snapshot.drop_caches();
   }
   record.cached_pages_before = plan_.snapshot.cached_pages();
   RestoreOptions options;
-  options.setting = plan_.setting;
+  options.setting = setting;
   options.root_image = plan_.root_image;
   options.prefill = plan_.prefill;
   options.record_accesses = !plan_.recording.empty();

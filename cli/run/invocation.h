@@ -16,13 +16,15 @@
 #include "run/function_host.h"
 #include "run/interruption.h"
 #include "run/invocation_spans.h"
+#include "tools/origin.h"
 
 namespace faasnap::cli {
 
 // What is invoked, again and again.
 struct InvocationPlan {
   Snapshot snapshot;
-  Setting setting = Setting::lazy;
+  // Where each VM comes from.
+  tools::Origin origin = Setting::lazy;
   std::string function;
   Json input;
   // What the function was recorded with; the warm setting invokes it with that once before.
@@ -80,7 +82,7 @@ class Invoker {
  private:
   struct Warm;
 
-  InvocationRecord run_restored(Trace& trace);
+  InvocationRecord run_restored(Setting setting, Trace& trace);
   InvocationRecord run_booted(Trace& trace);
   InvocationRecord run_warm(Trace& trace);
   void invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans);

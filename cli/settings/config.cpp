@@ -176,7 +176,7 @@ class Reader {
       {"restore",
        {{"setting",
          [this](const auto& key, const auto& value) {
-           config_.restore.setting = parsed(key, value, parse_setting_option);
+           config_.restore.setting = parsed(key, value, parse_origin_option);
          }},
         {"prepared", take_flag(config_.restore.prepared)},
         {"prefill", take_flag(config_.restore.prefill)},

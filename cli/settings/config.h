@@ -10,6 +10,7 @@
 #include <faasnap/units.h>
 
 #include "run/free_memory.h"
+#include "tools/origin.h"
 
 namespace faasnap::cli {
 
@@ -51,7 +52,7 @@ struct Config {
     std::optional<FreeMemory> free_memory;
   } vm;
   struct {
-    std::optional<Setting> setting;
+    std::optional<tools::Origin> setting;
     std::optional<bool> prepared;
     std::optional<bool> prefill;
     LoadingSetThresholds thresholds;

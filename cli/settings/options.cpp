@@ -21,8 +21,16 @@ Bytes parse_size(const std::string& text, const std::string& what) {
 }
 
 Setting parse_setting_option(const std::string& text, const std::string& what) {
-  if (const auto setting = parse_setting(text)) {
+  const tools::Origin origin = parse_origin_option(text, what);
+  if (const auto* setting = std::get_if<Setting>(&origin)) {
     return *setting;
+  }
+  throw UsageError(fmt::format("{} {}: this setting restores nothing", what, text));
+}
+
+tools::Origin parse_origin_option(const std::string& text, const std::string& what) {
+  if (const auto origin = tools::parse_origin(text)) {
+    return *origin;
   }
   throw UsageError(
       fmt::format("{} {}: expected a setting: warm, boot, lazy, cached, concurrent, per-region, "

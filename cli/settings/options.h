@@ -2,10 +2,11 @@
 
 #include <string>
 
-#include <faasnap/restore_options.h>
+#include <faasnap/setting.h>
 #include <faasnap/units.h>
 
 #include "tools/command_line.h"
+#include "tools/origin.h"
 
 namespace faasnap::cli {
 
@@ -14,7 +15,8 @@ using tools::CommandLine;
 // Returns "512M", "2G" or "2GiB" (binary) as bytes. `what` names the option in the UsageError.
 Bytes parse_size(const std::string& text, const std::string& what);
 
-// Throws UsageError with a list of the settings.
+// Returns the setting, or the origin, that `text` names. Throws UsageError with a list of them.
 Setting parse_setting_option(const std::string& text, const std::string& what);
+tools::Origin parse_origin_option(const std::string& text, const std::string& what);
 
 }  // namespace faasnap::cli

@@ -169,7 +169,7 @@ TEST_CASE("a request to a VM whose memory file is cut short ends with the reason
 
 TEST_CASE("a snapshot that is cut short before the restore is refused") {
   require_kvm();
-  const Setting setting = GENERATE(from_range(kRestoreSettings));
+  const Setting setting = GENERATE(from_range(kAllSettings));
   INFO(to_string(setting));
   const Copy copy(fresh_path("cut-short"));
   const Snapshot snapshot = copy.open();

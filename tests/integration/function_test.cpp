@@ -20,7 +20,7 @@ TEST_CASE("a recorded function gives the same result under every setting, from a
   const Snapshot snapshot = recorded_snapshot();
   const auto input = declared_input("hello", 1);
   const auto expected = run_outside("hello", input);
-  for (const Setting setting : kRestoreSettings) {
+  for (const Setting setting : kAllSettings) {
     REQUIRE(snapshot.drop_caches() == 0);
     Guest guest = Guest::restore(snapshot, {.setting = setting});
     INFO(to_string(setting));

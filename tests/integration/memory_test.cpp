@@ -62,7 +62,7 @@ TEST_CASE("every setting gives the guest the same memory, by a checksum that the
   // Not what is invoked later: part of it is predicted, and part is not.
   const auto recorded = fresh_path("checksum-recorded");
   const Snapshot snapshot = record(plain, "hello", nlohmann::json::object(), recorded);
-  for (const Setting setting : kRestoreSettings) {
+  for (const Setting setting : kAllSettings) {
     INFO(to_string(setting));
     snapshot.drop_caches();
     Guest guest = Guest::serve(VM::prepare(snapshot, {.setting = setting}).start());

@@ -8,7 +8,6 @@
 #include <faasnap/working_set.h>
 #include <faasnap/working_set_recorder.h>
 
-#include <array>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -86,10 +85,6 @@ Snapshot record(const Snapshot& image, const std::string& function, const nlohma
 // The base snapshot with what the function hello uses, recorded both ways: of every setting. Made
 // on first use, and kept.
 Snapshot recorded_snapshot();
-// Every setting that restores.
-inline constexpr std::array kRestoreSettings = {
-    Setting::lazy,    Setting::cached, Setting::concurrent, Setting::per_region,
-    Setting::faasnap, Setting::reap,   Setting::stream};
 
 // The names of the functions that the guest image has.
 std::vector<std::string> image_functions();

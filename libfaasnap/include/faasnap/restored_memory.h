@@ -31,9 +31,9 @@ struct RestoredMemoryStats {
 // snapshot may be destroyed first. Every member function is safe from any thread.
 class FAASNAP_EXPORT RestoredMemory {
  public:
-  // Maps and registers memory, as VM::prepare does; nothing is loaded yet. `setting`: any but warm
-  // and boot. Throws ErrorKind::unsupported or ErrorKind::permission if the plan needs io_uring or
-  // userfaultfd and the host refuses it.
+  // Maps and registers memory, as VM::prepare does; nothing is loaded yet. Throws
+  // ErrorKind::unsupported or ErrorKind::permission if the plan needs io_uring or userfaultfd and
+  // the host refuses it.
   RestoredMemory(const Snapshot& snapshot, Setting setting);
   RestoredMemory(const Snapshot& snapshot, const RestorePlan& plan);
   ~RestoredMemory();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string_view>
 
@@ -7,13 +8,11 @@
 
 namespace faasnap {
 
-// How an invocation gets its VM (FaaSnap, section 6.1; docs/design/paging.md has a picture of
-// each).
+// How a restored VM gets its memory (FaaSnap, section 6.1). What a setting means for one snapshot
+// is a RestorePlan.
 enum class Setting {
-  warm,        // the VM never went away
-  boot,        // a cold boot
   lazy,        // the memory file mapped whole; every first touch is a page fault
-  cached,      // as lazy, with the whole memory file in the page cache first
+  cached,      // as lazy, with the whole memory file read into the page cache first
   concurrent,  // as lazy, and the recorded pages of the memory file read while the guest runs
   per_region,  // as concurrent, with anonymous memory where the image is zero
   faasnap,     // as per_region, with the recorded pages read in order from the loading-set file
@@ -21,8 +20,14 @@ enum class Setting {
   stream,      // recorded pages, zero ones too, installed in order while the guest runs
 };
 
+// Every setting, in the order of the enumeration.
+inline constexpr std::array kAllSettings = {
+    Setting::lazy,    Setting::cached, Setting::concurrent, Setting::per_region,
+    Setting::faasnap, Setting::reap,   Setting::stream};
+
+// Returns the setting's name, "per-region" for example.
 FAASNAP_EXPORT const char* to_string(Setting setting) noexcept;
-// Nothing when `name` is no setting.
+// Returns std::nullopt if `name` is not the name of a setting.
 FAASNAP_EXPORT std::optional<Setting> parse_setting(std::string_view name) noexcept;
 
 }  // namespace faasnap

@@ -69,7 +69,7 @@ class FAASNAP_EXPORT Snapshot {
   // also allocates the recorded zero pages and copies the pages that the recorded invocation wrote,
   // ahead of the request (VM::prepare); otherwise it is the published FaaSnap design. Throws
   // ErrorKind::not_found if the snapshot lacks a file that the setting needs, with the file and
-  // what makes it, and ErrorKind::invalid_argument for warm and boot.
+  // what makes it.
   RestorePlan plan(Setting setting, bool prepared = false) const;
 
   // Returns the recording by `recorder`, or nothing if the snapshot has none.

@@ -66,8 +66,6 @@ RestorePlan OpenedSnapshot::plan(Setting setting, bool prepared) const {
       inputs.stream_set = stream_set_->regions;
       inputs.zero_runs = stream_set_->zero_runs;
       break;
-    case Setting::warm:
-    case Setting::boot:
     case Setting::lazy:
     case Setting::cached:
       break;

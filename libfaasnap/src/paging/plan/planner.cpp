@@ -1,5 +1,7 @@
 #include "paging/plan/planner.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 #include <vector>
 
@@ -129,12 +131,9 @@ RestorePlan plan_restore(Setting setting, const PlanInputs& inputs) {
       return plan_reap(inputs);
     case Setting::stream:
       return plan_stream(inputs);
-    case Setting::warm:
-    case Setting::boot:
-      break;
   }
   base::fail(ErrorKind::invalid_argument, "plan restore", {},
-             "the settings warm and boot restore nothing");
+             fmt::format("{} is not a setting", static_cast<int>(setting)));
 }
 
 RestorePlan plan_recording(const PlanInputs& inputs) {

@@ -50,9 +50,8 @@ struct PlanInputs {
 // The caller checks that the recording or file that a setting needs exists; without it the plan has
 // no reads.
 //
-// Throws ErrorKind::invalid_argument for a setting that restores nothing (warm, boot), and for
-// inputs that are unsorted, overlap, leave guest memory, or would put zeros where the image has
-// data.
+// Throws ErrorKind::invalid_argument for a number that is not a setting, and for inputs that are
+// unsorted, overlap, leave guest memory, or would put zeros where the image has data.
 RestorePlan plan_restore(Setting setting, const PlanInputs& inputs);
 
 // Returns the plan that records every first touch: nothing is loaded, and the fault handler

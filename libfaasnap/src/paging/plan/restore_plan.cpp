@@ -1,22 +1,9 @@
 #include <faasnap/restore_plan.h>
 
-#include <array>
-
 namespace faasnap {
-namespace {
-
-constexpr std::array kSettings = {Setting::warm,    Setting::boot,       Setting::lazy,
-                                  Setting::cached,  Setting::concurrent, Setting::per_region,
-                                  Setting::faasnap, Setting::reap,       Setting::stream};
-
-}  // namespace
 
 const char* to_string(Setting setting) noexcept {
   switch (setting) {
-    case Setting::warm:
-      return "warm";
-    case Setting::boot:
-      return "boot";
     case Setting::lazy:
       return "lazy";
     case Setting::cached:
@@ -36,7 +23,7 @@ const char* to_string(Setting setting) noexcept {
 }
 
 std::optional<Setting> parse_setting(std::string_view name) noexcept {
-  for (const Setting setting : kSettings) {
+  for (const Setting setting : kAllSettings) {
     if (name == to_string(setting)) {
       return setting;
     }

@@ -2,13 +2,13 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 
 namespace faasnap {
 namespace {
 
 TEST_CASE("every setting is found by its name") {
-  const Setting setting =
-      GENERATE(Setting::warm, Setting::boot, Setting::lazy, Setting::cached, Setting::faasnap);
+  const Setting setting = GENERATE(from_range(kAllSettings));
   CHECK(parse_setting(to_string(setting)) == setting);
 }
 
@@ -17,6 +17,8 @@ TEST_CASE("no other word is a setting") {
   CHECK_FALSE(parse_setting("Lazy").has_value());
   CHECK_FALSE(parse_setting("lazy ").has_value());
   CHECK_FALSE(parse_setting("unknown").has_value());
+  CHECK_FALSE(parse_setting("warm").has_value());
+  CHECK_FALSE(parse_setting("boot").has_value());
 }
 
 }  // namespace
