@@ -114,16 +114,16 @@ class Replays {
     show_progress(experiment.trace.name + ": image");
     ReplayRig rig(experiment);
     for (const Compute& compute : computes_for(options_.replay, experiment.trace)) {
-      const Samples samples = rig.run(compute, [&](const ReplayWay& way, unsigned round,
-                                                   const Sample& sample) {
-        show_progress(fmt::format("{}, {}: {} {}/{}", experiment.trace.name, describe(compute),
-                                  way.name(), round + 1, options_.replay.repeat));
-        json record = to_json(sample);
-        record.update(label(experiment, compute));
-        record.update(
-            {{"setting", to_string(way.origin)}, {"prepared", way.prepared}, {"round", round}});
-        records_.add(record);
-      });
+      const Samples samples =
+          rig.run(compute, [&](const ReplayWay& way, unsigned round, const Sample& sample) {
+            show_progress(fmt::format("{}, {}: {} {}/{}", experiment.trace.name, describe(compute),
+                                      way.name(), round + 1, options_.replay.repeat));
+            json record = to_json(sample);
+            record.update(label(experiment, compute));
+            record.update(
+                {{"setting", to_string(way.origin)}, {"prepared", way.prepared}, {"round", round}});
+            records_.add(record);
+          });
       show_progress("");
       print(experiment, compute, summarize(samples, experiment.ways));
     }

@@ -7,25 +7,34 @@
 
 namespace faasnap {
 
-// How to restore a VM.
+// How to restore a VM. Plain data; the same options may serve any number of restores.
 struct RestoreOptions {
-  // Any but warm and boot.
+  // ---- What changes performance: the guest computes the same in any case.
+
+  // How the VM gets its memory. `lazy` works with every snapshot; the others need what recordings
+  // made (Snapshot::plan says what is missing), and cost reads and memory for recorded pages that
+  // this guest does not use.
   Setting setting = Setting::lazy;
-  // For a WorkingSetRecorder with Recorder::userfaultfd. With the setting lazy every first touch of
-  // a page goes through a handler that notes it, which is slow; with stream those do that the
-  // snapshot's stream set does not have. No other setting goes with it.
-  bool record_accesses = false;
-  // Takes the place of the root image that the snapshot names; empty: that one. Must be the same
-  // bytes.
-  std::filesystem::path root_image{};
-  // Whether free memory that the guest reports (VmOptions::report_free_memory) goes back to the
-  // host and is holes in the next snapshot. Reports of a VM that serves requests are answered and
-  // otherwise ignored by default: a page that is given back costs a fault when it is used again.
-  bool release_free_memory = false;
-  // Enter installed pages (settings reap and stream) into the second-stage page tables, too, so
-  // that the guest's first touch of them is no exit, where the kernel can (KVM_PRE_FAULT_MEMORY,
-  // Linux 6.11; elsewhere without effect). RestoreStats::prefilled_pages says what came of it.
+  // True: pages that a setting installs (reap, stream) are also entered into the second-stage page
+  // tables, so that the guest's first touch of them is no exit (KVM_PRE_FAULT_MEMORY, Linux 6.11;
+  // no effect elsewhere). Costs some microseconds of a loading thread for each run of pages.
+  // RestoreStats::prefilled_pages counts them.
   bool prefill = true;
+
+  // ---- What changes behaviour.
+
+  // True: the VM's fault handler notes first touches of pages, for a WorkingSetRecorder with
+  // Recorder::userfaultfd. With Setting::lazy it notes every first touch, and each costs the guest
+  // a wait for the handler, some ten microseconds. With Setting::stream it notes only touches of
+  // pages that the snapshot's stream set lacks. Other settings: ErrorKind::invalid_argument.
+  bool record_accesses = false;
+  // The root image to use in place of the one that the snapshot names, with the same bytes. Empty:
+  // the one that the snapshot names.
+  std::filesystem::path root_image{};
+  // True: free memory that the guest reports (VmOptions::report_free_memory) goes back to the host
+  // and becomes holes in the next snapshot. This costs the guest a fault for each page that it uses
+  // again, so a VM that serves requests leaves it false, and reports are answered but ignored.
+  bool release_free_memory = false;
   // False: the VM stays paused until VM::resume.
   bool start = true;
   VmAttachments attachments{};

@@ -21,14 +21,20 @@ namespace faasnap {
 
 // The optional parts of a snapshot.
 struct SnapshotOptions {
-  // May be null. Its guest must have the same memory size. The REAP set and the stream set come
-  // from a recording by userfaultfd; the loading set comes from the recording by mincore, or from
-  // the one by userfaultfd if there is no other. A setting whose file could not be made is refused
-  // at restore.
+  // ---- What changes the performance of later restores.
+
+  // A recording of a guest with as much memory, or null; need not outlive the call. A recording by
+  // userfaultfd gives the REAP set and the stream set. The loading set is made from the recording
+  // by mincore, or from that by userfaultfd if there is no other. Each set costs a copy of the
+  // recorded pages on disk. Restore refuses a setting whose set is missing.
   const WorkingSet* working_set = nullptr;
+  // Larger gaps make the loading set larger and its reads fewer.
   LoadingSetThresholds thresholds{};
-  // Free-form labels for the manifest, for example {"function", "json"}. Keys consist of
-  // [a-z0-9_.-], values have no line breaks.
+
+  // ---- What changes nothing but the manifest.
+
+  // Free-form labels, for example {"function", "json"}. Keys consist of [a-z0-9_.-], values have no
+  // line breaks.
   std::map<std::string, std::string> labels{};
 };
 

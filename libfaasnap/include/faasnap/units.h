@@ -7,17 +7,17 @@
 
 namespace faasnap {
 
-// Bytes in a guest page, and in a page of every file of a snapshot. x86-64 only.
+// Number of bytes in a guest page, and in a page of every file of a snapshot. x86-64 only.
 inline constexpr std::uint64_t kPageSize = 4096;
 
 using Nanoseconds = std::chrono::nanoseconds;
 
 // The rule for every timeout of the library: a call waits at most that long and then throws
-// ErrorKind::timeout, unless its contract says otherwise. Zero means not to wait, kForever to wait
-// without limit.
+// ErrorKind::timeout, unless its contract says otherwise. With zero it does not wait; with kForever
+// it waits without limit.
 inline constexpr Nanoseconds kForever = Nanoseconds::max();
 
-// A count of bytes.
+// A number of bytes.
 struct Bytes {
   std::uint64_t value = 0;
 
@@ -25,7 +25,7 @@ struct Bytes {
   constexpr Bytes operator+(Bytes other) const { return {value + other.value}; }
   constexpr Bytes operator-(Bytes other) const { return {value - other.value}; }
   constexpr Bytes& operator+=(Bytes other) { return value += other.value, *this; }
-  // Pages that hold this many bytes, the last one perhaps in part.
+  // Returns the number of pages that hold this many bytes; the last may be partly used.
   constexpr std::uint64_t pages() const { return value / kPageSize + (value % kPageSize != 0); }
 };
 

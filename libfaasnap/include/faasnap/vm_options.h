@@ -11,42 +11,50 @@
 
 namespace faasnap {
 
-// Receives what the guest writes to its serial console, in pieces, on a thread of the VM.
+// Receives what the guest writes to its serial console, in pieces, on a thread of the VM. Must not
+// block.
 using ConsoleSink = std::function<void(std::string_view)>;
 
-// What a restored VM takes from its caller just as a booted one does: the live ends of its devices.
+// The live ends of a VM's devices, which a restored VM takes from its caller as a booted one does.
 struct VmAttachments {
-  // Where the guest's serial output goes; empty: it is dropped.
+  // Receives the guest's serial output. Empty: the output is dropped.
   ConsoleSink console{};
-  // Path of the Unix socket through which other processes reach the guest's vsock ports: they write
-  // "CONNECT <port>\n" and read "OK <port>\n"; the guest's own connections go to `<path>_<port>`.
-  // Must not exist; removed with the VM. Empty: in-process streams only.
+  // Path of a Unix socket, made for the VM and removed with it, through which other processes reach
+  // the guest's vsock ports: they write "CONNECT <port>\n" and read "OK <port>\n". The guest's own
+  // connections go to `<path>_<port>`. Must not exist. Empty: streams in this process only.
   std::filesystem::path vsock_socket{};
-  // Diagnostics of this VM.
+  // Receives diagnostics of this VM. Empty: they are dropped.
   LogSink log{};
 };
 
 // How to boot a VM.
 struct VmOptions {
-  // A bzImage or an ELF vmlinux, x86-64.
+  // ---- What changes behaviour.
+
+  // A bzImage or an ELF vmlinux, for x86-64.
   std::filesystem::path kernel{};
   // Empty: none.
   std::filesystem::path initramfs{};
-  // The root file system, attached read-only as /dev/vda; empty: none.
+  // The root file system, attached read-only as /dev/vda. Empty: none.
   std::filesystem::path root_image{};
-  // Kernel command line; at most 2047 bytes.
+  // The kernel command line, at most 2047 bytes.
   std::string command_line = "console=ttyS0 reboot=k panic=-1 root=/dev/vda ro";
-  // 1 to 8.
+  // Number of vCPUs, 1 to 8. Each costs a thread.
   unsigned vcpus = 2;
-  // A multiple of the page size from 128 MiB to 16 GiB.
+  // Size of guest memory: a multiple of the page size, from 128 MiB to 16 GiB. The host's memory is
+  // taken page by page, when the guest first touches a page.
   Bytes memory = 2_GiB;
-  // The guest's vsock address; 3 or more.
+  // The guest's vsock address, 3 or more.
   std::uint32_t guest_cid = 3;
-  // Whether the VM has a balloon device, through which the guest's kernel reports memory that it
-  // has free (virtio 1.2, section 5.5.6.7). That memory goes back to the host, and is holes in the
-  // next snapshot. A kernel without the driver leaves the device alone.
-  bool report_free_memory = true;
   VmAttachments attachments{};
+
+  // ---- What changes performance.
+
+  // True: the VM has a balloon device, through which the guest's kernel reports free memory (virtio
+  // 1.2, section 5.5.6.7). That memory goes back to the host and becomes holes in the next
+  // snapshot, which is smaller and restores faster; reports cost the guest a pass over its free
+  // lists every two seconds while it frees memory. A kernel without the driver ignores the device.
+  bool report_free_memory = true;
 };
 
 }  // namespace faasnap

@@ -12,14 +12,15 @@ enum class VmState {
   reset,           // the guest asked for a reset
   panicked,        // the guest's kernel panicked
   triple_fault,    // a vCPU shut down
-  internal_error,  // KVM could not run a vCPU on, a device failed, or guest memory could not be
-                   // loaded; VM::failure() says why
-  stopped,         // VM::stop
+  internal_error,  // KVM failed to run a vCPU, a device failed, or guest memory is unavailable;
+                   // VM::failure() says why
+  stopped,         // VM::stop ended the guest
 };
 
+// Returns the name of the enumerator, "powered_off" for example.
 FAASNAP_EXPORT const char* to_string(VmState state) noexcept;
 
-// Whether a VM in this state can never run again.
+// True if a VM in this state never runs again.
 constexpr bool is_final(VmState state) noexcept {
   return state != VmState::running && state != VmState::paused;
 }
