@@ -1,4 +1,4 @@
 #pragma once
 
-// Marks the names that libfaasnap exports; everything else is hidden.
+// Marks the classes and functions that libfaasnap exports. Everything else is hidden.
 #define FAASNAP_EXPORT __attribute__((visibility("default")))
