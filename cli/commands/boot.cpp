@@ -6,12 +6,12 @@
 #include <cerrno>
 #include <string_view>
 
+#include <faasnap/function_host.h>
 #include <faasnap/vm.h>
 
 #include "commands/commands.h"
 #include "failure.h"
 #include "output/raw_terminal.h"
-#include "run/function_host.h"
 #include "run/interruption.h"
 #include "settings/config.h"
 #include "settings/vm_settings.h"

@@ -9,7 +9,6 @@
 #include "commands/commands.h"
 #include "failure.h"
 #include "output/trace_output.h"
-#include "run/function_host.h"
 #include "run/interruption.h"
 #include "run/invocation.h"
 #include "settings/config.h"
@@ -193,7 +192,7 @@ int run_invoke(const Arguments& arguments) {
   const InvocationPlan plan = make_plan(line, config);
   FunctionHost host(prepare_store(line, config));
   TraceOutput traces(targets);
-  Invoker invoker(plan, host, interruption);
+  Invoker invoker(plan, host, interruption.token());
   InvocationRecord record;
   for (std::uint64_t i = 0; i < repeats; ++i) {
     Trace trace;

@@ -4,20 +4,17 @@
 #include <iostream>
 #include <map>
 
+#include <faasnap/function_recorder.h>
+
 #include "commands/commands.h"
 #include "failure.h"
 #include "output/progress.h"
-#include "run/free_memory.h"
-#include "run/function_host.h"
 #include "run/interruption.h"
-#include "run/recording.h"
 #include "settings/config.h"
 #include "settings/vm_settings.h"
 
 namespace faasnap::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMostRecordings = 100;
 
@@ -46,10 +43,8 @@ CommandLine record_command_line() {
 }
 
 std::string function_name(const CommandLine& line) {
-  // The name becomes a word of the kernel command line.
   const std::string name = line.text("FUNCTION");
-  const auto allowed = "abcdefghijklmnopqrstuvwxyz0123456789_";
-  if (name.size() > 64 || name.find_first_not_of(allowed) != std::string::npos) {
+  if (!FunctionRecorder::is_function_name(name)) {
     throw UsageError(fmt::format("'{}' is not the name of a function", name));
   }
   return name;
@@ -69,47 +64,52 @@ std::map<std::string, std::string> labels_of(const CommandLine& line) {
 
 FreeMemory free_memory_mode(const CommandLine& line, const Config& config) {
   const auto given = line.optional_text("free-memory");
-  return given ? parse_free_memory(*given, "--free-memory")
+  return given ? parse_free_memory_option(*given, "--free-memory")
                : config.vm.free_memory.value_or(FreeMemory::report);
 }
 
-// Returns the path for the snapshot, which must not exist, in a directory that must exist.
-fs::path snapshot_target(const CommandLine& line) {
-  const fs::path target = fs::absolute(line.text("snapshot")).lexically_normal();
-  const fs::path path = target.has_filename() ? target : target.parent_path();
-  if (fs::symlink_status(path).type() != fs::file_type::not_found) {
-    throw Failure(fmt::format("{}: already exists", path.string()));
-  }
-  if (!fs::is_directory(path.parent_path())) {
-    throw Failure(fmt::format("{}: not a directory", path.parent_path().string()));
-  }
-  return path;
+FunctionRecorderOptions recorder_options(const CommandLine& line, const Config& config) {
+  FunctionRecorderOptions options;
+  options.free_memory = free_memory_mode(line, config);
+  options.recordings =
+      static_cast<unsigned>(line.optional_number("recordings", 1, kMostRecordings).value_or(1));
+  options.thresholds = config.restore.thresholds;
+  options.labels = labels_of(line);
+  options.guest = vm_options(line, config, "");
+  return options;
 }
 
-void print(const Recorded& recorded, const Recording& recording, double seconds, bool json) {
+// What is recorded, for the output.
+struct Invocation {
+  std::string function;
+  Json input;
+};
+
+void print_json(const RecordedFunction& recorded, const Invocation& invocation,
+                FreeMemory free_memory, double seconds) {
   const SnapshotInfo& info = recorded.snapshot.info();
-  const std::string directory = recorded.snapshot.directory().string();
-  if (json) {
-    Json record;
-    record["snapshot"] = directory;
-    record["id"] = info.id;
-    record["function"] = recording.function;
-    record["input"] = recording.input;
-    record["result"] = recorded.result;
-    record["free_memory"] = to_string(recording.free_memory);
-    record["memory_bytes"] = info.memory.value;
-    record["nonzero_pages"] = info.nonzero_pages;
-    record["working_set_pages"] = info.working_set_pages;
-    record["touched_pages"] = info.touched_pages;
-    record["similarity"] = recorded.similarity;
-    record["loading_set_regions"] = info.loading_set_regions;
-    record["loading_set_pages"] = info.loading_set_pages;
-    record["stream_set_pages"] = info.stream_set_pages;
-    record["stream_set_zero_pages"] = info.stream_set_zero_pages;
-    record["duration_ns"] = static_cast<std::int64_t>(seconds * 1e9);
-    std::cout << to_text(record) << "\n";
-    return;
-  }
+  Json record;
+  record["snapshot"] = recorded.snapshot.directory().string();
+  record["id"] = info.id;
+  record["function"] = invocation.function;
+  record["input"] = invocation.input;
+  record["result"] = parse_json(recorded.result).value();
+  record["free_memory"] = to_string(free_memory);
+  record["memory_bytes"] = info.memory.value;
+  record["nonzero_pages"] = info.nonzero_pages;
+  record["working_set_pages"] = info.working_set_pages;
+  record["touched_pages"] = info.touched_pages;
+  record["similarity"] = recorded.similarity;
+  record["loading_set_regions"] = info.loading_set_regions;
+  record["loading_set_pages"] = info.loading_set_pages;
+  record["stream_set_pages"] = info.stream_set_pages;
+  record["stream_set_zero_pages"] = info.stream_set_zero_pages;
+  record["duration_ns"] = static_cast<std::int64_t>(seconds * 1e9);
+  std::cout << to_text(record) << "\n";
+}
+
+void print(const RecordedFunction& recorded, const Invocation& invocation, unsigned recordings) {
+  const SnapshotInfo& info = recorded.snapshot.info();
   fmt::print(
       "{}\n"
       "  function      {} {}\n"
@@ -117,11 +117,12 @@ void print(const Recorded& recorded, const Recording& recording, double seconds,
       "  pages         {} not zero, {} recorded by mincore, {} by userfaultfd\n"
       "  loading set   {} pages in {} regions\n"
       "  stream set    {} pages, and {} zero pages\n",
-      directory, recording.function, to_text(recording.input), to_text(recorded.result),
-      info.nonzero_pages, info.working_set_pages, info.touched_pages, info.loading_set_pages,
-      info.loading_set_regions, info.stream_set_pages, info.stream_set_zero_pages);
-  if (recording.repeats > 1) {
-    fmt::print("  recordings    {}, at least {:.0f} % alike\n", recording.repeats,
+      recorded.snapshot.directory().string(), invocation.function, to_text(invocation.input),
+      recorded.result, info.nonzero_pages, info.working_set_pages, info.touched_pages,
+      info.loading_set_pages, info.loading_set_regions, info.stream_set_pages,
+      info.stream_set_zero_pages);
+  if (recordings > 1) {
+    fmt::print("  recordings    {}, at least {:.0f} % alike\n", recordings,
                100 * recorded.similarity);
   }
 }
@@ -134,29 +135,27 @@ int run_record(const Arguments& arguments) {
     return kSuccess;
   }
   const auto begun = std::chrono::steady_clock::now();
-  Interruption interruption;
+  const Interruption interruption;
   const Config config = load_config(line.optional_text("config"));
-  Recording recording;
-  recording.function = function_name(line);
-  recording.input = parse_input(line.text("input"));
-  recording.repeats =
-      static_cast<unsigned>(line.optional_number("recordings", 1, kMostRecordings).value_or(1));
-  recording.options.thresholds = config.restore.thresholds;
-  recording.options.labels = labels_of(line);
-  recording.options.labels["function"] = recording.function;
-  recording.options.labels["input"] = to_text(recording.input);
-  recording.target = snapshot_target(line);
-  recording.free_memory = free_memory_mode(line, config);
-  recording.boot = vm_options(
-      line, config, "faasnap.function=" + recording.function + kernel_words(recording.free_memory));
-  recording.boot.report_free_memory = recording.free_memory == FreeMemory::report;
+  const Invocation invocation{function_name(line), parse_input(line.text("input"))};
+  const std::string snapshot = line.text("snapshot");
+  const FunctionRecorderOptions options = recorder_options(line, config);
   FunctionHost host(prepare_store(line, config));
 
   Steps steps;
-  const Recorded recorded = record(recording, host, interruption, steps);
+  const RecordedFunction recorded =
+      FunctionRecorder(host, options)
+          .record(invocation.function, to_text(invocation.input), snapshot,
+                  {.step = [&](std::string_view step) { steps.begin(std::string(step)); },
+                   .progress = [&](Bytes done, Bytes total) { return steps.advance(done, total); },
+                   .stop = interruption.token()});
   steps.done();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
-  print(recorded, recording, taken.count(), line.has("json"));
+  if (line.has("json")) {
+    print_json(recorded, invocation, options.free_memory, taken.count());
+  } else {
+    print(recorded, invocation, options.recordings);
+  }
   return kSuccess;
 }
 

@@ -2,9 +2,6 @@
 
 #include <pthread.h>
 
-#include <exception>
-#include <utility>
-
 #include "failure.h"
 
 namespace faasnap::cli {
@@ -58,24 +55,9 @@ void Interruption::wait_for_signals() {
     if (number == SIGUSR1) {
       continue;
     }
-    const std::lock_guard lock(mutex_);
     received_signal = number;
-    if (action_) {
-      action_();
-    }
+    stop_.request_stop();
   }
-}
-
-Interruption::Guard::Guard(Interruption& interruption, std::function<void()> action)
-    : interruption_(interruption) {
-  const std::lock_guard lock(interruption_.mutex_);
-  check();
-  outer_ = std::exchange(interruption_.action_, std::move(action));
-}
-
-Interruption::Guard::~Guard() {
-  const std::lock_guard lock(interruption_.mutex_);
-  interruption_.action_ = std::move(outer_);
 }
 
 }  // namespace faasnap::cli

@@ -2,15 +2,14 @@
 
 #include <atomic>
 #include <csignal>
-#include <functional>
-#include <mutex>
+#include <stop_token>
 #include <thread>
 
 namespace faasnap::cli {
 
-// Turns SIGINT, SIGTERM and SIGHUP into an orderly end: the command in progress is told, unwinds,
-// and removes what it has half made. A thread of its own waits for the signals, so that what they
-// cause may do anything, not only what a signal handler may.
+// Turns SIGINT, SIGTERM and SIGHUP into a request to stop: the command in progress unwinds, and
+// removes what it has half made. A thread of its own waits for the signals, so that callbacks of
+// the request may do anything, not only what a signal handler may.
 //
 // Make one at the start of a command, before any other thread, and one at a time.
 class Interruption {
@@ -25,26 +24,14 @@ class Interruption {
   // Throws Interrupted when a signal came.
   static void check();
 
-  // As long as it exists, a signal calls `action`, on another thread. What `action` uses must
-  // outlive the guard. Throws Interrupted when a signal has come already.
-  class Guard {
-   public:
-    Guard(Interruption& interruption, std::function<void()> action);
-    ~Guard();
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
-
-   private:
-    Interruption& interruption_;
-    std::function<void()> outer_;
-  };
+  // The request that the first signal makes. Callbacks run on the thread that waits.
+  std::stop_token token() const noexcept { return stop_.get_token(); }
 
  private:
   void wait_for_signals();
 
   sigset_t before_;
-  std::mutex mutex_;
-  std::function<void()> action_;
+  std::stop_source stop_;
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <optional>
 
 #include <faasnap/vm.h>
@@ -38,19 +39,21 @@ Nanoseconds epoch_now() {
 
 // The VM that the warm setting keeps.
 struct Invoker::Warm {
-  Warm(VM&& made, Interruption& interruption)
-      : vm(std::move(made)), guard(interruption, [this] { vm.stop(); }) {}
+  Warm(VM&& made, const std::stop_token& stop)
+      : vm(std::move(made)), stop_guest(stop, [this] { vm.stop(); }) {}
   VM vm;
-  Interruption::Guard guard;
+  std::stop_callback<std::function<void()>> stop_guest;
 };
 
-Invoker::Invoker(InvocationPlan plan, FunctionHost& host, Interruption& interruption)
-    : plan_(std::move(plan)), host_(host), interruption_(interruption) {}
+Invoker::Invoker(InvocationPlan plan, FunctionHost& host, std::stop_token stop)
+    : plan_(std::move(plan)), host_(host), stop_(std::move(stop)) {}
 
 Invoker::~Invoker() = default;
 
 InvocationRecord Invoker::run(Trace& trace) {
-  Interruption::check();
+  if (stop_.stop_requested()) {
+    throw Interrupted();
+  }
   if (const auto* setting = std::get_if<Setting>(&plan_.origin)) {
     return run_restored(*setting, trace);
   }
@@ -82,7 +85,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   // What `cached` reads beforehand is preparation, and not part of an invocation.
   const Nanoseconds preload = prepared ? Nanoseconds(0) : vm.stats().restore.preload;
   record.setup = since(begun) - preload;
-  const Interruption::Guard guard(interruption_, [&] { vm.stop(); });
+  const std::stop_callback stop_guest(stop_, [&vm] { vm.stop(); });
   std::optional<WorkingSetRecorder> recorder;
   if (options.record_accesses) {
     recorder.emplace(plan_.snapshot, vm, RecorderOptions{.recorder = Recorder::userfaultfd});
@@ -112,7 +115,6 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
 InvocationRecord Invoker::run_booted(Trace& trace) {
   InvocationRecord record;
   const SnapshotInfo& info = plan_.snapshot.info();
-  const ConsoleTail console;
   VmOptions options;
   options.kernel = info.kernel.path;
   options.initramfs = info.initramfs.path;
@@ -120,14 +122,11 @@ InvocationRecord Invoker::run_booted(Trace& trace) {
   options.vcpus = info.vcpus;
   options.memory = info.memory;
   options.command_line += " quiet faasnap.function=" + plan_.function;
-  options.attachments.console = console.sink();
   const Nanoseconds start = epoch_now();
   const auto begun = Clock::now();
-  VM vm = VM::boot(options);
-  const Interruption::Guard guard(interruption_, [&] { vm.stop(); });
-  host_.attach(vm);
-  wait_for_agent(vm, console);
+  VM vm = host_.boot(options, {.stop = stop_});
   record.setup = since(begun);
+  const std::stop_callback stop_guest(stop_, [&vm] { vm.stop(); });
   InvocationSpans spans(trace, tags_of(plan_));
   spans.add_setup(start, record.setup);
   invoke(vm, record, spans);
@@ -140,9 +139,9 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
     RestoreOptions options;
     options.setting = Setting::cached;
     options.root_image = plan_.root_image;
-    warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), interruption_);
+    warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), stop_);
     host_.attach(warm_->vm);
-    invoke_raw(host_, warm_->vm, plan_.function, plan_.record_input);
+    host_.invoke(warm_->vm, plan_.function, to_text(plan_.record_input));
   }
   InvocationRecord record;
   record.cached_pages_before = plan_.snapshot.cached_pages();
@@ -157,19 +156,16 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
 
 void Invoker::invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans) {
   const Nanoseconds start = epoch_now();
-  const auto begun = Clock::now();
-  const InvocationReply reply =
-      invoke_raw(host_, vm, plan_.function, plan_.input, spans.for_guest());
-  record.invoke = since(begun);
+  const FunctionReply reply =
+      host_.invoke(vm, plan_.function, to_text(plan_.input), {.caller = spans.for_guest()});
+  record.invoke = reply.total;
   record.faults = vm.stats().faults;
   record.memory = vm.memory_usage();
-  Json parsed = parse_reply(reply.body);
-  const Json& timings = parsed["timings"];
-  record.handler = Nanoseconds(timings["handler_ns"].get<std::int64_t>());
-  record.agent = Nanoseconds(timings["total_ns"].get<std::int64_t>());
+  record.handler = reply.handler;
+  record.agent = reply.agent;
   spans.add_invoke(start, record.invoke, reply.first_byte);
-  spans.add_guest(start + reply.first_byte, timings);
-  record.result = std::move(parsed["result"]);
+  spans.add_guest(start + reply.first_byte, reply);
+  record.result = parse_json(reply.result).value();
 }
 
 }  // namespace faasnap::cli

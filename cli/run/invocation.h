@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
+#include <faasnap/function_host.h>
 #include <faasnap/restore_options.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/trace.h>
@@ -13,8 +15,6 @@
 #include <faasnap/working_set.h>
 
 #include "output/json.h"
-#include "run/function_host.h"
-#include "run/interruption.h"
 #include "run/invocation_spans.h"
 #include "tools/origin.h"
 
@@ -72,8 +72,8 @@ struct InvocationRecord {
 // Runs invocations of one plan.
 class Invoker {
  public:
-  // `host` and `interruption` must outlive the invoker.
-  Invoker(InvocationPlan plan, FunctionHost& host, Interruption& interruption);
+  // `host` must outlive the invoker. `stop` ends the VM of the moment, and the invocation with it.
+  Invoker(InvocationPlan plan, FunctionHost& host, std::stop_token stop);
   ~Invoker();
 
   // The spans of the invocation are added to `trace`.
@@ -89,7 +89,7 @@ class Invoker {
 
   InvocationPlan plan_;
   FunctionHost& host_;
-  Interruption& interruption_;
+  std::stop_token stop_;
   // Whether the snapshot's opening is part of the next trace.
   bool first_ = true;
   std::unique_ptr<Warm> warm_;

@@ -1,7 +1,5 @@
 #include "run/invocation_spans.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdint>
 
@@ -137,23 +135,21 @@ void InvocationSpans::add_invoke(Nanoseconds start, Nanoseconds duration, Nanose
   add("reply", start + first_byte, duration - first_byte, {}, invoke_);
 }
 
-void InvocationSpans::add_guest(Nanoseconds first_byte, const Json& timings) {
-  const auto time = [&](const char* name) { return Nanoseconds(timings[name].get<long long>()); };
+void InvocationSpans::add_guest(Nanoseconds first_byte, const FunctionReply& reply) {
   std::map<std::string, std::string> tags{{"clock", "guest"}};
   // What an agent that knows the headers echoes: proof that it worked for this span.
-  if (timings.value("trace_id", Json()) == trace_.id() &&
-      timings.value("span_id", Json()) == fmt::format("{:016x}", invoke_)) {
+  if (reply.caller.trace == trace_.id() && reply.caller.span == invoke_) {
     tags["traced"] = "yes";
   }
   const SpanId agent = trace_.add({.name = "agent",
-                                   .start = first_byte - time("total_ns"),
-                                   .duration = time("total_ns"),
+                                   .start = first_byte - reply.agent,
+                                   .duration = reply.agent,
                                    .tags = std::move(tags),
                                    .parent = invoke_,
                                    .service = "guest"});
   trace_.add({.name = "handler",
-              .start = first_byte - time("handler_ns"),
-              .duration = time("handler_ns"),
+              .start = first_byte - reply.handler,
+              .duration = reply.handler,
               .tags = {{"clock", "guest"}},
               .parent = agent,
               .service = "guest"});

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <faasnap/function_host.h>
 #include <faasnap/page_load.h>
 #include <faasnap/trace.h>
 #include <faasnap/vm_stats.h>
@@ -37,7 +38,7 @@ class InvocationSpans {
   void add_invoke(Nanoseconds start, Nanoseconds duration, Nanoseconds first_byte);
   // The guest's own times. Its clock is not the host's: they are put where they must have ended, at
   // the first byte of the reply.
-  void add_guest(Nanoseconds first_byte, const Json& timings);
+  void add_guest(Nanoseconds first_byte, const FunctionReply& reply);
   // The whole; last.
   void finish(Nanoseconds start, Nanoseconds end);
 

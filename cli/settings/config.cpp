@@ -171,7 +171,7 @@ class Reader {
          }},
         {"free_memory",
          [this](const auto& key, const auto& value) {
-           config_.vm.free_memory = parsed(key, value, parse_free_memory);
+           config_.vm.free_memory = parsed(key, value, parse_free_memory_option);
          }}}},
       {"restore",
        {{"setting",

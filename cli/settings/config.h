@@ -5,11 +5,11 @@
 #include <optional>
 #include <string>
 
+#include <faasnap/free_memory.h>
 #include <faasnap/restore_options.h>
 #include <faasnap/snapshot_info.h>
 #include <faasnap/units.h>
 
-#include "run/free_memory.h"
 #include "tools/origin.h"
 
 namespace faasnap::cli {

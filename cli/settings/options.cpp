@@ -2,11 +2,25 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
+#include <iterator>
 #include <string_view>
 
 #include "failure.h"
 
 namespace faasnap::cli {
+namespace {
+
+std::string read_text(const std::string& file) {
+  std::ifstream stream(file);
+  std::string text{std::istreambuf_iterator<char>(stream), {}};
+  if (!stream) {
+    throw UsageError(fmt::format("--input @{}: cannot be read", file));
+  }
+  return text;
+}
+
+}  // namespace
 
 Bytes parse_size(const std::string& text, const std::string& what) {
   const auto digits = text.find_first_not_of("0123456789");
@@ -36,6 +50,25 @@ tools::Origin parse_origin_option(const std::string& text, const std::string& wh
       fmt::format("{} {}: expected a setting: warm, boot, lazy, cached, concurrent, per-region, "
                   "faasnap, reap or stream",
                   what, text));
+}
+
+FreeMemory parse_free_memory_option(const std::string& text, const std::string& what) {
+  if (const auto mode = parse_free_memory(text)) {
+    return *mode;
+  }
+  throw UsageError(fmt::format("{} {}: report, zero or keep is expected", what, text));
+}
+
+Json parse_input(const std::string& text) {
+  std::size_t place = 0;
+  auto input = parse_json(text.starts_with('@') ? read_text(text.substr(1)) : text, &place);
+  if (!input) {
+    throw UsageError(fmt::format("--input is not JSON, at byte {}", place));
+  }
+  if (!input->is_object()) {
+    throw UsageError("--input: expected a JSON object, such as {\"name\": \"you\"}");
+  }
+  return std::move(*input);
 }
 
 }  // namespace faasnap::cli

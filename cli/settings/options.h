@@ -2,9 +2,11 @@
 
 #include <string>
 
+#include <faasnap/free_memory.h>
 #include <faasnap/setting.h>
 #include <faasnap/units.h>
 
+#include "output/json.h"
 #include "tools/command_line.h"
 #include "tools/origin.h"
 
@@ -18,5 +20,11 @@ Bytes parse_size(const std::string& text, const std::string& what);
 // Returns the setting, or the origin, that `text` names. Throws UsageError with a list of them.
 Setting parse_setting_option(const std::string& text, const std::string& what);
 tools::Origin parse_origin_option(const std::string& text, const std::string& what);
+
+// Throws UsageError that lists the modes.
+FreeMemory parse_free_memory_option(const std::string& text, const std::string& what);
+
+// Returns the JSON object that the option --input says, or with @FILE, the file. Throws UsageError.
+Json parse_input(const std::string& text);
 
 }  // namespace faasnap::cli

@@ -100,7 +100,7 @@ VmOptions vm_options(const CommandLine& line, const Config& config, const std::s
       find_image(line, "initramfs", config.images.initramfs, directory / "initramfs");
   options.root_image =
       find_image(line, "root-image", config.images.root_image, directory / "rootfs.img");
-  options.command_line += " quiet " + words;
+  options.command_line += words.empty() ? " quiet" : " quiet " + words;
   return options;
 }
 

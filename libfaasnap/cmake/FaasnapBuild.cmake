@@ -48,7 +48,8 @@ set(FAASNAP_FLOORS
   paging machine
   snapshot store
   vm
-  guest host catalogue)
+  guest host catalogue
+  function)
 
 # faasnap_floors_up_to(FLOOR VARIABLE): the floor, and those that it may be built on.
 function(faasnap_floors_up_to floor variable)

@@ -2,6 +2,9 @@
 #include <faasnap/directory_store.h>
 #include <faasnap/error.h>
 #include <faasnap/export.h>
+#include <faasnap/free_memory.h>
+#include <faasnap/function_host.h>
+#include <faasnap/function_recorder.h>
 #include <faasnap/guest_channel.h>
 #include <faasnap/guest_stream.h>
 #include <faasnap/host.h>

@@ -21,7 +21,8 @@ import re
 import sys
 
 LEVELS = [["base"], ["memory", "uring", "redis", "trace"], ["format", "kvm", "virtio", "boot"],
-          ["paging", "machine"], ["snapshot", "store"], ["vm"], ["guest", "host", "catalogue"]]
+          ["paging", "machine"], ["snapshot", "store"], ["vm"], ["guest", "host", "catalogue"],
+          ["function"]]
 # The floor that implements the classes of a public header; the other headers are plain data.
 HOME_OF = {
     "error.h": "base", "trace.h": "trace", "guest_stream.h": "machine",
@@ -31,6 +32,7 @@ HOME_OF = {
     "vm.h": "vm", "vm_pool.h": "vm", "restored_memory.h": "vm", "page_prefetcher.h": "vm",
     "working_set_recorder.h": "vm",
     "guest_channel.h": "guest", "host.h": "host", "snapshot_catalogue.h": "catalogue",
+    "function_host.h": "function", "function_recorder.h": "function",
 }
 LEVEL_OF = {floor: level for level, floors in enumerate(LEVELS) for floor in floors}
 SOURCE = pathlib.PurePath("libfaasnap/src")
@@ -38,7 +40,7 @@ PUBLIC = pathlib.PurePath("libfaasnap/include")
 USERS = ["cli", "bench", "tools", "examples"]
 SHARED = {"cli": "tools", "bench": "tools", "tools": "tools"}
 KVM_HEADER = "linux/kvm.h"
-PRIVATE_LIBRARIES = ("liburing", "fmt/", "hiredis")
+PRIVATE_LIBRARIES = ("liburing", "fmt/", "hiredis", "nlohmann/")
 SUFFIXES = {".h", ".hpp", ".c", ".cc", ".cpp"}
 INCLUDE = re.compile(r'^\s*#\s*include(?:_next)?\s*(?:<([^>]+)>|"([^"]+)")')
 

@@ -2,6 +2,7 @@
 
 #include <faasnap/directory_store.h>
 #include <faasnap/host.h>
+#include <faasnap/object_store_server.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -81,11 +82,9 @@ VmOptions boot_options(const std::string& more_words) {
 }
 
 Guest::Guest(VM vm)
-    : store_(std::make_unique<ObjectStoreServer>(
-          std::make_shared<DirectoryStore>(images() / "inputs"))),
+    : host_(std::make_unique<FunctionHost>(std::make_shared<DirectoryStore>(images() / "inputs"))),
       vm_(std::make_unique<VM>(std::move(vm))) {
-  vm_->listen(kObjectStorePort,
-              [store = store_.get()](GuestStream stream) { store->serve(std::move(stream)); });
+  host_->attach(*vm_);
 }
 
 Guest Guest::boot(const VmOptions& options) {
@@ -122,10 +121,8 @@ std::chrono::nanoseconds Guest::clock_error() {
 }
 
 nlohmann::json Guest::invoke(const std::string& function, const nlohmann::json& input) {
-  const auto reply = channel().invoke(function, input.dump(), kInvocationPatience);
-  INFO(reply.body);
-  REQUIRE(reply.status == 200);
-  return nlohmann::json::parse(reply.body).at("result");
+  const auto reply = host_->invoke(*vm_, function, input.dump(), {.timeout = kInvocationPatience});
+  return nlohmann::json::parse(reply.result);
 }
 
 std::filesystem::path base_directory() { return data_directory() / "base"; }

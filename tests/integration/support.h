@@ -1,8 +1,8 @@
 #pragma once
 
 #include <faasnap/error.h>
+#include <faasnap/function_host.h>
 #include <faasnap/guest_channel.h>
-#include <faasnap/object_store_server.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
 #include <faasnap/working_set.h>
@@ -68,7 +68,7 @@ class Guest {
  private:
   explicit Guest(VM vm);
 
-  std::unique_ptr<ObjectStoreServer> store_;
+  std::unique_ptr<FunctionHost> host_;
   std::unique_ptr<VM> vm_;
 };
 

@@ -36,6 +36,9 @@ struct SnapshotOptions {
   // Free-form labels, for example {"function", "json"}. Keys consist of [a-z0-9_.-], values have no
   // line breaks.
   std::map<std::string, std::string> labels{};
+  // Called while the image and each set is written, with the bytes of that file; returning false
+  // ends the call with ErrorKind::cancelled, and leaves no snapshot.
+  Progress progress{};
 };
 
 class OpenedSnapshot;

@@ -166,7 +166,7 @@ Snapshot Snapshot::create(const std::filesystem::path& path, std::span<const std
   contents.labels = options.labels;
   contents.working_set = options.working_set;
   contents.thresholds = options.thresholds;
-  return create_snapshot(path, contents);
+  return create_snapshot(path, contents, options.progress);
 }
 
 Snapshot Snapshot::derive(const std::filesystem::path& path, const SnapshotOptions& options) const {
@@ -189,7 +189,7 @@ Snapshot Snapshot::derive(const std::filesystem::path& path, const SnapshotOptio
               .table = opened_->image_table(),
               .recorded = recorded ? &*recorded : nullptr,
               .touched = touched ? &*touched : nullptr},
-             manifest, {});
+             manifest, options.progress);
   const std::string text = format::encode_manifest(manifest);
   base::write_new_file(directory.path_of(format::kManifestFile), std::as_bytes(std::span(text)));
   directory.commit();

@@ -313,18 +313,17 @@ Snapshot VM::Impl::snapshot(const std::filesystem::path& path, const SnapshotOpt
   const PausedScope paused(*machine_);
   const auto sections = machine_->save();
   const auto candidates = possibly_nonzero_pages();
-  return create_snapshot(path, {
-                                   .sections = sections,
-                                   .memory = machine_->memory().host(),
-                                   .candidates = candidates,
-                                   .vcpus = machine_->shape().vcpus,
-                                   .kernel = kernel_,
-                                   .initramfs = initramfs_,
-                                   .root_image = root_image_,
-                                   .labels = options.labels,
-                                   .working_set = options.working_set,
-                                   .thresholds = options.thresholds,
-                               });
+  const SnapshotContents contents{.sections = sections,
+                                  .memory = machine_->memory().host(),
+                                  .candidates = candidates,
+                                  .vcpus = machine_->shape().vcpus,
+                                  .kernel = kernel_,
+                                  .initramfs = initramfs_,
+                                  .root_image = root_image_,
+                                  .labels = options.labels,
+                                  .working_set = options.working_set,
+                                  .thresholds = options.thresholds};
+  return create_snapshot(path, contents, options.progress);
 }
 
 VmStats VM::Impl::stats() const {

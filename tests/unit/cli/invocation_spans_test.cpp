@@ -1,7 +1,5 @@
 #include "run/invocation_spans.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -45,7 +43,8 @@ TEST_CASE("every span of an invocation is a part of it, at some depth") {
   spans.add_setup(kRequest, milliseconds(12));
   spans.add_restore(kRequest, kRequest, restore_stats());
   spans.add_invoke(kRequest + milliseconds(12), milliseconds(20), milliseconds(15));
-  spans.add_guest(kRequest + milliseconds(27), {{"handler_ns", 1000}, {"total_ns", 3000}});
+  spans.add_guest(kRequest + milliseconds(27),
+                  {.handler = Nanoseconds(1000), .agent = Nanoseconds(3000)});
   spans.finish(kRequest, kRequest + milliseconds(32));
   const SpanId whole = find(trace, "invocation").id;
   const SpanId setup = find(trace, "set up").id;
@@ -143,7 +142,7 @@ TEST_CASE("where touches were recorded, each group has the moment of its first o
 TEST_CASE("the guest's spans end with the first byte of its reply") {
   Trace trace;
   InvocationSpans spans(trace, {});
-  spans.add_guest(kRequest, {{"handler_ns", 1000}, {"total_ns", 3000}});
+  spans.add_guest(kRequest, {.handler = Nanoseconds(1000), .agent = Nanoseconds(3000)});
   for (const char* name : {"agent", "handler"}) {
     const Span span = find(trace, name);
     CHECK(span.start + span.duration == kRequest);
@@ -158,20 +157,17 @@ TEST_CASE("an agent that returns this trace's ids has worked for it") {
   InvocationSpans spans(trace, {});
   const TraceContext asked = spans.for_guest();
   CHECK(asked.trace == trace.id());
-  const auto traced_by = [&](const Json& ids) {
-    Json timings{{"handler_ns", 1}, {"total_ns", 2}};
-    timings.update(ids);
-    spans.add_guest(kRequest, timings);
+  const auto traced_by = [&](const TraceContext& caller) {
+    spans.add_guest(kRequest, {.caller = caller});
     const auto all = trace.spans();
     const auto agent = std::find_if(all.rbegin(), all.rend(),
                                     [](const Span& span) { return span.name == "agent"; });
     return agent->tags.contains("traced");
   };
-  const std::string span = fmt::format("{:016x}", asked.span);
-  CHECK(traced_by({{"trace_id", asked.trace}, {"span_id", span}}));
-  CHECK_FALSE(traced_by(Json::object()));
-  CHECK_FALSE(traced_by({{"trace_id", Trace().id()}, {"span_id", span}}));
-  CHECK_FALSE(traced_by({{"trace_id", asked.trace}, {"span_id", 7}}));
+  CHECK(traced_by(asked));
+  CHECK_FALSE(traced_by({}));
+  CHECK_FALSE(traced_by({Trace().id(), asked.span}));
+  CHECK_FALSE(traced_by({asked.trace, asked.span + 1}));
 }
 
 TEST_CASE("in a record the spans count from the request, which is the record's own") {

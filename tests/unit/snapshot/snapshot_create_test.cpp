@@ -49,6 +49,35 @@ TEST_CASE("memory that is no number of pages makes no snapshot") {
   CHECK(std::filesystem::is_empty(scratch.path()));
 }
 
+TEST_CASE("writing a snapshot tells how far each file is") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  Bytes last_done;
+  Bytes last_total;
+  Snapshot::create(scratch.path() / "s", guest.memory(), {.progress = [&](Bytes done, Bytes total) {
+                     last_done = done;
+                     last_total = total;
+                     return true;
+                   }});
+  CHECK(last_done == last_total);
+  CHECK(last_total > Bytes{0});
+}
+
+TEST_CASE("a snapshot that is stopped while it is written is cancelled, and leaves nothing") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  const Snapshot base = guest.save(scratch.path() / "base");
+  const WorkingSet touched = guest.touched_set(base.info().id);
+  const Progress stop = [](Bytes, Bytes) { return false; };
+  const auto path = scratch.path() / "s";
+  CHECK(test::kind_of([&] { Snapshot::create(path, guest.memory(), {.progress = stop}); }) ==
+        ErrorKind::cancelled);
+  CHECK(test::kind_of([&] { base.derive(path, {.working_set = &touched, .progress = stop}); }) ==
+        ErrorKind::cancelled);
+  CHECK(std::distance(std::filesystem::directory_iterator(scratch.path()),
+                      std::filesystem::directory_iterator()) == 1);
+}
+
 TEST_CASE("a snapshot derived with touches has both recordings and all that is made from them") {
   const ScratchDirectory scratch;
   const SyntheticGuest guest;

@@ -2,9 +2,10 @@
 
 #include <filesystem>
 
-namespace faasnap::cli {
+namespace faasnap::function {
 
-// A new directory below `parent`, removed with its content.
+// A new directory `.faasnap-XXXXXX` below another, which the destructor removes with everything in
+// it. Throws what mkdtemp(3) fails with.
 class ScratchDirectory {
  public:
   explicit ScratchDirectory(const std::filesystem::path& parent);
@@ -18,4 +19,4 @@ class ScratchDirectory {
   std::filesystem::path path_;
 };
 
-}  // namespace faasnap::cli
+}  // namespace faasnap::function

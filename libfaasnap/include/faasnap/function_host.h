@@ -1,0 +1,86 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include <faasnap/export.h>
+#include <faasnap/log.h>
+#include <faasnap/object_store.h>
+#include <faasnap/trace.h>
+#include <faasnap/units.h>
+#include <faasnap/vm.h>
+
+namespace faasnap {
+
+// How to boot a guest until its agent answers.
+struct BootOptions {
+  // Time for the guest to boot. The default is long enough for an emulated processor on a busy
+  // machine; a guest that fails says so at once.
+  Nanoseconds timeout = std::chrono::minutes(10);
+  // Ends the guest, and the call with ErrorKind::cancelled.
+  std::stop_token stop{};
+};
+
+// How to invoke a function.
+struct InvokeOptions {
+  // Time for the function, the reply included.
+  Nanoseconds timeout = std::chrono::minutes(15);
+  // The span that the invocation is a part of; none if its trace is empty.
+  TraceContext caller{};
+};
+
+// What a function returned, and how long it took.
+struct FunctionReply {
+  // The function's result, a JSON text.
+  std::string result{};
+  // From the call until the first byte of the reply and until its last, by the host's clock.
+  Nanoseconds first_byte{0};
+  Nanoseconds total{0};
+  // The function alone, and from the request's head to the reply, by the guest's clock: a claim of
+  // the guest, at most 24 hours.
+  Nanoseconds handler{0};
+  Nanoseconds agent{0};
+  // The span that the agent says it has worked for; an empty trace if it names none.
+  TraceContext caller{};
+};
+
+// What functions in guests reach on the host, their object store, and how they are invoked. Speaks
+// with the agent of the guest image.
+//
+// Shares the store, and owns the server that brings it to guests. Does not own VMs, and must
+// outlive those that it is attached to. Safe from any thread, with any number of VMs at a time.
+class FAASNAP_EXPORT FunctionHost {
+ public:
+  // `log` gets everything that goes wrong with the store, on threads of the server.
+  explicit FunctionHost(std::shared_ptr<ObjectStore> store, LogSink log = {});
+  ~FunctionHost();
+  FunctionHost(const FunctionHost&) = delete;
+  FunctionHost& operator=(const FunctionHost&) = delete;
+
+  // Gives the functions of the VM the object store. A VM has it until it ends; each VM needs it
+  // anew, also one that was restored or taken from a VmPool.
+  void attach(VM& vm);
+
+  // Boots a VM, attaches the store, and waits until the agent answers. If the guest fails, the
+  // error has the last line of its console. Throws what VM::boot throws; ErrorKind::not_found if
+  // the command line names a function ("faasnap.function=NAME") that the guest lacks,
+  // ErrorKind::guest if the guest ends, ErrorKind::timeout, and ErrorKind::cancelled.
+  VM boot(const VmOptions& guest, const BootOptions& options = {});
+
+  // Runs `function` with the JSON object `input` in a VM whose agent is ready, and returns its
+  // reply, which has been checked. Throws ErrorKind::not_found if the guest lacks the function,
+  // ErrorKind::guest with the function's or the agent's own reason, or if the guest ends or its
+  // reply is malformed, and ErrorKind::timeout. Trouble that the store had meanwhile is part of the
+  // reason.
+  FunctionReply invoke(VM& vm, std::string_view function, std::string_view input,
+                       const InvokeOptions& options = {});
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace faasnap

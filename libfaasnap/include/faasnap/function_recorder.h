@@ -1,0 +1,98 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include <faasnap/export.h>
+#include <faasnap/free_memory.h>
+#include <faasnap/function_host.h>
+#include <faasnap/progress.h>
+#include <faasnap/snapshot.h>
+#include <faasnap/units.h>
+#include <faasnap/vm_options.h>
+
+namespace faasnap {
+
+// What a FunctionRecorder makes snapshots of, and how.
+struct FunctionRecorderOptions {
+  // ---- What changes behaviour.
+
+  // The guest to boot. The recorder adds what it needs to the command line, and sets
+  // `report_free_memory` as `free_memory` says.
+  VmOptions guest{};
+  // Labels of the snapshot, beside "function" and "input", which the recorder sets.
+  std::map<std::string, std::string> labels{};
+  // Time for booting, and for each invocation.
+  Nanoseconds boot_timeout = BootOptions{}.timeout;
+  Nanoseconds invoke_timeout = InvokeOptions{}.timeout;
+
+  // ---- What changes the performance of later restores.
+
+  // How freed memory is kept out of the snapshot. Reporting costs the recording a wait, about 35 s
+  // for 2 GiB; zeroing costs every later invocation.
+  FreeMemory free_memory = FreeMemory::report;
+  // How often the function is invoked for the recording by userfaultfd; at least 1. Each further
+  // invocation finds pages that not every one uses, and takes as long as a restore without help.
+  unsigned recordings = 1;
+  LoadingSetThresholds thresholds{};
+};
+
+// How a caller follows a recording, and ends it. Everything may be empty.
+struct RecordingObserver {
+  // Called at the start of each step with what it does, for example "boot the guest", on the thread
+  // that records. What it throws ends the recording.
+  std::function<void(std::string_view step)> step{};
+  // Called while a step writes a file, with the bytes of that file; returning false ends the
+  // recording with ErrorKind::cancelled.
+  Progress progress{};
+  // Ends the guest of the moment, and the recording with ErrorKind::cancelled.
+  std::stop_token stop{};
+};
+
+struct RecordedFunction {
+  Snapshot snapshot;
+  // What the function returned last, a JSON text.
+  std::string result;
+  // The least similarity between two consecutive recordings by userfaultfd
+  // (WorkingSet::similarity); 1 if there is one only.
+  double similarity = 1;
+};
+
+// Makes of the images of a guest the snapshots that functions are served from, with the sets of
+// every setting. Needs KVM, and a file system whose pages can be dropped from the page cache (not
+// tmpfs).
+//
+// A function is recorded twice over: by mincore in a guest that has never run it (FaaSnap, section
+// 4.4), and by userfaultfd in clones of the snapshot that it is then served from. The last of these
+// is restored with Setting::stream, and adds what the others have missed.
+//
+// Safe from any thread; recordings of several functions may run at the same time.
+class FAASNAP_EXPORT FunctionRecorder {
+ public:
+  // `host` must outlive the recorder.
+  FunctionRecorder(FunctionHost& host, FunctionRecorderOptions options);
+
+  // True for 1 to 64 characters of [a-z0-9_].
+  static bool is_function_name(std::string_view name) noexcept;
+
+  // Records `function` with the JSON object `input`, and leaves the snapshot in the new directory
+  // `path`. Everything else that it makes lies in a temporary directory beside `path`, and is gone
+  // when the call returns or throws; a call that throws leaves no snapshot either.
+  //
+  // Throws what FunctionHost and Snapshot throw; ErrorKind::already_exists if there is something at
+  // `path`, ErrorKind::not_found if it is not in a directory, ErrorKind::unsupported if pages of
+  // the first snapshot stay in the page cache, and ErrorKind::cancelled.
+  RecordedFunction record(const std::string& function, const std::string& input,
+                          const std::filesystem::path& path,
+                          const RecordingObserver& observer = {}) const;
+
+ private:
+  FunctionHost* host_;
+  FunctionRecorderOptions options_;
+};
+
+}  // namespace faasnap

@@ -1,0 +1,219 @@
+#include <faasnap/function_recorder.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include <faasnap/working_set_recorder.h>
+
+#include "base/error.h"
+#include "function/agent_reply.h"
+#include "function/free_memory.h"
+#include "function/scratch_directory.h"
+#include "function/stop.h"
+
+namespace faasnap {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kRecording = "record function";
+constexpr std::size_t kLongestName = 64;
+
+// Returns the absolute path of a snapshot that can be made: nothing is there, in a directory that
+// exists.
+fs::path target_at(const fs::path& path) {
+  const fs::path absolute = fs::absolute(path).lexically_normal();
+  fs::path target = absolute.has_filename() ? absolute : absolute.parent_path();
+  std::error_code unknown;
+  if (!fs::is_directory(target.parent_path(), unknown)) {
+    base::fail(ErrorKind::not_found, kRecording, target.parent_path(), "not a directory");
+  }
+  if (fs::symlink_status(target, unknown).type() != fs::file_type::not_found) {
+    base::fail(ErrorKind::already_exists, kRecording, target, "already exists");
+  }
+  return target;
+}
+
+double least_similarity(const std::vector<WorkingSet>& recordings) {
+  double least = 1;
+  for (std::size_t i = 1; i < recordings.size(); ++i) {
+    least = std::min(least, WorkingSet::similarity(recordings[i - 1], recordings[i]));
+  }
+  return least;
+}
+
+// The steps of one recording, and what they share.
+class Recording {
+ public:
+  Recording(FunctionHost& host, const FunctionRecorderOptions& options, const std::string& function,
+            const std::string& input, const RecordingObserver& observer)
+      : host_(host),
+        options_(options),
+        function_(function),
+        input_(function::compact_object(input)),
+        observer_(observer) {}
+
+  RecordedFunction make(const fs::path& target) {
+    const function::ScratchDirectory scratch(target.parent_path());
+    const Snapshot base = make_base(scratch.path() / "base");
+    const Snapshot served = record_first(base, scratch.path() / "served");
+    Snapshot::remove(base.directory());
+    std::vector<WorkingSet> recordings;
+    for (unsigned i = 0; i < options_.recordings; ++i) {
+      recordings.push_back(record_clone(served, Setting::lazy));
+    }
+    const WorkingSet touched =
+        rehearse(served, WorkingSet::merge(recordings), scratch.path() / "rehearsed");
+    begin("add the sets of REAP and stream");
+    Snapshot snapshot = served.derive(target, snapshot_options(&touched));
+    if (observer_.stop.stop_requested()) {
+      Snapshot::remove(target);
+      function::check_not_stopped(observer_.stop, kRecording);
+    }
+    return {std::move(snapshot), std::move(result_), least_similarity(recordings)};
+  }
+
+ private:
+  void begin(const std::string& step) {
+    function::check_not_stopped(observer_.stop, kRecording);
+    if (observer_.step) {
+      observer_.step(step);
+    }
+  }
+
+  SnapshotOptions snapshot_options(const WorkingSet* set) const {
+    SnapshotOptions options{.working_set = set, .thresholds = options_.thresholds};
+    options.progress = [this](Bytes done, Bytes total) {
+      return !observer_.stop.stop_requested() &&
+             (!observer_.progress || observer_.progress(done, total));
+    };
+    return options;
+  }
+
+  // Makes a snapshot of a guest that is ready for its first invocation.
+  Snapshot make_base(const fs::path& path) {
+    VmOptions guest = options_.guest;
+    guest.command_line += " faasnap.function=" + function_;
+    guest.command_line += function::kernel_words(options_.free_memory);
+    guest.report_free_memory = options_.free_memory == FreeMemory::report;
+    begin("boot the guest");
+    VM vm = host_.boot(guest, {.timeout = options_.boot_timeout, .stop = observer_.stop});
+    const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });
+    settle(vm);
+    begin("snapshot the guest before its first invocation");
+    return vm.snapshot(path, snapshot_options(nullptr));
+  }
+
+  // Makes a snapshot of a guest that has run the function once, with the loading set of that
+  // invocation.
+  Snapshot record_first(const Snapshot& base, const fs::path& path) {
+    begin("restore it from cold storage");
+    if (const auto left = base.drop_caches(); left != 0) {
+      base::fail(ErrorKind::unsupported, kRecording, base.directory().parent_path().parent_path(),
+                 fmt::format("{} pages of a snapshot stay in the page cache, so that a recording "
+                             "would have pages that are not used; its file system must be able to "
+                             "drop pages",
+                             left));
+    }
+    VM vm = VM::restore(base, {.setting = Setting::lazy,
+                               .release_free_memory = options_.free_memory == FreeMemory::report,
+                               .start = false,
+                               .attachments = attachments()});
+    const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });
+    const WorkingSet recorded = invoke(vm, base, Recorder::mincore);
+    settle(vm);
+    begin("snapshot the guest with its loading set");
+    SnapshotOptions options = snapshot_options(&recorded);
+    options.labels = options_.labels;
+    options.labels["function"] = function_;
+    options.labels["input"] = input_;
+    return vm.snapshot(path, options);
+  }
+
+  // Returns the pages that the function uses in a clone of the snapshot that is served from, except
+  // those that `setting` loads.
+  WorkingSet record_clone(const Snapshot& served, Setting setting) {
+    VM vm = VM::restore(served, {.setting = setting,
+                                 .record_accesses = true,
+                                 .start = false,
+                                 .attachments = attachments()});
+    const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });
+    return invoke(vm, served, Recorder::userfaultfd);
+  }
+
+  // Returns what was recorded, and what a clone misses that runs as fast as those that serve.
+  WorkingSet rehearse(const Snapshot& served, const WorkingSet& recorded, const fs::path& path) {
+    const Snapshot rehearsed = served.derive(path, snapshot_options(&recorded));
+    const WorkingSet sets[] = {recorded, record_clone(rehearsed, Setting::stream)};
+    Snapshot::remove(path);
+    return WorkingSet::merge(sets);
+  }
+
+  // Lets the guest give up what it has freed. Before the recording, too: what the guest's kernel
+  // does for it would otherwise be recorded.
+  void settle(VM& vm) {
+    if (options_.free_memory == FreeMemory::report) {
+      begin("wait for the guest to report its free memory");
+      function::settle_free_memory(vm, observer_.stop);
+    }
+  }
+
+  WorkingSet invoke(VM& vm, const Snapshot& snapshot, Recorder kind) {
+    host_.attach(vm);
+    WorkingSetRecorder recorder(snapshot, vm, {.recorder = kind});
+    begin(fmt::format("invoke {} and record its pages by {}", function_, to_string(kind)));
+    vm.resume();
+    result_ = host_.invoke(vm, function_, input_, {.timeout = options_.invoke_timeout}).result;
+    return recorder.finish();
+  }
+
+  // Two VMs cannot share a socket; the clones go without.
+  VmAttachments attachments() const {
+    VmAttachments attachments = options_.guest.attachments;
+    attachments.vsock_socket.clear();
+    return attachments;
+  }
+
+  FunctionHost& host_;
+  const FunctionRecorderOptions& options_;
+  const std::string& function_;
+  const std::string input_;
+  const RecordingObserver& observer_;
+  std::string result_;
+};
+
+}  // namespace
+
+FunctionRecorder::FunctionRecorder(FunctionHost& host, FunctionRecorderOptions options)
+    : host_(&host), options_(std::move(options)) {
+  if (options_.recordings == 0) {
+    base::fail(ErrorKind::invalid_argument, kRecording, {},
+               "number of recordings is 0, expected at least 1");
+  }
+}
+
+bool FunctionRecorder::is_function_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= kLongestName &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
+}
+
+RecordedFunction FunctionRecorder::record(const std::string& function, const std::string& input,
+                                          const fs::path& path,
+                                          const RecordingObserver& observer) const {
+  if (!is_function_name(function)) {
+    base::fail(ErrorKind::invalid_argument, kRecording, {}, "invalid function name");
+  }
+  const fs::path target = target_at(path);
+  try {
+    return Recording(*host_, options_, function, input, observer).make(target);
+  } catch (const Error&) {
+    // A request to stop has ended the guest, and with it whatever was waiting for the guest.
+    function::check_not_stopped(observer.stop, kRecording);
+    throw;
+  }
+}
+
+}  // namespace faasnap
