@@ -4,9 +4,7 @@
 
 #include <faasnap/directory_store.h>
 #include <faasnap/error.h>
-#include <faasnap/guest_channel.h>
-#include <faasnap/object_store_server.h>
-#include <faasnap/vm.h>
+#include <faasnap/function_host.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -26,21 +24,15 @@ int main(int argc, char** argv) {
     options.kernel = images / "vmlinuz";
     options.initramfs = images / "initramfs";
     options.root_image = images / "rootfs.img";
-    options.command_line = "console=ttyS0 quiet reboot=k panic=-1 root=/dev/vda ro";
+    options.command_line += " quiet";
     options.attachments.console = [](std::string_view text) {
       std::fwrite(text.data(), 1, text.size(), stderr);
     };
-    // Declared before the VM, so that it outlives the guest's connections.
-    faasnap::ObjectStoreServer store(std::make_shared<faasnap::DirectoryStore>(images / "inputs"));
-    faasnap::VM vm = faasnap::VM::boot(options);
-    vm.listen(faasnap::kObjectStorePort,
-              [&store](faasnap::GuestStream stream) { store.serve(std::move(stream)); });
-
-    faasnap::GuestChannel guest(vm);
-    guest.wait_ready(std::chrono::minutes(5));
-    const auto reply = guest.invoke(function, input, std::chrono::minutes(5));
-    std::printf("%s\n", reply.body.c_str());
-    return reply.status == 200 ? 0 : 1;
+    // Declared before the VM, which it must outlive.
+    faasnap::FunctionHost host(std::make_shared<faasnap::DirectoryStore>(images / "inputs"));
+    faasnap::VM vm = host.boot(options);
+    std::printf("%s\n", host.invoke(vm, function, input).result.c_str());
+    return 0;
   } catch (const faasnap::Error& error) {
     std::fprintf(stderr, "minimal_vm: %s\n", error.what());
     return 1;

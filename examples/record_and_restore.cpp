@@ -1,4 +1,5 @@
-// Prepares a function and serves it from its snapshot: VM, Snapshot and WorkingSet composed.
+// Records the function json and serves it from its snapshot, step by step: VM, Snapshot, WorkingSet
+// and PagePrefetcher composed. FunctionRecorder does the first half in one call.
 //
 //   record_and_restore IMAGES DIRECTORY     for example: record_and_restore build/images /tmp/json
 //
@@ -6,83 +7,53 @@
 
 #include <faasnap/directory_store.h>
 #include <faasnap/error.h>
-#include <faasnap/guest_channel.h>
-#include <faasnap/object_store_server.h>
+#include <faasnap/function_host.h>
+#include <faasnap/page_prefetcher.h>
 #include <faasnap/snapshot.h>
-#include <faasnap/vm.h>
 #include <faasnap/working_set_recorder.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <string>
 
-namespace {
+using namespace faasnap;
 
-constexpr auto kPatience = std::chrono::minutes(5);
-constexpr const char* kFunction = "json";
-constexpr const char* kRecordInput = R"({"input": "json-13k"})";
-constexpr const char* kTestInput = R"({"input": "json-151k"})";
-
-std::string invoke(faasnap::VM& vm, faasnap::ObjectStoreServer& store, const char* input) {
-  vm.listen(faasnap::kObjectStorePort,
-            [&store](faasnap::GuestStream stream) { store.serve(std::move(stream)); });
-  return faasnap::GuestChannel(vm).invoke(kFunction, input, kPatience).body;
-}
-
-faasnap::Snapshot boot_and_snapshot(const std::filesystem::path& images,
-                                    const std::filesystem::path& directory) {
-  faasnap::VmOptions options;
-  options.kernel = images / "vmlinuz";
-  options.initramfs = images / "initramfs";
-  options.root_image = images / "rootfs.img";
-  options.command_line = "console=ttyS0 quiet reboot=k panic=-1 root=/dev/vda ro";
-  faasnap::VM vm = faasnap::VM::boot(options);
-  faasnap::GuestChannel(vm).wait_ready(kPatience);
-  return vm.snapshot(directory);
-}
-
-// Runs the function once from `base`, and keeps the snapshot that is served from, with the pages
-// that the run used.
-faasnap::Snapshot record(const faasnap::Snapshot& base, faasnap::ObjectStoreServer& store,
-                         const std::filesystem::path& directory) {
+void record_and_restore(const std::filesystem::path& images, const std::filesystem::path& data) {
+  FunctionHost host(std::make_shared<DirectoryStore>(images / "inputs"));
+  std::filesystem::create_directories(data);
+  // 1. A snapshot of a guest that is ready for its first invocation.
+  VM booted = host.boot({.kernel = images / "vmlinuz",
+                         .initramfs = images / "initramfs",
+                         .root_image = images / "rootfs.img"});
+  const Snapshot base = booted.snapshot(data / "base");
+  // 2. One invocation, the pages that it uses, and the snapshot that is served from.
   base.drop_caches();
-  faasnap::VM vm = faasnap::VM::restore(base, {.setting = faasnap::Setting::lazy});
-  faasnap::WorkingSetRecorder recorder(base, vm);
-  invoke(vm, store, kRecordInput);
-  const faasnap::WorkingSet used = recorder.finish();
-  std::printf("recorded %llu pages in %zu groups\n", static_cast<unsigned long long>(used.pages()),
-              used.groups().size());
-  return vm.snapshot(directory, {.working_set = &used, .labels = {{"function", kFunction}}});
+  VM first = VM::restore(base, {.setting = Setting::lazy});
+  host.attach(first);
+  WorkingSetRecorder recorder(base, first);
+  host.invoke(first, "json", R"({"input": "json-13k"})");
+  const WorkingSet used = recorder.finish();
+  const Snapshot served =
+      first.snapshot(data / "served", {.working_set = &used, .labels = {{"function", "json"}}});
+  std::printf("recorded %zu groups of pages\n", used.groups().size());
+  // 3. A clone whose recorded pages are read, in order, while it already runs: what
+  // Setting::concurrent does by itself.
+  served.drop_caches();
+  const PagePrefetcher prefetcher(served, served.plan(Setting::concurrent));
+  VM clone = VM::restore(served, {.setting = Setting::lazy});
+  host.attach(clone);
+  std::printf("%s\n", host.invoke(clone, "json", R"({"input": "json-151k"})").result.c_str());
+  prefetcher.wait();
+  std::printf("read %.1f MiB ahead\n", double(prefetcher.stats().bytes.value) / (1 << 20));
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   if (argc != 3) {
     std::fprintf(stderr, "usage: record_and_restore IMAGES DIRECTORY\n");
     return 2;
   }
-  const std::filesystem::path images = argv[1];
-  const std::filesystem::path directory = argv[2];
-  try {
-    faasnap::ObjectStoreServer store(std::make_shared<faasnap::DirectoryStore>(images / "inputs"));
-    std::filesystem::create_directories(directory);
-    const faasnap::Snapshot base = boot_and_snapshot(images, directory / "base");
-    const faasnap::Snapshot served = record(base, store, directory / "served");
-    faasnap::Snapshot::remove(directory / "base");
-
-    served.drop_caches();
-    faasnap::VM vm = faasnap::VM::restore(served, {.setting = faasnap::Setting::faasnap});
-    std::printf("%s\n", invoke(vm, store, kTestInput).c_str());
-    const faasnap::VmStats stats = vm.stats();
-    std::printf("prefetched %llu pages; %llu major and %llu minor faults\n",
-                static_cast<unsigned long long>(stats.prefetch.pages),
-                static_cast<unsigned long long>(stats.faults.vcpu_major),
-                static_cast<unsigned long long>(stats.faults.vcpu_minor));
-    return 0;
-  } catch (const faasnap::Error& error) {
-    std::fprintf(stderr, "record_and_restore: %s\n", error.what());
-    return 1;
-  }
+  record_and_restore(argv[1], argv[2]);
+} catch (const Error& error) {
+  std::fprintf(stderr, "record_and_restore: %s\n", error.what());
+  return 1;
 }

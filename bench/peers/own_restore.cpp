@@ -1,8 +1,9 @@
 #include "peers/own_restore.h"
 
+#include <faasnap/directory_store.h>
+#include <faasnap/function_recorder.h>
 #include <faasnap/guest_channel.h>
 #include <faasnap/vm.h>
-#include <faasnap/working_set_recorder.h>
 
 #include <stdexcept>
 #include <string_view>
@@ -27,27 +28,15 @@ void await_first_byte(GuestStream& stream) {
 }  // namespace
 
 Snapshot make_snapshot(const GuestParts& guest, const std::filesystem::path& directory) {
-  VmOptions options;
-  options.kernel = guest.images / "vmlinux";
-  options.initramfs = guest.images / "initramfs";
-  options.root_image = guest.images / "rootfs.img";
-  options.command_line = "console=ttyS0 quiet reboot=k panic=-1 root=/dev/vda ro";
-  options.vcpus = guest.vcpus;
-  options.memory = {guest.memory};
-  const Snapshot base = [&] {
-    VM vm = VM::boot(options);
-    GuestChannel(vm).wait_ready(kRestorePatience);
-    return vm.snapshot(directory / "base");
-  }();
-
-  base.drop_caches();
-  VM vm = VM::restore(base, {.setting = Setting::lazy});
-  WorkingSetRecorder recorder(base, vm);
-  if (GuestChannel(vm).invoke("hello", "{}", kRestorePatience).status != 200) {
-    throw std::runtime_error("the guest's function hello fails");
-  }
-  const WorkingSet used = recorder.finish();
-  return vm.snapshot(directory / "served", {.working_set = &used});
+  FunctionRecorderOptions options;
+  options.guest.kernel = guest.images / "vmlinux";
+  options.guest.initramfs = guest.images / "initramfs";
+  options.guest.root_image = guest.images / "rootfs.img";
+  options.guest.command_line += " quiet";
+  options.guest.vcpus = guest.vcpus;
+  options.guest.memory = {guest.memory};
+  FunctionHost host(std::make_shared<DirectoryStore>(directory / "store"));
+  return FunctionRecorder(host, options).record("hello", "{}", directory / "served").snapshot;
 }
 
 OwnRestore restore_once(const std::filesystem::path& directory, Setting setting) {

@@ -20,8 +20,8 @@ struct OwnRestore {
   VmStats stats{};
 };
 
-// Boots the guest, invokes `hello` once to record its working set, and writes the snapshot to
-// `directory` / "served". Throws faasnap::Error.
+// Records the function `hello` of the guest, and keeps the snapshot in `directory` / "served".
+// Throws faasnap::Error.
 Snapshot make_snapshot(const GuestParts& guest, const std::filesystem::path& directory);
 
 // Opens and restores the snapshot in `directory`, sends GET /healthz to the guest's agent, and ends
