@@ -37,7 +37,7 @@ class LapTimer {
   Nanoseconds last_ = base::monotonic_now();
 };
 
-// Keeps a machine paused, and lets one that was running go on afterwards.
+// Keeps a machine paused, and resumes it at the end if it was running.
 class PausedScope {
  public:
   explicit PausedScope(machine::Machine& machine)
@@ -50,7 +50,7 @@ class PausedScope {
         machine_.resume();
       }
     } catch (const Error&) {
-      // The machine has been stopped meanwhile, which its state says.
+      // The machine was stopped meanwhile; its state says so.
     }
   }
   PausedScope(const PausedScope&) = delete;
@@ -65,8 +65,8 @@ base::UniqueFd open_root_image(const std::filesystem::path& path) {
   return path.empty() ? base::UniqueFd() : base::open_regular(path);
 }
 
-// A root image in the place of the one that the snapshot was taken with. Its content is compared by
-// Snapshot::verify only: reading it here would cost more than the restore.
+// Opens a root image that replaces the snapshot's own. Only Snapshot::verify compares its content:
+// reading it here would cost more than the restore.
 base::UniqueFd open_same_root_image(const FileIdentity& expected,
                                     const std::filesystem::path& path) {
   base::UniqueFd image = open_root_image(path);
@@ -74,7 +74,7 @@ base::UniqueFd open_same_root_image(const FileIdentity& expected,
     const Bytes size = base::file_size(image, path);
     if (size != expected.size) {
       base::fail(ErrorKind::invalid_argument, "open root image", path,
-                 fmt::format("has {} bytes, expected the {} bytes of the snapshot's root image {}",
+                 fmt::format("file has {} bytes, expected {} as the snapshot's root image {}",
                              size.value, expected.size.value, expected.path.string()));
     }
   }
@@ -151,7 +151,7 @@ PreparedVM::~PreparedVM() = default;
 VM PreparedVM::start() {
   if (!impl_) {
     base::fail(ErrorKind::invalid_argument, "start prepared virtual machine", {},
-               "it has been started already");
+               "already started");
   }
   auto impl = std::move(impl_);
   impl->start();
@@ -176,7 +176,7 @@ VM::Impl::Impl(const VmOptions& options) {
   machine_->resume();
 }
 
-// Delegates, so that the destructor tidies up after a constructor that throws.
+// Delegates, so that the destructor runs if this constructor throws.
 VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options, Prepared when) : Impl() {
   kernel_ = snapshot.info().kernel;
   initramfs_ = snapshot.info().initramfs;
@@ -217,12 +217,12 @@ void VM::Impl::make_machine(const RestoreOptions& options) {
   const auto state_file = source.path_of(format::kStateFile);
   if (source.info().vcpus == 0) {
     base::fail(ErrorKind::invalid_argument, kRestore, state_file,
-               "is of an image alone: there is no section 'machine' to make a VM of");
+               "the snapshot is only an image: it has no section 'machine'");
   }
   const machine::MachineShape shape = machine::read_shape(source.sections(), state_file);
   if (shape.memory != source.info().memory || shape.vcpus != source.info().vcpus) {
     base::fail(ErrorKind::corrupt, kRestore, state_file,
-               "section 'machine': memory and vCPUs differ from what the manifest says");
+               "section 'machine': memory and vCPUs differ from the manifest");
   }
   if (shape.has_root_disk && !options.root_image.empty()) {
     root_image_.path = options.root_image;
@@ -300,8 +300,8 @@ std::vector<PageRange> VM::Impl::possibly_nonzero_pages() const {
   if (!source_) {
     return touched;
   }
-  // What the guest has given up and not touched since is nobody's: its place may show the file of
-  // the earlier snapshot, but a hole is as good.
+  // The guest does not rely on pages that it has given up and not touched since. They may show the
+  // file of the earlier snapshot, but a hole is as good.
   const auto kept = memory::PageSet(opened(*source_).image_table().nonzero)
                         .minus(memory::PageSet(machine_->released_pages()));
   return memory::PageSet(std::move(touched)).unite(kept).runs();

@@ -16,25 +16,25 @@
 
 namespace faasnap {
 
-// A machine, and what the public class adds to it: the files that it came from, and what brings
-// their pages in.
+// A machine, the files that it was made from, and the pager that brings their pages in.
 class VM::Impl {
  public:
-  // As VM::boot.
+  // See VM::boot.
   explicit Impl(const VmOptions& options);
-  // As VM::prepare, `ahead` of the request that `start` serves, or as a part of it.
+  // See VM::prepare. Says whether it comes `ahead` of the request that `start` serves, or is a part
+  // of it.
   enum class Prepared { ahead, just_now };
   Impl(const Snapshot& snapshot, const RestoreOptions& options, Prepared when);
   ~Impl();
 
-  // Begins to load, and lets the guest go where the options said so. Once, for a machine that was
-  // prepared.
+  // Starts loading and, if the options say so, the guest. May be called once, for a prepared
+  // machine.
   void start();
-  // What it holds of the host's memory.
+  // Returns the host memory that it holds.
   Bytes memory() const;
 
   machine::Machine& machine() noexcept { return *machine_; }
-  // The snapshot that it was restored from; null for a booted one, as is the pager.
+  // Returns the snapshot that it was restored from. Null for a booted machine, as is the pager.
   const Snapshot* source() const noexcept { return source_ ? &*source_ : nullptr; }
   const paging::Pager* pager() const noexcept { return pager_.get(); }
 
@@ -53,12 +53,12 @@ class VM::Impl {
   void identify_files();
   std::vector<PageRange> possibly_nonzero_pages() const;
 
-  // Paths at first; sizes and checksums once a snapshot needs them.
+  // Only the paths at first; sizes and checksums when a snapshot needs them.
   FileIdentity kernel_;
   FileIdentity initramfs_;
   FileIdentity root_image_;
   bool identified_ = false;
-  // Kept open for as long as guest memory maps its files.
+  // Kept open while guest memory maps its files.
   std::optional<Snapshot> source_;
   paging::SnapshotFiles files_;
   std::unique_ptr<paging::BackingCheck> backing_;

@@ -74,7 +74,7 @@ class VmPool::Impl {
     return vm;
   }
 
-  // With the mutex held. Somebody wants VMs: a failure holds nobody off any longer.
+  // A caller wants a VM: clears the failure so that the refill thread retries. Needs the mutex.
   void try_again() {
     failure_ = nullptr;
     changed_.notify_all();
@@ -102,7 +102,7 @@ class VmPool::Impl {
     }
   }
 
-  // With the mutex held.
+  // Needs the mutex.
   void add(std::optional<Entry> made, const std::exception_ptr& failure) {
     if (made) {
       ready_.push_back(std::move(*made));
@@ -130,7 +130,7 @@ class VmPool::Impl {
   bool stop_ = false;
   std::deque<Entry> ready_;
   VmPoolStats stats_;  // without what `ready_` says
-  // Of the last preparation, until somebody asks for a VM again.
+  // The failure of the last preparation; cleared when a caller asks for a VM.
   std::exception_ptr failure_;
   std::thread thread_;
 };
@@ -143,7 +143,7 @@ VmPool::VmPool(const Snapshot& snapshot, const RestoreOptions& options, std::siz
     reject("size is 0, expected at least 1");
   }
   if (!options.attachments.vsock_socket.empty()) {
-    reject("vsock_socket is given, which VMs cannot share");
+    reject("vsock_socket is set, but VMs cannot share it");
   }
   impl_ = std::make_unique<Impl>(snapshot, options, size);
 }
