@@ -7,11 +7,11 @@
 
 namespace faasnap::cli {
 
-// Turns SIGINT, SIGTERM and SIGHUP into a request to stop: the command in progress unwinds, and
-// removes what it has half made. A thread of its own waits for the signals, so that callbacks of
-// the request may do anything, not only what a signal handler may.
+// Turns SIGINT, SIGTERM and SIGHUP into a request to stop: the command in progress unwinds and
+// removes incomplete files. A thread of its own waits for the signals, so that callbacks of the
+// request may do anything, not only what a signal handler may.
 //
-// Make one at the start of a command, before any other thread, and one at a time.
+// Make one at the start of a command, before any other thread, and only one at a time.
 class Interruption {
  public:
   Interruption();
@@ -19,9 +19,9 @@ class Interruption {
   Interruption(const Interruption&) = delete;
   Interruption& operator=(const Interruption&) = delete;
 
-  // The signal that came; 0 for none. Also after the object is gone.
+  // Returns the signal that has arrived, or 0; also after the object is destroyed.
   static int received() noexcept;
-  // Throws Interrupted when a signal came.
+  // Throws Interrupted if a signal has arrived.
   static void check();
 
   // The request that the first signal makes. Callbacks run on the thread that waits.

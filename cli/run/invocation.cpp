@@ -82,7 +82,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   const auto begun = Clock::now();
   VM vm = prepared ? prepared->start() : VM::restore(plan_.snapshot, options);
   host_.attach(vm);
-  // What `cached` reads beforehand is preparation, and not part of an invocation.
+  // The file that `cached` reads beforehand is preparation, not part of the invocation.
   const Nanoseconds preload = prepared ? Nanoseconds(0) : vm.stats().restore.preload;
   record.setup = since(begun) - preload;
   const std::stop_callback stop_guest(stop_, [&vm] { vm.stop(); });

@@ -20,50 +20,49 @@
 
 namespace faasnap::cli {
 
-// What is invoked, again and again.
+// The function to invoke, and how, any number of times.
 struct InvocationPlan {
   Snapshot snapshot;
   // Where each VM comes from.
   tools::Origin origin = Setting::lazy;
   std::string function;
   Json input;
-  // What the function was recorded with; the warm setting invokes it with that once before.
+  // The input of the recording, which the warm setting uses for an invocation beforehand.
   Json record_input;
-  // Takes the place of the root image that the snapshot names; may be empty.
+  // Replaces the root image that the snapshot names; may be empty.
   std::filesystem::path root_image;
   bool drop_caches = false;
-  // Whether the VM is prepared before the request comes, and what is measured begins.
+  // True if the VM is prepared before the request, with which the measurement begins.
   bool prepared = false;
   bool prefill = true;
-  // The recording whose groups the spans tell of; none where no spans are wanted.
+  // The recording whose groups appear in the spans; empty if no spans are wanted.
   std::optional<WorkingSet> recorded{};
-  // When opening the snapshot began, since the epoch, and how long it took.
+  // When opening the snapshot began, since the Unix epoch, and how long it took.
   Nanoseconds opened{0};
   Nanoseconds opening{0};
-  // Where the recording of an invocation goes, by userfaultfd; nowhere if empty. With the setting
-  // lazy only.
+  // File for a recording of the invocation by userfaultfd, or empty. Only with the setting lazy.
   std::filesystem::path recording{};
 };
 
-// The time since the Unix epoch.
+// Returns the time since the Unix epoch.
 Nanoseconds epoch_now();
 
-// What one invocation took.
+// The measurements of one invocation.
 struct InvocationRecord {
-  // Until the VM can be asked; zero for a warm one, and without `prepare`.
+  // Time until the VM can be asked, without `prepare`; zero for a warm VM.
   Nanoseconds setup{0};
-  // VM::prepare, where it came before the request.
+  // Time of VM::prepare, if that came before the request.
   Nanoseconds prepare{0};
-  // From asking to the reply.
+  // Time from the invocation to the reply.
   Nanoseconds invoke{0};
   // Faults and reads of this invocation, memory at its end.
   FaultStats faults;
   MemoryUsage memory;
   PrefetchStats prefetch;
   RestoreStats restore;
-  // Pages of the snapshot in the page cache before: 0 proves a cold start.
+  // Pages of the snapshot in the page cache before the restore: 0 proves a cold start.
   std::uint64_t cached_pages_before = 0;
-  // The guest's own clock: the function alone, and from the request's head to the reply.
+  // Times by the guest's own clock: the function alone, and from the request's head to the reply.
   Nanoseconds handler{0};
   Nanoseconds agent{0};
   Json result;
@@ -72,11 +71,11 @@ struct InvocationRecord {
 // Runs invocations of one plan.
 class Invoker {
  public:
-  // `host` must outlive the invoker. `stop` ends the VM of the moment, and the invocation with it.
+  // `host` must outlive the invoker. `stop` ends the current VM, and the invocation with it.
   Invoker(InvocationPlan plan, FunctionHost& host, std::stop_token stop);
   ~Invoker();
 
-  // The spans of the invocation are added to `trace`.
+  // Adds the spans of the invocation to `trace`.
   InvocationRecord run(Trace& trace);
 
  private:
@@ -90,7 +89,7 @@ class Invoker {
   InvocationPlan plan_;
   FunctionHost& host_;
   std::stop_token stop_;
-  // Whether the snapshot's opening is part of the next trace.
+  // True if the snapshot's opening is part of the next trace.
   bool first_ = true;
   std::unique_ptr<Warm> warm_;
 };

@@ -8,14 +8,14 @@ namespace {
 
 constexpr const char* kWhole = "invocation";
 
-// When the pages of one group were loaded.
+// The time in which the pages of one group were loaded.
 struct GroupLoad {
   Nanoseconds first = Nanoseconds::max();
   Nanoseconds last{0};
   std::uint64_t pages = 0;
 };
 
-// Which group a page is in.
+// Finds the group of a page.
 class GroupOfPage {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
@@ -53,7 +53,7 @@ std::vector<GroupLoad> loads_by_group(const std::vector<PageLoad>& loads, const 
   return groups;
 }
 
-// When each group was touched first while it was recorded.
+// Returns the time at which each group was first touched in the recording.
 std::vector<Nanoseconds> touches_by_group(const WorkingSet& set) {
   const GroupOfPage group_of(set);
   std::vector<Nanoseconds> touches(set.groups().size(), Nanoseconds::max());
@@ -137,7 +137,7 @@ void InvocationSpans::add_invoke(Nanoseconds start, Nanoseconds duration, Nanose
 
 void InvocationSpans::add_guest(Nanoseconds first_byte, const FunctionReply& reply) {
   std::map<std::string, std::string> tags{{"clock", "guest"}};
-  // What an agent that knows the headers echoes: proof that it worked for this span.
+  // An agent that knows the headers echoes them, which proves that it worked for this span.
   if (reply.caller.trace == trace_.id() && reply.caller.span == invoke_) {
     tags["traced"] = "yes";
   }

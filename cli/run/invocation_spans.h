@@ -14,32 +14,32 @@
 
 namespace faasnap::cli {
 
-// Puts the spans of one invocation into a trace, by the names of docs/reference/tracing.md: all of
-// them parts of one span that begins with the request.
+// Puts the spans of one invocation into a trace, named as in docs/reference/tracing.md. All of them
+// are parts of one span that begins with the request.
 class InvocationSpans {
  public:
   // The trace must outlive it.
   InvocationSpans(Trace& trace, std::map<std::string, std::string> tags);
 
-  // What the guest is told with the request.
+  // Returns the context for the request to the guest.
   TraceContext for_guest() const { return {trace_.id(), invoke_}; }
 
-  // Of the snapshot, before the request.
+  // Adds the opening of the snapshot, before the request.
   void add_open(Nanoseconds start, Nanoseconds duration);
-  // The VM made: from the request until it can be asked.
+  // Adds the set-up of the VM, from the request until it can be asked.
   void add_setup(Nanoseconds start, Nanoseconds duration);
-  // The steps of a restore. That of a prepared VM began at `made`, before the request.
+  // Adds the steps of a restore. The steps of a prepared VM began at `made`, before the request.
   void add_restore(Nanoseconds made, Nanoseconds start, const RestoreStats& stats);
-  // What the same restore has loaded, by the groups in which the pages were recorded, and when
-  // these were touched first then.
+  // Adds the loads of this restore, by the groups of the recorded pages, and the first touches of
+  // these groups in the recording.
   void add_groups(Nanoseconds start, const RestoreStats& stats, const std::vector<PageLoad>& loads,
                   const WorkingSet& recorded);
-  // From asking to the reply, whose first byte came after `first_byte`.
+  // Adds the invocation, from the call to the reply, whose first byte came after `first_byte`.
   void add_invoke(Nanoseconds start, Nanoseconds duration, Nanoseconds first_byte);
-  // The guest's own times. Its clock is not the host's: they are put where they must have ended, at
-  // the first byte of the reply.
+  // Adds the guest's own times. Since its clock is not the host's, they end with the first byte of
+  // the reply.
   void add_guest(Nanoseconds first_byte, const FunctionReply& reply);
-  // The whole; last.
+  // Adds the span of the whole. Must be called last.
   void finish(Nanoseconds start, Nanoseconds end);
 
  private:
@@ -53,8 +53,8 @@ class InvocationSpans {
   std::map<std::string, std::string> tags_;
 };
 
-// The spans as the field `spans` of docs/reference/results-format.md: starts count from the
-// request, which is where the span of the whole begins.
+// Returns the spans as the field `spans` of docs/reference/results-format.md. Starts count from the
+// request, with which the span of the whole begins.
 Json spans_to_json(const Trace& trace);
 
 }  // namespace faasnap::cli
