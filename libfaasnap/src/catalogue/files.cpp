@@ -29,16 +29,14 @@ bool is_directory_name(const std::string& id) {
 CatalogueFiles::CatalogueFiles(fs::path directory) : directory_(fs::absolute(directory)) {
   std::error_code error;
   if (!fs::is_directory(directory_, error)) {
-    base::fail(ErrorKind::not_found, "open catalogue", directory_,
-               "expected a directory that several hosts mount");
+    base::fail(ErrorKind::not_found, "open catalogue", directory_, "not a directory");
   }
 }
 
 fs::path CatalogueFiles::path_of(const std::string& id, std::string_view file,
                                  const format::FileRecord& record) const {
   if (!is_directory_name(id)) {
-    base::fail(ErrorKind::corrupt, "read catalogue", directory_,
-               "the snapshot's id is no name of a directory");
+    base::fail(ErrorKind::corrupt, "read catalogue", directory_, "invalid snapshot id");
   }
   return directory_ / id / fmt::format("{}-{:08x}", file, record.checksum);
 }

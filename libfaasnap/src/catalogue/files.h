@@ -13,22 +13,22 @@
 
 namespace faasnap::catalogue {
 
-// The part of a catalogue that lies in a directory that several hosts mount: files named after what
-// they hold, written once (docs/guide/catalogue.md). Safe from any thread.
+// The part of a catalogue in a directory that several hosts mount: files that are named after their
+// content and written once (docs/guide/catalogue.md). May be used from any thread.
 class CatalogueFiles {
  public:
-  // ErrorKind::not_found when the directory does not exist.
+  // Throws ErrorKind::not_found if the directory does not exist.
   explicit CatalogueFiles(std::filesystem::path directory);
 
-  // Where one of a snapshot's files lies. ErrorKind::corrupt for an id that is no name of a
-  // directory.
+  // Returns the path of one of a snapshot's files. Throws ErrorKind::corrupt if `id` is not fit for
+  // the name of a directory.
   std::filesystem::path path_of(const std::string& id, std::string_view file,
                                 const format::FileRecord& record) const;
-  // Where a kernel or image lies.
+  // Returns the path of a kernel or image.
   std::filesystem::path path_of(const FileIdentity& image) const;
 
-  // Copies `source` there, whole or not at all, unless a file of that size is there already and
-  // `anew` is not set.
+  // Copies `source` to `target`, whole or not at all. If `target` exists with the same size, it is
+  // copied only if `anew`.
   void publish(const base::UniqueFd& source, const std::filesystem::path& source_path,
                const std::filesystem::path& target, bool anew, const Progress& progress) const;
 

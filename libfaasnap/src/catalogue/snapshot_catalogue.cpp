@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/files/file.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "catalogue/files.h"
 #include "catalogue/records.h"
@@ -37,7 +38,7 @@ void check_name(const std::string& name) {
   if (!is_name(name)) {
     base::fail(
         ErrorKind::invalid_argument, "snapshot catalogue", {},
-        fmt::format("'{}' is no name of a snapshot, expected 1 to 128 of [A-Za-z0-9_.-]", name));
+        fmt::format("invalid snapshot name '{}', expected 1 to 128 of [A-Za-z0-9_.-]", name));
   }
 }
 
@@ -68,8 +69,8 @@ class SnapshotCatalogue::Impl {
     return fmt::format("{} in {}", name, records_.address());
   }
   Entry entry_of(const std::string& name, const Record& record) const;
-  // The number of the version that has these very files; 0 when none has. Throws when the name is
-  // another's.
+  // Returns the number of the version that has exactly these files, or 0. Throws
+  // ErrorKind::already_exists if the name stands for another image.
   unsigned version_of(const std::string& name, const Record& record,
                       const format::Manifest& manifest) const;
 
@@ -97,7 +98,7 @@ std::vector<SnapshotCatalogue::Entry> SnapshotCatalogue::Impl::list() {
   for (const std::string& name : records_.names()) {
     if (!is_name(name)) {
       base::fail(ErrorKind::corrupt, "read catalogue", records_.address(),
-                 fmt::format("'{}' is no name of a snapshot", base::printable(name)));
+                 fmt::format("invalid snapshot name '{}'", base::printable(name)));
     }
     if (auto entry = find(name)) {
       entries.push_back(std::move(*entry));
@@ -117,7 +118,7 @@ unsigned SnapshotCatalogue::Impl::version_of(const std::string& name, const Reco
   if (record.id != manifest.info.id) {
     base::fail(
         ErrorKind::already_exists, kPushing, label(name),
-        fmt::format("stands for another image: {}, and not {}", record.id, manifest.info.id));
+        fmt::format("already exists for another image: {}, not {}", record.id, manifest.info.id));
   }
   const auto files = catalogue::files_of(manifest);
   for (std::size_t i = record.versions.size(); i > 0; --i) {
@@ -163,7 +164,7 @@ SnapshotCatalogue::Pushed SnapshotCatalogue::Impl::push(const Snapshot& snapshot
       return {anew ? 1 : static_cast<unsigned>(before->versions.size() + 1), true};
     }
   }
-  base::fail(ErrorKind::io, kPushing, label(name), "others keep changing it");
+  base::fail(ErrorKind::io, kPushing, label(name), "other hosts keep changing it");
 }
 
 Snapshot SnapshotCatalogue::Impl::pull(const std::string& name, const std::filesystem::path& target,
@@ -176,16 +177,16 @@ Snapshot SnapshotCatalogue::Impl::pull(const std::string& name, const std::files
   const auto version = records_.version(name, number);
   if (!version) {
     base::fail(ErrorKind::not_found, kPulling, label(name),
-               number == 1 ? "there is no such snapshot" : "there is no such version");
+               number == 1 ? "snapshot not found" : "version not found");
   }
   auto manifest = format::decode_manifest(version->manifest, label(name));
   format::NewSnapshotDirectory directory(target);
   const Bytes size = catalogue::size_of_shared(manifest);
-  // Once to copy and once to verify.
-  catalogue::Whole whole(progress, size + size);
-  catalogue::fetch_files(files_, *version, manifest, directory, whole.step(size));
+  // Every file is copied, then verified.
+  base::StepProgress steps(progress, size + size);
+  catalogue::fetch_files(files_, *version, manifest, directory, steps.next(size));
   try {
-    Snapshot::open(directory.path_of("")).verify(whole.step(size));
+    Snapshot::open(directory.path_of("")).verify(steps.next(size));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::cancelled) {
       throw;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files/file.h"
+#include "base/progress.h"
 #include "snapshot/snapshot_writer.h"
 
 namespace faasnap::catalogue {
@@ -30,7 +31,7 @@ bool is_here(const FileIdentity& image) {
     const FileIdentity found = identify_file(image.path);
     return found.size == image.size && found.checksum == image.checksum;
   } catch (const Error&) {
-    return false;  // the same as a file that is another
+    return false;  // a file that cannot be read counts as another one
   }
 }
 
@@ -63,28 +64,28 @@ void publish_files(const CatalogueFiles& files, const OpenedSnapshot& snapshot, 
   for (const FileIdentity* image : images_of(info)) {
     total += image->size;
   }
-  Whole whole(progress, total);
+  base::StepProgress steps(progress, total);
   for (const auto& [name, record] : files_of(snapshot.manifest())) {
     if (!is_recording(name)) {
       files.publish(snapshot.fd_of(name), snapshot.path_of(name),
-                    files.path_of(info.id, name, record), anew, whole.step(record.size));
+                    files.path_of(info.id, name, record), anew, steps.next(record.size));
     }
   }
   for (const FileIdentity* image : images_of(info)) {
     files.publish(base::open_regular(image->path), image->path, files.path_of(*image), anew,
-                  whole.step(image->size));
+                  steps.next(image->size));
   }
 }
 
 void fetch_files(const CatalogueFiles& files, const CatalogueRecords::Version& version,
                  format::Manifest manifest, const format::NewSnapshotDirectory& directory,
                  const Progress& progress) {
-  Whole whole(progress, size_of_shared(manifest));
+  base::StepProgress steps(progress, size_of_shared(manifest));
   for (const auto& [name, record] : files_of(manifest)) {
     if (!is_recording(name)) {
       const auto source = files.path_of(manifest.info.id, name, record);
       base::copy_sparse(base::open_regular(source), source, directory.create(name),
-                        directory.path_of(name), whole.step(record.size));
+                        directory.path_of(name), steps.next(record.size));
     } else if (const auto found = version.recordings.find(std::string(name));
                found != version.recordings.end()) {
       base::write_new_file(directory.path_of(name), std::as_bytes(std::span(found->second)));

@@ -2,40 +2,36 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdint>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace faasnap::catalogue {
 namespace {
 
-constexpr unsigned kMostVersions = 10'000;
+constexpr unsigned kMaximumVersions = 10'000;
 
 [[noreturn]] void fail_corrupt_version(const std::string& address, const std::string& reason) {
   base::fail(ErrorKind::corrupt, "read catalogue", address, reason);
 }
 
 template <typename Number>
-Number parse_number(const HashField& field, const char* what, const std::string& address) {
-  Number value = 0;
-  if (field) {
-    const char* last = field->data() + field->size();
-    if (const auto [end, error] = std::from_chars(field->data(), last, value);
-        error == std::errc() && end == last) {
-      return value;
-    }
+Number number_of(const HashField& field, const char* what, const std::string& address) {
+  const auto number = base::parse_number<Number>(field.value_or(""));
+  if (!number) {
+    fail_corrupt_version(address, fmt::format("{}: expected a number", what));
   }
-  fail_corrupt_version(address, fmt::format("{}: expected a number", what));
+  return *number;
 }
 
 }  // namespace
 
 unsigned version_count(const HashField& field, const std::string& address) {
-  const auto count = parse_number<unsigned>(field, "versions", address);
-  if (count == 0 || count > kMostVersions) {
+  const auto count = number_of<unsigned>(field, "versions", address);
+  if (count == 0 || count > kMaximumVersions) {
     fail_corrupt_version(address,
-                         fmt::format("{} versions, expected 1 to {}", count, kMostVersions));
+                         fmt::format("{} versions, expected 1 to {}", count, kMaximumVersions));
   }
   return count;
 }
@@ -52,7 +48,7 @@ std::vector<std::string> fields_of_version(unsigned number) {
 
 CatalogueVersion make_version(std::span<const HashField> fields, const std::string& address) {
   CatalogueVersion version{fields[0].value(),
-                           Nanoseconds(parse_number<std::int64_t>(fields[1], "pushed_ns", address)),
+                           Nanoseconds(number_of<std::int64_t>(fields[1], "pushed_ns", address)),
                            fields[2].value_or(""),
                            {}};
   const auto recordings = fields.subspan(kHeadFields);

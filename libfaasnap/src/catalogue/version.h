@@ -14,33 +14,34 @@
 
 namespace faasnap::catalogue {
 
-// How the fields of a hash of the catalogue are read (docs/guide/catalogue.md). They are text of
-// strangers: what throws, throws ErrorKind::corrupt that names the server `address`.
+// How the fields of a hash of the catalogue are read (docs/guide/catalogue.md). The fields are
+// untrusted: invalid ones throw ErrorKind::corrupt, which names the server's `address`.
 
-// The value of a field; nothing when the hash has none such.
+// Value of a field; nothing if the hash does not have the field.
 using HashField = std::optional<std::string>;
 
-// The files of a snapshot that Redis keeps: small ones, whose versions are worth telling apart.
+// The files of a snapshot that Redis keeps. They are small, and the versions of a snapshot differ
+// in them.
 inline constexpr std::array kRecordingFiles = {format::kWorkingSetFile, format::kTouchedSetFile};
 
-// One version of a snapshot. The texts are as they were read: who uses them checks them.
+// One version of a snapshot. The texts are not checked.
 struct CatalogueVersion {
   std::string manifest;
   Nanoseconds pushed{0};
   std::string host;
-  // The recordings by the names of their files.
+  // Contents of the recordings, by file name.
   std::map<std::string, std::string> recordings;
 };
 
-// The field that says how many versions there are: 1 to 10000.
+// Returns the number of versions from its field: 1 to 10000.
 unsigned version_count(const HashField& field, const std::string& address);
 
-// The names of a version's fields; the first kHeadFields are those without recordings.
+// Returns the names of a version's fields. The recordings come after the first kHeadFields.
 inline constexpr std::size_t kHeadFields = 3;
 std::vector<std::string> fields_of_version(unsigned number);
 
-// A version from these fields, of which the manifest must be there; without recordings, when only
-// the first kHeadFields are given.
+// Makes a version from all of these fields, or without recordings from the first kHeadFields. The
+// manifest must exist.
 CatalogueVersion make_version(std::span<const HashField> fields, const std::string& address);
 
 }  // namespace faasnap::catalogue

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/error.h"
+#include "base/text.h"
 
 namespace faasnap::guest {
 namespace {
@@ -33,23 +33,13 @@ std::string_view trim(std::string_view text) {
              : text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-template <typename Integer>
-std::optional<Integer> parse_number(std::string_view text) {
-  Integer value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || stop != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  return value;
-}
-
 // Parses a line such as "HTTP/1.1 200 OK"; the reason may be missing.
 int parse_status_line(std::string_view line) {
   if (!line.starts_with("HTTP/1.") || line.size() < 12 || line[8] != ' ' ||
       (line.size() > 12 && line[12] != ' ')) {
     reject_reply("expected an HTTP/1 status line");
   }
-  const auto status = parse_number<unsigned>(line.substr(9, 3));
+  const auto status = base::parse_number<unsigned>(line.substr(9, 3));
   if (!status || *status < 100) {
     reject_reply("expected a three-digit status");
   }
@@ -70,7 +60,7 @@ void apply_header(std::string_view line, HttpHead& head) {
   if (!equals_ignoring_case(name, "Content-Length")) {
     return;
   }
-  const auto length = parse_number<std::uint64_t>(value);
+  const auto length = base::parse_number<std::uint64_t>(value);
   if (!length || (head.content_length && *head.content_length != *length)) {
     reject_reply("expected one numeric Content-Length");
   }

@@ -1,9 +1,9 @@
 #include "redis/address.h"
 
-#include <charconv>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace faasnap::redis {
 namespace {
@@ -25,10 +25,8 @@ Address parse_address(const std::string& text) {
   if (colon == std::string::npos || colon == 0) {
     reject_address(text);
   }
-  int port = 0;
-  const char* last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data() + colon + 1, last, port);
-  if (error != std::errc() || end != last || port < 1 || port > kMaximumPort) {
+  const auto port = base::parse_number<int>(std::string_view(text).substr(colon + 1));
+  if (!port || *port < 1 || *port > kMaximumPort) {
     reject_address(text);
   }
   std::string host = text.substr(0, colon);
@@ -40,7 +38,7 @@ Address parse_address(const std::string& text) {
   if (host.empty()) {
     reject_address(text);
   }
-  return {host, port, {}};
+  return {host, *port, {}};
 }
 
 }  // namespace faasnap::redis

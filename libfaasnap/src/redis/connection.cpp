@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <new>
 
@@ -226,16 +225,13 @@ std::string Connection::read_line() {
   }
 }
 
-Bytes Connection::parse_length(const std::string& line) const {
-  std::uint64_t length = 0;
-  const char* last = line.data() + line.size();
-  if (line.starts_with('$')) {
-    const auto [end, error] = std::from_chars(line.data() + 1, last, length);
-    if (error == std::errc() && end == last && length <= kMaximumValue.value) {
-      return {length};
-    }
+Bytes Connection::parse_length(std::string_view line) const {
+  const auto length =
+      line.starts_with('$') ? base::parse_number<std::uint64_t>(line.substr(1)) : std::nullopt;
+  if (!length || *length > kMaximumValue.value) {
+    fail_protocol("expected the length of a value of at most 512 MiB");
   }
-  fail_protocol("expected the length of a value of at most 512 MiB");
+  return {*length};
 }
 
 void Connection::fail_reply(std::string_view text) const {

@@ -71,7 +71,7 @@ class Connection {
   void flush();
   void fill_input();
   std::string read_line();
-  Bytes parse_length(const std::string& line) const;
+  Bytes parse_length(std::string_view line) const;
   [[noreturn]] void fail_reply(std::string_view text) const;
   [[noreturn]] void fail_transfer() const;
   [[noreturn]] void fail_protocol(const std::string& reason) const;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/files/file.h"
+#include "base/progress.h"
 #include "format/frame.h"
 #include "format/snapshot_directory.h"
 #include "format/working_set_file.h"
@@ -31,26 +32,6 @@ void drop_pages(const base::UniqueFd& fd, const std::filesystem::path& path) {
 std::uint64_t resident_pages(const base::UniqueFd& fd, const std::filesystem::path& path) {
   return paging::FileResidency({&fd, path}, base::file_size(fd, path)).count();
 }
-
-// Maps the progress of consecutive steps, each of which counts from zero, to overall progress.
-class Steps {
- public:
-  Steps(const Progress& progress, Bytes total) : progress_(progress), total_(total) {}
-
-  // Returns the progress for the next step, which is `size` long.
-  Progress next(Bytes size) {
-    const Bytes before = before_;
-    before_ += size;
-    return [this, before](Bytes done, Bytes) {
-      return !progress_ || progress_(before + done, total_);
-    };
-  }
-
- private:
-  const Progress& progress_;
-  Bytes total_;
-  Bytes before_;
-};
 
 void verify_identity(const FileIdentity& expected, const Progress& progress) {
   const FileIdentity found = identify_file(expected.path, progress);
@@ -161,7 +142,7 @@ void OpenedSnapshot::verify(const Progress& progress) const {
   for (const FileIdentity* file : {&info().kernel, &info().initramfs, &info().root_image}) {
     total += file->size;
   }
-  Steps steps(progress, total);
+  base::StepProgress steps(progress, total);
   format::verify_memory_image(fd_of(format::kMemoryFile), path_of(format::kMemoryFile), image_,
                               steps.next(info().memory));
   for (const auto& [name, table] : sets) {

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <new>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace faasnap::store {
 
@@ -158,15 +158,14 @@ void RespParser::check_pending() {
     }
     return;
   }
-  std::uint64_t length = 0;
-  const auto [stop, error] = std::from_chars(rest.data(), rest.data() + end, length);
-  if (error != std::errc() || stop != rest.data() + end) {
+  const auto length = base::parse_number<std::uint64_t>(rest.substr(0, end));
+  if (!length) {
     reject("expected the length of a bulk string");
   }
-  if (!request_->fits(length)) {
+  if (!request_->fits(*length)) {
     reject("request is too large");
   }
-  pending_ = {length};
+  pending_ = {*length};
 }
 
 void RespParser::reject(const std::string& reason) {

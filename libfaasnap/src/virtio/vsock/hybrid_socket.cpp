@@ -7,12 +7,12 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <optional>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace faasnap::virtio {
 namespace {
@@ -65,12 +65,7 @@ std::optional<std::uint32_t> parse_command(std::string_view line) {
     return std::nullopt;
   }
   line.remove_prefix(kCommand.size());
-  std::uint32_t port = 0;
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), port);
-  if (error != std::errc{} || end != line.data() + line.size()) {
-    return std::nullopt;
-  }
-  return port;
+  return base::parse_number<std::uint32_t>(line);
 }
 
 }  // namespace
