@@ -11,8 +11,8 @@
 #include <faasnap/error.h>
 
 #include "commands/commands.h"
-#include "failure.h"
 #include "run/interruption.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -66,40 +66,40 @@ int run_command(const Command& command, const Arguments& arguments) {
     const int status = command.run(arguments);
     std::cout.flush();
     if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-      throw Failure("cannot write to the standard output");
+      throw tools::Failure("cannot write to the standard output");
     }
     return status;
-  } catch (const UsageError& error) {
+  } catch (const tools::UsageError& error) {
     print_error(fmt::format("{} (see faasnap {} --help)", error.what(), command.name));
-    return kUsage;
+    return tools::kUsage;
   } catch (const std::exception& error) {
     if (Interruption::received() != 0) {
       return interrupted();
     }
     print_error(error.what());
-    return kFailure;
+    return tools::kFailure;
   }
 }
 
 int run(const Arguments& arguments) {
   if (arguments.empty()) {
     print_error("a command is missing (see faasnap --help)");
-    return kUsage;
+    return tools::kUsage;
   }
   const std::string& name = arguments[0];
   if (name == "--help" || name == "-h" || name == "help") {
     print_help();
-    return kSuccess;
+    return tools::kSuccess;
   }
   if (name == "--version") {
     fmt::print("faasnap {}\n", FAASNAP_VERSION);
-    return kSuccess;
+    return tools::kSuccess;
   }
   const auto command = std::find_if(std::begin(kCommands), std::end(kCommands),
                                     [&](const Command& c) { return c.name == name; });
   if (command == std::end(kCommands)) {
     print_error(fmt::format("unknown command '{}' (see faasnap --help)", name));
-    return kUsage;
+    return tools::kUsage;
   }
   return run_command(*command, {arguments.begin() + 1, arguments.end()});
 }

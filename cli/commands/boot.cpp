@@ -10,11 +10,11 @@
 #include <faasnap/vm.h>
 
 #include "commands/commands.h"
-#include "failure.h"
 #include "output/raw_terminal.h"
 #include "run/interruption.h"
 #include "settings/config.h"
 #include "settings/vm_settings.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -75,7 +75,7 @@ bool run_console(VM& vm, bool terminal) {
 int run_boot(const Arguments& arguments) {
   CommandLine line = boot_command_line();
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   Interruption interruption;
   const Config config = load_config(line.optional_text("config"));
@@ -93,15 +93,15 @@ int run_boot(const Arguments& arguments) {
     }
     if (!run_console(vm, terminal.active())) {
       write_all("\r\n");
-      return kSuccess;
+      return tools::kSuccess;
     }
   }
   Interruption::check();
   const VmState state = vm.state();
   if (state != VmState::powered_off && state != VmState::reset) {
-    throw Failure(fmt::format("the guest has ended: {} {}", to_string(state), vm.failure()));
+    throw tools::Failure(fmt::format("the guest has ended: {} {}", to_string(state), vm.failure()));
   }
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 }  // namespace faasnap::cli

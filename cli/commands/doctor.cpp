@@ -5,12 +5,12 @@
 #include <faasnap/host.h>
 
 #include "commands/commands.h"
-#include "failure.h"
-#include "output/json.h"
 #include "settings/config.h"
 #include "settings/options.h"
 #include "settings/store_settings.h"
 #include "settings/vm_settings.h"
+#include "tools/failure.h"
+#include "tools/json.h"
 
 namespace faasnap::cli {
 namespace {
@@ -45,19 +45,19 @@ void print_text(const HostReport& report) {
 }
 
 void print_json(const HostReport& report) {
-  Json checks = Json::array();
+  tools::Json checks = tools::Json::array();
   for (const HostCheck& check : report.checks) {
-    Json entry;
+    tools::Json entry;
     entry["name"] = check.name;
     entry["ok"] = check.ok;
     entry["detail"] = check.detail;
     entry["remedy"] = check.remedy;
     checks.push_back(entry);
   }
-  Json json;
+  tools::Json json;
   json["runs_vms_at_speed"] = report.runs_vms_at_speed;
   json["checks"] = checks;
-  std::cout << to_text(json) << "\n";
+  std::cout << tools::to_text(json) << "\n";
 }
 
 }  // namespace
@@ -65,10 +65,10 @@ void print_json(const HostReport& report) {
 int run_doctor(const Arguments& arguments) {
   CommandLine line = doctor_command_line();
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   if (line.has("quiet")) {
-    return inspect_kvm().runs_vms_at_speed ? kSuccess : kFailure;
+    return inspect_kvm().runs_vms_at_speed ? tools::kSuccess : tools::kFailure;
   }
   HostQuery query;
   query.directory = line.optional_text("directory").value_or(".");
@@ -81,7 +81,7 @@ int run_doctor(const Arguments& arguments) {
   }
   const HostReport report = inspect_host(query);
   line.has("json") ? print_json(report) : print_text(report);
-  return report.runs_vms_at_speed ? kSuccess : kFailure;
+  return report.runs_vms_at_speed ? tools::kSuccess : tools::kFailure;
 }
 
 }  // namespace faasnap::cli

@@ -6,9 +6,9 @@
 
 #include "commands/commands.h"
 #include "commands/inspection.h"
-#include "failure.h"
-#include "output/json.h"
 #include "settings/options.h"
+#include "tools/failure.h"
+#include "tools/json.h"
 
 namespace faasnap::cli {
 namespace {
@@ -48,10 +48,10 @@ Inspection::Inspection(const Snapshot& inspected)
 int run_inspect(const Arguments& arguments) {
   CommandLine line = inspect_command_line();
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   if (line.has("prepared") && !line.has("plan")) {
-    throw UsageError("--prepared needs --plan");
+    throw tools::UsageError("--prepared needs --plan");
   }
   std::optional<Setting> setting;
   if (const auto name = line.optional_text("plan")) {
@@ -61,12 +61,13 @@ int run_inspect(const Arguments& arguments) {
   const bool as_json = line.has("json");
   if (setting) {
     const RestorePlan plan = snapshot.plan(*setting, line.has("prepared"));
-    as_json ? void(std::cout << to_text(to_json(plan), true) << "\n") : print(plan);
+    as_json ? void(std::cout << tools::to_text(to_json(plan), true) << "\n") : print(plan);
   } else {
     const Inspection inspection(snapshot);
-    as_json ? void(std::cout << to_text(to_json(inspection), true) << "\n") : print(inspection);
+    as_json ? void(std::cout << tools::to_text(to_json(inspection), true) << "\n")
+            : print(inspection);
   }
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 }  // namespace faasnap::cli

@@ -8,19 +8,19 @@
 namespace faasnap::cli {
 namespace {
 
-Json to_json(const FileIdentity& file) {
+tools::Json to_json(const FileIdentity& file) {
   if (file.path.empty()) {
     return nullptr;
   }
-  Json json;
+  tools::Json json;
   json["path"] = file.path.string();
   json["bytes"] = file.size.value;
   json["crc32c"] = fmt::format("{:08x}", file.checksum);
   return json;
 }
 
-Json to_json(const WorkingSet& recording) {
-  Json json;
+tools::Json to_json(const WorkingSet& recording) {
+  tools::Json json;
   json["recorder"] = to_string(recording.recorder());
   json["snapshot_id"] = recording.snapshot_id();
   json["pages"] = recording.pages();
@@ -34,15 +34,15 @@ Json to_json(const WorkingSet& recording) {
   return json;
 }
 
-Json to_json(PageRange pages) {
-  Json json;
+tools::Json to_json(PageRange pages) {
+  tools::Json json;
   json["first_page"] = pages.first.value;
   json["pages"] = pages.count;
   return json;
 }
 
-Json to_json(std::span<const PageRange> ranges) {
-  Json json = Json::array();
+tools::Json to_json(std::span<const PageRange> ranges) {
+  tools::Json json = tools::Json::array();
   for (const PageRange& range : ranges) {
     json.push_back(to_json(range));
   }
@@ -51,10 +51,10 @@ Json to_json(std::span<const PageRange> ranges) {
 
 }  // namespace
 
-Json to_json(const Inspection& inspection) {
+tools::Json to_json(const Inspection& inspection) {
   const Snapshot& snapshot = inspection.snapshot;
   const SnapshotInfo& info = snapshot.info();
-  Json json;
+  tools::Json json;
   json["directory"] = snapshot.directory().string();
   json["format_version"] = info.format_version;
   json["id"] = info.id;
@@ -74,44 +74,45 @@ Json to_json(const Inspection& inspection) {
   json["minimum_pages"] = info.thresholds.minimum_pages;
   json["stream_set_pages"] = info.stream_set_pages;
   json["stream_set_zero_pages"] = info.stream_set_zero_pages;
-  json["recordings"] = Json::array();
+  json["recordings"] = tools::Json::array();
   for (const auto* recording : {&inspection.by_mincore, &inspection.by_userfaultfd}) {
     if (*recording) {
       json["recordings"].push_back(to_json(**recording));
     }
   }
-  json["recordings_similarity"] = inspection.similarity ? Json(*inspection.similarity) : Json();
+  json["recordings_similarity"] =
+      inspection.similarity ? tools::Json(*inspection.similarity) : tools::Json();
   json["cached_pages"] = snapshot.cached_pages();
   return json;
 }
 
-Json to_json(const RestorePlan& plan) {
-  Json mappings = Json::array();
+tools::Json to_json(const RestorePlan& plan) {
+  tools::Json mappings = tools::Json::array();
   for (const PlannedMapping& mapping : plan.mappings) {
-    Json entry = to_json(mapping.guest);
+    tools::Json entry = to_json(mapping.guest);
     entry["backing"] = to_string(mapping.backing);
     entry["file_offset"] = mapping.file_offset.value;
     mappings.push_back(entry);
   }
-  Json reads = Json::array();
+  tools::Json reads = tools::Json::array();
   for (const PlannedRead& read : plan.reads()) {
-    Json entry = to_json(read.guest);
+    tools::Json entry = to_json(read.guest);
     entry["file"] = to_string(read.file);
     entry["file_offset"] = read.file_offset.value;
     reads.push_back(entry);
   }
-  Json entries = Json::array();
+  tools::Json entries = tools::Json::array();
   const auto* cached = plan.load_if<ReadIntoPageCache>();
   if (cached != nullptr) {
     for (const PlannedEntry& planned : cached->entries) {
-      Json entry = to_json(planned.guest);
+      tools::Json entry = to_json(planned.guest);
       entry["copied"] = planned.copied;
       entries.push_back(entry);
     }
   }
   const HandledFaults* handled = plan.handled();
   const auto* kernel = std::get_if<KernelFaults>(&plan.faults);
-  Json json;
+  tools::Json json;
   json["setting"] = to_string(plan.setting);
   json["fault_handler"] = handled != nullptr ? "userfaultfd" : "kernel";
   json["single_page_faults"] = kernel != nullptr && !kernel->read_ahead;
@@ -124,7 +125,7 @@ Json to_json(const RestorePlan& plan) {
   json["reads"] = reads;
   json["entries"] = entries;
   json["zero_pages"] = to_json(plan.zero_pages());
-  json["nonzero"] = handled != nullptr ? to_json(handled->nonzero) : Json::array();
+  json["nonzero"] = handled != nullptr ? to_json(handled->nonzero) : tools::Json::array();
   return json;
 }
 

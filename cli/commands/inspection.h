@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "output/json.h"
+#include "tools/json.h"
 
 namespace faasnap::cli {
 
@@ -21,8 +21,8 @@ struct Inspection {
   std::optional<double> similarity;
 };
 
-Json to_json(const Inspection& inspection);
-Json to_json(const RestorePlan& plan);
+tools::Json to_json(const Inspection& inspection);
+tools::Json to_json(const RestorePlan& plan);
 
 // Prints to the standard output.
 void print(const Inspection& inspection);

@@ -7,13 +7,13 @@
 #include <faasnap/trace.h>
 
 #include "commands/commands.h"
-#include "failure.h"
 #include "output/trace_output.h"
 #include "run/interruption.h"
 #include "run/invocation.h"
 #include "settings/config.h"
 #include "settings/vm_settings.h"
 #include "tools/accelerator.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -76,25 +76,25 @@ std::optional<WorkingSet> recorded_set(const Snapshot& snapshot) {
 // A recording is of one invocation, in a VM without any loading.
 void check_recording(const CommandLine& line, const tools::Origin& origin) {
   if (origin != tools::Origin(Setting::lazy)) {
-    throw UsageError(
+    throw tools::UsageError(
         fmt::format("--record-accesses needs --setting lazy, not '{}'", to_string(origin)));
   }
   if (line.has("repeat")) {
-    throw UsageError("--record-accesses records one invocation; it excludes --repeat");
+    throw tools::UsageError("--record-accesses records one invocation; it excludes --repeat");
   }
   const std::filesystem::path file = line.text("record-accesses");
   if (std::filesystem::exists(file)) {
-    throw UsageError(fmt::format("--record-accesses {}: already exists", file.string()));
+    throw tools::UsageError(fmt::format("--record-accesses {}: already exists", file.string()));
   }
 }
 
 InvocationPlan make_plan(const CommandLine& line, const Config& config) {
-  Json input = parse_input(line.text("input"));
+  tools::Json input = parse_input(line.text("input"));
   const auto setting = line.optional_text("setting");
   const tools::Origin chosen = setting ? parse_origin_option(*setting, "--setting")
                                        : config.restore.setting.value_or(Setting::faasnap);
   if (line.has("prepared") && !tools::is_restored(chosen)) {
-    throw UsageError(
+    throw tools::UsageError(
         fmt::format("--prepared needs a setting that restores, not '{}'", to_string(chosen)));
   }
   if (line.has("record-accesses")) {
@@ -106,9 +106,9 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   const Nanoseconds opening = std::chrono::steady_clock::now() - begun;
   const std::string function = line.optional_text("function").value_or(label(snapshot, "function"));
   if (function.empty()) {
-    throw UsageError("--function is missing, and the snapshot has no label 'function'");
+    throw tools::UsageError("--function is missing, and the snapshot has no label 'function'");
   }
-  auto record_input = parse_json(label(snapshot, "input"));
+  auto record_input = tools::parse_json(label(snapshot, "input"));
   const bool traced = line.has("trace") || line.has("chrome-trace") || line.has("spans");
   return {.snapshot = snapshot,
           .origin = chosen,
@@ -125,8 +125,8 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           .recording = line.optional_text("record-accesses").value_or("")};
 }
 
-Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
-  Json json;
+tools::Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
+  tools::Json json;
   json["setting"] = to_string(plan.origin);
   json["function"] = plan.function;
   json["prepared"] = record.restore.prepared;
@@ -179,10 +179,10 @@ void print_row(const InvocationRecord& record, std::uint64_t number) {
 int run_invoke(const Arguments& arguments) {
   CommandLine line = invoke_command_line();
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   if (line.has("spans") && !line.has("json")) {
-    throw UsageError("--spans needs --json");
+    throw tools::UsageError("--spans needs --json");
   }
   const TraceTargets targets{line.optional_text("trace"), line.optional_text("chrome-trace")};
   check(targets);
@@ -198,11 +198,11 @@ int run_invoke(const Arguments& arguments) {
     Trace trace;
     record = invoker.run(trace);
     if (line.has("json")) {
-      Json json = to_json(record, plan);
+      tools::Json json = to_json(record, plan);
       if (line.has("spans")) {
         json["spans"] = spans_to_json(trace);
       }
-      std::cout << to_text(json) << std::endl;
+      std::cout << tools::to_text(json) << std::endl;
     } else {
       print_row(record, i);
     }
@@ -210,10 +210,10 @@ int run_invoke(const Arguments& arguments) {
   }
   if (!line.has("json")) {
     fmt::print("\n{} ({}, {}): {}\n", plan.function, to_string(plan.origin), tools::accelerator(),
-               to_text(record.result));
+               tools::to_text(record.result));
   }
   traces.finish();
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 }  // namespace faasnap::cli

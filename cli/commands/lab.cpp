@@ -13,7 +13,7 @@
 #include <faasnap/host.h>
 
 #include "commands/commands.h"
-#include "failure.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -47,7 +47,8 @@ fs::path find_lab() {
       return fs::canonical(candidate);
     }
   }
-  throw Failure("faasnap-lab is not installed beside this program; name it with $FAASNAP_LAB");
+  throw tools::Failure(
+      "faasnap-lab is not installed beside this program; name it with $FAASNAP_LAB");
 }
 
 [[noreturn]] void become(const std::vector<std::string>& words) {
@@ -58,7 +59,7 @@ fs::path find_lab() {
   pointers.push_back(nullptr);
   std::signal(SIGPIPE, SIG_DFL);
   ::execvp(pointers[0], pointers.data());
-  throw Failure(fmt::format("{}: {}", words[0], std::strerror(errno)));
+  throw tools::Failure(fmt::format("{}: {}", words[0], std::strerror(errno)));
 }
 
 }  // namespace
@@ -70,13 +71,13 @@ int run_lab(const Arguments& arguments) {
   };
   if (asks("--help") || asks("-h")) {
     std::cout << kHelp;
-    return kSuccess;
+    return tools::kSuccess;
   }
   if (asks("--lab-help")) {
     become({find_lab().string(), "--help"});
   }
   if (separator == arguments.end() || std::next(separator) == arguments.end()) {
-    throw UsageError("a command is missing after --");
+    throw tools::UsageError("a command is missing after --");
   }
   if (inspect_kvm().runs_vms_at_speed) {
     become({std::next(separator), arguments.end()});

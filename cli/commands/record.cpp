@@ -7,11 +7,11 @@
 #include <faasnap/function_recorder.h>
 
 #include "commands/commands.h"
-#include "failure.h"
 #include "output/progress.h"
 #include "run/interruption.h"
 #include "settings/config.h"
 #include "settings/vm_settings.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -45,7 +45,7 @@ CommandLine record_command_line() {
 std::string function_name(const CommandLine& line) {
   const std::string name = line.text("FUNCTION");
   if (!FunctionRecorder::is_function_name(name)) {
-    throw UsageError(fmt::format("'{}' is not the name of a function", name));
+    throw tools::UsageError(fmt::format("'{}' is not the name of a function", name));
   }
   return name;
 }
@@ -55,7 +55,7 @@ std::map<std::string, std::string> labels_of(const CommandLine& line) {
   for (const std::string& label : line.texts("label")) {
     const auto equals = label.find('=');
     if (equals == 0 || equals == std::string::npos) {
-      throw UsageError(fmt::format("--label {}: expected KEY=VALUE", label));
+      throw tools::UsageError(fmt::format("--label {}: expected KEY=VALUE", label));
     }
     labels[label.substr(0, equals)] = label.substr(equals + 1);
   }
@@ -82,18 +82,18 @@ FunctionRecorderOptions recorder_options(const CommandLine& line, const Config& 
 // What is recorded, for the output.
 struct Invocation {
   std::string function;
-  Json input;
+  tools::Json input;
 };
 
 void print_json(const RecordedFunction& recorded, const Invocation& invocation,
                 FreeMemory free_memory, double seconds) {
   const SnapshotInfo& info = recorded.snapshot.info();
-  Json record;
+  tools::Json record;
   record["snapshot"] = recorded.snapshot.directory().string();
   record["id"] = info.id;
   record["function"] = invocation.function;
   record["input"] = invocation.input;
-  record["result"] = parse_json(recorded.result).value();
+  record["result"] = tools::parse_json(recorded.result).value();
   record["free_memory"] = to_string(free_memory);
   record["memory_bytes"] = info.memory.value;
   record["nonzero_pages"] = info.nonzero_pages;
@@ -105,7 +105,7 @@ void print_json(const RecordedFunction& recorded, const Invocation& invocation,
   record["stream_set_pages"] = info.stream_set_pages;
   record["stream_set_zero_pages"] = info.stream_set_zero_pages;
   record["duration_ns"] = static_cast<std::int64_t>(seconds * 1e9);
-  std::cout << to_text(record) << "\n";
+  std::cout << tools::to_text(record) << "\n";
 }
 
 void print(const RecordedFunction& recorded, const Invocation& invocation, unsigned recordings) {
@@ -117,7 +117,7 @@ void print(const RecordedFunction& recorded, const Invocation& invocation, unsig
       "  pages         {} not zero, {} recorded by mincore, {} by userfaultfd\n"
       "  loading set   {} pages in {} regions\n"
       "  stream set    {} pages, and {} zero pages\n",
-      recorded.snapshot.directory().string(), invocation.function, to_text(invocation.input),
+      recorded.snapshot.directory().string(), invocation.function, tools::to_text(invocation.input),
       recorded.result, info.nonzero_pages, info.working_set_pages, info.touched_pages,
       info.loading_set_pages, info.loading_set_regions, info.stream_set_pages,
       info.stream_set_zero_pages);
@@ -132,7 +132,7 @@ void print(const RecordedFunction& recorded, const Invocation& invocation, unsig
 int run_record(const Arguments& arguments) {
   CommandLine line = record_command_line();
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   const auto begun = std::chrono::steady_clock::now();
   const Interruption interruption;
@@ -145,7 +145,7 @@ int run_record(const Arguments& arguments) {
   Steps steps;
   const RecordedFunction recorded =
       FunctionRecorder(host, options)
-          .record(invocation.function, to_text(invocation.input), snapshot,
+          .record(invocation.function, tools::to_text(invocation.input), snapshot,
                   {.step = [&](std::string_view step) { steps.begin(std::string(step)); },
                    .progress = [&](Bytes done, Bytes total) { return steps.advance(done, total); },
                    .stop = interruption.token()});
@@ -156,7 +156,7 @@ int run_record(const Arguments& arguments) {
   } else {
     print(recorded, invocation, options.recordings);
   }
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 }  // namespace faasnap::cli

@@ -6,14 +6,14 @@
 #include <faasnap/snapshot_catalogue.h>
 
 #include "commands/commands.h"
-#include "failure.h"
-#include "output/json.h"
 #include "output/line_text.h"
 #include "output/progress.h"
 #include "run/interruption.h"
 #include "settings/store_settings.h"
 #include "settings/subcommands.h"
 #include "settings/vm_settings.h"
+#include "tools/failure.h"
+#include "tools/json.h"
 
 namespace faasnap::cli {
 namespace {
@@ -32,20 +32,22 @@ SnapshotCatalogue open_catalogue(const CommandLine& line) {
     redis.address = address;
   }
   if (!redis.address) {
-    throw UsageError("--redis is missing, and the settings file has no 'redis' in [catalogue]");
+    throw tools::UsageError(
+        "--redis is missing, and the settings file has no 'redis' in [catalogue]");
   }
   std::filesystem::path directory = config.catalogue.directory.value_or("");
   if (const auto given = line.optional_text("catalogue")) {
     directory = *given;
   }
   if (directory.empty()) {
-    throw UsageError("--catalogue is missing, and the settings file has no 'dir' in [catalogue]");
+    throw tools::UsageError(
+        "--catalogue is missing, and the settings file has no 'dir' in [catalogue]");
   }
   return SnapshotCatalogue(redis_options(redis), directory);
 }
 
-Json to_json(const std::string& name, const SnapshotCatalogue::Version& version) {
-  Json json;
+tools::Json to_json(const std::string& name, const SnapshotCatalogue::Version& version) {
+  tools::Json json;
   json["name"] = name;
   json["version"] = version.number;
   json["id"] = version.info.id;
@@ -77,14 +79,14 @@ int run_ls_snapshots(const Arguments& arguments) {
   line.positional({}, {"NAME"});
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   SnapshotCatalogue catalogue = open_catalogue(line);
   std::vector<SnapshotCatalogue::Entry> entries;
   if (const auto name = line.optional_text("NAME")) {
     auto entry = catalogue.find(*name);
     if (!entry) {
-      throw Failure(fmt::format("snapshot '{}' not found in the catalogue", *name));
+      throw tools::Failure(fmt::format("snapshot '{}' not found in the catalogue", *name));
     }
     entries.push_back(std::move(*entry));
   } else {
@@ -100,13 +102,13 @@ int run_ls_snapshots(const Arguments& arguments) {
   for (const auto& entry : entries) {
     for (const auto& version : entry.versions) {
       if (line.has("json")) {
-        std::cout << to_text(to_json(entry.name, version)) << "\n";
+        std::cout << tools::to_text(to_json(entry.name, version)) << "\n";
       } else {
         print(entry.name, version);
       }
     }
   }
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 std::string name_of(const std::filesystem::path& directory) {
@@ -127,7 +129,7 @@ int run_push(const Arguments& arguments) {
   line.flag("replace", "give the name to this image if another has it");
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   Interruption interruption;
   SnapshotCatalogue catalogue = open_catalogue(line);
@@ -141,16 +143,16 @@ int run_push(const Arguments& arguments) {
   const auto pushed = catalogue.push(snapshot, name, line.has("replace"), progress);
   steps.done();
   if (line.has("json")) {
-    std::cout << to_text({{"name", name},
-                          {"version", pushed.version},
-                          {"added", pushed.added},
-                          {"id", snapshot.info().id}})
+    std::cout << tools::to_text({{"name", name},
+                                 {"version", pushed.version},
+                                 {"added", pushed.added},
+                                 {"id", snapshot.info().id}})
               << "\n";
   } else {
     fmt::print("{}: version {} {}\n", name, pushed.version,
                pushed.added ? "published" : "already published");
   }
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 int run_pull(const Arguments& arguments) {
@@ -165,7 +167,7 @@ int run_pull(const Arguments& arguments) {
   line.option("version", "N", "the version to fetch (default: the newest)");
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   static constexpr std::uint64_t kMostVersions = 10'000;
   const auto version = line.optional_number("version", 1, kMostVersions).value_or(0);
@@ -178,12 +180,13 @@ int run_pull(const Arguments& arguments) {
                      [&](Bytes done, Bytes total) { return steps.advance(done, total); });
   steps.done();
   if (line.has("json")) {
-    std::cout << to_text({{"snapshot", snapshot.directory().string()}, {"id", snapshot.info().id}})
+    std::cout << tools::to_text(
+                     {{"snapshot", snapshot.directory().string()}, {"id", snapshot.info().id}})
               << "\n";
   } else {
     fmt::print("{}: all checksums match\n", snapshot.directory().string());
   }
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 constexpr Subcommand kSnapshotSubcommands[] = {

@@ -9,9 +9,7 @@
 #include <iostream>
 
 #include "commands/commands.h"
-#include "failure.h"
 #include "output/file_content.h"
-#include "output/json.h"
 #include "output/line_text.h"
 #include "output/progress.h"
 #include "run/interruption.h"
@@ -19,6 +17,8 @@
 #include "settings/subcommands.h"
 #include "settings/vm_settings.h"
 #include "tools/descriptor.h"
+#include "tools/failure.h"
+#include "tools/json.h"
 
 namespace faasnap::cli {
 namespace {
@@ -43,7 +43,7 @@ int run_put(const Arguments& arguments) {
   line.positional({"KEY", "FILE"});
   add_object_options(line);
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   Interruption interruption;
   const std::string key = line.text("KEY");
@@ -55,9 +55,9 @@ int run_put(const Arguments& arguments) {
                      [&](Bytes done, Bytes total) { return steps.advance(done, total); });
   steps.done();
   if (line.has("json")) {
-    std::cout << to_text({{"key", key}, {"bytes", content.bytes().size()}}) << "\n";
+    std::cout << tools::to_text({{"key", key}, {"bytes", content.bytes().size()}}) << "\n";
   }
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 // The destination of a value: the standard output, or a file that is replaced when the whole value
@@ -107,7 +107,7 @@ class Target {
 
  private:
   [[noreturn]] void fail() const {
-    throw Failure(fmt::format("{}: cannot be written: {}", file_, std::strerror(errno)));
+    throw tools::Failure(fmt::format("{}: cannot be written: {}", file_, std::strerror(errno)));
   }
 
   std::string file_ = "standard output";
@@ -126,7 +126,7 @@ int run_get(const Arguments& arguments) {
   add_store_options(line);
   add_config_option(line);
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   Interruption interruption;
   const std::string key = line.text("KEY");
@@ -143,11 +143,11 @@ int run_get(const Arguments& arguments) {
     }
   });
   if (!found) {
-    throw Failure(fmt::format("{}: object '{}' not found", store.name, key));
+    throw tools::Failure(fmt::format("{}: object '{}' not found", store.name, key));
   }
   target.commit();
   steps.done();
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 int run_ls_objects(const Arguments& arguments) {
@@ -160,17 +160,17 @@ int run_ls_objects(const Arguments& arguments) {
   line.positional({}, {"PATTERN"});
   add_object_options(line);
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   const auto objects = open_store(line).objects->list(line.optional_text("PATTERN").value_or("*"));
   for (const ObjectInfo& object : objects) {
     if (line.has("json")) {
-      std::cout << to_text({{"key", object.key}, {"bytes", object.size.value}}) << "\n";
+      std::cout << tools::to_text({{"key", object.key}, {"bytes", object.size.value}}) << "\n";
     } else {
       std::cout << fmt::format("{:>10}  {}\n", object.size.value, line_text(object.key));
     }
   }
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 int run_fill(const Arguments& arguments) {
@@ -183,7 +183,7 @@ int run_fill(const Arguments& arguments) {
   line.flag("replace", "also put the files that the store has");
   add_object_options(line);
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   Interruption interruption;
   const ChosenStore store = open_store(line);
@@ -194,16 +194,16 @@ int run_fill(const Arguments& arguments) {
       [&](Bytes done, Bytes total) { return steps.advance(done, total); });
   steps.done();
   if (line.has("json")) {
-    std::cout << to_text({{"store", store.name},
-                          {"put", filled.put},
-                          {"kept", filled.kept},
-                          {"bytes", filled.bytes.value}})
+    std::cout << tools::to_text({{"store", store.name},
+                                 {"put", filled.put},
+                                 {"kept", filled.kept},
+                                 {"bytes", filled.bytes.value}})
               << "\n";
   } else {
     fmt::print("{}: {} objects put ({} bytes), {} already there\n", store.name, filled.put,
                filled.bytes.value, filled.kept);
   }
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 constexpr Subcommand kStoreSubcommands[] = {

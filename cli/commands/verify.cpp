@@ -3,10 +3,10 @@
 #include <faasnap/snapshot.h>
 
 #include "commands/commands.h"
-#include "failure.h"
 #include "output/progress.h"
 #include "run/interruption.h"
 #include "settings/options.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 
@@ -20,7 +20,7 @@ int run_verify(const Arguments& arguments) {
        .example = "faasnap verify snapshots/json"});
   line.positional({"DIR"});
   if (!line.parse(arguments)) {
-    return kSuccess;
+    return tools::kSuccess;
   }
   Interruption interruption;
   const Snapshot snapshot = Snapshot::open(line.text("DIR"));
@@ -29,7 +29,7 @@ int run_verify(const Arguments& arguments) {
   snapshot.verify([&](Bytes done, Bytes total) { return steps.advance(done, total); });
   steps.done();
   fmt::print("{}: all checksums match\n", snapshot.directory().string());
-  return kSuccess;
+  return tools::kSuccess;
 }
 
 }  // namespace faasnap::cli

@@ -5,7 +5,7 @@
 
 #include <regex>
 
-#include "failure.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -19,7 +19,7 @@ Collector::Collector(const std::string& url) : url_(url) {
       R"(http://(\[[0-9A-Fa-f:.]+\]|[^/:?#\[\]@\s]+)(?::(\d{1,5}))?(/\S*)?)");
   std::smatch parts;
   if (!std::regex_match(url_, parts, kUrl)) {
-    throw UsageError(
+    throw tools::UsageError(
         fmt::format("--trace {}: expected http://HOST:PORT/api/v2/spans or a file", url_));
   }
   host_ = parts[1];
@@ -29,7 +29,7 @@ Collector::Collector(const std::string& url) : url_(url) {
   port_ = parts[2].matched ? std::stoi(parts[2]) : port_;
   path_ = parts[3].matched ? parts[3].str() : "/";
   if (port_ < 1 || port_ > 65535) {
-    throw UsageError(fmt::format("--trace {}: invalid port {}", url_, port_));
+    throw tools::UsageError(fmt::format("--trace {}: invalid port {}", url_, port_));
   }
 }
 

@@ -12,18 +12,18 @@
 
 #include <faasnap/object_store.h>
 
-#include "failure.h"
 #include "tools/descriptor.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
 
 [[noreturn]] void fail_read(const std::string& file, int error_number) {
-  throw Failure(fmt::format("{}: cannot be read: {}", file, std::strerror(error_number)));
+  throw tools::Failure(fmt::format("{}: cannot be read: {}", file, std::strerror(error_number)));
 }
 
 [[noreturn]] void fail_large(const std::string& file) {
-  throw Failure(fmt::format("{}: larger than 512 MiB, the maximum size of an object", file));
+  throw tools::Failure(fmt::format("{}: larger than 512 MiB, the maximum size of an object", file));
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
 
 #include <string_view>
 
-#include "failure.h"
 #include "output/collector.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -47,7 +47,7 @@ void JsonArrayFile::finish() {
 
 void JsonArrayFile::check() {
   if (!stream_) {
-    throw Failure(fmt::format("{}: cannot be written", file_));
+    throw tools::Failure(fmt::format("{}: cannot be written", file_));
   }
 }
 
@@ -84,7 +84,7 @@ void TraceOutput::finish() {
     chrome_->finish();
   }
   if (!collector_failure_.empty()) {
-    throw Failure(collector_failure_);
+    throw tools::Failure(collector_failure_);
   }
 }
 

@@ -2,7 +2,7 @@
 
 #include <pthread.h>
 
-#include "failure.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {

@@ -2,10 +2,16 @@
 
 #include <atomic>
 #include <csignal>
+#include <stdexcept>
 #include <stop_token>
 #include <thread>
 
 namespace faasnap::cli {
+
+// The user wants the command to stop: status 128 and the signal's number.
+struct Interrupted : std::runtime_error {
+  Interrupted() : std::runtime_error("interrupted") {}
+};
 
 // Turns SIGINT, SIGTERM and SIGHUP into a request to stop: the command in progress unwinds and
 // removes incomplete files. A thread of its own waits for the signals, so that callbacks of the

@@ -8,8 +8,9 @@
 #include <faasnap/vm.h>
 #include <faasnap/working_set_recorder.h>
 
-#include "failure.h"
+#include "run/interruption.h"
 #include "tools/accelerator.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -141,7 +142,7 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
     options.root_image = plan_.root_image;
     warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), stop_);
     host_.attach(warm_->vm);
-    host_.invoke(warm_->vm, plan_.function, to_text(plan_.record_input));
+    host_.invoke(warm_->vm, plan_.function, tools::to_text(plan_.record_input));
   }
   InvocationRecord record;
   record.cached_pages_before = plan_.snapshot.cached_pages();
@@ -157,7 +158,7 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
 void Invoker::invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans) {
   const Nanoseconds start = epoch_now();
   const FunctionReply reply =
-      host_.invoke(vm, plan_.function, to_text(plan_.input), {.caller = spans.for_guest()});
+      host_.invoke(vm, plan_.function, tools::to_text(plan_.input), {.caller = spans.for_guest()});
   record.invoke = reply.total;
   record.faults = vm.stats().faults;
   record.memory = vm.memory_usage();
@@ -165,7 +166,7 @@ void Invoker::invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans) {
   record.agent = reply.agent;
   spans.add_invoke(start, record.invoke, reply.first_byte);
   spans.add_guest(start + reply.first_byte, reply);
-  record.result = parse_json(reply.result).value();
+  record.result = tools::parse_json(reply.result).value();
 }
 
 }  // namespace faasnap::cli

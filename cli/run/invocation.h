@@ -14,8 +14,8 @@
 #include <faasnap/vm_stats.h>
 #include <faasnap/working_set.h>
 
-#include "output/json.h"
 #include "run/invocation_spans.h"
+#include "tools/json.h"
 #include "tools/origin.h"
 
 namespace faasnap::cli {
@@ -26,9 +26,9 @@ struct InvocationPlan {
   // Where each VM comes from.
   tools::Origin origin = Setting::lazy;
   std::string function;
-  Json input;
+  tools::Json input;
   // The input of the recording, which the warm setting uses for an invocation beforehand.
-  Json record_input;
+  tools::Json record_input;
   // Replaces the root image that the snapshot names; may be empty.
   std::filesystem::path root_image;
   bool drop_caches = false;
@@ -65,7 +65,7 @@ struct InvocationRecord {
   // Times by the guest's own clock: the function alone, and from the request's head to the reply.
   Nanoseconds handler{0};
   Nanoseconds agent{0};
-  Json result;
+  tools::Json result;
 };
 
 // Runs invocations of one plan.

@@ -160,12 +160,12 @@ void InvocationSpans::finish(Nanoseconds start, Nanoseconds end) {
       {.name = kWhole, .start = start, .duration = end - start, .tags = tags_, .id = whole_});
 }
 
-Json spans_to_json(const Trace& trace) {
+tools::Json spans_to_json(const Trace& trace) {
   const auto spans = trace.spans();
   const auto whole = std::find_if(spans.begin(), spans.end(),
                                   [](const Span& span) { return span.name == kWhole; });
   const Nanoseconds request = whole == spans.end() ? Nanoseconds(0) : whole->start;
-  Json array = Json::array();
+  tools::Json array = tools::Json::array();
   for (const Span& span : spans) {
     if (span.name == kWhole) {
       continue;  // the record itself

@@ -10,7 +10,7 @@
 #include <faasnap/vm_stats.h>
 #include <faasnap/working_set.h>
 
-#include "output/json.h"
+#include "tools/json.h"
 
 namespace faasnap::cli {
 
@@ -55,6 +55,6 @@ class InvocationSpans {
 
 // Returns the spans as the field `spans` of docs/reference/results-format.md. Starts count from the
 // request, with which the span of the whole begins.
-Json spans_to_json(const Trace& trace);
+tools::Json spans_to_json(const Trace& trace);
 
 }  // namespace faasnap::cli

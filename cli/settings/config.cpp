@@ -9,8 +9,8 @@
 #include <map>
 #include <sstream>
 
-#include "failure.h"
 #include "settings/options.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -41,7 +41,7 @@ class Reader {
     std::ifstream stream(file_);
     std::ostringstream text;
     if (fs::is_directory(file_) || !stream || !(text << stream.rdbuf())) {
-      throw UsageError(fmt::format("{}: cannot be read", file_.string()));
+      throw tools::UsageError(fmt::format("{}: cannot be read", file_.string()));
     }
     try {
       return toml::parse(text.str());
@@ -62,7 +62,7 @@ class Reader {
   }
 
   [[noreturn]] void reject(const toml::source_region& where, const std::string& reason) const {
-    throw UsageError(fmt::format("{}:{}: {}", file_.string(), where.begin.line, reason));
+    throw tools::UsageError(fmt::format("{}:{}: {}", file_.string(), where.begin.line, reason));
   }
 
   std::string text(const toml::key& key, const toml::node& value) const {
@@ -102,7 +102,7 @@ class Reader {
                Value (*convert)(const std::string&, const std::string&)) const {
     try {
       return convert(text(key, value), fmt::format("'{}' =", key.str()));
-    } catch (const UsageError& error) {
+    } catch (const tools::UsageError& error) {
       const std::string reason = error.what();
       if (reason.starts_with(file_.string())) {
         throw;

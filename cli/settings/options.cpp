@@ -6,7 +6,7 @@
 #include <iterator>
 #include <string_view>
 
-#include "failure.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -15,7 +15,7 @@ std::string read_text(const std::string& file) {
   std::ifstream stream(file);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (!stream) {
-    throw UsageError(fmt::format("--input @{}: cannot be read", file));
+    throw tools::UsageError(fmt::format("--input @{}: cannot be read", file));
   }
   return text;
 }
@@ -29,7 +29,7 @@ Bytes parse_size(const std::string& text, const std::string& what) {
   const bool mebibytes = unit == "M" || unit == "MiB";
   const bool gibibytes = unit == "G" || unit == "GiB";
   if (!number || *number > (1U << 20) || (!mebibytes && !gibibytes)) {
-    throw UsageError(fmt::format("{} {}: expected a size such as 512M or 2G", what, text));
+    throw tools::UsageError(fmt::format("{} {}: expected a size such as 512M or 2G", what, text));
   }
   return {*number << (mebibytes ? 20 : 30)};
 }
@@ -39,14 +39,14 @@ Setting parse_setting_option(const std::string& text, const std::string& what) {
   if (const auto* setting = std::get_if<Setting>(&origin)) {
     return *setting;
   }
-  throw UsageError(fmt::format("{} {}: this setting restores nothing", what, text));
+  throw tools::UsageError(fmt::format("{} {}: this setting restores nothing", what, text));
 }
 
 tools::Origin parse_origin_option(const std::string& text, const std::string& what) {
   if (const auto origin = tools::parse_origin(text)) {
     return *origin;
   }
-  throw UsageError(
+  throw tools::UsageError(
       fmt::format("{} {}: expected a setting: warm, boot, lazy, cached, concurrent, per-region, "
                   "faasnap, reap or stream",
                   what, text));
@@ -56,17 +56,17 @@ FreeMemory parse_free_memory_option(const std::string& text, const std::string& 
   if (const auto mode = parse_free_memory(text)) {
     return *mode;
   }
-  throw UsageError(fmt::format("{} {}: report, zero or keep is expected", what, text));
+  throw tools::UsageError(fmt::format("{} {}: report, zero or keep is expected", what, text));
 }
 
-Json parse_input(const std::string& text) {
+tools::Json parse_input(const std::string& text) {
   std::size_t place = 0;
-  auto input = parse_json(text.starts_with('@') ? read_text(text.substr(1)) : text, &place);
+  auto input = tools::parse_json(text.starts_with('@') ? read_text(text.substr(1)) : text, &place);
   if (!input) {
-    throw UsageError(fmt::format("--input is not JSON, at byte {}", place));
+    throw tools::UsageError(fmt::format("--input is not JSON, at byte {}", place));
   }
   if (!input->is_object()) {
-    throw UsageError("--input: expected a JSON object, such as {\"name\": \"you\"}");
+    throw tools::UsageError("--input: expected a JSON object, such as {\"name\": \"you\"}");
   }
   return std::move(*input);
 }

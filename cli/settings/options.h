@@ -6,8 +6,8 @@
 #include <faasnap/setting.h>
 #include <faasnap/units.h>
 
-#include "output/json.h"
 #include "tools/command_line.h"
+#include "tools/json.h"
 #include "tools/origin.h"
 
 namespace faasnap::cli {
@@ -25,6 +25,6 @@ tools::Origin parse_origin_option(const std::string& text, const std::string& wh
 FreeMemory parse_free_memory_option(const std::string& text, const std::string& what);
 
 // Returns the JSON object that the option --input says, or with @FILE, the file. Throws UsageError.
-Json parse_input(const std::string& text);
+tools::Json parse_input(const std::string& text);
 
 }  // namespace faasnap::cli

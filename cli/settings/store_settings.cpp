@@ -11,8 +11,8 @@
 #include <faasnap/directory_store.h>
 #include <faasnap/redis_store.h>
 
-#include "failure.h"
 #include "output/file_content.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -27,7 +27,7 @@ fs::path default_store() {
       return fs::path(value) / below;
     }
   }
-  throw UsageError("--store is missing, and so are $XDG_STATE_HOME and $HOME");
+  throw tools::UsageError("--store is missing, and so are $XDG_STATE_HOME and $HOME");
 }
 
 // Returns the first line of the file.
@@ -35,8 +35,8 @@ std::string read_password(const fs::path& file) {
   std::ifstream stream(file);
   std::string password;
   if (fs::is_directory(file) || !std::getline(stream, password) || password.empty()) {
-    throw Failure(fmt::format("password_file {}: the first line is empty, expected the password",
-                              file.string()));
+    throw tools::Failure(fmt::format(
+        "password_file {}: the first line is empty, expected the password", file.string()));
   }
   return password;
 }
@@ -64,7 +64,7 @@ std::vector<fs::path> files_of(const fs::path& directory) {
     }
   }
   if (error) {
-    throw Failure(fmt::format("{}: {}", directory.string(), error.message()));
+    throw tools::Failure(fmt::format("{}: {}", directory.string(), error.message()));
   }
   std::ranges::sort(files);
   return files;
@@ -85,7 +85,7 @@ ChosenStore open_store(const CommandLine& line, const Config& config) {
   const auto directory = line.optional_text("store");
   const auto redis = line.optional_text("redis");
   if (directory && redis) {
-    throw UsageError("--store and --redis exclude each other");
+    throw tools::UsageError("--store and --redis exclude each other");
   }
   RedisConfig server = config.store.redis;
   if (directory) {
@@ -96,7 +96,7 @@ ChosenStore open_store(const CommandLine& line, const Config& config) {
     return open_redis(server);
   }
   if (config.store.directory && server.address) {
-    throw UsageError("the settings file has both 'dir' and 'redis' in [store]");
+    throw tools::UsageError("the settings file has both 'dir' and 'redis' in [store]");
   }
   if (server.address) {
     return open_redis(server);
@@ -127,7 +127,7 @@ FillCounts fill_store(ObjectStore& store, const fs::path& directory, bool replac
 
 RedisOptions redis_options(const RedisConfig& redis) {
   if (redis.password && redis.password_file) {
-    throw UsageError("the settings file has both 'password' and 'password_file'");
+    throw tools::UsageError("the settings file has both 'password' and 'password_file'");
   }
   RedisOptions options;
   options.address = redis.address.value();
@@ -142,7 +142,7 @@ RedisOptions redis_options(const RedisConfig& redis) {
                    .key = redis.tls_key.value_or(""),
                    .server_name = redis.tls_name.value_or("")};
   } else if (redis.tls_ca || redis.tls_cert || redis.tls_key || redis.tls_name) {
-    throw UsageError("the settings file has options of TLS without 'tls = true'");
+    throw tools::UsageError("the settings file has options of TLS without 'tls = true'");
   }
   return options;
 }

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "failure.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -24,7 +24,7 @@ int run_subcommand(std::string_view command, std::string_view description,
                    std::string_view examples, std::span<const Subcommand> subcommands,
                    const Arguments& arguments) {
   if (arguments.empty()) {
-    throw UsageError(fmt::format("expected {}", names_of(subcommands)));
+    throw tools::UsageError(fmt::format("expected {}", names_of(subcommands)));
   }
   if (arguments[0] == "--help" || arguments[0] == "-h") {
     fmt::print("Usage:\n");
@@ -35,11 +35,11 @@ int run_subcommand(std::string_view command, std::string_view description,
     }
     fmt::print("\n{}\n`faasnap {} NAME --help` says more.\n\nexample:\n{}\n", description, command,
                examples);
-    return kSuccess;
+    return tools::kSuccess;
   }
   const auto found = std::ranges::find(subcommands, arguments[0], &Subcommand::name);
   if (found == subcommands.end()) {
-    throw UsageError(
+    throw tools::UsageError(
         fmt::format("unknown subcommand '{}', expected {}", arguments[0], names_of(subcommands)));
   }
   return found->run({arguments.begin() + 1, arguments.end()});

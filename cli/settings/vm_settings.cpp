@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "failure.h"
 #include "run/interruption.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -39,7 +39,7 @@ fs::path find_image(const CommandLine& line, const char* option,
                     const std::optional<fs::path>& configured, const fs::path& fallback) {
   const fs::path path = choose(line.optional_text(option), configured, std::optional(fallback));
   if (!std::ifstream(path) || fs::is_directory(path)) {
-    throw Failure(
+    throw tools::Failure(
         fmt::format("{} {}: cannot be read; make the images with `./dev images`, or name "
                     "their directory with --images DIR or $FAASNAP_IMAGES",
                     option, path.string()));
@@ -51,7 +51,7 @@ Bytes memory_size(const CommandLine& line, const Config& config, Bytes fallback)
   const auto given = line.optional_text("memory");
   const Bytes size = given ? parse_size(*given, "--memory") : config.vm.memory.value_or(fallback);
   if (size < kLeastMemory || size > kMostMemory) {
-    throw UsageError("memory must be from 128M to 16G");
+    throw tools::UsageError("memory must be from 128M to 16G");
   }
   return size;
 }
@@ -60,7 +60,7 @@ unsigned vcpu_count(const CommandLine& line, const Config& config, unsigned fall
   const auto given = line.optional_number("vcpus", 1, 8);
   const unsigned count = given ? static_cast<unsigned>(*given) : config.vm.vcpus.value_or(fallback);
   if (count == 0) {
-    throw UsageError("vcpus must be from 1 to 8");
+    throw tools::UsageError("vcpus must be from 1 to 8");
   }
   return count;
 }

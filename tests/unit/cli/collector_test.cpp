@@ -5,7 +5,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "cli/support.h"
-#include "failure.h"
+#include "tools/failure.h"
 
 namespace faasnap::cli {
 namespace {
@@ -45,7 +45,7 @@ TEST_CASE("a collector is named by an HTTP URL with a host and a port that exist
   for (const char* url : {"http://", "https://host/", "http://host:65536/", "http://host:0/",
                           "http://::1/", "http://user@host/", "http://host/a b", "host:9411/"}) {
     CAPTURE(url);
-    CHECK_THROWS_AS(Collector(url), UsageError);
+    CHECK_THROWS_AS(Collector(url), tools::UsageError);
   }
   for (const char* url : {"http://host", "http://host:9411", "http://[::1]:9411/api/v2/spans"}) {
     CAPTURE(url);

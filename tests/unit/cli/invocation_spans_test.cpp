@@ -176,7 +176,7 @@ TEST_CASE("in a record the spans count from the request, which is the record's o
   spans.add_open(kRequest - Nanoseconds(500), Nanoseconds(400));
   spans.add_setup(kRequest, Nanoseconds(300));
   spans.finish(kRequest, kRequest + Nanoseconds(900));
-  const Json json = spans_to_json(trace);
+  const tools::Json json = spans_to_json(trace);
   REQUIRE(json.size() == 2);
   CHECK(json[0]["name"] == "open");
   CHECK(json[0]["start_ns"] == -500);

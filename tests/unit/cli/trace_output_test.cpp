@@ -7,9 +7,9 @@
 #include <set>
 
 #include "cli/support.h"
-#include "failure.h"
-#include "output/json.h"
 #include "support/support.h"
+#include "tools/failure.h"
+#include "tools/json.h"
 
 namespace faasnap::cli {
 namespace {
@@ -27,16 +27,16 @@ void add_trace(TraceOutput& output, const std::string& name) {
   output.add(trace);
 }
 
-Json read_json(const std::filesystem::path& file) {
+tools::Json read_json(const std::filesystem::path& file) {
   std::ifstream stream(file);
-  const auto json = parse_json(std::string{std::istreambuf_iterator<char>(stream), {}});
+  const auto json = tools::parse_json(std::string{std::istreambuf_iterator<char>(stream), {}});
   REQUIRE(json.has_value());
   return *json;
 }
 
-std::vector<std::string> names_in(const Json& array) {
+std::vector<std::string> names_in(const tools::Json& array) {
   std::vector<std::string> names;
-  for (const Json& element : array) {
+  for (const tools::Json& element : array) {
     names.push_back(element["name"]);
   }
   return names;
@@ -50,11 +50,11 @@ TEST_CASE("the traces of all invocations share a file of each kind") {
   add_trace(output, "one");
   add_trace(output, "two");
   output.finish();
-  const Json spans = read_json(zipkin);
+  const tools::Json spans = read_json(zipkin);
   CHECK(names_in(spans) == std::vector<std::string>{"one", "two"});
   CHECK(spans[0]["traceId"] != spans[1]["traceId"]);
   std::set<int> processes;
-  for (const Json& event : read_json(chrome)) {
+  for (const tools::Json& event : read_json(chrome)) {
     processes.insert(event["pid"].get<int>());
   }
   CHECK(processes == std::set<int>{1, 2});
@@ -64,7 +64,7 @@ TEST_CASE("without invocations the files are empty arrays") {
   const ScratchDirectory scratch;
   const auto file = scratch.path() / "trace.json";
   TraceOutput({file.string(), {}}).finish();
-  CHECK(read_json(file) == Json::array());
+  CHECK(read_json(file) == tools::Json::array());
 }
 
 TEST_CASE("what was traced before a failure can be read") {
@@ -80,11 +80,12 @@ TEST_CASE("what was traced before a failure can be read") {
 TEST_CASE("a file that cannot be written is a failure that names it") {
   const ScratchDirectory scratch;
   const std::string absent = (scratch.path() / "none" / "trace.json").string();
-  CHECK_THROWS_MATCHES(TraceOutput({absent, {}}), Failure,
+  CHECK_THROWS_MATCHES(TraceOutput({absent, {}}), tools::Failure,
                        MessageMatches(ContainsSubstring(absent)));
   TraceOutput full({{}, "/dev/full"});
   add_trace(full, "lost");
-  CHECK_THROWS_MATCHES(full.finish(), Failure, MessageMatches(ContainsSubstring("/dev/full")));
+  CHECK_THROWS_MATCHES(full.finish(), tools::Failure,
+                       MessageMatches(ContainsSubstring("/dev/full")));
 }
 
 TEST_CASE("a collector gets each trace by itself") {
@@ -96,7 +97,7 @@ TEST_CASE("a collector gets each trace by itself") {
   const auto requests = server.requests();
   REQUIRE(requests.size() == 2);
   for (const auto& request : requests) {
-    const auto spans = parse_json(request.body);
+    const auto spans = tools::parse_json(request.body);
     REQUIRE(spans.has_value());
     CHECK(spans->size() == 1);
   }
@@ -108,7 +109,8 @@ TEST_CASE("a collector that is down is told of at the end, when all else is writ
   const DeadPort dead;
   TraceOutput output({dead.url(), chrome.string()});
   CHECK_NOTHROW(add_trace(output, "measured all the same"));
-  CHECK_THROWS_MATCHES(output.finish(), Failure, MessageMatches(ContainsSubstring(dead.url())));
+  CHECK_THROWS_MATCHES(output.finish(), tools::Failure,
+                       MessageMatches(ContainsSubstring(dead.url())));
   CHECK(names_in(read_json(chrome)).back() == "measured all the same");
 }
 
@@ -117,7 +119,7 @@ TEST_CASE("a collector that refuses a trace is not asked again") {
   TraceOutput output({server.url("/"), {}});
   add_trace(output, "one");
   add_trace(output, "two");
-  CHECK_THROWS_MATCHES(output.finish(), Failure, MessageMatches(ContainsSubstring("503")));
+  CHECK_THROWS_MATCHES(output.finish(), tools::Failure, MessageMatches(ContainsSubstring("503")));
   CHECK(server.requests().size() == 1);
 }
 
