@@ -59,11 +59,12 @@ void write_page_tables(const memory::GuestMemory& memory) {
 
 }  // namespace
 
-InitialState write_initial_state(const memory::GuestMemory& memory, memory::GuestAddress entry) {
+memory::BootRegisters write_initial_state(const memory::GuestMemory& memory,
+                                          memory::GuestAddress entry) {
   memory.write_value(kGdt, kGdtEntries);
   write_page_tables(memory);
 
-  InitialState state;
+  memory::BootRegisters state;
   state.rip = entry.value;
   state.rsp = kBootStack.value;
   state.rsi = kZeroPage.value;
@@ -74,7 +75,7 @@ InitialState write_initial_state(const memory::GuestMemory& memory, memory::Gues
   state.gdt_base = kGdt.value;
   state.gdt_limit = sizeof(kGdtEntries) - 1;
   const auto segment = [](std::uint16_t selector) {
-    return InitialSegment{selector, kGdtEntries[selector / sizeof(std::uint64_t)]};
+    return memory::BootSegment{selector, kGdtEntries[selector / sizeof(std::uint64_t)]};
   };
   state.code = segment(kCodeSelector);
   state.data = segment(kDataSelector);

@@ -1,7 +1,6 @@
 #include <faasnap/host.h>
 
 #include <fmt/format.h>
-#include <linux/kvm.h>
 
 #include <optional>
 
@@ -9,13 +8,9 @@
 
 #include "base/error.h"
 #include "host/checks.h"
+#include "kvm/abi.h"
 #include "kvm/speed_probe.h"
 #include "kvm/system.h"
-
-// Linux 6.11 and later; the headers of the build machine may be older.
-#ifndef KVM_CAP_PRE_FAULT_MEMORY
-#define KVM_CAP_PRE_FAULT_MEMORY 236
-#endif
 
 namespace faasnap {
 namespace {
@@ -59,7 +54,7 @@ bool check_speed(HostReport& report, const kvm::System& system) {
 }
 
 HostCheck check_pre_fault(const kvm::System& system) {
-  const bool ok = system.extension(KVM_CAP_PRE_FAULT_MEMORY) != 0;
+  const bool ok = system.extension(kvm::kCapPreFaultMemory) != 0;
   return {"kvm_pre_fault_memory", ok,
           ok ? "KVM can fill a guest's page tables ahead of its accesses"
              : "KVM fills a guest's page tables only on access",

@@ -36,7 +36,7 @@ constexpr std::array<unsigned char, 13> kLoop = {
 };
 
 void enter_protected_mode(VcpuFd& vcpu) {
-  BootRegisters boot;
+  memory::BootRegisters boot;
   boot.rip = kCode.value;
   boot.cr0 = 0x11;  // PE, ET
   boot.code = {0x08, 0x00cf9b000000ffff};

@@ -42,7 +42,7 @@ void set_firmware_msrs(int vcpu_fd) {
   write_msrs(vcpu_fd, msrs);
 }
 
-kvm_segment to_kvm_segment(const BootSegment& boot) {
+kvm_segment to_kvm_segment(const memory::BootSegment& boot) {
   const std::uint64_t descriptor = boot.descriptor;
   const auto field = [&](unsigned shift, std::uint64_t mask) {
     return static_cast<std::uint8_t>((descriptor >> shift) & mask);
@@ -141,7 +141,7 @@ void VcpuFd::set_immediate_exit(bool value) noexcept {
   std::atomic_ref(run_->immediate_exit).store(value ? 1 : 0, std::memory_order_relaxed);
 }
 
-void VcpuFd::set_boot_state(const BootRegisters& boot) {
+void VcpuFd::set_boot_state(const memory::BootRegisters& boot) {
   kvm_sregs sregs{};
   checked_ioctl(fd_.get(), KVM_GET_SREGS, &sregs, "KVM_GET_SREGS");
   sregs.cs = to_kvm_segment(boot.code);

@@ -10,10 +10,10 @@
 #include "base/bytes.h"
 #include "base/files/fd.h"
 #include "base/files/mapping.h"
-#include "kvm/boot_registers.h"
 #include "kvm/exit.h"
 #include "kvm/system.h"
 #include "kvm/vm_fd.h"
+#include "memory/boot_registers.h"
 #include "memory/guest_address.h"
 
 namespace faasnap::kvm {
@@ -43,8 +43,8 @@ class VcpuFd {
   // and from a signal handler.
   void set_immediate_exit(bool value) noexcept;
 
-  // May be called for the first vCPU only, before its first run().
-  void set_boot_state(const BootRegisters& boot);
+  // For the first vCPU, before its first run().
+  void set_boot_state(const memory::BootRegisters& boot);
 
   // Returns all that KVM knows of this vCPU, which must not be running and must have no pending
   // I/O.

@@ -86,13 +86,6 @@ void VmFd::attach_ioeventfd(const base::EventFd& event, memory::GuestAddress add
   checked_ioctl(fd_.get(), KVM_IOEVENTFD, &link, "KVM_IOEVENTFD");
 }
 
-void VmFd::set_irq_line(std::uint32_t gsi, bool level) const {
-  kvm_irq_level line{};
-  line.irq = gsi;
-  line.level = level ? 1 : 0;
-  checked_ioctl(fd_.get(), KVM_IRQ_LINE, &line, "KVM_IRQ_LINE");
-}
-
 std::vector<std::byte> VmFd::save() const {
   base::ByteWriter out;
   for (const std::uint32_t id : kIrqChips) {

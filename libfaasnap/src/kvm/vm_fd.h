@@ -36,8 +36,6 @@ class VmFd {
   // any) to `address`; only for writes of `datamatch` if it is given.
   void attach_ioeventfd(const base::EventFd& event, memory::GuestAddress address,
                         std::uint32_t width, std::optional<std::uint32_t> datamatch) const;
-  // Sets the level of an interrupt line; high then low is an edge.
-  void set_irq_line(std::uint32_t gsi, bool level) const;
 
   // Returns the state of the interrupt controllers, the interval timer and the clock. No vCPU may
   // be running.

@@ -26,7 +26,7 @@ std::uint64_t translate(const memory::GuestMemory& memory, std::uint64_t root,
 
 TEST_CASE("the first 4 GiB are mapped one to one") {
   const memory::GuestMemory memory(memory::kMinimumSize);
-  const InitialState state = write_initial_state(memory, memory::GuestAddress{0x1000200});
+  const memory::BootRegisters state = write_initial_state(memory, memory::GuestAddress{0x1000200});
   for (const std::uint64_t address : {0x0ULL, 0x7123ULL, 0x1000200ULL, 0x3fffffffULL, 0x40000000ULL,
                                       0xd0000010ULL, 0xffffffffULL}) {
     CHECK(translate(memory, state.cr3, address) == address);
@@ -35,7 +35,7 @@ TEST_CASE("the first 4 GiB are mapped one to one") {
 
 TEST_CASE("the boot processor enters in 64-bit mode with the zero page in RSI") {
   const memory::GuestMemory memory(memory::kMinimumSize);
-  const InitialState state = write_initial_state(memory, memory::GuestAddress{0x1000200});
+  const memory::BootRegisters state = write_initial_state(memory, memory::GuestAddress{0x1000200});
   CHECK(state.rip == 0x1000200);
   CHECK(state.rsi == kZeroPage.value);
   CHECK((state.cr0 & 0x80000001) == 0x80000001);
@@ -45,11 +45,11 @@ TEST_CASE("the boot processor enters in 64-bit mode with the zero page in RSI") 
 
 TEST_CASE("the segments are those that the boot protocol asks for, and those in the GDT") {
   const memory::GuestMemory memory(memory::kMinimumSize);
-  const InitialState state = write_initial_state(memory, memory::GuestAddress{0x1000200});
+  const memory::BootRegisters state = write_initial_state(memory, memory::GuestAddress{0x1000200});
   CHECK(state.code.selector == 0x10);
   CHECK(state.data.selector == 0x18);
   CHECK((state.code.descriptor >> 53 & 1) == 1);  // 64 bits
-  for (const InitialSegment& segment : {state.code, state.data, state.task}) {
+  for (const memory::BootSegment& segment : {state.code, state.data, state.task}) {
     CHECK(segment.selector + 7 <= state.gdt_limit);
     CHECK(memory.read_value<std::uint64_t>(
               memory::GuestAddress{state.gdt_base + segment.selector}) == segment.descriptor);

@@ -38,7 +38,7 @@ class TinyGuest {
     vcpu.emplace(system, vm, 0, 1);
     const std::vector<std::uint8_t> bytes(code);
     memory.write(kCode, std::as_bytes(std::span(bytes)));
-    BootRegisters boot;
+    memory::BootRegisters boot;
     boot.rip = kCode.value;
     boot.rsp = 0x8000;
     boot.cr0 = 0x11;

@@ -39,8 +39,8 @@ void VirtioSlot::write(std::uint64_t offset, std::span<const std::byte> data) {
 }
 
 void VirtioSlot::reset() {
-  constexpr std::array<std::byte, sizeof(std::uint32_t)> kReset{};
-  transport_.write(virtio::kStatus, kReset);
+  constexpr std::array<std::byte, sizeof(std::uint32_t)> kNoStatus{};
+  transport_.write(virtio::kStatus, kNoStatus);
 }
 
 }  // namespace faasnap::machine

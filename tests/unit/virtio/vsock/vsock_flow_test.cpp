@@ -109,7 +109,7 @@ TEST_CASE("When the guest stops receiving, the host's writes fail") {
   auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
   shutdown.flags = kShutdownReceive;
   rig.send(shutdown);
-  CHECK(wait_until([&] { return ::send(end.get(), "x", 1, MSG_NOSIGNAL) == -1; }));
+  CHECK(wait_until([&stream = end] { return ::send(stream.get(), "x", 1, MSG_NOSIGNAL) == -1; }));
   rig.send(rig.packet(Op::data, host_port, kGuestPort), bytes_of("one way"));
   CHECK(text_of(read_exactly(end, 7)) == "one way");
 }

@@ -139,7 +139,7 @@ TEST_CASE("Save works in the middle of a busy stream, again and again") {
   write_all(end, std::span(data).first(100 << 10));
   std::vector<std::byte> received;
   bool second_half = false;
-  CHECK(wait_until([&] {
+  CHECK(wait_until([&, &stream = end] {
     while (const auto packet = guest.poll()) {
       received.insert(received.end(), packet->data.begin(), packet->data.end());
       guest.forwarded = static_cast<std::uint32_t>(received.size());
@@ -149,7 +149,7 @@ TEST_CASE("Save works in the middle of a busy stream, again and again") {
     }
     if (!second_half && received.size() == 100 << 10) {
       second_half = true;
-      write_all(end, std::span(data).subspan(100 << 10));
+      write_all(stream, std::span(data).subspan(100 << 10));
     }
     return received.size() == data.size();
   }));

@@ -2,10 +2,10 @@
 
 #include <cstdint>
 
-namespace faasnap::kvm {
+namespace faasnap::memory {
 
-// A segment register: its selector and its GDT entry (Intel SDM volume 3, 3.4.5). For a task-state
-// segment, the lower eight bytes of the entry; the upper half of its base is zero.
+// A segment register: its selector and the GDT entry that it is loaded from (Intel SDM volume 3,
+// 3.4.5; for a task-state segment the lower eight bytes, the upper half of its base being zero).
 struct BootSegment {
   std::uint16_t selector = 0;
   std::uint64_t descriptor = 0;
@@ -27,4 +27,4 @@ struct BootRegisters {
   BootSegment task;
 };
 
-}  // namespace faasnap::kvm
+}  // namespace faasnap::memory
