@@ -4,6 +4,8 @@
 
 #include <charconv>
 #include <cmath>
+// std::regex would be most of what compiling cxxopts takes.
+#define CXXOPTS_NO_REGEX
 #include <cxxopts.hpp>
 #include <iostream>
 

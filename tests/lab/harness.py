@@ -11,6 +11,8 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -153,30 +155,35 @@ class Lab:
             time.sleep(0.1)
 
 
-def run_all(pattern: str) -> int:
+def run_one(number: int, sentence: str, test: Callable[[Lab], None]) -> tuple[bool, str]:
+    """Runs a test; returns whether it passed, and what TAP says of it."""
+    work = Path(tempfile.mkdtemp(prefix="lab-test."))
+    began = time.monotonic()
+    try:
+        lab = Lab(work)
+        test(lab)
+        lab.expect_nothing_left()
+        return True, f"ok {number} - {sentence} # {time.monotonic() - began:.0f} s"
+    except Exception:
+        lines = [f"# {line}" for line in traceback.format_exc().splitlines()]
+        return False, "\n".join([*lines, f"not ok {number} - {sentence}"])
+    finally:
+        shutil.rmtree(work)
+
+
+def run_all(pattern: str, jobs: int) -> int:
+    """Runs the tests whose sentence contains `pattern`, so many at once, each in a process of its
+    own; many of them wait most of their time."""
     # A shell starts what runs in its background with signals ignored, which labs would inherit.
     for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_DFL)
-    failures = number = 0
-    for sentence, test in tests:
-        if pattern not in sentence:
-            continue
-        number += 1
-        work = Path(tempfile.mkdtemp(prefix="lab-test."))
-        try:
-            lab = Lab(work)
-            test(lab)
-            lab.expect_nothing_left()
-            print(f"ok {number} - {sentence}", flush=True)
-        except Exception:
-            failures += 1
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
-            print(f"not ok {number} - {sentence}", flush=True)
-        finally:
-            shutil.rmtree(work)
-    print(f"1..{number}")
+    chosen = [(sentence, test) for sentence, test in tests if pattern in sentence]
+    failures = 0
+    with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
+        for done in as_completed([
+                pool.submit(run_one, number, *test) for number, test in enumerate(chosen, 1)]):
+            passed, said = done.result()
+            failures += not passed
+            print(said, flush=True)
+    print(f"1..{len(chosen)}")
     return 1 if failures else 0
-
-
-signal.signal(signal.SIGTERM, lambda number, frame: os._exit(143))

@@ -9,6 +9,7 @@ import resource
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from phases import Run
 
@@ -32,10 +33,19 @@ class Tests:
     def command(self, directory: str) -> list[str]:
         return ["ctest", "--test-dir", directory, "-L", f"^{self.label}$", *self.options]
 
-    def names(self, directory: str) -> set[str]:
+    def _list(self, directory: str) -> list[dict]:
         listing = subprocess.run(self.command(directory) + ["--show-only=json-v1"],
                                  stdout=subprocess.PIPE, check=True).stdout
-        return {test["name"] for test in json.loads(listing)["tests"]}
+        return json.loads(listing)["tests"]
+
+    def names(self, directory: str) -> set[str]:
+        return {test["name"] for test in self._list(directory)}
+
+    def programs(self, build: Path) -> list[Path]:
+        """Returns the Catch2 programs that the tests belong to."""
+        directory = build / self.preset
+        programs = {Path(test["command"][0]) for test in self._list(str(directory))}
+        return sorted(program for program in programs if program.parent == directory / "bin")
 
 
 def results_in(log: str, names: set[str]) -> dict[str, str]:

@@ -43,7 +43,7 @@ class VcpuFd {
   // and from a signal handler.
   void set_immediate_exit(bool value) noexcept;
 
-  // For the first vCPU, before its first run().
+  // May be called for the first vCPU only, before its first run().
   void set_boot_state(const memory::BootRegisters& boot);
 
   // Returns all that KVM knows of this vCPU, which must not be running and must have no pending

@@ -23,7 +23,7 @@ using test::text_of;
 constexpr Nanoseconds kRelayPatience = std::chrono::minutes(2);
 
 // Sanitizers make each byte slow; with them another value must do.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef FAASNAP_SANITIZED
 constexpr Bytes kLargeValue = 32_MiB;
 #else
 constexpr Bytes kLargeValue = ObjectStore::kMaximumValue;
