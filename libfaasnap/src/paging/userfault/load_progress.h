@@ -91,8 +91,8 @@ class LoadProgress {
   bool open() const noexcept { return begun_ && !cancelled_; }
   void changed() noexcept;
 
-  const std::vector<ReadPiece> pieces_;
-  const std::vector<ZeroStretch> zeros_;
+  const std::vector<ReadPiece> pieces_{};
+  const std::vector<ZeroStretch> zeros_{};
   std::vector<Entry> entries_;  // sorted by page
   // Written with the mutex, read without.
   std::vector<std::atomic<PartState>> states_;
