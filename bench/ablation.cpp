@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Ablation: the steps from the plain restore to the fastest, and the gain of each.
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // E1, changed input (FaaSnap, section 6.2): records every function with its first input and invokes
 // it with its second, cold, under each setting in turn.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // E2, input size (FaaSnap, section 6.3): records every function that takes inputs of several sizes
 // with one of middle size, and invokes it with others, from a quarter to four times of that size.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // E3, bursts (FaaSnap, section 6): invokes many VMs at once, all from one snapshot or each from a
 // copy of its own.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // E4, remote storage (FaaSnap, section 6): E1 with the snapshots on a block device that is as slow
 // as one across a network, and with loading sets that merge over no gap.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Memory: the host memory that each setting uses for each function, while it serves and, if the VM
 // is prepared, while it waits; and the disk space of the snapshot.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What happens to memory that a guest has freed, and how that changes its snapshot (FaaSnap,
 // section 4.5): records every function with its first input, once for each way of keeping freed
 // pages out of the image.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Writes a recording by userfaultfd as a trace for bench_replay (bench/traces/README.md).
 
 #include <faasnap/snapshot.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Page faults (FaaSnap, section 6): how many faults each setting takes on KVM's fault path, and how
 // long each of them takes.
 

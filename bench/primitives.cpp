@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The costs of a host's elementary operations: faults, copies, wakes, system calls, exits, reads.
 // The figures of two machines, side by side, tell how a time on one converts to the other, above
 // all in a lab, whose clock is an emulator's (docs/guide/lab.md).

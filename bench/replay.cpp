@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Replay: the library's own files, plans, mappings, loaders and fault handlers at native speed,
 // with a thread in place of the guest that touches pages as a recorded invocation did.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Time of a restore until the guest runs and until it answers, cold and warm, beside QEMU's microvm
 // that restores an equal guest from a file.
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Records a function with one input and invokes it with another under four settings, and prints
 # what each took: demo.sh FAASNAP RUN. Needs a working /dev/kvm; `./dev demo` sees to it. What a run of
 # the name RUN has done and printed before is not done again, so that a lab can take over from one

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Boots a guest and runs one function in it.
 //
 //   minimal_vm IMAGES [FUNCTION [JSON]]     for example: minimal_vm build/images hello '{}'

@@ -1,9 +1,9 @@
-// Records the function json and serves it from its snapshot, step by step: VM, Snapshot, WorkingSet
-// and PagePrefetcher composed. FunctionRecorder does the first half in one call.
-//
-//   record_and_restore IMAGES DIRECTORY     for example: record_and_restore build/images /tmp/json
-//
-// DIRECTORY must be on a file system whose files can leave the page cache (not tmpfs).
+// SPDX-License-Identifier: Apache-2.0
+
+// record_and_restore IMAGES DIRECTORY: records the function json and serves it from its snapshot,
+// step by step; VM, Snapshot, WorkingSet and PagePrefetcher composed. FunctionRecorder does the
+// first half in one call. DIRECTORY must be on a file system whose files can leave the page cache
+// (not tmpfs). For example: record_and_restore build/images /var/tmp/json
 
 #include <faasnap/directory_store.h>
 #include <faasnap/error.h>

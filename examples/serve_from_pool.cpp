@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Serves requests from a pool of VMs that are restored ahead of them. Each line of the standard
 // input is a request, the JSON input of the snapshot's function; its result goes to the standard
 // output, in the order in which requests are done.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "functions/experiment.h"
 
 #include <faasnap/snapshot.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // faasnap-paced-disk: the lab's data disk if it has a profile (docs/guide/lab.md). faasnap-lab
 // starts it with one end of a socket pair; QEMU has the other end.
 //

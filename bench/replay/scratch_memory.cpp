@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "replay/scratch_memory.h"
 
 #include <sys/mman.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Makes a report page from results files, or a summary to keep, or both.
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prints how long each function computes on this machine, outside any VM, as `NAME first|second NS`:
 its second invocation in one process, as a restored guest has had its first. To be run with the
 image's own Python; from the source directory:

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A fixed piece of work like that of functions: prints how many nanoseconds it takes. faasnap-lab runs
 it outside and inside the lab.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # For make-kernel and make-counted-lab: puts kernel modules into the tree of an initrd, named so that
 # lab-init loads them in order.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Prints the frequency of this machine's time stamp counter in kHz.
 //
 // QEMU hands the counter on to the lab unscaled. The lab's kernel would measure it against an

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "output/collector.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "output/file_content.h"
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "output/raw_terminal.h"
 
 #include <unistd.h>

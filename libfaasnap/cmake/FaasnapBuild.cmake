@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Settings and helpers shared by every folder of the build.
 
 set(CMAKE_CXX_STANDARD 20)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The guest's first process. It only waits for children; the agent is its child, so that reaping
 orphans never takes the exit status of a program that a function waits for."""
 

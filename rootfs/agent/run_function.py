@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs one function outside any VM and prints its result as JSON, the same that the agent's reply
 holds. Needs the guest image's packages: rootfs/python TREE rootfs/agent/run_function.py ..."""
 

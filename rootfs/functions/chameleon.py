@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """chameleon: renders an HTML table of `rows` x `columns` cells from a template."""
 
 import hashlib

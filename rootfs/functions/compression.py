@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """compression: puts a stored document into a zip archive and stores that."""
 
 import io

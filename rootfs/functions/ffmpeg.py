@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ffmpeg: flips a stored MP4 from left to right with the ffmpeg program and stores the result."""
 
 import hashlib

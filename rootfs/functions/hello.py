@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """hello: does nothing but answer."""
 
 from faasnap_agent.params import text

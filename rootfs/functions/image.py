@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """image: turns a stored JPEG by 90, 180 and 270 degrees and stores the three results."""
 
 import hashlib

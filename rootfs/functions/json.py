@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """json: parses a stored document and writes it again, indented."""
 
 import hashlib

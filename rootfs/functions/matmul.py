@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """matmul: the product of two random `n` x `n` matrices.
 
 The elements are whole numbers small enough that every partial sum is exact in a double: the result

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mmap: writes one byte to every page of an anonymous map of `mib` MiB."""
 
 import mmap

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """pagerank: ranks the nodes of a random scale-free graph (Barabasi model, `edges` edges a node)."""
 
 import random

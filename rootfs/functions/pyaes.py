@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """pyaes: encrypts `length` random bytes with AES-CTR in pure Python, and decrypts them."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """read: reads every 512th element of a list of `mib` MiB that is in memory already: 512 references
 fill a page, so each element read is on a page of its own. The first invocation makes the list."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """recognition: says what a stored JPEG shows, by the network ResNet-50.
 
 The network's weights are an object of the store, in the safetensors format. The first invocation

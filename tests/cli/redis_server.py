@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Debian's Redis server, started and stopped by a test."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`faasnap snapshot`: between two hosts, which are two network namespaces."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settings files, images and snapshots that are missing or wrong."""
 
 import os

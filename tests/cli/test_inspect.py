@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `inspect` shows of a snapshot, and of the plans made for it."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`faasnap store`: on a directory, and on a Redis server."""
 
 import json

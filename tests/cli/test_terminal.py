@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The console at a real terminal. Any /dev/kvm will do, at whatever speed."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Help, versions, and command lines that say nothing sensible."""
 
 import os

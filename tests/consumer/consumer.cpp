@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Every public header, as the compiler of a stranger sees it.
 #include <faasnap/directory_store.h>
 #include <faasnap/error.h>

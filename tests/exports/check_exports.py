@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Compares what a build of libfaasnap exports with the list of libfaasnap/exports.map.
 
     check_exports.py [--write] LIBRARY LIST

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Checks which files include which: the floors of docs/design/design.md.
 
     check_floors.py ROOT

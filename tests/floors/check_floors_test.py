@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Shows that check_floors finds what it is there to find, in small trees made for it."""
 
 import contextlib

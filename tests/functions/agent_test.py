@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The agent's HTTP service, over a Unix socket, with functions made for the test."""
 
 import json

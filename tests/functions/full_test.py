@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The functions that only the full image has the software for, and the inputs made for them."""
 
 import hashlib

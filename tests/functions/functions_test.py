@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The result of each function of the base image for given parameters, with a store in memory."""
 
 import hashlib

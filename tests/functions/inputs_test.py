@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The declared inputs and the generator that makes the objects they name."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The functions' store client, against a server that speaks just enough of the Redis protocol."""
 
 import os

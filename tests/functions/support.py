@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of the guest's Python code share. Importing it puts the agent on the path."""
 
 import os

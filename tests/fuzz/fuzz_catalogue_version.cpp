@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a Redis server says of a snapshot of the catalogue: the fields of a hash, texts of
 // strangers.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a guest sends to the object store: requests of the Redis protocol, in pieces.
 
 #include <algorithm>

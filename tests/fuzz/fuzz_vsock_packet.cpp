@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A guest that says anything to the socket device: packets with lengths, ports, operations and
 // credit of its choice, descriptors likewise, while the host connects, writes, closes, saves.
 #include <sys/socket.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "support.h"
 
 #include <faasnap/directory_store.h>

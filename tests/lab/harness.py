@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of the lab share: the program, what it must leave behind (nothing), and TAP."""
 
 from __future__ import annotations

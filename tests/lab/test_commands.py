@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a command finds in the lab, and what comes out of it."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The counted lab: what it refuses, what starts its kernel, and what a command finds in it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Labs that die or fall silent, before their command begins and after."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The data disk, its profile, and the calibration."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Signals and time limits, at each moment of a lab's life."""
 
 import signal

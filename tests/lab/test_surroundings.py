@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The environment that a lab is started in, and what of it goes in."""
 
 import os

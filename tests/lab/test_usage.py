@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line, and what it refuses."""
 
 from faasnap_lab.options import HELP, VALUES, parse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report: what is on the page, and results files that are wrong."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the report keeps in small files: their numbers and pictures, and that all of them are there."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs what ctest knows under a label, and counts each of its tests."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Phases of a test run: commands with a log each, that may run side by side."""
 
 from __future__ import annotations

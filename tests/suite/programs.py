@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs whole test programs, where a process for each test would take longer than the tests do."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "report/measurements/ratios.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A device for Bochs, loaded as a plugin: it carries out the calls of the counted lab's kernel
 // (module/calls.h). It connects the lab to the supervisor's sockets and to virtiofsd, and lets the
 // clock jump when the kernel is idle.

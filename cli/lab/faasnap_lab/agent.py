@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Process 1 of the lab: prepares the system, runs the one command that the lab exists for, carries
 its three streams and reports how it ended. Its peer outside is the supervisor; docs/guide/lab.md
 describes what they say to each other.

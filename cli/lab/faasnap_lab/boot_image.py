@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The content of the counted lab's memory when its kernel starts.
 
 It holds the kernel, its initrd, and what Linux's 64-bit boot protocol requires

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures how much slower the lab's processor is; describes a disk in proportion to that."""
 
 from __future__ import annotations

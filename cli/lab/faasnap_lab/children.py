@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The programs that a lab consists of: they die with this one, however it dies."""
 
 from __future__ import annotations

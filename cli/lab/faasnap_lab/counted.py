@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The counted lab's machine: Bochs' Intel processor, whose clock counts instructions.
 
 docs/guide/counted-lab.md describes it. Its programs are in cli/lab/counted.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The data disk: a file that one lab at a time may use, XFS inside."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Selects the variables of the caller's environment that enter the lab."""
 
 from __future__ import annotations

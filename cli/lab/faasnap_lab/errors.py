@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ways in which a lab ends without its command's status."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The lab's initrd: the kernel's modules and busybox, made once, and the first programs, added now.
 
 So the agent inside is always that of the supervisor outside.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The files and programs of which a lab is made."""
 
 from __future__ import annotations

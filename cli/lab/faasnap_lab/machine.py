@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The machine that a lab is: what the supervisor needs of it, and the one that QEMU emulates."""
 
 from __future__ import annotations

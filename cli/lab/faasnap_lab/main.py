@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs the command line and returns the command's status; starts a lab that died again."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The protocol between the supervisor outside and the agent inside (docs/guide/lab.md).
 
 The agent imports this module when the lab starts, on an emulated processor: it imports nothing.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Signals that ask this program to end."""
 
 from __future__ import annotations

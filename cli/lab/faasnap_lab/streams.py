@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The supervisor's own streams, which outlive a machine that is started again."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs one command in one machine: carries its streams and signals, and says how it ended."""
 
 from __future__ import annotations

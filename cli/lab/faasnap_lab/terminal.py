@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The caller's terminal, if it has one."""
 
 from __future__ import annotations

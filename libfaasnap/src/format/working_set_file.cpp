@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "format/working_set_file.h"
 
 #include <fmt/format.h>

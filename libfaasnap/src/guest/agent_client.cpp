@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "guest/agent_client.h"
 
 #include <fmt/format.h>

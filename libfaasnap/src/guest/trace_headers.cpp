@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "guest/trace_headers.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "kvm/speed_probe.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "kvm/vcpu_fd.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "boot/acpi.h"
 #include "boot/boot_params.h"
 #include "boot/initial_state.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include <faasnap/vm_state.h>
 
 namespace faasnap {

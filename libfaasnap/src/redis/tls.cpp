@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "redis/tls.h"
 
 #ifdef FAASNAP_HIREDIS_SSL

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "snapshot/snapshot_writer.h"
 
 #include <fmt/format.h>

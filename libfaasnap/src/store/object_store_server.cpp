@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include <faasnap/object_store_server.h>
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "store/resp_session.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The saved form of a transport. Fields in order, little-endian:
 //   u32 device type    u32 status            u32 device feature select
 //   u32 driver feature select    u32 queue select    u64 driver features

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include <faasnap/restored_memory.h>
 
 #include <faasnap/snapshot.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include <faasnap/vm_pool.h>
 
 #include <condition_variable>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
 #include <faasnap/working_set_recorder.h>

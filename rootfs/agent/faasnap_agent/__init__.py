@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The guest agent: serves function invocations over HTTP/1.1 on a vsock port.
 
 docs/guide/guest-image.md specifies the routes, the ports and the kernel command line words.

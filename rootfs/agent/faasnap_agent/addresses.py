@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Socket addresses as text: vsock:CID:PORT, tcp:HOST:PORT and unix:PATH."""
 
 import socket

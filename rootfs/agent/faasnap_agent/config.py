@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The agent's settings, read from the kernel command line."""
 
 from faasnap_agent import AGENT_PORT, STORE_PORT

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the agent does as the master of its virtual machine: entropy, clock, free memory,
 power-off."""
 

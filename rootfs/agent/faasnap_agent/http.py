@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The part of HTTP/1.1 that the agent speaks: requests with Content-Length, keep-alive, JSON
 replies. A server of its own rather than http.server's: that one imports the e-mail parser, and
 each page it touches is a page to load in every restored VM.

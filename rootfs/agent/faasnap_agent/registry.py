@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds and imports function files.
 
 A function NAME is the file NAME.py in the functions folder, which is never on Python's module

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs functions: in the guest for the agent, outside any VM for run_function.py."""
 
 import gc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The agent's connections: a thread for each, so that an idle one holds up no other."""
 
 import socket

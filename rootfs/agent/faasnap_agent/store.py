@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The object store as functions see it: redis-py's client, over vsock as well.
 
 Importing this module imports redis-py, which takes a while; the agent puts that off until a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include <elf.h>
 
 #include "boot/kernel_fixture.h"

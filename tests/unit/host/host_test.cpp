@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include <faasnap/host.h>
 
 #include <sys/vfs.h>

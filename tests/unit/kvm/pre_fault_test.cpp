@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "kvm/tiny_guest.h"
 
 namespace faasnap::kvm {

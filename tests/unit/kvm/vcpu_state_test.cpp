@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "kvm/vcpu_state.h"
 
 #include "kvm/tiny_guest.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "memory/page_scan.h"
 
 #include <fcntl.h>

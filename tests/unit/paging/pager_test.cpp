@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/pager.h"
 
 #include <sys/mman.h>

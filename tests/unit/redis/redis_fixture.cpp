@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "redis/redis_fixture.h"
 
 #include <signal.h>

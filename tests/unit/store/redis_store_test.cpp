@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include <faasnap/redis_store.h>
 
 #include <fmt/format.h>

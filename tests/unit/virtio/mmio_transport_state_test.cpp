@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Drain, resume, save, restore.
 #include "virtio/mmio_transport.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Rings and descriptors that no driver may write.
 #include "virtio/queue.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "base/threads/event_loop.h"
 
 #include <sys/epoll.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "machine/devices/virtio_slot.h"
 
 #include <array>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "machine/vcpus/second_stage_filler.h"
 
 #include <faasnap/error.h>

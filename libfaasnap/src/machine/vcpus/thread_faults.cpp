@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "machine/vcpus/thread_faults.h"
 
 #include <fcntl.h>

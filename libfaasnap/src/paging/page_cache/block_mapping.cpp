@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/page_cache/block_mapping.h"
 
 #include <sys/mman.h>

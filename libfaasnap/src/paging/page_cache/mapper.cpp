@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/page_cache/mapper.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/page_cache/page_cache_loader.h"
 
 #include <fmt/format.h>

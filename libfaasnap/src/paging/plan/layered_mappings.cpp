@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/plan/layered_mappings.h"
 
 #include "memory/page_set.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/plan/loading_set.h"
 
 #include <algorithm>

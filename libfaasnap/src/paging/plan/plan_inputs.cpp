@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/plan/plan_inputs.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/reads/direct_file.h"
 
 #include <fcntl.h>

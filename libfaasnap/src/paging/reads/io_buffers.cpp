@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/reads/io_buffers.h"
 
 #include <sys/mman.h>

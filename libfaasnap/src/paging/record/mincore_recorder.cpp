@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/record/mincore_recorder.h"
 
 #include <linux/magic.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/userfault/fault_server.h"
 
 #include <poll.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/userfault/install_tuning.h"
 
 #include <fmt/format.h>

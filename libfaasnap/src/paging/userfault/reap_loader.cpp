@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/userfault/reap_loader.h"
 
 #include <unistd.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "paging/userfault/stream_loader.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "virtio/block/block_request.h"
 
 #include <fmt/format.h>

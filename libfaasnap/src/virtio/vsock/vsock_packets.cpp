@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The queues of the socket device: packets in, packets out, and the one event.
 #include <faasnap/error.h>
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "harness/lab_calibration.h"
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "remote_disk/nbd_handshake.h"
 
 #include <algorithm>

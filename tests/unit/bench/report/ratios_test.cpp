@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "report/measurements/ratios.h"
 
 #include <catch2/catch_approx.hpp>

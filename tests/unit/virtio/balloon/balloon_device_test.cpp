@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "virtio/balloon/balloon_device.h"
 
 #include <sys/mman.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a driver must not send: each stops the device, and nothing of the chain is released.
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Faults, reset, drain, save, restore.
 #include "virtio/block/block_device.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "virtio/vsock/hybrid_socket.h"
 
 #include <faasnap/error.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Credit, backpressure, and how streams end.
 #include <sys/socket.h>
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Many bytes through one connection, in both directions at once, past every limit of flow control.
 #include <poll.h>
 #include <sys/socket.h>
