@@ -100,6 +100,14 @@ function(faasnap_share_headers target owner)
   endif()
 endfunction()
 
+# faasnap_compile_quickly(TARGET)
+#
+# For all but the library, whose speed is what counts: other code compiles faster with less
+# optimisation, and GCC 12 finds no faults in its standard library then.
+function(faasnap_compile_quickly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 # faasnap_floor(NAME SOURCES file... [LINKS target...])
 #
 # One floor of libfaasnap (a folder below src/) as an object library.
@@ -129,8 +137,6 @@ function(faasnap_unit_test name)
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
   faasnap_share_headers(test_${name} test_base ${FAASNAP_COMMON_HEADERS}
     <catch2/catch_test_macros.hpp> <catch2/generators/catch_generators.hpp>)
-  # The speed of tests is that of the library below them; their own code compiles faster with less
-  # optimisation, and GCC 12 finds no faults in its standard library then.
-  target_compile_options(test_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  faasnap_compile_quickly(test_${name})
   catch_discover_tests(test_${name} TEST_PREFIX "${name}: " PROPERTIES LABELS unit SKIP_RETURN_CODE 4)
 endfunction()

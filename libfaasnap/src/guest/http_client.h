@@ -14,7 +14,8 @@ namespace faasnap::guest {
 
 // The part of HTTP/1.1 (RFC 9112) that a conversation with a guest's agent needs: one request on
 // one connection, which then ends. The guest is not trusted: status line and headers have at most
-// kMaximumHead bytes, the body at most kMaximumBody.
+// kMaximumHead bytes, the body at most kMaximumBody. HTTP libraries open their own connections;
+// this one speaks over a stream that is there.
 inline constexpr Bytes kMaximumHead = 64_KiB;
 inline constexpr Bytes kMaximumBody = 64_MiB;
 

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include <faasnap/trace.h>
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "trace/json_text.h"
 
 namespace faasnap {
 namespace {
@@ -17,11 +17,15 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 
+// Returns `text` as a JSON string, with the quotes. Bytes that are not UTF-8 become U+FFFD.
+std::string json_string(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 std::string json_object(const std::map<std::string, std::string>& members) {
   std::string json;
   for (const auto& [key, value] : members) {
-    json += fmt::format("{}{}:{}", json.empty() ? "" : ",", trace::json_string(key),
-                        trace::json_string(value));
+    json += fmt::format("{}{}:{}", json.empty() ? "" : ",", json_string(key), json_string(value));
   }
   return "{" + json + "}";
 }
@@ -33,9 +37,9 @@ std::string zipkin_span(const std::string& trace_id, const Span& span) {
   const auto duration = std::max<long long>(1, duration_cast<microseconds>(span.duration).count());
   return fmt::format(R"({{"traceId":"{}","id":"{:016x}",{}"name":{},"timestamp":{},"duration":{},)"
                      R"("localEndpoint":{{"serviceName":{}}},"tags":{}}})",
-                     trace_id, span.id, parent, trace::json_string(span.name),
+                     trace_id, span.id, parent, json_string(span.name),
                      duration_cast<microseconds>(span.start).count(), duration,
-                     trace::json_string(span.service), json_object(span.tags));
+                     json_string(span.service), json_object(span.tags));
 }
 
 double in_microseconds(Nanoseconds time) {
@@ -49,14 +53,14 @@ std::string chrome_event(std::uint32_t process, std::size_t thread, const Span& 
           ? R"("ph":"i","s":"t")"
           : fmt::format(R"("ph":"X","dur":{:.3f})", in_microseconds(span.duration));
   return fmt::format(R"({{"name":{},"pid":{},"tid":{},{},"ts":{:.3f},"args":{}}})",
-                     trace::json_string(span.name), process, thread, phase,
-                     in_microseconds(span.start), json_object(span.tags));
+                     json_string(span.name), process, thread, phase, in_microseconds(span.start),
+                     json_object(span.tags));
 }
 
 std::string chrome_name(std::uint32_t process, std::size_t thread, const char* of,
                         const std::string& name) {
   return fmt::format(R"({{"name":"{}","ph":"M","pid":{},"tid":{},"args":{{"name":{}}}}})", of,
-                     process, thread, trace::json_string(name));
+                     process, thread, json_string(name));
 }
 
 // Assigns spans to the threads of Chrome's viewer. The spans of a thread must be nested: spans that

@@ -109,24 +109,22 @@ void Userfault::watch(PageRange pages) {
   }
 }
 
-std::uint64_t Userfault::copy(PageRange pages, const std::byte* source, Wake wake) const {
+std::uint64_t Userfault::copy(PageRange pages, const std::byte* source) const {
   const PageIndex begin = pages.first;
   return install(pages, "install guest pages", [&](PageRange rest) {
     uffdio_copy request{};
     request.dst = address_of(rest.first);
     request.src = reinterpret_cast<std::uintptr_t>(source) + (rest.first - begin) * kPageSize;
     request.len = rest.size().value;
-    request.mode = wake == Wake::later ? UFFDIO_COPY_MODE_DONTWAKE : 0;
     const int result = ::ioctl(fd_.get(), UFFDIO_COPY, &request);
     return outcome(result, request.copy);
   });
 }
 
-std::uint64_t Userfault::share_zeros(PageRange pages, Wake wake) const {
+std::uint64_t Userfault::share_zeros(PageRange pages) const {
   return install(pages, "install zero pages", [&](PageRange rest) {
     uffdio_zeropage request{};
     request.range = {address_of(rest.first), rest.size().value};
-    request.mode = wake == Wake::later ? UFFDIO_ZEROPAGE_MODE_DONTWAKE : 0;
     const int result = ::ioctl(fd_.get(), UFFDIO_ZEROPAGE, &request);
     return outcome(result, request.zeropage);
   });

@@ -19,9 +19,6 @@ struct PageFault {
   bool write = false;
 };
 
-// Whether installing pages wakes the threads that wait for them, or a later `wake` does.
-enum class Wake { now, later };
-
 // Page faults of a range of memory that this process answers itself (userfaultfd(2)), those that
 // KVM takes for a guest included.
 //
@@ -38,12 +35,12 @@ class Userfault {
   void watch(PageRange pages);
 
   // Installs the pages, writable, with the content at `source`; all of them must be watched. Leaves
-  // a page alone that is present already. Returns how many pages it has installed. With Wake::later
-  // the caller must call `wake`.
-  std::uint64_t copy(PageRange pages, const std::byte* source, Wake wake = Wake::now) const;
+  // a page alone that is present already. Returns how many pages it has installed, and wakes the
+  // threads that wait for them.
+  std::uint64_t copy(PageRange pages, const std::byte* source) const;
   // The same with zeros: the pages share one page of zeros until they are written, so that a first
   // write still copies.
-  std::uint64_t share_zeros(PageRange pages, Wake wake = Wake::now) const;
+  std::uint64_t share_zeros(PageRange pages) const;
 
   // Wakes the threads that wait for one of the pages.
   void wake(PageRange pages) const;
