@@ -127,7 +127,7 @@ void FaultProbe::undo() const noexcept {
 }
 
 void FaultProbe::clear() {
-  append_or_throw(changes_.back().file, std::string(kLogarithm) + ":clear");
+  append_or_throw(changes_.back().file, fmt::format("{}:clear", kLogarithm));
 }
 
 FaultHistogram FaultProbe::read() const {
