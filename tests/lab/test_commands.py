@@ -14,7 +14,7 @@ from harness import PROGRAM, Lab, expect, expect_in, it
 
 @it("a command's exit status is the lab's, 128+N for signal N")
 def statuses(lab: Lab) -> None:
-    for status in (0, 1, 7, 255):
+    for status in (7, 255):  # many other tests see 0 and 1
         done = lab.run("--failure-status", "99", "--", "sh", "-c", f"exit {status}")
         expect("exit status", status, done.returncode)
     expect("status after SIGKILL", 137, lab.run("--", "sh", "-c", "kill -9 $$").returncode)
