@@ -4,13 +4,26 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <future>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/threads/thread.h"
 
 namespace faasnap::base {
+namespace {
+
+std::uint64_t event_data(int fd, std::uint32_t watch) {
+  return std::uint64_t{watch} << 32 | static_cast<std::uint32_t>(fd);
+}
+int fd_of(std::uint64_t event_data) { return static_cast<int>(event_data & 0xffff'ffff); }
+std::uint32_t number_of(std::uint64_t event_data) {
+  return static_cast<std::uint32_t>(event_data >> 32);
+}
+
+}  // namespace
 
 EventLoop::EventLoop(FailureHandler on_failure)
     : on_failure_(std::move(on_failure)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
@@ -24,22 +37,28 @@ EventLoop::EventLoop(FailureHandler on_failure)
 EventLoop::~EventLoop() { stop(); }
 
 void EventLoop::watch(int fd, std::uint32_t events, Callback callback) {
-  epoll_event event{.events = events, .data = {.fd = fd}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
-    fail_errno("watch descriptor");
+  const Watch watch{++last_watch_, std::make_shared<Callback>(std::move(callback))};
+  const auto [added, is_new] = watches_.try_emplace(fd, watch);
+  if (!is_new) {
+    fail_errno("watch descriptor", {}, EEXIST);
   }
-  callbacks_[fd] = std::make_shared<Callback>(std::move(callback));
+  epoll_event event{.events = events, .data = {.u64 = event_data(fd, watch.number)}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    const int error_number = errno;
+    watches_.erase(added);
+    fail_errno("watch descriptor", {}, error_number);
+  }
 }
 
 void EventLoop::modify(int fd, std::uint32_t events) {
-  epoll_event event{.events = events, .data = {.fd = fd}};
+  epoll_event event{.events = events, .data = {.u64 = event_data(fd, watches_.at(fd).number)}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) != 0) {
     fail_errno("change watched events");
   }
 }
 
 void EventLoop::unwatch(int fd) noexcept {
-  if (callbacks_.erase(fd) != 0) {
+  if (watches_.erase(fd) != 0) {
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   }
 }
@@ -87,6 +106,15 @@ void EventLoop::stop() noexcept {
   }
 }
 
+template <typename Call>
+void EventLoop::guarded(Call call) {
+  try {
+    call();
+  } catch (...) {
+    on_failure_(std::current_exception());
+  }
+}
+
 void EventLoop::run_posted() {
   std::vector<std::function<void()>> work;
   {
@@ -94,32 +122,57 @@ void EventLoop::run_posted() {
     work.swap(posted_);
   }
   for (const auto& item : work) {
-    try {
-      item();
-    } catch (...) {
-      on_failure_(std::current_exception());
-    }
+    guarded(item);
   }
+}
+
+void EventLoop::run_watch(std::uint64_t event_data, std::uint32_t events) {
+  const auto found = watches_.find(fd_of(event_data));
+  if (found == watches_.end() || found->second.number != number_of(event_data)) {
+    return;  // unwatched earlier in this round
+  }
+  const auto callback = found->second.callback;  // it may unwatch itself
+  guarded([&] { (*callback)(events); });
+}
+
+// Each timer that has expired runs once; one that starts again waits for the next round.
+void EventLoop::run_timers() {
+  const Nanoseconds now = monotonic_now();
+  for (std::size_t left = timers_.size(); left != 0 && !timers_.empty(); --left) {
+    const auto [time, timer] = *timers_.begin();
+    if (time > now) {
+      return;
+    }
+    timer->cancel();
+    guarded(std::function<void()>(timer->expired_));  // it may destroy the timer
+    run_posted();
+  }
+}
+
+// Returns epoll_wait's timeout.
+int EventLoop::milliseconds_to_timer() const noexcept {
+  if (timers_.empty()) {
+    return -1;
+  }
+  const Nanoseconds left = timers_.begin()->first - monotonic_now();
+  constexpr Nanoseconds kLongest = std::chrono::hours(1);
+  return left <= Nanoseconds(0)
+             ? 0
+             : static_cast<int>(
+                   std::chrono::ceil<std::chrono::milliseconds>(std::min(left, kLongest)).count());
 }
 
 void EventLoop::loop() {
   loop_thread_ = std::this_thread::get_id();
   std::array<epoll_event, 32> events;
   while (!stop_requested_) {
-    const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);
-    for (int i = 0; i < count; ++i) {
-      const auto found = callbacks_.find(events[i].data.fd);
-      if (found == callbacks_.end()) {
-        continue;  // an earlier callback of this round unwatched it
-      }
-      const auto callback = found->second;  // it may unwatch itself
-      try {
-        (*callback)(events[i].events);
-      } catch (...) {
-        on_failure_(std::current_exception());
-      }
+    const int count =
+        ::epoll_wait(epoll_.get(), events.data(), events.size(), milliseconds_to_timer());
+    for (int i = 0; i < count && !stop_requested_; ++i) {
+      run_watch(events[i].data.u64, events[i].events);
+      run_posted();
     }
-    run_posted();
+    run_timers();
   }
   const std::lock_guard alone(after_stop_);
   {
@@ -129,6 +182,19 @@ void EventLoop::loop() {
   run_posted();
   // Cleared because thread ids are reused.
   loop_thread_ = std::thread::id();
+}
+
+void Timer::start(Nanoseconds delay) {
+  cancel();
+  time_ = monotonic_now() + delay;
+  loop_.timers_.emplace(time_, this);
+  running_ = true;
+}
+
+void Timer::cancel() noexcept {
+  if (std::exchange(running_, false)) {
+    loop_.timers_.erase({time_, this});
+  }
 }
 
 }  // namespace faasnap::base

@@ -148,6 +148,109 @@ TEST_CASE("a descriptor that cannot be watched is an error of the caller's") {
   CHECK(test.failures == 0);
 }
 
+TEST_CASE("an event of a closed descriptor does not reach the one that has its number now") {
+  Loop test;
+  std::atomic<int> calls = 0;
+  struct Pair {
+    std::unique_ptr<EventFd> ends[2] = {std::make_unique<EventFd>(), std::make_unique<EventFd>()};
+    std::unique_ptr<EventFd> fresh;
+  } pair;
+  std::atomic<bool> replaced = false;
+  const auto replace = [&](int other) {
+    const int number = pair.ends[other]->get();
+    test.loop.unwatch(number);
+    pair.ends[other].reset();
+    pair.fresh = std::make_unique<EventFd>();
+    REQUIRE(pair.fresh->get() == number);
+    test.loop.watch(number, EPOLLIN, [&](std::uint32_t) { ++calls; });
+    test.loop.unwatch(pair.ends[1 - other]->get());
+    replaced = true;
+  };
+  test.loop.run([&] {
+    for (const int i : {0, 1}) {
+      test.loop.watch(pair.ends[i]->get(), EPOLLIN, [&, i](std::uint32_t) { replace(1 - i); });
+      pair.ends[i]->signal();
+    }
+  });
+  CHECK(waits_for([&] { return replaced.load(); }));
+  test.loop.run([&] { test.loop.unwatch(pair.fresh->get()); });
+  CHECK(calls == 0);
+}
+
+TEST_CASE("posted work waits for one callback, not for a round of them") {
+  Loop test;
+  constexpr int kEvents = 8;
+  std::vector<EventFd> events(kEvents);
+  std::atomic<int> callbacks = 0;
+  std::atomic<int> before = -1;
+  test.loop.run([&] {
+    for (const EventFd& event : events) {
+      test.loop.watch(event.get(), EPOLLIN, [&, &event = event](std::uint32_t) {
+        event.drain();
+        if (callbacks++ == 0) {
+          test.loop.post([&] { before = callbacks.load(); });
+        }
+      });
+      event.signal();
+    }
+  });
+  CHECK(waits_for([&] { return callbacks == kEvents && before >= 0; }));
+  CHECK(before == 1);
+  test.loop.run([&] {
+    for (const EventFd& event : events) {
+      test.loop.unwatch(event.get());
+    }
+  });
+}
+
+TEST_CASE("a timer expires once, in the order of time, and may start again") {
+  Loop test;
+  std::vector<int> seen;
+  std::atomic<bool> done = false;
+  Timer again(test.loop, [&] {
+    seen.push_back(3);
+    if (seen.size() < 4) {
+      again.start(Nanoseconds(0));
+    } else {
+      done = true;
+    }
+  });
+  Timer first(test.loop, [&] { seen.push_back(1); });
+  Timer second(test.loop, [&] {
+    seen.push_back(2);
+    again.start(Nanoseconds(0));
+  });
+  Timer never(test.loop, [&] { seen.push_back(9); });
+  test.loop.run([&] {
+    never.start(Nanoseconds(1));
+    never.cancel();
+    second.start(std::chrono::milliseconds(20));
+    first.start(std::chrono::milliseconds(1));
+    CHECK(first.running());
+  });
+  CHECK(waits_for([&] { return done.load(); }));
+  test.loop.run([&] { CHECK_FALSE(again.running()); });
+  CHECK(seen == std::vector<int>{1, 2, 3, 3});
+}
+
+TEST_CASE("a timer that has been destroyed does not expire, and its function may destroy it") {
+  Loop test;
+  std::atomic<int> calls = 0;
+  std::unique_ptr<Timer> suicidal;
+  suicidal = std::make_unique<Timer>(test.loop, [&] {
+    ++calls;
+    suicidal.reset();
+  });
+  test.loop.run([&] {
+    suicidal->start(Nanoseconds(0));
+    Timer gone(test.loop, [&] { calls += 100; });
+    gone.start(Nanoseconds(0));
+  });
+  CHECK(waits_for([&] { return calls != 0; }));
+  test.loop.run([] {});
+  CHECK(calls == 1);
+}
+
 TEST_CASE("run from many threads against stop loses no work and hangs none") {
   for (int round = 0; round < 200; ++round) {
     auto loop = std::make_unique<Loop>();
