@@ -24,7 +24,10 @@ enum class ErrorKind {
   guest,        // the guest stopped, misbehaved or answered with an error
   timeout,      // the operation timed out
   cancelled,    // the caller cancelled the operation
-  internal,     // a system call failed in a way that no other kind describes
+  // a limit of the process or the host is reached: descriptors, mappings, memory; the text names
+  // the limit, its value and the remedy
+  limit,
+  internal,  // a system call failed in a way that no other kind describes
 };
 
 // Returns the word for `kind` in messages and JSON, for example "not_found".

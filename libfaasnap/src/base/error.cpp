@@ -3,8 +3,14 @@
 #include "base/error.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <fstream>
+#include <iterator>
+#include <optional>
 
 namespace faasnap {
 
@@ -34,6 +40,8 @@ const char* to_string(ErrorKind kind) noexcept {
       return "timeout";
     case ErrorKind::cancelled:
       return "cancelled";
+    case ErrorKind::limit:
+      return "limit";
     case ErrorKind::internal:
       return "internal";
   }
@@ -79,9 +87,81 @@ ErrorKind kind_of(int error_number) {
       return ErrorKind::timeout;
     case ECANCELED:
       return ErrorKind::cancelled;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return ErrorKind::limit;
     default:
       return ErrorKind::internal;
   }
+}
+
+// Returns the number in a file of /proc/sys, or nothing if it cannot be read.
+std::optional<std::uint64_t> sysctl_value(const char* path) {
+  std::ifstream file(path);
+  std::uint64_t value = 0;
+  return file >> value ? std::optional(value) : std::nullopt;
+}
+
+// Returns the number of mappings of this process, or 0 if it cannot be told.
+std::uint64_t mappings() {
+  std::ifstream file("/proc/self/maps");
+  return static_cast<std::uint64_t>(
+      std::count(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>(), '\n'));
+}
+
+rlim_t soft_limit(__rlimit_resource_t resource) {
+  rlimit limit{};
+  return ::getrlimit(resource, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+std::string memory_limit() {
+  const auto allowed = sysctl_value("/proc/sys/vm/max_map_count");
+  // A mapping that is split in two needs room for both.
+  if (const std::uint64_t used = mappings(); allowed && used + 2 >= *allowed) {
+    return fmt::format("the process has {} mappings of {}; raise sysctl vm.max_map_count", used,
+                       *allowed);
+  }
+  if (const rlim_t limit = soft_limit(RLIMIT_AS); limit != RLIM_INFINITY) {
+    return fmt::format(
+        "the process may have {} bytes of address space (RLIMIT_AS); raise it, for example with "
+        "ulimit -v",
+        limit);
+  }
+  const auto overcommit = sysctl_value("/proc/sys/vm/overcommit_memory");
+  if (overcommit == 2) {
+    return "the host's memory is promised already (sysctl vm.overcommit_memory=2); raise "
+           "vm.overcommit_ratio, or set vm.overcommit_memory to 1";
+  }
+  return "the memory of the host or of the memory cgroup is used up; run fewer VMs or raise "
+         "memory.max";
+}
+
+// Returns which limit a failed system call has reached, its value, and the remedy; an empty string
+// if it is no limit.
+std::string limit_of(int error_number) {
+  switch (error_number) {
+    case EMFILE:
+      return fmt::format(
+          "the process may have {} descriptors (RLIMIT_NOFILE); raise it, for example with "
+          "ulimit -n",
+          soft_limit(RLIMIT_NOFILE));
+    case ENFILE: {
+      const auto value = sysctl_value("/proc/sys/fs/file-max");
+      return fmt::format("the host may have {} open files; raise sysctl fs.file-max",
+                         value ? fmt::to_string(*value) : "no more");
+    }
+    case ENOMEM:
+      return memory_limit();
+    default:
+      return {};
+  }
+}
+
+std::string reason_of(int error_number) {
+  const std::string limit = limit_of(error_number);
+  const char* text = std::strerror(error_number);
+  return limit.empty() ? text : fmt::format("{}: {}", text, limit);
 }
 
 }  // namespace
@@ -102,8 +182,8 @@ void fail(ErrorKind kind, std::string operation, const std::filesystem::path& pa
 }
 
 void fail_errno(std::string operation, const std::filesystem::path& path, int error_number) {
-  throw Error(kind_of(error_number), std::move(operation), path.string(),
-              std::strerror(error_number), error_number);
+  throw Error(kind_of(error_number), std::move(operation), path.string(), reason_of(error_number),
+              error_number);
 }
 
 void fail_errno(std::string operation, const std::filesystem::path& path) {

@@ -15,7 +15,8 @@ namespace faasnap::base {
 [[noreturn]] void fail(ErrorKind kind, std::string operation, const std::filesystem::path& path,
                        const std::string& reason);
 
-// Does the same for a failed system call: the kind follows from `error_number`.
+// Does the same for a failed system call: the kind follows from `error_number`. If a limit is
+// reached (EMFILE, ENFILE, ENOMEM), the reason names it, its value and the remedy.
 [[noreturn]] void fail_errno(std::string operation, const std::filesystem::path& path,
                              int error_number);
 

@@ -2,10 +2,17 @@
 
 #include "base/error.h"
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+#include <fstream>
 #include <string>
 #include <vector>
+
+#include <faasnap/units.h>
 
 #include "support/support.h"
 
@@ -35,11 +42,52 @@ TEST_CASE("the kind of a failed system call follows from its errno") {
   CHECK(kind(EDQUOT) == ErrorKind::no_space);
   CHECK(kind(EIO) == ErrorKind::io);
   CHECK(kind(ENOSYS) == ErrorKind::unsupported);
-  CHECK(kind(ENOMEM) == ErrorKind::internal);
+  CHECK(kind(ENOMEM) == ErrorKind::limit);
+  CHECK(kind(EMFILE) == ErrorKind::limit);
+  CHECK(kind(EPIPE) == ErrorKind::internal);
   errno = EPERM;
   const Error error = error_of([] { fail_errno("call"); });
   CHECK(error.kind() == ErrorKind::permission);
   CHECK(error.error_number() == EPERM);
+}
+
+TEST_CASE("the error of a limit names the limit, its value and the remedy") {
+  const auto text = [](int number) {
+    return std::string(error_of([&] { fail_errno("call", "f", number); }).what());
+  };
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  CHECK(text(EMFILE) == "call: f: Too many open files: the process may have " +
+                            std::to_string(limit.rlim_cur) +
+                            " descriptors (RLIMIT_NOFILE); raise it, for example with ulimit -n");
+  CHECK(text(ENFILE).find("raise sysctl fs.file-max") != std::string::npos);
+  CHECK(text(ENOMEM).starts_with("call: f: Cannot allocate memory: the "));
+}
+
+TEST_CASE("the error of a process with too many mappings names vm.max_map_count") {
+  std::ifstream file("/proc/sys/vm/max_map_count");
+  std::size_t allowed = 0;
+  if (!(file >> allowed) || allowed > (1U << 20)) {
+    SKIP("vm.max_map_count cannot be read, or is too large to be reached");
+  }
+  // Pages with protections in turn are a mapping each.
+  const std::size_t size = (allowed + 64) * kPageSize;
+  void* const area =
+      ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  REQUIRE(area != MAP_FAILED);
+  int failed = 0;
+  for (std::size_t page = 0; page < allowed + 64 && failed == 0; page += 2) {
+    std::byte* const start = static_cast<std::byte*>(area) + page * kPageSize;
+    failed = ::mprotect(start, kPageSize, PROT_READ) == 0 ? 0 : errno;
+  }
+  std::string text;
+  if (failed != 0) {
+    text = error_of([&] { fail_errno("map", {}, failed); }).what();
+  }
+  REQUIRE(::munmap(area, size) == 0);
+  CHECK(failed == ENOMEM);
+  CHECK(text.find("mappings of " + std::to_string(allowed) + "; raise sysctl vm.max_map_count") !=
+        std::string::npos);
 }
 
 TEST_CASE("a system call that a signal interrupts is called again") {
