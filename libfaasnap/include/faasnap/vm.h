@@ -36,6 +36,8 @@ struct SnapshotOptions;
 // alone.
 class FAASNAP_EXPORT VM {
  public:
+  class Impl;
+
   // Boots a kernel. Throws ErrorKind::unsupported without a usable /dev/kvm.
   static VM boot(const VmOptions& options);
 
@@ -95,7 +97,6 @@ class FAASNAP_EXPORT VM {
   void wait_loaded() const;
 
  private:
-  class Impl;
   friend class PreparedVM;
   friend class WorkingSetRecorder;
   explicit VM(std::unique_ptr<Impl> impl) noexcept;

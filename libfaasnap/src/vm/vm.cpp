@@ -1,130 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include <fmt/format.h>
-
-#include <functional>
-
 #include <faasnap/vm.h>
 
-#include "base/clock.h"
+#include <utility>
+
 #include "base/error.h"
-#include "base/files/fd.h"
-#include "base/files/file.h"
-#include "format/snapshot_directory.h"
-#include "machine/vcpus/thread_faults.h"
-#include "memory/memory_usage.h"
-#include "memory/page_scan.h"
-#include "memory/page_set.h"
-#include "paging/page_cache/preload.h"
-#include "snapshot/opened_snapshot.h"
-#include "snapshot/snapshot_files.h"
-#include "snapshot/snapshot_writer.h"
+#include "vm/local_vm.h"
 #include "vm/vm_impl.h"
 
 namespace faasnap {
-namespace {
-
-constexpr const char* kRestore = "restore virtual machine";
-
-// Adds the time since construction, or since the last lap, to a duration.
-class LapTimer {
- public:
-  void lap(Nanoseconds& into) {
-    const Nanoseconds now = base::monotonic_now();
-    into += now - last_;
-    last_ = now;
-  }
-
- private:
-  Nanoseconds last_ = base::monotonic_now();
-};
-
-// Keeps a machine paused, and resumes it at the end if it was running.
-class PausedScope {
- public:
-  explicit PausedScope(machine::Machine& machine)
-      : machine_(machine), was_running_(machine.state() == VmState::running) {
-    machine_.pause();
-  }
-  ~PausedScope() {
-    try {
-      if (was_running_) {
-        machine_.resume();
-      }
-    } catch (const Error&) {
-      // The machine was stopped meanwhile; its state says so.
-    }
-  }
-  PausedScope(const PausedScope&) = delete;
-  PausedScope& operator=(const PausedScope&) = delete;
-
- private:
-  machine::Machine& machine_;
-  bool was_running_;
-};
-
-base::UniqueFd open_root_image(const std::filesystem::path& path) {
-  return path.empty() ? base::UniqueFd() : base::open_regular(path);
-}
-
-// Opens a root image that replaces the snapshot's own. Only Snapshot::verify compares its content:
-// reading it here would cost more than the restore.
-base::UniqueFd open_same_root_image(const FileIdentity& expected,
-                                    const std::filesystem::path& path) {
-  base::UniqueFd image = open_root_image(path);
-  if (image) {
-    const Bytes size = base::file_size(image, path);
-    if (size != expected.size) {
-      base::fail(ErrorKind::invalid_argument, "open root image", path,
-                 fmt::format("file has {} bytes, expected {} as the snapshot's root image {}",
-                             size.value, expected.size.value, expected.path.string()));
-    }
-  }
-  return image;
-}
-
-RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options, bool prepared) {
-  return options.record_accesses ? opened(snapshot).recording_plan(options.setting)
-                                 : snapshot.plan(options.setting, prepared);
-}
-
-}  // namespace
 
 VM::VM(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 VM::VM(VM&& other) noexcept = default;
 VM& VM::operator=(VM&& other) noexcept = default;
 VM::~VM() = default;
 
-VM VM::boot(const VmOptions& options) { return VM(std::make_unique<Impl>(options)); }
+VM VM::boot(const VmOptions& options) { return VM(std::make_unique<LocalVm>(options)); }
 
 VM VM::restore(const Snapshot& snapshot, const RestoreOptions& options) {
-  auto impl = std::make_unique<Impl>(snapshot, options, Impl::Prepared::just_now);
+  auto impl = std::make_unique<LocalVm>(snapshot, options, LocalVm::Prepared::just_now);
   impl->start();
   return VM(std::move(impl));
 }
 
 PreparedVM VM::prepare(const Snapshot& snapshot, const RestoreOptions& options) {
-  return PreparedVM(std::make_unique<Impl>(snapshot, options, Impl::Prepared::ahead));
+  return PreparedVM(std::make_unique<LocalVm>(snapshot, options, LocalVm::Prepared::ahead));
 }
 
-VmState VM::state() const { return impl_->machine().state(); }
-std::string VM::failure() const { return impl_->machine().failure(); }
-std::optional<VmState> VM::wait(Nanoseconds timeout) { return impl_->machine().wait(timeout); }
-void VM::pause() { impl_->machine().pause(); }
-void VM::resume() { impl_->machine().resume(); }
-void VM::stop() { impl_->machine().stop(); }
+VmState VM::state() const { return impl_->state(); }
+std::string VM::failure() const { return impl_->failure(); }
+std::optional<VmState> VM::wait(Nanoseconds timeout) { return impl_->wait(timeout); }
+void VM::pause() { impl_->pause(); }
+void VM::resume() { impl_->resume(); }
+void VM::stop() { impl_->stop(); }
 
 GuestStream VM::connect(std::uint32_t port, Nanoseconds timeout) {
-  return GuestStream(impl_->machine().connect(port, timeout).release());
+  return impl_->connect(port, timeout);
 }
 
 void VM::listen(std::uint32_t port, std::function<void(GuestStream)> accept) {
-  impl_->machine().listen(port, [accept = std::move(accept)](base::UniqueFd stream) {
-    accept(GuestStream(stream.release()));
-  });
+  impl_->listen(port, std::move(accept));
 }
 
-void VM::write_console(std::string_view text) { impl_->machine().type(text); }
+void VM::write_console(std::string_view text) { impl_->write_console(text); }
 
 Snapshot VM::snapshot(const std::filesystem::path& path) { return snapshot(path, {}); }
 
@@ -134,16 +52,8 @@ Snapshot VM::snapshot(const std::filesystem::path& path, const SnapshotOptions& 
 
 VmStats VM::stats() const { return impl_->stats(); }
 MemoryUsage VM::memory_usage() const { return impl_->memory_usage(); }
-
-std::vector<PageLoad> VM::loads() const {
-  return impl_->pager() != nullptr ? impl_->pager()->loads() : std::vector<PageLoad>{};
-}
-
-void VM::wait_loaded() const {
-  if (impl_->pager() != nullptr) {
-    impl_->pager()->wait();
-  }
-}
+std::vector<PageLoad> VM::loads() const { return impl_->loads(); }
+void VM::wait_loaded() const { impl_->wait_loaded(); }
 
 PreparedVM::PreparedVM(std::unique_ptr<VM::Impl> impl) noexcept : impl_(std::move(impl)) {}
 PreparedVM::PreparedVM(PreparedVM&& other) noexcept = default;
@@ -161,202 +71,5 @@ VM PreparedVM::start() {
 }
 
 Bytes PreparedVM::memory() const { return impl_ ? impl_->memory() : Bytes{}; }
-
-VM::Impl::Impl(const VmOptions& options) {
-  kernel_.path = options.kernel;
-  initramfs_.path = options.initramfs;
-  root_image_.path = options.root_image;
-  machine_ = std::make_unique<machine::Machine>(
-      machine::MachineShape{.vcpus = options.vcpus,
-                            .memory = options.memory,
-                            .guest_cid = options.guest_cid,
-                            .has_root_disk = !options.root_image.empty(),
-                            .has_balloon = options.report_free_memory},
-      open_root_image(options.root_image), options.root_image, options.attachments);
-  machine_->give_back_free_memory(true);
-  machine_->load_kernel(options);
-  machine_->resume();
-}
-
-// Delegates, so that the destructor runs if this constructor throws.
-VM::Impl::Impl(const Snapshot& snapshot, const RestoreOptions& options, Prepared when) : Impl() {
-  kernel_ = snapshot.info().kernel;
-  initramfs_ = snapshot.info().initramfs;
-  root_image_ = snapshot.info().root_image;
-  identified_ = true;
-  source_ = snapshot;
-  files_ = files_of(opened(snapshot));
-  run_ = options.start;
-  stats_.prepared = when == Prepared::ahead;
-  const RestorePlan plan = plan_for(snapshot, options, when == Prepared::ahead);
-  LapTimer timer;
-  if (plan.load_if<PreloadFile>() != nullptr) {
-    paging::preload(files_.memory, snapshot.info().memory);
-    timer.lap(stats_.preload);
-  }
-  asked_ = base::monotonic_now();
-  make_machine(options);
-  timer.lap(stats_.create);
-  make_pager(plan);
-  timer.lap(stats_.map);
-  machine_->give_back_free_memory(options.release_free_memory);
-  restore_state();
-  if (options.prefill) {
-    machine_->enable_prefill();
-  }
-  timer.lap(stats_.state);
-}
-
-VM::Impl::~Impl() {
-  // vCPUs and devices may be waiting for pages that only the pager can bring.
-  if (machine_) {
-    machine_->shut_down();
-  }
-}
-
-void VM::Impl::make_machine(const RestoreOptions& options) {
-  const OpenedSnapshot& source = opened(*source_);
-  const auto state_file = source.path_of(format::kStateFile);
-  if (source.info().vcpus == 0) {
-    base::fail(ErrorKind::invalid_argument, kRestore, state_file,
-               "the snapshot is only an image: it has no section 'machine'");
-  }
-  const machine::MachineShape shape = machine::read_shape(source.sections(), state_file);
-  if (shape.memory != source.info().memory || shape.vcpus != source.info().vcpus) {
-    base::fail(ErrorKind::corrupt, kRestore, state_file,
-               "section 'machine': memory and vCPUs differ from the manifest");
-  }
-  if (shape.has_root_disk && !options.root_image.empty()) {
-    root_image_.path = options.root_image;
-  }
-  machine_ = std::make_unique<machine::Machine>(
-      shape,
-      shape.has_root_disk ? open_same_root_image(source.info().root_image, root_image_.path)
-                          : base::UniqueFd(),
-      root_image_.path, options.attachments);
-}
-
-void VM::Impl::make_pager(const RestorePlan& plan) {
-  backing_ = std::make_unique<paging::BackingCheck>(plan, files_);
-  machine_->guard_memory({.intact = [this] { return backing_->intact(); },
-                          .diagnose = [this] { return backing_->diagnose(); }});
-  std::function<void(PageRange)> present;
-  if (plan.handled() != nullptr) {
-    present = [this](PageRange pages) { machine_->prefill(pages); };
-  }
-  pager_ = std::make_unique<paging::Pager>(
-      plan, machine_->memory(), files_,
-      paging::PagerCallbacks{
-          .failed = [this](const std::string& reason) { machine_->fail(reason); },
-          .present = present});
-}
-
-void VM::Impl::restore_state() {
-  const OpenedSnapshot& source = opened(*source_);
-  try {
-    machine_->restore(source.sections(), source.path_of(format::kStateFile));
-  } catch (const Error&) {
-    check_machine();  // knows better why its memory could not be touched
-    throw;
-  }
-  check_machine();
-}
-
-void VM::Impl::check_machine() const {
-  if (machine_->state() == VmState::internal_error) {
-    base::fail(ErrorKind::io, kRestore, source_->directory(), machine_->failure());
-  }
-}
-
-void VM::Impl::start() {
-  const Nanoseconds begun = base::monotonic_now();
-  if (stats_.prepared) {
-    asked_ = begun;
-  }
-  pager_->start();
-  if (run_) {
-    machine_->resume();
-  }
-  check_machine();
-  const Nanoseconds now = base::monotonic_now();
-  stats_.start = now - begun;
-  stats_.total = now - asked_;
-  stats_.mappings = pager_->mappings();
-}
-
-Bytes VM::Impl::memory() const { return memory_usage().resident + pager_->buffers(); }
-
-void VM::Impl::identify_files() {
-  if (!identified_) {
-    for (FileIdentity* file : {&kernel_, &initramfs_, &root_image_}) {
-      if (!file->path.empty()) {
-        *file = identify_file(file->path);
-      }
-    }
-    identified_ = true;
-  }
-}
-
-std::vector<PageRange> VM::Impl::possibly_nonzero_pages() const {
-  std::vector<PageRange> touched = memory::touched_pages(machine_->memory().host());
-  if (!source_) {
-    return touched;
-  }
-  // The guest does not rely on pages that it has given up and not touched since. They may show the
-  // file of the earlier snapshot, but a hole is as good.
-  const auto kept = memory::PageSet(opened(*source_).image_table().nonzero)
-                        .minus(memory::PageSet(machine_->released_pages()));
-  return memory::PageSet(std::move(touched)).unite(kept).runs();
-}
-
-Snapshot VM::Impl::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {
-  const std::lock_guard lock(snapshot_mutex_);
-  identify_files();
-  const PausedScope paused(*machine_);
-  const auto sections = machine_->save();
-  const auto candidates = possibly_nonzero_pages();
-  const SnapshotContents contents{.sections = sections,
-                                  .memory = machine_->memory().host(),
-                                  .candidates = candidates,
-                                  .vcpus = machine_->shape().vcpus,
-                                  .kernel = kernel_,
-                                  .initramfs = initramfs_,
-                                  .root_image = root_image_,
-                                  .labels = options.labels,
-                                  .working_set = options.working_set,
-                                  .thresholds = options.thresholds};
-  return create_snapshot(path, contents, options.progress);
-}
-
-VmStats VM::Impl::stats() const {
-  VmStats stats;
-  stats.restore = restore_stats();
-  for (const pid_t thread : machine_->vcpu_thread_ids()) {
-    const auto faults = machine::read_thread_faults(thread);
-    stats.faults.vcpu_minor += faults.minor;
-    stats.faults.vcpu_major += faults.major;
-  }
-  if (pager_) {
-    stats.faults.handled = pager_->faults();
-    stats.prefetch = pager_->prefetch_stats();
-  }
-  stats.free_memory = {.reported = machine_->reported_memory(),
-                       .released = machine_->released_memory()};
-  return stats;
-}
-
-RestoreStats VM::Impl::restore_stats() const {
-  RestoreStats stats = stats_;
-  stats.prefilled_pages = machine_->prefilled_pages();
-  const Nanoseconds entry = machine_->first_entry();
-  if (source_ && entry != Nanoseconds(0)) {
-    stats.first_instruction = entry - asked_;
-  }
-  return stats;
-}
-
-MemoryUsage VM::Impl::memory_usage() const {
-  return memory::read_memory_usage(machine_->memory().host());
-}
 
 }  // namespace faasnap

@@ -2,74 +2,49 @@
 
 #pragma once
 
-#include <filesystem>
-#include <memory>
-#include <mutex>
-#include <optional>
 #include <vector>
 
+#include <faasnap/page_access.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
 
-#include "machine/machine.h"
-#include "paging/backing_check.h"
-#include "paging/pager.h"
-#include "paging/snapshot_files.h"
-
 namespace faasnap {
 
-// A machine, the files that it was made from, and the pager that brings their pages in.
+// What `VM` and `PreparedVM` need of a machine, wherever it is. Member functions that are not
+// described here are those of VM, with the same rules; the destructor must not throw.
 class VM::Impl {
  public:
-  // See VM::boot.
-  explicit Impl(const VmOptions& options);
-  // See VM::prepare. Says whether it comes `ahead` of the request that `start` serves, or is a part
-  // of it.
-  enum class Prepared { ahead, just_now };
-  Impl(const Snapshot& snapshot, const RestoreOptions& options, Prepared when);
-  ~Impl();
-
-  // Starts loading and, if the options say so, the guest. May be called once, for a prepared
-  // machine.
-  void start();
-  // Returns the host memory that it holds.
-  Bytes memory() const;
-
-  machine::Machine& machine() noexcept { return *machine_; }
-  // Returns the snapshot that it was restored from. Null for a booted machine, as is the pager.
-  const Snapshot* source() const noexcept { return source_ ? &*source_ : nullptr; }
-  const paging::Pager* pager() const noexcept { return pager_.get(); }
-
-  Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options);
-  VmStats stats() const;
-  MemoryUsage memory_usage() const;
-
- private:
   Impl() = default;
-  void make_machine(const RestoreOptions& options);
-  void make_pager(const RestorePlan& plan);
-  void restore_state();
-  RestoreStats restore_stats() const;
-  // Throws the failure that has ended the machine, if one has.
-  void check_machine() const;
-  void identify_files();
-  std::vector<PageRange> possibly_nonzero_pages() const;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  virtual ~Impl() = default;
 
-  // Only the paths at first; sizes and checksums when a snapshot needs them.
-  FileIdentity kernel_;
-  FileIdentity initramfs_;
-  FileIdentity root_image_;
-  bool identified_ = false;
-  // Kept open while guest memory maps its files.
-  std::optional<Snapshot> source_;
-  paging::SnapshotFiles files_;
-  std::unique_ptr<paging::BackingCheck> backing_;
-  std::unique_ptr<machine::Machine> machine_;
-  std::unique_ptr<paging::Pager> pager_;
-  bool run_ = false;
-  RestoreStats stats_;  // without what changes after the start
-  Nanoseconds asked_{0};
-  std::mutex snapshot_mutex_;
+  // Starts loading and, if the options say so, the guest. May be called once, for a restored VM.
+  virtual void start() = 0;
+  // Returns the host memory that a prepared VM holds.
+  virtual Bytes memory() const = 0;
+  // Returns the snapshot that it was restored from, null for a booted VM.
+  virtual const Snapshot* source() const noexcept = 0;
+  // True if first touches of guest memory are recorded.
+  virtual bool records_accesses() const = 0;
+  // Returns the first touches that were recorded since `start`. Throws the failure of loading or of
+  // answering faults, if there was one.
+  virtual std::vector<PageAccess> accesses() const = 0;
+
+  virtual VmState state() const = 0;
+  virtual std::string failure() const = 0;
+  virtual std::optional<VmState> wait(Nanoseconds timeout) = 0;
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+  virtual void stop() = 0;
+  virtual GuestStream connect(std::uint32_t port, Nanoseconds timeout) = 0;
+  virtual void listen(std::uint32_t port, std::function<void(GuestStream)> accept) = 0;
+  virtual void write_console(std::string_view text) = 0;
+  virtual Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options) = 0;
+  virtual VmStats stats() const = 0;
+  virtual MemoryUsage memory_usage() const = 0;
+  virtual std::vector<PageLoad> loads() const = 0;
+  virtual void wait_loaded() const = 0;
 };
 
 }  // namespace faasnap

@@ -20,12 +20,12 @@ constexpr const char* kRecording = "record working set";
 
 class WorkingSetRecorder::Impl {
  public:
-  Impl(const Snapshot& snapshot, const paging::Pager& pager, const RecorderOptions& options)
-      : snapshot_(snapshot), pager_(pager), options_(options) {
+  Impl(const Snapshot& snapshot, const VM::Impl& vm, const RecorderOptions& options)
+      : snapshot_(snapshot), vm_(vm), options_(options) {
     if (options.recorder == Recorder::mincore) {
       mincore_.emplace(files_of(opened(snapshot_)).memory, snapshot_.info().memory,
                        options.group_pages);
-    } else if (!pager.records()) {
+    } else if (!vm.records_accesses()) {
       base::fail(ErrorKind::invalid_argument, kRecording, snapshot.directory(),
                  "the VM was restored without record_accesses");
     }
@@ -36,15 +36,12 @@ class WorkingSetRecorder::Impl {
     if (mincore_) {
       return {info.id, info.memory, mincore_->finish()};
     }
-    if (pager_.failed()) {
-      pager_.wait();
-    }
-    return WorkingSet::from_accesses(info.id, info.memory, pager_.accesses(), options_.group_pages);
+    return WorkingSet::from_accesses(info.id, info.memory, vm_.accesses(), options_.group_pages);
   }
 
  private:
   Snapshot snapshot_;  // keeps the file open
-  const paging::Pager& pager_;
+  const VM::Impl& vm_;
   RecorderOptions options_;
   std::optional<paging::MincoreRecorder> mincore_;
 };
@@ -59,7 +56,7 @@ WorkingSetRecorder::WorkingSetRecorder(const Snapshot& snapshot, VM& vm,
     base::fail(ErrorKind::invalid_argument, kRecording, snapshot.directory(),
                "the VM was not restored from this snapshot");
   }
-  impl_ = std::make_unique<Impl>(snapshot, *vm.impl_->pager(), options);
+  impl_ = std::make_unique<Impl>(snapshot, *vm.impl_, options);
 }
 
 WorkingSetRecorder::~WorkingSetRecorder() = default;
