@@ -61,6 +61,7 @@ class Pager::Impl {
   const memory::GuestMemory& memory_;
   std::uint64_t mappings_ = 0;
   FailureLatch failure_;
+  HandledPages handled_;  // with faults_
   // Closed when all threads have ended, which wakes all that still wait for a page.
   std::unique_ptr<Userfault> faults_;
   std::unique_ptr<AccessLog> log_;
@@ -107,11 +108,11 @@ LoaderCallbacks Pager::Impl::loader_callbacks() {
 void Pager::Impl::handle_faults(const RestorePlan& plan, const HandledFaults& handled,
                                 const SnapshotFiles& files, const InstallTuning& tuning) {
   faults_ = std::make_unique<Userfault>(memory_.host());
-  const memory::PageSet watched = watched_pages(plan, memory_.size());
-  for (const PageRange& pages : watched.runs()) {
+  handled_ = handled_pages(plan, memory_.size());
+  for (const PageRange& pages : handled_.watched.runs()) {
     faults_->watch(pages);
   }
-  progress_ = plan_progress(plan, watched, memory_.size(), tuning);
+  progress_ = plan_progress(plan, handled_, memory_.size(), tuning);
   if (handled.record) {
     log_ = std::make_unique<AccessLog>(memory_.size());
   }
@@ -120,13 +121,13 @@ void Pager::Impl::handle_faults(const RestorePlan& plan, const HandledFaults& ha
     loader_ = std::make_unique<ReapLoader>(*load, files, *faults_, loader_callbacks());
   } else if (loads_anything(plan)) {
     auto stream =
-        std::make_unique<StreamLoader>(*progress_, unforeseen_zeros(plan, watched), memory_.host(),
-                                       files, *faults_, loader_callbacks(), tuning);
+        std::make_unique<StreamLoader>(*progress_, handled_.unforeseen_zeros, memory_.host(), files,
+                                       *faults_, loader_callbacks(), tuning);
     helped = stream.get();
     loader_ = std::move(stream);
   }
-  server_ = std::make_unique<FaultServer>(plan, watched, files, *faults_, *progress_, helped,
-                                          log_.get(), failure_, tuning);
+  server_ = std::make_unique<FaultServer>(handled_, files, *faults_, *progress_, helped, log_.get(),
+                                          failure_, tuning);
 }
 
 // After the first failure: nothing more is loaded, and no thread waits for it.

@@ -17,34 +17,34 @@ memory::PageSet pages_read(const RestorePlan& plan) {
   return memory::PageSet(std::move(pages));
 }
 
-}  // namespace
-
-bool answers_singly(const RestorePlan& plan) {
-  return plan.handled()->record || plan.load_if<InstallBeforeStart>() != nullptr;
-}
-
-memory::PageSet watched_pages(const RestorePlan& plan, Bytes memory) {
-  if (answers_singly(plan)) {
-    return memory::PageSet({{{0}, memory.pages()}});
-  }
-  std::vector<PageRange> watched;
-  const memory::PageSet nonzero(plan.handled()->nonzero);
-  for (const PageRange& run : nonzero.unite(pages_read(plan)).runs()) {
-    if (!watched.empty() && run.first - watched.back().end() < kUnwatchedGap) {
-      watched.back().count = run.end() - watched.back().first;
+// Joins runs with short gaps between them.
+memory::PageSet without_short_gaps(const memory::PageSet& pages) {
+  std::vector<PageRange> joined;
+  for (const PageRange& run : pages.runs()) {
+    if (!joined.empty() && run.first - joined.back().end() < kUnwatchedGap) {
+      joined.back().count = run.end() - joined.back().first;
     } else {
-      watched.push_back(run);
+      joined.push_back(run);
     }
   }
-  return memory::PageSet(std::move(watched));
+  return memory::PageSet(std::move(joined));
 }
 
-memory::PageSet unforeseen_zeros(const RestorePlan& plan, const memory::PageSet& watched) {
-  if (answers_singly(plan)) {
-    return {};
+}  // namespace
+
+HandledPages handled_pages(const RestorePlan& plan, Bytes memory) {
+  HandledPages pages;
+  pages.nonzero = memory::PageSet(plan.handled()->nonzero);
+  pages.singly = plan.handled()->record || plan.load_if<InstallBeforeStart>() != nullptr;
+  if (pages.singly) {
+    pages.watched = memory::PageSet({{{0}, memory.pages()}});
+    return pages;
   }
-  const memory::PageSet nonzero(plan.handled()->nonzero);
-  return watched.minus(nonzero).minus(pages_read(plan)).minus(memory::PageSet(plan.zero_pages()));
+  const memory::PageSet with_content = pages.nonzero.unite(pages_read(plan));
+  pages.watched = without_short_gaps(with_content);
+  pages.unforeseen_zeros =
+      pages.watched.minus(with_content).minus(memory::PageSet(plan.zero_pages()));
+  return pages;
 }
 
 std::vector<ZeroStretch> cut_zeros(std::span<const PageRange> zeros, const memory::PageSet& watched,

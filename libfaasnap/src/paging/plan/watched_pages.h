@@ -12,24 +12,27 @@
 
 namespace faasnap::paging {
 
-// What the fault handler of a plan with HandledFaults watches. Every `plan` here is such a plan.
-
 // Length of the shortest gap of zero pages that is left to the kernel: a huge page.
 inline constexpr std::uint64_t kUnwatchedGap = 512;
 
-// True if the handler answers every fault, each by itself: to record it, or because the setting
-// (REAP) is published so.
-bool answers_singly(const RestorePlan& plan);
+// What the fault handler of a plan with HandledFaults answers, and with what.
+struct HandledPages {
+  // The pages that the memory file has data for.
+  memory::PageSet nonzero;
+  // The pages whose faults the handler must answer: all that have data or are read, and the gaps of
+  // zero pages between them. Gaps of kUnwatchedGap pages and more are left to the kernel, which
+  // answers a fault there thirty times as fast; shorter ones are not worth a memory area each.
+  memory::PageSet watched;
+  // The zero pages among the watched ones that the plan does not install: what a guest has free
+  // between what it uses. None where a fault is answered singly.
+  memory::PageSet unforeseen_zeros;
+  // True if the handler watches all pages and answers each fault by itself: to record it, or
+  // because the setting (REAP) is published so.
+  bool singly = false;
+};
 
-// The pages whose faults the handler must answer: all that have data or are read, and the gaps of
-// zero pages between them. Gaps of kUnwatchedGap pages and more are left to the kernel,
-// which answers a fault there thirty times as fast; shorter ones are not worth a memory area each.
-// Pure.
-memory::PageSet watched_pages(const RestorePlan& plan, Bytes memory);
-
-// The zero pages among the `watched` ones that the plan does not install: what a guest has free
-// between what it uses. None where a fault is answered singly.
-memory::PageSet unforeseen_zeros(const RestorePlan& plan, const memory::PageSet& watched);
+// `plan` must be a plan with HandledFaults, for a guest of `memory`. Pure.
+HandledPages handled_pages(const RestorePlan& plan, Bytes memory);
 
 // Zero pages to install, in a row: all of them watched, or none.
 struct ZeroStretch {

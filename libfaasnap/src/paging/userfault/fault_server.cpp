@@ -40,13 +40,11 @@ void for_each_run(PageRange block, Wanted wanted, Use use) {
 
 }  // namespace
 
-FaultServer::FaultServer(const RestorePlan& plan, memory::PageSet watched,
-                         const SnapshotFiles& files, const Userfault& faults,
-                         const LoadProgress& progress, StreamLoader* helped, AccessLog* log,
-                         FailureLatch& failure, const InstallTuning& tuning)
-    : nonzero_(plan.handled()->nonzero),
-      watched_(std::move(watched)),
-      singly_(answers_singly(plan)),
+FaultServer::FaultServer(const HandledPages& handled, const SnapshotFiles& files,
+                         const Userfault& faults, const LoadProgress& progress,
+                         StreamLoader* helped, AccessLog* log, FailureLatch& failure,
+                         const InstallTuning& tuning)
+    : handled_(handled),
       faults_(faults),
       progress_(progress),
       helped_(helped),
@@ -117,7 +115,7 @@ bool FaultServer::answer_faults() {
 }
 
 void FaultServer::answer(const PageFault& fault) {
-  const bool stored = nonzero_.contains(fault.page);
+  const bool stored = handled_.nonzero.contains(fault.page);
   const auto state = progress_.state_of(fault.page);
   if (log_ != nullptr && !state) {
     log_->note({.page = fault.page,
@@ -134,7 +132,7 @@ void FaultServer::answer(const PageFault& fault) {
     // The loader installs the page next, which wakes the guest.
   } else if (!stored) {
     install_zeros(fault, {fault.page, 1});
-    if (!singly_) {
+    if (!handled_.singly) {
       install_zeros_around(fault);
     }
   } else if (!under_way(fault.page)) {
@@ -157,13 +155,15 @@ void FaultServer::install_zeros_around(const PageFault& fault) const {
   for_each_run(
       block_around(fault.page, tuning_.miss_zero_pages, watched),
       [&](PageIndex page) {
-        return page != fault.page && !nonzero_.contains(page) && is_lacking(page);
+        return page != fault.page && !handled_.nonzero.contains(page) && is_lacking(page);
       },
       [&](PageRange pages) { install_zeros(fault, pages); });
 }
 
 // Returns the watched run of a page that faulted, and so is watched.
-PageRange FaultServer::watched_run(PageIndex page) const { return watched_.run_of(page).value(); }
+PageRange FaultServer::watched_run(PageIndex page) const {
+  return handled_.watched.run_of(page).value();
+}
 
 // True if the loader neither brings the page nor has it in a buffer.
 bool FaultServer::is_lacking(PageIndex page) const {
@@ -192,7 +192,8 @@ void FaultServer::start_reads() {
 
 // Where neighbours may come along, holes between them are read as the zeros that they are.
 PageRange FaultServer::to_read_for(PageIndex page) const {
-  return singly_ ? PageRange{page, 1} : block_around(page, tuning_.miss_pages, watched_run(page));
+  return handled_.singly ? PageRange{page, 1}
+                         : block_around(page, tuning_.miss_pages, watched_run(page));
 }
 
 void FaultServer::install(PageRange all, const std::byte* data) const {

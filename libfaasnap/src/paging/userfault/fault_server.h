@@ -9,11 +9,10 @@
 #include <vector>
 
 #include <faasnap/page_access.h>
-#include <faasnap/restore_plan.h>
 
 #include "base/files/mapping.h"
-#include "memory/page_set.h"
 #include "paging/failure_latch.h"
+#include "paging/plan/watched_pages.h"
 #include "paging/reads/direct_file.h"
 #include "paging/reads/read_queue.h"
 #include "paging/record/access_log.h"
@@ -34,12 +33,12 @@ namespace faasnap::paging {
 // safe from any thread.
 class FaultServer {
  public:
-  // `watched`: what `faults` watches. `progress`: what is being loaded; its helper() wakes the
-  // thread. `helped` is null if nothing is installed while the guest runs, `log` if the plan does
-  // not record; with a log every access is recorded and answered singly.
-  FaultServer(const RestorePlan& plan, memory::PageSet watched, const SnapshotFiles& files,
-              const Userfault& faults, const LoadProgress& progress, StreamLoader* helped,
-              AccessLog* log, FailureLatch& failure, const InstallTuning& tuning = {});
+  // `handled`: what `faults` watches, and which pages have data. `progress`: what is being loaded;
+  // its helper() wakes the thread. `helped` is null if nothing is installed while the guest runs,
+  // `log` if the plan does not record; with a log every access is recorded and answered singly.
+  FaultServer(const HandledPages& handled, const SnapshotFiles& files, const Userfault& faults,
+              const LoadProgress& progress, StreamLoader* helped, AccessLog* log,
+              FailureLatch& failure, const InstallTuning& tuning = {});
   ~FaultServer();
   FaultServer(const FaultServer&) = delete;
   FaultServer& operator=(const FaultServer&) = delete;
@@ -64,9 +63,7 @@ class FaultServer {
   void install(PageRange all, const std::byte* data) const;
   void copy(PageRange pages, const std::byte* data) const;
 
-  const memory::PageSet nonzero_;
-  const memory::PageSet watched_;
-  const bool singly_;
+  const HandledPages& handled_;
   const Userfault& faults_;
   const LoadProgress& progress_;
   StreamLoader* const helped_;

@@ -48,25 +48,26 @@ void check_zero_pages(std::span<const PageRange> zeros, const memory::PageSet& n
 
 }  // namespace
 
-std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const memory::PageSet& watched,
+std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const HandledPages& handled,
                                             Bytes memory, const InstallTuning& tuning) {
   const auto* load = plan.load_if<InstallWhileRunning>();
   if (load == nullptr) {
     return std::make_unique<LoadProgress>();
   }
-  check_zero_pages(load->zero_pages, memory::PageSet(plan.handled()->nonzero));
+  check_zero_pages(load->zero_pages, handled.nonzero);
   auto pieces = cut_reads(load->reads, checked(tuning).piece);
   const unsigned buffers = buffers_for(tuning, pieces.size());
   return std::make_unique<LoadProgress>(
-      std::move(pieces), cut_zeros(load->zero_pages, watched, tuning.zero_pages), memory, buffers);
+      std::move(pieces), cut_zeros(load->zero_pages, handled.watched, tuning.zero_pages), memory,
+      buffers);
 }
 
-StreamLoader::StreamLoader(LoadProgress& progress, memory::PageSet unforeseen,
+StreamLoader::StreamLoader(LoadProgress& progress, const memory::PageSet& unforeseen,
                            std::span<std::byte> guest_memory, const SnapshotFiles& files,
                            const Userfault& faults, LoaderCallbacks callbacks,
                            const InstallTuning& tuning)
     : progress_(progress),
-      unforeseen_zeros_(std::move(unforeseen)),
+      unforeseen_zeros_(unforeseen),
       guest_memory_(guest_memory),
       faults_(faults),
       callbacks_(std::move(callbacks)),

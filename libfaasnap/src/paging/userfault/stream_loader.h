@@ -26,10 +26,9 @@
 namespace faasnap::paging {
 
 // Returns what is to be installed of a plan that has InstallWhileRunning; nothing for other plans
-// with HandledFaults. `watched`: the pages of the guest's `memory` that the fault handler watches.
-// Throws ErrorKind::invalid_argument for a plan that loads a page twice, or makes one zero that has
-// data.
-std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const memory::PageSet& watched,
+// with HandledFaults. `handled`: the handled_pages of the plan and `memory`. Throws
+// ErrorKind::invalid_argument for a plan that loads a page twice, or makes one zero that has data.
+std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const HandledPages& handled,
                                             Bytes memory, const InstallTuning& tuning);
 
 // Loads into watched guest memory while the guest runs: reads with O_DIRECT into huge-page buffers
@@ -44,7 +43,7 @@ class StreamLoader final : public Loader {
   // Installs what `progress` lists into `guest_memory`, and at last shares the `unforeseen` zero
   // pages. Throws ErrorKind::unsupported without io_uring, and ErrorKind::invalid_argument for a
   // read of a file that `files` lacks.
-  StreamLoader(LoadProgress& progress, memory::PageSet unforeseen,
+  StreamLoader(LoadProgress& progress, const memory::PageSet& unforeseen,
                std::span<std::byte> guest_memory, const SnapshotFiles& files,
                const Userfault& faults, LoaderCallbacks callbacks,
                const InstallTuning& tuning = {});
@@ -72,7 +71,7 @@ class StreamLoader final : public Loader {
   const DirectFile& file_of(const ReadPiece& piece) const;
 
   LoadProgress& progress_;
-  const memory::PageSet unforeseen_zeros_;
+  const memory::PageSet& unforeseen_zeros_;
   const std::span<std::byte> guest_memory_;
   const Userfault& faults_;
   const LoaderCallbacks callbacks_;

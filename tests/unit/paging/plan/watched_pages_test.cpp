@@ -19,8 +19,8 @@ TEST_CASE("all pages with data and all short gaps are watched, and no long gap i
     std::mt19937 random(seed);
     const auto nonzero = test::random_runs(random, kWatchedPages, 0.02, 40);
     const auto plan = plan_with({.nonzero = nonzero});
-    const auto watched = watched_pages(plan, kWatchedMemory);
-    const auto bits = test::as_bits(watched.runs(), kWatchedPages);
+    const auto handled = handled_pages(plan, kWatchedMemory);
+    const auto bits = test::as_bits(handled.watched.runs(), kWatchedPages);
     for (const PageRange& run : nonzero) {
       REQUIRE(bits[run.first.value]);
       REQUIRE(bits[run.end().value - 1]);
@@ -41,7 +41,7 @@ TEST_CASE("what is read is watched, with data or without") {
       plan_with({.nonzero = {{{100}, 2}},
                  .load = InstallWhileRunning{.reads = {{Backing::stream_set, {}, {{9000}, 4}},
                                                        {Backing::stream_set, {}, {{5000}, 1}}}}});
-  CHECK(watched_pages(plan, kWatchedMemory).runs() ==
+  CHECK(handled_pages(plan, kWatchedMemory).watched.runs() ==
         std::vector<PageRange>{{{100}, 2}, {{5000}, 1}, {{9000}, 4}});
 }
 
@@ -50,7 +50,7 @@ TEST_CASE("everything is watched where each fault counts") {
   const std::vector<PageRange> all = {{{0}, kWatchedPages}};
   const auto watched = [&](HandledFaults faults) {
     faults.nonzero = nonzero;
-    return watched_pages(plan_with(std::move(faults)), kWatchedMemory).runs();
+    return handled_pages(plan_with(std::move(faults)), kWatchedMemory).watched.runs();
   };
   CHECK(watched({.record = true}) == all);
   CHECK(watched({.load = InstallBeforeStart{}}) == all);
@@ -62,11 +62,10 @@ TEST_CASE("the zeros that nobody foresaw are what is watched and neither has dat
       .load = InstallWhileRunning{
           .reads = {{Backing::stream_set, {}, {{120}, 2}}, {Backing::stream_set, {}, {{110}, 1}}},
           .zero_pages = {{{105}, 2}, {{103}, 1}, {{5000}, 10}}}};
-  const auto watched = watched_pages(plan_with(faults), kWatchedMemory);
-  CHECK(unforeseen_zeros(plan_with(faults), watched).runs() ==
+  CHECK(handled_pages(plan_with(faults), kWatchedMemory).unforeseen_zeros.runs() ==
         std::vector<PageRange>{{{102}, 1}, {{104}, 1}, {{107}, 3}, {{115}, 5}});
   faults.record = true;
-  CHECK(unforeseen_zeros(plan_with(faults), watched).empty());
+  CHECK(handled_pages(plan_with(faults), kWatchedMemory).unforeseen_zeros.empty());
 }
 
 TEST_CASE("zero pages are cut where watching begins and ends, and keep their order") {

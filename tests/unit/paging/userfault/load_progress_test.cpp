@@ -168,9 +168,8 @@ TEST_CASE("zero pages must not have data") {
     const RestorePlan plan{.faults =
                                HandledFaults{.nonzero = {{{10}, 5}, {{30}, 2}},
                                              .load = InstallWhileRunning{.zero_pages = {zeros}}}};
-    const memory::PageSet watched(std::vector<PageRange>{{{0}, 40}});
     try {
-      plan_progress(plan, watched, kProgressMemory, {});
+      plan_progress(plan, handled_pages(plan, kProgressMemory), kProgressMemory, {});
       return false;
     } catch (const Error& error) {
       return error.kind() == ErrorKind::invalid_argument;
