@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 #include <utility>
 
 #include <faasnap/progress.h>
@@ -14,12 +15,24 @@
 
 namespace faasnap::base {
 
+[[noreturn]] inline void fail_stopped(const char* operation, const std::filesystem::path& path) {
+  base::fail(ErrorKind::cancelled, operation, path, "stopped by the caller");
+}
+
+// Throws ErrorKind::cancelled if the caller of `operation` wants it to stop.
+inline void check_not_stopped(const std::stop_token& stop, const char* operation,
+                              const std::filesystem::path& path = {}) {
+  if (stop.stop_requested()) {
+    fail_stopped(operation, path);
+  }
+}
+
 // Reports the progress of a long operation to its caller. Throws ErrorKind::cancelled if the caller
 // wants it to stop.
 inline void report_progress(const Progress& progress, Bytes done, Bytes total,
                             const char* operation, const std::filesystem::path& path) {
   if (progress && !progress(done, total)) {
-    base::fail(ErrorKind::cancelled, operation, path, "stopped by the caller");
+    fail_stopped(operation, path);
   }
 }
 

@@ -11,7 +11,7 @@
 #include <faasnap/guest_channel.h>
 
 #include "base/error.h"
-#include "function/stop.h"
+#include "base/progress.h"
 
 namespace faasnap {
 namespace {
@@ -73,7 +73,7 @@ void wait_for_reports(const VM& vm, const std::stop_token& stop) {
   auto changed = Clock::now();
   while (Clock::now() < deadline && Clock::now() - changed < kQuiet) {
     std::this_thread::sleep_for(kPoll);
-    check_not_stopped(stop, kSettling);
+    base::check_not_stopped(stop, kSettling);
     if (const Bytes now = vm.stats().free_memory.reported; now != reported) {
       reported = now;
       changed = Clock::now();

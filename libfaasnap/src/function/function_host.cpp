@@ -13,9 +13,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/progress.h"
 #include "function/agent_reply.h"
 #include "function/console_tail.h"
-#include "function/stop.h"
 
 namespace faasnap {
 namespace {
@@ -89,7 +89,7 @@ void FunctionHost::attach(VM& vm) {
 }
 
 VM FunctionHost::boot(const VmOptions& guest, const BootOptions& options) {
-  function::check_not_stopped(options.stop, kBooting);
+  base::check_not_stopped(options.stop, kBooting);
   const function::ConsoleTail console(guest.attachments.console);
   VmOptions watched = guest;
   watched.attachments.console = console.sink();
@@ -99,10 +99,10 @@ VM FunctionHost::boot(const VmOptions& guest, const BootOptions& options) {
     const std::stop_callback stop_guest(options.stop, [&vm] { vm.stop(); });
     GuestChannel(vm).wait_ready(options.timeout);
   } catch (const Error& error) {
-    function::check_not_stopped(options.stop, kBooting);
+    base::check_not_stopped(options.stop, kBooting);
     fail_boot(error, console);
   }
-  function::check_not_stopped(options.stop, kBooting);
+  base::check_not_stopped(options.stop, kBooting);
   return vm;
 }
 

@@ -11,10 +11,10 @@
 #include <faasnap/working_set_recorder.h>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "function/agent_reply.h"
 #include "function/free_memory.h"
 #include "function/scratch_directory.h"
-#include "function/stop.h"
 
 namespace faasnap {
 namespace {
@@ -73,14 +73,14 @@ class Recording {
     Snapshot snapshot = served.derive(target, snapshot_options(&touched));
     if (observer_.stop.stop_requested()) {
       Snapshot::remove(target);
-      function::check_not_stopped(observer_.stop, kRecording);
+      base::check_not_stopped(observer_.stop, kRecording);
     }
     return {std::move(snapshot), std::move(result_), least_similarity(recordings)};
   }
 
  private:
   void begin(const std::string& step) {
-    function::check_not_stopped(observer_.stop, kRecording);
+    base::check_not_stopped(observer_.stop, kRecording);
     if (observer_.step) {
       observer_.step(step);
     }
@@ -213,7 +213,7 @@ RecordedFunction FunctionRecorder::record(const std::string& function, const std
     return Recording(*host_, options_, function, input, observer).make(target);
   } catch (const Error&) {
     // A request to stop has ended the guest, and with it whatever was waiting for the guest.
-    function::check_not_stopped(observer.stop, kRecording);
+    base::check_not_stopped(observer.stop, kRecording);
     throw;
   }
 }

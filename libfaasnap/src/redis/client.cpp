@@ -2,16 +2,14 @@
 
 #include "redis/client.h"
 
-#include "base/error.h"
+#include <faasnap/error.h>
+
+#include "base/progress.h"
 
 namespace faasnap::redis {
 
 void Client::run(const Work& work, const std::stop_token& stop) {
-  const auto check_stop = [&] {
-    if (stop.stop_requested()) {
-      base::fail(ErrorKind::cancelled, "ask Redis", options_.address, "stopped by the caller");
-    }
-  };
+  const auto check_stop = [&] { base::check_not_stopped(stop, "ask Redis", options_.address); };
   check_stop();
   std::unique_ptr<Connection> connection = take_idle();
   if (!connection) {

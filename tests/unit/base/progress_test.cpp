@@ -3,6 +3,8 @@
 #include "base/progress.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <stop_token>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,6 +32,19 @@ TEST_CASE("steps of an operation that nobody watches go on") {
   const Progress none;
   StepProgress steps(none, Bytes{1});
   CHECK(steps.next(Bytes{1})(Bytes{1}, Bytes{1}));
+}
+
+TEST_CASE("an operation goes on until its caller wants it to stop") {
+  std::stop_source stop;
+  CHECK_NOTHROW(check_not_stopped(stop.get_token(), "work"));
+  stop.request_stop();
+  try {
+    check_not_stopped(stop.get_token(), "work", "/a/file");
+    FAIL("not stopped");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::cancelled);
+    CHECK(std::string(error.what()) == "work: /a/file: stopped by the caller");
+  }
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/progress.h"
 
 namespace faasnap::base {
 namespace {
@@ -145,9 +146,7 @@ void copy_sparse(const UniqueFd& source, const std::filesystem::path& source_pat
                  const Progress& progress) {
   const std::uint64_t size = file_size(source, source_path).value;
   const auto report = [&](std::uint64_t done) {
-    if (progress && !progress({done}, {size})) {
-      fail(ErrorKind::cancelled, "copy", source_path, "stopped by the caller");
-    }
+    report_progress(progress, {done}, {size}, "copy", source_path);
   };
   if (::ioctl(target.get(), FICLONE, source.get()) == 0) {
     return report(size);
