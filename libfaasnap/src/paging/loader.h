@@ -14,8 +14,12 @@ namespace faasnap::paging {
 struct LoaderCallbacks {
   // Loading has failed, and was not cancelled. Called once.
   std::function<void(std::exception_ptr failure)> failed{};
-  // These pages have just come into the page tables of guest memory.
+  // These pages have just come into the page tables of guest memory. Must not touch guest memory:
+  // the thread may be the one that answers faults, or be in the middle of what a fault waits for.
   std::function<void(PageRange pages)> present{};
+  // The same pages, when all that came with them is installed. Called on a thread of the loader's
+  // own, which may wait for a fault of guest memory here.
+  std::function<void(PageRange pages)> settled{};
 };
 
 // Brings the pages that a plan lists to where the guest finds them, ahead of its touches: one

@@ -34,6 +34,9 @@ class Pager::Impl {
  public:
   Impl(const RestorePlan& plan, const memory::GuestMemory& memory, const SnapshotFiles& files,
        PagerCallbacks callbacks, const InstallTuning& tuning);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   void start();
   void wait() const;
@@ -84,6 +87,11 @@ Pager::Impl::Impl(const RestorePlan& plan, const memory::GuestMemory& memory,
   }
 }
 
+Pager::Impl::~Impl() {
+  server_.reset();
+  give_up();  // a thread of the loader may wait for a page, which nobody brings any more
+}
+
 void Pager::Impl::read_into_page_cache(const ReadIntoPageCache& load, const SnapshotFiles& files) {
   auto loader = std::make_unique<PageCacheLoader>(load, files, memory_.host().data(),
                                                   PageCacheTuning{}, loader_callbacks());
@@ -96,13 +104,8 @@ void Pager::Impl::read_into_page_cache(const ReadIntoPageCache& load, const Snap
 
 LoaderCallbacks Pager::Impl::loader_callbacks() {
   return {.failed = [this](std::exception_ptr failure) { failure_.report(std::move(failure)); },
-          .present =
-              [this](PageRange pages) {
-                loads_.note(pages, base::monotonic_now());
-                if (callbacks_.present) {
-                  callbacks_.present(pages);
-                }
-              }};
+          .present = [this](PageRange pages) { loads_.note(pages, base::monotonic_now()); },
+          .settled = callbacks_.present};
 }
 
 void Pager::Impl::handle_faults(const RestorePlan& plan, const HandledFaults& handled,

@@ -24,7 +24,8 @@ struct PagerCallbacks {
   // Loading or fault handling has failed for good. Called once, on a thread of the pager, before
   // any access that waits is woken: the callee must keep every vCPU from running on.
   std::function<void(const std::string& reason)> failed;
-  // These pages have just come into the page tables of guest memory. Called on the loading threads.
+  // These pages have come into the page tables of guest memory. Called on a thread that answers no
+  // faults: the callee may touch them although the guest may have given them back since.
   std::function<void(PageRange pages)> present;
 };
 

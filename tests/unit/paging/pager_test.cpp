@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -248,6 +249,52 @@ TEST_CASE("a page that was given back after it was installed is empty") {
     at(guest, pages.first) = std::byte{7};
     CHECK(touch(guest, pages.first) == std::byte{7});
   }
+}
+
+// Plays a guest that gives a page back, and whoever touches it next.
+std::byte touch_given_back(const memory::GuestMemory& guest, PageIndex page) {
+  ::madvise(guest.host().data() + page.offset().value, kPageSize, MADV_DONTNEED);
+  return touch(guest, page);
+}
+
+TEST_CASE("whoever is told of present pages may wait for one that was given back since") {
+  const PagedImage image;
+  for (const RestorePlan& plan : {image.stream(), image.reap()}) {
+    const memory::GuestMemory guest(PagedImage::kMemory);
+    std::atomic<std::uint64_t> told{0};
+    Pager pager(plan, guest, image.files(), {.failed = {}, .present = [&](PageRange pages) {
+                                               touch_given_back(guest, pages.first);
+                                               ++told;
+                                             }});
+    pager.start();
+    pager.wait();
+    CHECK(told > 0);
+    CHECK_FALSE(pager.failed());
+  }
+}
+
+TEST_CASE("a pager ends although whoever is told of present pages waits for one of them") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  std::atomic<bool> touching{false};
+  std::atomic<bool> enough{false};
+  auto pager =
+      std::make_unique<Pager>(image.stream(), guest, image.files(),
+                              PagerCallbacks{.failed = {}, .present = [&](PageRange pages) {
+                                               touching = true;
+                                               while (!enough) {
+                                                 touch_given_back(guest, pages.first);
+                                               }
+                                             }});
+  pager->start();
+  while (!touching) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  std::thread end([&] { pager.reset(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  enough = true;
+  end.join();
+  CHECK(pager == nullptr);
 }
 
 TEST_CASE("a plan with nothing to load is a plan all the same") {

@@ -256,6 +256,9 @@ void PageCacheLoader::enter(PageRange pages, int advice) const {
   if (callbacks_.present) {
     callbacks_.present(pages);
   }
+  if (callbacks_.settled) {
+    callbacks_.settled(pages);
+  }
 }
 
 }  // namespace faasnap::paging

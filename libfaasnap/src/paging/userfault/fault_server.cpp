@@ -41,9 +41,8 @@ void for_each_run(PageRange block, Wanted wanted, Use use) {
 }  // namespace
 
 FaultServer::FaultServer(const HandledPages& handled, const SnapshotFiles& files,
-                         const Userfault& faults, const LoadProgress& progress,
-                         StreamLoader* helped, AccessLog* log, FailureLatch& failure,
-                         const InstallTuning& tuning)
+                         const Userfault& faults, LoadProgress& progress, StreamLoader* helped,
+                         AccessLog* log, FailureLatch& failure, const InstallTuning& tuning)
     : handled_(handled),
       faults_(faults),
       progress_(progress),
@@ -84,6 +83,7 @@ void FaultServer::serve() {
       return;
     }
     bool worked = answer_faults();
+    answer_deferred();
     worked |= reads_.take_ended([this](unsigned slot) {
       install(pages_in_[slot], reads_.buffer(slot).data());
       pages_in_[slot] = {};
@@ -114,6 +114,12 @@ bool FaultServer::answer_faults() {
   return count != 0;
 }
 
+void FaultServer::answer_deferred() {
+  for (const PageFault& fault : std::exchange(deferred_, {})) {
+    answer(fault);
+  }
+}
+
 void FaultServer::answer(const PageFault& fault) {
   const bool stored = handled_.nonzero.contains(fault.page);
   const auto state = progress_.state_of(fault.page);
@@ -128,8 +134,16 @@ void FaultServer::answer(const PageFault& fault) {
     // The guest had the page and has given it back since, so it is empty. If it is present after
     // all, the fault was answered while its message was on the way.
     install_zeros(fault, {fault.page, 1});
+  } else if (state == PartState::installing) {
+    // The page comes next, which wakes the guest, unless the installer has passed it already and
+    // the guest has given it back since.
+    if (progress_.await_finish(fault.page)) {
+      deferred_.push_back(fault);
+    } else {
+      install_zeros(fault, {fault.page, 1});
+    }
   } else if (state && *state != PartState::waiting) {
-    // The loader installs the page next, which wakes the guest.
+    // The loader installs the page later, which wakes the guest.
   } else if (!stored) {
     install_zeros(fault, {fault.page, 1});
     if (!handled_.singly) {

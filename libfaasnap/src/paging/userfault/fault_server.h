@@ -37,8 +37,8 @@ class FaultServer {
   // its helper() wakes the thread. `helped` is null if nothing is installed while the guest runs,
   // `log` if the plan does not record; with a log every access is recorded and answered singly.
   FaultServer(const HandledPages& handled, const SnapshotFiles& files, const Userfault& faults,
-              const LoadProgress& progress, StreamLoader* helped, AccessLog* log,
-              FailureLatch& failure, const InstallTuning& tuning = {});
+              LoadProgress& progress, StreamLoader* helped, AccessLog* log, FailureLatch& failure,
+              const InstallTuning& tuning = {});
   ~FaultServer();
   FaultServer(const FaultServer&) = delete;
   FaultServer& operator=(const FaultServer&) = delete;
@@ -52,6 +52,7 @@ class FaultServer {
   void serve();
   void wait_for_events() const;
   bool answer_faults();
+  void answer_deferred();
   void answer(const PageFault& fault);
   void install_zeros(const PageFault& fault, PageRange pages) const;
   void install_zeros_around(const PageFault& fault) const;
@@ -65,7 +66,7 @@ class FaultServer {
 
   const HandledPages& handled_;
   const Userfault& faults_;
-  const LoadProgress& progress_;
+  LoadProgress& progress_;
   StreamLoader* const helped_;
   AccessLog* const log_;
   FailureLatch& failure_;
@@ -79,6 +80,7 @@ class FaultServer {
   ReadQueue reads_;
   std::vector<PageRange> pages_in_;  // by slot of `reads_`; empty if nothing is read there
   std::deque<PageIndex> backlog_;    // misses that wait for a slot
+  std::vector<PageFault> deferred_;  // until the part that brings their page is installed
 
   std::thread thread_;
 };

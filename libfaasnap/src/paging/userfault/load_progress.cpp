@@ -114,7 +114,8 @@ void LoadProgress::finish(InstallWork work, std::uint64_t pages) {
   const std::lock_guard lock(mutex_);
   states_[work.part] = PartState::installed;
   ++installed_;
-  if (work.part < pieces_.size()) {
+  finished_.push_back(work);
+  if (is_piece(work)) {
     free_buffers_.push_back(work.buffer);
     stats_.pages += pages;
     stats_.bytes += Bytes{pages * kPageSize};
@@ -122,6 +123,26 @@ void LoadProgress::finish(InstallWork work, std::uint64_t pages) {
     stats_.zero_pages += pages;
   }
   changed();
+  if (std::exchange(finish_awaited_, false)) {
+    helper_.signal();
+  }
+}
+
+std::optional<InstallWork> LoadProgress::take_finished() {
+  const std::lock_guard lock(mutex_);
+  if (finished_.empty()) {
+    return std::nullopt;
+  }
+  const InstallWork work = finished_.front();
+  finished_.pop_front();
+  return work;
+}
+
+bool LoadProgress::await_finish(PageIndex page) {
+  const std::lock_guard lock(mutex_);
+  const bool installing = state_of(page) == PartState::installing;
+  finish_awaited_ = finish_awaited_ || installing;
+  return installing;
 }
 
 void LoadProgress::wait_for_change(std::size_t seen) const {

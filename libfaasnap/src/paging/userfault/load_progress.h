@@ -46,6 +46,7 @@ class LoadProgress {
   // Returns the state of the part that brings `page`; nothing if no part does.
   std::optional<PartState> state_of(PageIndex page) const noexcept;
   const std::vector<ReadPiece>& pieces() const noexcept { return pieces_; }
+  bool is_piece(InstallWork work) const noexcept { return work.part < pieces_.size(); }
   const ReadPiece& piece(InstallWork work) const noexcept { return pieces_[work.part]; }
   const ZeroStretch& zeros(InstallWork work) const noexcept {
     return zeros_[work.part - pieces_.size()];
@@ -62,14 +63,20 @@ class LoadProgress {
   std::optional<InstallWork> take_zeros();
   // All of the part is in guest memory; the buffer of a piece is free again.
   void finish(InstallWork work, std::uint64_t pages);
+  // Returns a part that is finished and was not returned yet.
+  std::optional<InstallWork> take_finished();
+  // If the part that brings `page` is being installed, has helper() signalled when a part is
+  // finished next, and returns true.
+  bool await_finish(PageIndex page);
   // Waits until a piece is ready, a buffer is free, everything is installed, or it is cancelled.
   // `seen`: what `changes` returned before the caller looked for work.
   void wait_for_change(std::size_t seen) const;
   std::size_t changes() const;
   bool all_installed() const;
 
-  // Signalled when a thread beside the reader should look for work: there is some, or there will
-  // never be any. A thread that answers faults may signal it for purposes of its own.
+  // Signalled when a thread beside the reader should look for work: there is some, there will never
+  // be any, or a part is finished that it awaited. A thread that answers faults may signal it for
+  // purposes of its own.
   const base::EventFd& helper() const noexcept { return helper_; }
 
   // Begins to hand out work.
@@ -107,6 +114,8 @@ class LoadProgress {
   std::size_t next_piece_ = 0;
   std::size_t next_zeros_ = 0;
   std::size_t installed_ = 0;
+  std::deque<InstallWork> finished_;
+  bool finish_awaited_ = false;
   std::size_t changes_ = 0;
   bool begun_ = false;
   bool cancelled_ = false;

@@ -95,6 +95,9 @@ void ReapLoader::install_singly(const ReadPiece& piece, const base::Mapping& buf
     if (callbacks_.present) {
       callbacks_.present(pages);
     }
+    if (callbacks_.settled) {
+      callbacks_.settled(pages);
+    }
   }
 }
 

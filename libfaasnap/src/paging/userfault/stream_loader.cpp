@@ -136,6 +136,7 @@ void StreamLoader::load() {
     step();
     start_reads();
     reads_.take_ended([this](unsigned buffer) { finish_read(buffer); });
+    settle();
     if (const auto piece = progress_.take_piece()) {
       install_piece(*piece);
     } else if (const auto zeros = progress_.take_zeros()) {
@@ -143,6 +144,7 @@ void StreamLoader::load() {
     } else if (reads_.under_way() != 0) {
       reads_.submit_and_wait(1);
     } else if (progress_.all_installed()) {
+      settle();
       share_unforeseen_zeros();
       return;
     } else {
@@ -202,6 +204,22 @@ void StreamLoader::install_zeros(InstallWork work) {
     callbacks_.present(pages);
   }
   progress_.finish(work, pages.count);
+}
+
+// Also what other threads have installed: this thread alone may wait for a fault.
+void StreamLoader::settle() {
+  if (!callbacks_.settled) {
+    return;
+  }
+  while (const auto work = progress_.take_finished()) {
+    if (!progress_.is_piece(*work)) {
+      callbacks_.settled(progress_.zeros(*work).pages);
+      continue;
+    }
+    for (const PageRange& pages : progress_.piece(*work).guest) {
+      callbacks_.settled(pages);
+    }
+  }
 }
 
 void StreamLoader::share_unforeseen_zeros() const {

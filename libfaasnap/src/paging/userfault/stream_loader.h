@@ -67,6 +67,7 @@ class StreamLoader final : public Loader {
   void install_zeros(InstallWork work);
   void populate_zeros(PageRange pages) const;
   void share_unforeseen_zeros() const;
+  void settle();
   void step() const;
   const DirectFile& file_of(const ReadPiece& piece) const;
 
