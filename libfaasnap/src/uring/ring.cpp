@@ -100,7 +100,7 @@ Ring::Ring(unsigned entries) : ring_(std::make_unique<io_uring>()) {
 Ring::~Ring() {
   // The kernel writes into the buffers of outstanding requests even after the ring is closed; only
   // their completions end that.
-  unsigned under_way = outstanding_ - io_uring_sq_ready(ring_.get());
+  unsigned under_way = outstanding_ + cancellations_ - io_uring_sq_ready(ring_.get());
   while (under_way > 0) {
     io_uring_cqe* entry = nullptr;
     const int result = io_uring_wait_cqe(ring_.get(), &entry);
@@ -154,6 +154,18 @@ bool Ring::prepare_populate(std::span<std::byte> mapped, std::uint64_t user_data
   return true;
 }
 
+void Ring::cancel(std::uint64_t user_data) {
+  io_uring_sqe* entry = io_uring_get_sqe(ring_.get());
+  if (entry == nullptr) {
+    submit();
+    entry = io_uring_get_sqe(ring_.get());
+  }
+  io_uring_prep_cancel64(entry, user_data, 0);
+  entry->user_data = kCancellation;
+  ++cancellations_;
+  submit();
+}
+
 void Ring::submit() { submit_and_wait(0); }
 
 void Ring::submit_and_wait(unsigned count) {
@@ -171,13 +183,16 @@ void Ring::submit_and_wait(unsigned count) {
 
 std::optional<Completion> Ring::take_completion() noexcept {
   io_uring_cqe* entry = nullptr;
-  if (io_uring_peek_cqe(ring_.get(), &entry) != 0 || entry == nullptr) {
-    return std::nullopt;
+  while (io_uring_peek_cqe(ring_.get(), &entry) == 0 && entry != nullptr) {
+    const Completion completion{entry->user_data, entry->res};
+    io_uring_cqe_seen(ring_.get(), entry);
+    if (completion.user_data != kCancellation) {
+      --outstanding_;
+      return completion;
+    }
+    --cancellations_;
   }
-  const Completion completion{entry->user_data, entry->res};
-  io_uring_cqe_seen(ring_.get(), entry);
-  --outstanding_;
-  return completion;
+  return std::nullopt;
 }
 
 void Ring::register_event(const base::EventFd& event) {

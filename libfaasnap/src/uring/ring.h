@@ -41,7 +41,8 @@ struct Completion {
 // submits must live until its requests have completed. Descriptors and buffers belong to the caller
 // and must stay valid until the request's completion has been taken. The destructor waits for
 // outstanding requests, so what they use must be destroyed after the ring. Errors of the ring
-// itself throw faasnap::Error; errors of a request are in its completion.
+// itself throw faasnap::Error; errors of a request are in its completion. A request's `user_data`
+// is not kCancellation.
 class Ring {
  public:
   // Allows up to `entries` requests at once, rounded up to a power of two, at most kMaximumEntries.
@@ -52,6 +53,8 @@ class Ring {
   Ring& operator=(const Ring&) = delete;
 
   static constexpr unsigned kMaximumEntries = 4096;
+  // Marks the completions of cancel(), which no caller sees.
+  static constexpr std::uint64_t kCancellation = ~std::uint64_t{0};
 
   // Queues a read of `buffer.size()` bytes from `offset`, which starts with the next submit.
   // Returns false, and queues nothing, if capacity() requests are outstanding: take completions
@@ -66,10 +69,15 @@ class Ring {
   // page cache and the page tables. Its result is 0, or -EFAULT if the file cannot be read.
   [[nodiscard]] bool prepare_populate(std::span<std::byte> mapped, std::uint64_t user_data);
 
+  // Asks the kernel to end the outstanding requests with this `user_data` early. Each still has a
+  // completion, with what it has read, -ECANCELED or -EINTR. A read that a disk is busy with is not
+  // ended. Starts all queued requests.
+  void cancel(std::uint64_t user_data);
+
   // Starts all queued requests.
   void submit();
-  // Does the same, and waits until at least `count` completions can be taken; `count` is at most
-  // outstanding().
+  // Does the same, and waits until at least `count` completions can be taken, fewer if requests
+  // were cancelled; `count` is at most outstanding().
   void submit_and_wait(unsigned count);
 
   // Returns the next completion, in no particular order, or nothing if there is none yet. Does not
@@ -103,6 +111,7 @@ class Ring {
   std::unique_ptr<io_uring> ring_;
   unsigned capacity_ = 0;
   unsigned outstanding_ = 0;
+  unsigned cancellations_ = 0;  // started, and not completed
 };
 
 }  // namespace faasnap::uring

@@ -50,6 +50,36 @@ TEST_CASE("availability has a reason exactly when it is denied") {
   CHECK(answer.reason.empty() == answer.available);
 }
 
+TEST_CASE(
+    "a read of what does not answer ends when it is cancelled, and no other completion is seen") {
+  const NumberedFile file(1);
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const base::UniqueFd source(ends[0]);
+  const base::UniqueFd sink(ends[1]);
+  std::vector<std::byte> buffer(3 * kBlock);
+  Ring ring(4);
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    REQUIRE(ring.prepare_read(source, std::span(buffer).subspan(i * kBlock, kBlock), 0, i));
+  }
+  ring.submit();
+  ring.cancel(0);
+  ring.cancel(1);
+  ring.cancel(77);  // nothing has this number
+  REQUIRE(ring.prepare_read(file.fd, std::span(buffer).subspan(2 * kBlock), 0, 2));
+  std::map<std::uint64_t, int> results;
+  while (ring.outstanding() != 0) {
+    ring.submit_and_wait(1);
+    ring.for_each_completion([&](const Completion& completion) {
+      REQUIRE(results.emplace(completion.user_data, completion.result).second);
+    });
+  }
+  CHECK(results[0] < 0);
+  CHECK(results[1] < 0);
+  CHECK(results[2] == kBlock);
+  CHECK(results.size() == 3);
+}
+
 TEST_CASE("each read completes once, with its own data") {
   const NumberedFile file(100);
   std::vector<std::byte> buffer(100 * kBlock);
