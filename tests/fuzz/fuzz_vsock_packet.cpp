@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/threads/event_loop.h"
+#include "input.h"
 #include "memory/guest_memory.h"
 #include "virtio/mmio_registers.h"
 #include "virtio/mmio_transport.h"
@@ -22,6 +23,7 @@
 namespace {
 
 using namespace faasnap;
+using fuzz::Input;
 using memory::GuestAddress;
 
 constexpr std::uint32_t kCid = 3;
@@ -35,28 +37,6 @@ GuestAddress available_of(std::uint64_t i) { return {table_of(i).value + 0x400};
 GuestAddress used_of(std::uint64_t i) { return {table_of(i).value + 0x800}; }
 constexpr GuestAddress kArea{0x100000};
 constexpr std::uint32_t kAreaSize = 0x40000;
-
-// Consumes the input; zeros once it has ended.
-class Input {
- public:
-  explicit Input(std::span<const std::uint8_t> data) : data_(data) {}
-  bool empty() const { return data_.empty(); }
-  std::uint8_t byte() {
-    const std::uint8_t value = data_.empty() ? 0 : data_.front();
-    data_ = data_.subspan(data_.empty() ? 0 : 1);
-    return value;
-  }
-  std::uint32_t word() {
-    std::uint32_t value = 0;
-    for (unsigned i = 0; i < 4; ++i) {
-      value = value << 8 | byte();
-    }
-    return value;
-  }
-
- private:
-  std::span<const std::uint8_t> data_;
-};
 
 class NoInterrupt final : public virtio::Interrupt {
  public:
@@ -94,7 +74,7 @@ class Session {
 
  private:
   void make() {
-    auto device = std::make_unique<virtio::VsockDevice>(world_.loop, kCid, LogSink{});
+    auto device = std::make_unique<virtio::VsockDevice>(world_.loop, kCid, kMaximumEnds, LogSink{});
     device_ = device.get();
     device_->listen(1, [this](base::UniqueFd end) { keep(std::move(end)); });
     transport_ = std::make_unique<virtio::MmioTransport>(

@@ -19,6 +19,7 @@ namespace {
 
 constexpr unsigned kMaximumVcpus = 8;
 constexpr std::uint32_t kMinimumCid = 3;  // the hypervisor and the host use the lower ones
+constexpr std::size_t kMaximumConnections = 128;
 constexpr unsigned kSocketSlot = 0;
 constexpr unsigned kDiskSlot = 1;
 constexpr unsigned kBalloonSlot = 2;
@@ -80,7 +81,8 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
   vm_.attach_irqfd(serial_.interrupt(), boot::kSerialGsi);
   vm_.attach_irqfd(generation_.interrupt(), boot::kGedGsi);
 
-  auto vsock = std::make_unique<virtio::VsockDevice>(loop_, shape_.guest_cid, log_);
+  auto vsock =
+      std::make_unique<virtio::VsockDevice>(loop_, shape_.guest_cid, kMaximumConnections, log_);
   vsock_ = vsock.get();
   socket_ = std::make_unique<VirtioSlot>(kSocketSlot, loop_, memory_, std::move(vsock), vm_, log_);
   addresses_.add(VirtioSlot::window(kSocketSlot).value, boot::kVirtioMmioSize, *socket_);

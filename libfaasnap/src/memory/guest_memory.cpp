@@ -67,16 +67,15 @@ std::optional<std::span<std::byte>> GuestMemory::place(GuestAddress address,
   return std::nullopt;
 }
 
+bool GuestMemory::admit(std::span<const std::byte> place) const noexcept {
+  const auto start = static_cast<std::uint64_t>(place.data() - host().data());
+  return !guard_ || guard_->admit(pages_of(start, place.size()));
+}
+
 std::optional<std::span<std::byte>> GuestMemory::view(GuestAddress address,
                                                       std::uint64_t length) const noexcept {
   const auto bytes = place(address, length);
-  if (bytes && guard_) {
-    const auto start = static_cast<std::uint64_t>(bytes->data() - host().data());
-    if (!guard_->admit(pages_of(start, length))) {
-      return std::nullopt;
-    }
-  }
-  return bytes;
+  return bytes && admit(*bytes) ? bytes : std::nullopt;
 }
 
 bool GuestMemory::read(GuestAddress address, std::span<std::byte> out) const noexcept {

@@ -60,10 +60,12 @@ class GuestMemory {
   bool holds() const noexcept { return !guard_ || guard_->holds(); }
 
   // Returns where the `length` bytes at `address` lie, or nothing unless all of them lie in one
-  // region. Only for naming the range to the kernel: touching it needs a view. Together with view
-  // it is the only converter from guest addresses to host pointers.
+  // region. Takes the same time for any length. Touching the place needs admit, or a view instead.
+  // Together with view it is the only converter from guest addresses to host pointers.
   std::optional<std::span<std::byte>> place(GuestAddress address,
                                             std::uint64_t length) const noexcept;
+  // Makes `place`, which place() has returned, available. Returns false if it must not be touched.
+  bool admit(std::span<const std::byte> place) const noexcept;
   // Returns a host view of the `length` bytes at `address`, or nothing unless they have a place and
   // are available.
   std::optional<std::span<std::byte>> view(GuestAddress address,

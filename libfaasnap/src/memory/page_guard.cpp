@@ -4,6 +4,8 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -15,7 +17,18 @@ namespace {
 
 constexpr std::uint64_t kBits = 64;
 
-std::uint64_t bit_of(std::uint64_t page) { return std::uint64_t{1} << (page % kBits); }
+// Calls change(word, mask) for each word of `bitmap` with bits of `pages`, which `mask` names.
+template <typename Change>
+void for_each_word(std::vector<std::atomic<std::uint64_t>>& bitmap, PageRange pages,
+                   Change change) {
+  const std::uint64_t end = pages.end().value;
+  for (std::uint64_t page = pages.first.value; page < end;) {
+    const std::uint64_t word_end = std::min(end, (page / kBits + 1) * kBits);
+    const std::uint64_t mask = (~std::uint64_t{0} >> (kBits - (word_end - page))) << (page % kBits);
+    change(bitmap[page / kBits], mask);
+    page = word_end;
+  }
+}
 
 }  // namespace
 
@@ -37,8 +50,17 @@ bool PageGuard::refuse(PageRange pages, const char* reason) const noexcept {
   return false;
 }
 
-bool PageGuard::is_admitted(std::uint64_t page) const noexcept {
-  return (admitted_[page / kBits].load(std::memory_order_acquire) & bit_of(page)) != 0;
+PageIndex PageGuard::find(PageRange pages, bool admitted) const noexcept {
+  for (std::uint64_t page = pages.first.value; page < pages.end().value;
+       page = (page / kBits + 1) * kBits) {
+    const std::uint64_t word = admitted_[page / kBits].load(std::memory_order_acquire);
+    const std::uint64_t wanted = (admitted ? word : ~word) & (~std::uint64_t{0} << (page % kBits));
+    if (wanted != 0) {
+      const std::uint64_t first = page / kBits * kBits + std::countr_zero(wanted);
+      return std::min(PageIndex{first}, pages.end());
+    }
+  }
+  return pages.end();
 }
 
 bool PageGuard::populate(PageRange pages) const noexcept {
@@ -50,16 +72,16 @@ bool PageGuard::populate(PageRange pages) const noexcept {
   if (closed_) {
     return false;
   }
-  for (PageIndex page = pages.first; page < pages.end(); page = page + 1) {
-    admitted_[page.value / kBits].fetch_or(bit_of(page.value), std::memory_order_release);
-  }
+  for_each_word(admitted_, pages, [](auto& word, std::uint64_t mask) {
+    word.fetch_or(mask, std::memory_order_release);
+  });
   return true;
 }
 
 void PageGuard::forget(PageRange pages) const noexcept {
-  for (PageIndex page = pages.first; page < pages.end(); page = page + 1) {
-    admitted_[page.value / kBits].fetch_and(~bit_of(page.value), std::memory_order_relaxed);
-  }
+  for_each_word(admitted_, pages, [](auto& word, std::uint64_t mask) {
+    word.fetch_and(~mask, std::memory_order_relaxed);
+  });
 }
 
 bool PageGuard::holds() const noexcept {
@@ -74,18 +96,14 @@ bool PageGuard::admit(PageRange pages) const noexcept {
   if (!holds()) {
     return false;
   }
-  for (PageIndex page = pages.first; page < pages.end();) {
-    if (is_admitted(page.value)) {
-      page = page + 1;
-      continue;
-    }
-    const PageIndex first = page;
-    do {
-      page = page + 1;
-    } while (page < pages.end() && !is_admitted(page.value));
-    if (!populate({first, page - first})) {
+  const PageIndex end = pages.end();
+  PageIndex first = find(pages, false);
+  while (first < end) {
+    const PageIndex next = find({first, end - first}, true);
+    if (!populate({first, next - first})) {
       return false;
     }
+    first = find({next, end - next}, false);
   }
   return true;
 }

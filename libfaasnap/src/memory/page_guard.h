@@ -18,10 +18,10 @@ namespace faasnap::memory {
 // be truncated, from a disk, which may fail, or from a fault handler. Touching an unavailable page
 // kills the process (SIGBUS); the guard brings pages in first and reports a failure instead.
 //
-// A page that was admitted once is private memory of this process, and admitting it again costs a
-// bit test. If it lies in a file mapping, it still goes away when the file is truncated below it
-// (mmap(2)), so `intact` is asked before every access. Between that answer and the access a file
-// may still be truncated.
+// A page that was admitted once is private memory of this process, and admitting 64 of them again
+// costs the test of a word. If it lies in a file mapping, it still goes away when the file is
+// truncated below it (mmap(2)), so `intact` is asked before every access. Between that answer and
+// the access a file may still be truncated.
 //
 // Safe to use from any thread.
 class PageGuard {
@@ -51,7 +51,8 @@ class PageGuard {
   void close() noexcept { closed_ = true; }
 
  private:
-  bool is_admitted(std::uint64_t page) const noexcept;
+  // Returns the first of `pages` that is admitted, or is not; the end of them if there is none.
+  PageIndex find(PageRange pages, bool admitted) const noexcept;
   bool populate(PageRange pages) const noexcept;
   bool refuse(PageRange pages, const char* reason) const noexcept;
 

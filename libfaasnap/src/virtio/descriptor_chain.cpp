@@ -2,38 +2,9 @@
 
 #include "virtio/descriptor_chain.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace faasnap::virtio {
-namespace {
-
-// Calls copy(host pointer, length) for the parts of the `size` bytes at `offset`. Returns false,
-// without a call, if the buffers end before.
-template <typename Copy>
-bool for_each_piece(std::span<const iovec> buffers, std::size_t offset, std::size_t size,
-                    Copy copy) {
-  const std::size_t total = total_size(buffers);
-  if (offset > total || size > total - offset) {
-    return false;
-  }
-  for (const iovec& buffer : buffers) {
-    if (size == 0) {
-      break;
-    }
-    if (offset >= buffer.iov_len) {
-      offset -= buffer.iov_len;
-      continue;
-    }
-    const std::size_t length = std::min(size, buffer.iov_len - offset);
-    copy(static_cast<std::byte*>(buffer.iov_base) + offset, length);
-    size -= length;
-    offset = 0;
-  }
-  return true;
-}
-
-}  // namespace
 
 std::size_t total_size(std::span<const iovec> buffers) noexcept {
   // At most kMaximumChainLength 32-bit lengths: no overflow.

@@ -39,11 +39,11 @@ class Device {
   // Starts work with `features`, a subset of those offered. `queues` has one queue for each of
   // queue_sizes(), valid until reset. Takes nothing from them before the first notify.
   virtual void activate(std::span<Queue> queues, std::uint64_t features, Activation activation) = 0;
-  // Tells the device that the driver may have made chains available in queue `index`.
-  virtual void notify(std::size_t index) = 0;
+  // Tells the device that the driver may have made chains available in any of the queues.
+  virtual void notify() = 0;
   // Waits until every taken chain has been returned, and takes no more until resume.
   virtual void drain() = 0;
-  // Allows work again; the transport then notifies every queue.
+  // Allows work again; the transport then notifies the device.
   virtual void resume() = 0;
   // Forgets the driver. When it returns, the device touches neither guest memory nor the queues.
   virtual void reset() noexcept = 0;

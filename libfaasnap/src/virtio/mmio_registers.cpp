@@ -97,7 +97,7 @@ void MmioTransport::write_register(std::uint64_t offset, std::uint32_t value) {
       registers_.queue_select = value;
       break;
     case kMmioQueueNotify:
-      notify(value);
+      notify();
       break;
     case kMmioInterruptAck:
       acknowledge_interrupt(value);

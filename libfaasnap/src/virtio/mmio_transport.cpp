@@ -24,8 +24,7 @@ MmioTransport::MmioTransport(base::EventLoop& loop, const memory::GuestMemory& m
       device_(std::move(device)),
       interrupt_(interrupt),
       log_(std::move(log)),
-      queue_states_(device_->queue_sizes().size()),
-      notifiers_(queue_states_.size()) {
+      queue_states_(device_->queue_sizes().size()) {
   queues_.reserve(queue_states_.size());
 }
 
@@ -91,19 +90,15 @@ void MmioTransport::start_device(std::span<const std::uint16_t> positions, Activ
   }
   active_ = true;
   device_->activate(queues_, registers_.driver_features, activation);
-  for (std::size_t i = 0; i < notifiers_.size(); ++i) {
-    loop_.watch(notifiers_[i].get(), EPOLLIN, [this, i](std::uint32_t) {
-      notifiers_[i].drain();
-      notify(i);
-    });
-  }
+  loop_.watch(notifier_.get(), EPOLLIN, [this](std::uint32_t) {
+    notifier_.drain();
+    notify();
+  });
 }
 
 void MmioTransport::reset() noexcept {
   if (active_) {
-    for (const auto& notifier : notifiers_) {
-      loop_.unwatch(notifier.get());
-    }
+    loop_.unwatch(notifier_.get());
     device_->reset();
   }
   active_ = false;
@@ -113,9 +108,9 @@ void MmioTransport::reset() noexcept {
   interrupt_status_ = 0;
 }
 
-void MmioTransport::notify(std::size_t queue) {
-  if (active_ && !drained_ && !has_status(kNeedsReset) && queue < queues_.size()) {
-    device_->notify(queue);
+void MmioTransport::notify() {
+  if (active_ && !drained_ && !has_status(kNeedsReset)) {
+    device_->notify();
   }
 }
 
@@ -130,9 +125,7 @@ void MmioTransport::resume() {
   drained_ = false;
   if (active_) {
     device_->resume();
-    for (std::size_t i = 0; i < queues_.size(); ++i) {
-      notify(i);
-    }
+    notify();
   }
   if (interrupt_status() != 0) {
     interrupt_.trigger();

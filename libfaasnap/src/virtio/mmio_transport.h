@@ -55,11 +55,12 @@ class MmioTransport final : private QueueOwner {
   std::uint32_t interrupt_status() const noexcept { return interrupt_status_.load(); }
   void acknowledge_interrupt(std::uint32_t bits) noexcept { interrupt_status_.fetch_and(~bits); }
 
-  // May be called from any thread: the number of queues and their eventfds are fixed.
+  // May be called from any thread, both: their results are fixed.
   std::size_t queue_count() const noexcept { return queue_states_.size(); }
-  // Returns the eventfd that the machine may signal instead of writing `queue` to QueueNotify
-  // (ioeventfd).
-  const base::EventFd& notifier(std::size_t queue) const { return notifiers_[queue]; }
+  // Returns the eventfd that the machine may signal instead of writing the number of a queue to
+  // QueueNotify (ioeventfd). One for all queues, since a VM's descriptors are few and a device
+  // looks at all its queues in no time.
+  const base::EventFd& notifier() const noexcept { return notifier_; }
 
   const Device& device() const noexcept { return *device_; }
   // True while the driver runs the device.
@@ -107,7 +108,7 @@ class MmioTransport final : private QueueOwner {
   void activate();
   void start_device(std::span<const std::uint16_t> positions, Activation activation);
   void reset() noexcept;
-  void notify(std::size_t queue);
+  void notify();
   void raise(std::uint32_t bit) noexcept;
   SavedState parse(base::ByteReader& state) const;
   void check(const SavedState& saved, const base::ByteReader& state) const;
@@ -122,7 +123,7 @@ class MmioTransport final : private QueueOwner {
   Registers registers_;
   std::atomic<std::uint32_t> interrupt_status_{0};
   std::vector<QueueState> queue_states_;
-  std::vector<base::EventFd> notifiers_;
+  base::EventFd notifier_;
   // In use while active_ is true and not resized then, because the device refers to it.
   std::vector<Queue> queues_;
   bool active_ = false;

@@ -115,7 +115,7 @@ std::uint16_t Queue::available() noexcept {
   return untaken;
 }
 
-bool Queue::pop(DescriptorChain& chain, BufferUse use) {
+bool Queue::pop(DescriptorChain& chain) {
   if (available() == 0) {
     return false;
   }
@@ -124,7 +124,7 @@ bool Queue::pop(DescriptorChain& chain, BufferUse use) {
   std::byte* entry = available_ + kRingOffset + kAvailableEntrySize * (next_available_ % size_);
   chain.head = shared(entry).load(std::memory_order_relaxed);
   const std::span table(descriptors_, kDescriptorSize * size_);
-  if (!collect(table, chain.head, Table::main, use, chain)) {
+  if (!collect(table, chain.head, Table::main, chain)) {
     return false;
   }
   ++next_available_;
@@ -132,7 +132,7 @@ bool Queue::pop(DescriptorChain& chain, BufferUse use) {
 }
 
 bool Queue::collect(std::span<const std::byte> table, std::uint16_t first, Table kind,
-                    BufferUse use, DescriptorChain& chain) {
+                    DescriptorChain& chain) {
   const std::size_t entries = table.size() / kDescriptorSize;
   std::uint16_t index = first;
   for (std::size_t step = 0; step < entries; ++step) {
@@ -145,9 +145,9 @@ bool Queue::collect(std::span<const std::byte> table, std::uint16_t first, Table
     std::memcpy(&descriptor, table.data() + kDescriptorSize * index, kDescriptorSize);
     if ((descriptor.flags & kIndirect) != 0) {
       return kind == Table::indirect ? reject("indirect descriptor within an indirect table")
-                                     : collect_indirect(descriptor, use, chain);
+                                     : collect_indirect(descriptor, chain);
     }
-    if (!add(descriptor, use, chain)) {
+    if (!add(descriptor, chain)) {
       return false;
     }
     if ((descriptor.flags & kNext) == 0) {
@@ -158,7 +158,7 @@ bool Queue::collect(std::span<const std::byte> table, std::uint16_t first, Table
   return reject(fmt::format("chain of descriptor {} does not end", first));
 }
 
-bool Queue::collect_indirect(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain) {
+bool Queue::collect_indirect(const Descriptor& descriptor, DescriptorChain& chain) {
   if ((descriptor.flags & kNext) != 0) {
     return reject("indirect descriptor with a next descriptor");
   }
@@ -171,16 +171,14 @@ bool Queue::collect_indirect(const Descriptor& descriptor, BufferUse use, Descri
     return reject(fmt::format("indirect table at {:#x}, {} bytes, is not guest memory",
                               descriptor.address, descriptor.length));
   }
-  return collect(*table, 0, Table::indirect, use, chain);
+  return collect(*table, 0, Table::indirect, chain);
 }
 
-bool Queue::add(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain) {
+bool Queue::add(const Descriptor& descriptor, DescriptorChain& chain) {
   if (descriptor.length == 0) {
     return reject("descriptor of zero bytes");
   }
-  const GuestAddress address{descriptor.address};
-  const auto buffer = use == BufferUse::access ? memory_->view(address, descriptor.length)
-                                               : memory_->place(address, descriptor.length);
+  const auto buffer = memory_->place(GuestAddress{descriptor.address}, descriptor.length);
   if (!buffer) {
     return reject(fmt::format("buffer at {:#x}, {} bytes, is not guest memory", descriptor.address,
                               descriptor.length));
@@ -194,6 +192,17 @@ bool Queue::add(const Descriptor& descriptor, BufferUse use, DescriptorChain& ch
   }
   (writable ? chain.writable : chain.readable).push_back({buffer->data(), buffer->size()});
   return true;
+}
+
+bool Queue::admit(std::span<const iovec> buffers, std::size_t offset, std::size_t length) noexcept {
+  bool available = true;
+  const bool complete =
+      for_each_piece(buffers, offset, length, [&](const std::byte* piece, std::size_t size) {
+        available = available && memory_->admit({piece, size});
+      });
+  return (complete && available) ||
+         reject(
+             fmt::format("buffers with no {} bytes at offset {} that can be used", length, offset));
 }
 
 void Queue::undo_pop() noexcept { --next_available_; }

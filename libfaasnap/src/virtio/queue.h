@@ -25,10 +25,6 @@ struct QueueLayout {
 std::string check_layout(const memory::GuestMemory& memory, const QueueLayout& layout,
                          std::uint16_t maximum);
 
-// Says whether a device reads and writes the buffers of a chain, or needs only their addresses, so
-// that they need not be in memory and must not be touched.
-enum class BufferUse { access, location };
-
 // Callbacks of a queue, to its transport.
 class QueueOwner {
  public:
@@ -58,8 +54,13 @@ class Queue {
   bool in_use() const noexcept { return size_ != 0; }
 
   // Takes the next available chain into `chain`, whose storage is reused. Returns false if there is
-  // none. Every taken chain must be given back by push_used or undo_pop.
-  bool pop(DescriptorChain& chain, BufferUse use = BufferUse::access);
+  // none. Every taken chain must be given back by push_used or undo_pop. What this costs depends on
+  // the number of buffers, not on their sizes: their bytes are not made available yet.
+  bool pop(DescriptorChain& chain);
+  // Makes `length` bytes from position `offset` in the buffers of a chain available. Reports a
+  // fault and returns false if they cannot be had, or if the buffers end before; they must not be
+  // touched then.
+  bool admit(std::span<const iovec> buffers, std::size_t offset, std::size_t length) noexcept;
   // Undoes the last pop. Not allowed after another pop or push_used.
   void undo_pop() noexcept;
   // Returns a chain to the driver, with `length` bytes written to it. Only signal_used interrupts
@@ -96,10 +97,10 @@ class Queue {
   // True if the rings may be touched.
   bool reachable() noexcept;
   // Each reports a fault and returns false if the driver's data are not valid.
-  bool collect(std::span<const std::byte> table, std::uint16_t first, Table kind, BufferUse use,
+  bool collect(std::span<const std::byte> table, std::uint16_t first, Table kind,
                DescriptorChain& chain);
-  bool collect_indirect(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain);
-  bool add(const Descriptor& descriptor, BufferUse use, DescriptorChain& chain);
+  bool collect_indirect(const Descriptor& descriptor, DescriptorChain& chain);
+  bool add(const Descriptor& descriptor, DescriptorChain& chain);
   bool reject(const std::string& reason) noexcept;
 
   const memory::GuestMemory* memory_ = nullptr;

@@ -127,7 +127,7 @@ void FakeDriver::start(std::uint64_t ring_features, std::uint16_t size) {
 
 void FakeDriver::kick(std::size_t index) {
   if (queues[index].needs_kick()) {
-    transport->notifier(index).signal();
+    transport->notifier().signal();
   }
 }
 

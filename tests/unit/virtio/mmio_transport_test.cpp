@@ -110,7 +110,7 @@ TEST_CASE("A notification by register write and one by eventfd both reach the de
   rig.driver.write32(kMmioQueueNotify, 0);
   rig.driver.wait_used(0);
   rig.driver.queues[0].add({buffer});
-  rig.driver.transport->notifier(0).signal();
+  rig.driver.transport->notifier().signal();
   rig.driver.wait_used(0);
   CHECK(rig.record.chains == 2);
 }

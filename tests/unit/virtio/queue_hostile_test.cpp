@@ -3,6 +3,9 @@
 // Rings and descriptors that no driver may write.
 #include "virtio/queue.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 #include "virtio/queue_rig.h"
@@ -142,6 +145,45 @@ TEST_CASE("A device's own fault ends the queue") {
   rig.driver.add({rig.readable(0, 1)});
   rig.queue.fault("makes no sense");
   rig.expect_fault("makes no sense");
+}
+
+TEST_CASE("A chain that names much memory brings in only what the device uses") {
+  QueueRig rig;
+  rig.memory.guard({.intact = {}, .refused = [](PageRange, const std::string&) {}});
+  // Counts the pages in memory from `start` on.
+  const auto resident = [&](std::uint64_t start, std::uint64_t length) {
+    std::vector<unsigned char> pages(length / kPageSize);
+    REQUIRE(::mincore(rig.memory.host().data() + start, length, pages.data()) == 0);
+    return std::count_if(pages.begin(), pages.end(), [](unsigned char page) { return page & 1; });
+  };
+  constexpr std::uint64_t kStart = 32 << 20;
+  constexpr std::uint32_t kLength = 64 << 20;
+  rig.driver.add_indirect(
+      std::vector<Buffer>(kMaximumChainLength, Buffer{GuestAddress{kStart}, kLength, false}));
+  REQUIRE(rig.queue.pop(rig.chain));
+  CHECK(total_size(rig.chain.readable) == std::uint64_t{kLength} * kMaximumChainLength);
+  CHECK(resident(kStart, kLength) == 0);
+  CHECK(rig.queue.admit(rig.chain.readable, kPageSize - 1, 2));
+  // Two pages, or as many as two huge ones have.
+  CHECK(resident(kStart, kLength) >= 2);
+  CHECK(resident(kStart, kLength) <= 1024);
+  CHECK(rig.owner.faults == 0);
+}
+
+TEST_CASE("Bytes that a chain does not have, or that are unavailable, are a fault") {
+  QueueRig rig;
+  bool refuse = false;
+  rig.memory.guard(
+      {.intact = [&] { return !refuse; }, .refused = [](PageRange, const std::string&) {}});
+  rig.driver.add({rig.readable(0, 100)});
+  REQUIRE(rig.queue.pop(rig.chain));
+  CHECK(rig.queue.admit(rig.chain.readable, 0, 100));
+  SECTION("beyond the end") { CHECK_FALSE(rig.queue.admit(rig.chain.readable, 1, 100)); }
+  SECTION("unavailable") {
+    refuse = true;
+    CHECK_FALSE(rig.queue.admit(rig.chain.readable, 0, 1));
+  }
+  CHECK(rig.owner.faults == 1);
 }
 
 }  // namespace faasnap::virtio::test

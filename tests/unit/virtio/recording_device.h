@@ -15,8 +15,7 @@ namespace faasnap::virtio::test {
 // The only feature that RecordingDevice offers.
 inline constexpr std::uint64_t kOwnFeature = 1ULL << 3;
 
-// A device of two queues that records the calls of the transport and returns every chain of queue 0
-// at once.
+// A device of two queues that records the calls of the transport and returns every chain at once.
 class RecordingDevice final : public Device {
  public:
   struct Record {
@@ -42,14 +41,16 @@ class RecordingDevice final : public Device {
     record_.restored = activation == Activation::restored;
     ++record_.activations;
   }
-  void notify(std::size_t index) override {
-    DescriptorChain chain;
-    while (!record_.drained && queues_[index].pop(chain)) {
-      ++record_.chains;
-      queues_[index].push_used(chain.head, 0);
+  void notify() override {
+    for (Queue& queue : queues_) {
+      DescriptorChain chain;
+      while (!record_.drained && queue.pop(chain)) {
+        ++record_.chains;
+        queue.push_used(chain.head, 0);
+      }
+      queue.enable_notifications();
+      queue.signal_used();
     }
-    queues_[index].enable_notifications();
-    queues_[index].signal_used();
   }
   void drain() override { record_.drained = true; }
   void resume() override {

@@ -15,10 +15,7 @@ VirtioSlot::VirtioSlot(unsigned index, base::EventLoop& loop, const memory::Gues
       transport_(loop, memory, std::move(device), interrupt_, std::move(log)) {
   vm.attach_irqfd(interrupt_.event(), boot::kVirtioGsi + index);
   const memory::GuestAddress notify{window(index).value + virtio::kMmioQueueNotify};
-  for (std::size_t queue = 0; queue < transport_.queue_count(); ++queue) {
-    vm.attach_ioeventfd(transport_.notifier(queue), notify, sizeof(std::uint32_t),
-                        static_cast<std::uint32_t>(queue));
-  }
+  vm.attach_ioeventfd(transport_.notifier(), notify, sizeof(std::uint32_t), std::nullopt);
 }
 
 void VirtioSlot::read(std::uint64_t offset, std::span<std::byte> data) {

@@ -3,9 +3,10 @@
 #include "virtio/balloon/balloon_device.h"
 
 #include <fmt/format.h>
-#include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
+
 #include "memory/page_set.h"
 
 namespace faasnap::virtio {
@@ -29,14 +30,14 @@ static_assert(kPageSize == 1ULL << kPageShift);
 // Maximum number of page numbers in one chain. Linux sends 256.
 constexpr std::size_t kMaximumPageNumbers = 16384;
 
-// Maximum number of chains taken in one batch; then the loop's other descriptors have their turn.
-constexpr unsigned kChainBatch = 64;
+// Maximum number of pages released at a time, which takes about a millisecond.
+constexpr std::uint64_t kReleasedPages = 2048;
 
 }  // namespace
 
 BalloonDevice::BalloonDevice(base::EventLoop& loop, const memory::GuestMemory& memory,
                              PageReleaser& releaser)
-    : loop_(loop), memory_(memory), releaser_(releaser) {}
+    : memory_(memory), releaser_(releaser), again_(loop, [this] { work(); }) {}
 
 BalloonDevice::~BalloonDevice() { reset(); }
 
@@ -50,54 +51,73 @@ void BalloonDevice::activate(std::span<Queue> queues, std::uint64_t features, Ac
   queues_ = queues;
   reporting_ = (features & kFeatureReporting) != 0;
   drained_ = false;
-  loop_.watch(again_.get(), EPOLLIN, [this](std::uint32_t) {
-    again_.drain();
-    work();
-  });
 }
 
-void BalloonDevice::notify(std::size_t) { work(); }
+void BalloonDevice::notify() { work(); }
 
 void BalloonDevice::work() {
   if (queues_.empty() || drained_) {
     return;
   }
-  unsigned budget = kChainBatch;
+  const TimeSlice slice;
+  finish_chain(slice);
   for (std::size_t i = 0; i < queues_.size(); ++i) {
     do {
-      while (budget != 0 && take(i)) {
-        --budget;
+      while (!slice.over() && take(i)) {
+        finish_chain(slice);
       }
-    } while (budget != 0 && queues_[i].enable_notifications());
+    } while (!slice.over() && queues_[i].enable_notifications());
     queues_[i].signal_used();
   }
-  if (budget == 0) {
-    again_.signal();  // continues here
+  if (slice.over()) {
+    again_.start(Nanoseconds(0));  // continues here
   }
 }
 
 bool BalloonDevice::take(std::size_t index) {
   Queue& queue = queues_[index];
-  const bool numbers = index == kInflateQueue || index == kDeflateQueue;
-  // Pages that are only released need not be brought in first.
-  if (!queue.pop(chain_, numbers ? BufferUse::access : BufferUse::location)) {
+  if (!queue.pop(chain_)) {
     return false;
   }
   pages_.clear();
-  const std::string defect = numbers ? read_page_numbers(chain_) : read_report(chain_);
+  const bool numbers = index == kInflateQueue || index == kDeflateQueue;
+  const std::string defect = numbers ? read_page_numbers(queue, chain_) : read_report(chain_);
   if (!defect.empty()) {
     queue.fault(defect);
     return false;
   }
+  // The pages of a chain may overlap; sorted in the opposite order, so that the last comes first.
+  pages_ = memory::PageSet(pages_).runs();
+  std::reverse(pages_.begin(), pages_.end());
   // A deflated page belongs to the guest again; the host has nothing to do.
-  if (index != kDeflateQueue) {
-    release_pages();
+  if (index == kDeflateQueue) {
+    pages_.clear();
   }
-  queue.push_used(chain_.head, 0);
+  chain_queue_ = &queue;
   return true;
 }
 
-std::string BalloonDevice::read_page_numbers(const DescriptorChain& chain) {
+void BalloonDevice::finish_chain(const TimeSlice& slice) {
+  if (chain_queue_ == nullptr) {
+    return;
+  }
+  while (!pages_.empty()) {
+    if (slice.over()) {
+      return;
+    }
+    PageRange& range = pages_.back();
+    const PageRange piece{range.first, std::min(range.count, kReleasedPages)};
+    releaser_.release(piece);
+    range = {piece.end(), range.count - piece.count};
+    if (range.count == 0) {
+      pages_.pop_back();
+    }
+  }
+  chain_queue_->push_used(chain_.head, 0);
+  chain_queue_ = nullptr;
+}
+
+std::string BalloonDevice::read_page_numbers(Queue& queue, const DescriptorChain& chain) {
   if (!chain.writable.empty()) {
     return "page numbers with a writable buffer";
   }
@@ -105,10 +125,13 @@ std::string BalloonDevice::read_page_numbers(const DescriptorChain& chain) {
   if (size % sizeof(std::uint32_t) != 0 || size > kMaximumPageNumbers * sizeof(std::uint32_t)) {
     return fmt::format("invalid size of page numbers: {} bytes", size);
   }
+  if (!queue.admit(chain.readable, 0, size)) {
+    return "page numbers that cannot be read";
+  }
   std::vector<std::uint32_t> numbers(size / sizeof(std::uint32_t));
   copy_from(chain.readable, 0, std::as_writable_bytes(std::span(numbers)));
   for (const std::uint32_t number : numbers) {
-    const auto page = memory_.view({std::uint64_t{number} << kPageShift}, kPageSize);
+    const auto page = memory_.place({std::uint64_t{number} << kPageShift}, kPageSize);
     if (!page) {
       return fmt::format("page number {:#x} is not guest memory", number);
     }
@@ -138,21 +161,22 @@ std::string BalloonDevice::read_report(const DescriptorChain& chain) {
   return {};
 }
 
-void BalloonDevice::release_pages() {
-  for (const PageRange& range : memory::PageSet(pages_).runs()) {
-    releaser_.release(range);
+// A chain whose pages are not all released is taken again later, by this VM or by one restored from
+// its state: to release a page twice does no harm, since the guest waits for the chain.
+void BalloonDevice::drain() {
+  drained_ = true;
+  if (chain_queue_ != nullptr) {
+    chain_queue_->undo_pop();
+    chain_queue_ = nullptr;
   }
 }
-
-void BalloonDevice::drain() { drained_ = true; }
 
 void BalloonDevice::resume() { drained_ = false; }
 
 void BalloonDevice::reset() noexcept {
-  if (!queues_.empty()) {
-    loop_.unwatch(again_.get());
-    queues_ = {};
-  }
+  again_.cancel();
+  queues_ = {};
+  chain_queue_ = nullptr;
 }
 
 // The queues and the negotiated features are the device's whole state.

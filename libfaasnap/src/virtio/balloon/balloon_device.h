@@ -11,10 +11,10 @@
 
 #include <faasnap/units.h>
 
-#include "base/files/fd.h"
 #include "base/threads/event_loop.h"
 #include "memory/guest_memory.h"
 #include "virtio/device.h"
+#include "virtio/time_slice.h"
 
 namespace faasnap::virtio {
 
@@ -47,7 +47,7 @@ class BalloonDevice final : public Device {
   std::span<const std::uint16_t> queue_sizes() const noexcept override;
   std::span<const std::byte> config() const noexcept override { return config_; }
   void activate(std::span<Queue> queues, std::uint64_t features, Activation activation) override;
-  void notify(std::size_t index) override;
+  void notify() override;
   void drain() override;
   void resume() override;
   void reset() noexcept override;
@@ -56,26 +56,27 @@ class BalloonDevice final : public Device {
 
  private:
   void work();
-  // Takes one chain of queue `index`. Returns false if there is none.
+  // Takes one chain of queue `index`, for finish_chain. Returns false if there is none.
   bool take(std::size_t index);
+  // Releases the pages of the chain that was taken, if there is one, and returns it. Leaves the
+  // rest for the next call when the time is over.
+  void finish_chain(const TimeSlice& slice);
   // Each adds the pages in the chain to pages_. Returns what is wrong with the chain, or an empty
   // string.
-  std::string read_page_numbers(const DescriptorChain& chain);
+  std::string read_page_numbers(Queue& queue, const DescriptorChain& chain);
   std::string read_report(const DescriptorChain& chain);
-  void release_pages();
 
-  base::EventLoop& loop_;
   const memory::GuestMemory& memory_;
   PageReleaser& releaser_;
   std::array<std::byte, 8> config_{};
   std::span<Queue> queues_;
   bool reporting_ = false;
   bool drained_ = false;
-  base::EventFd again_;  // signalled if a batch ended with work left
+  base::Timer again_;  // started if a slice of time ended with work left
 
-  // Reused by take().
   DescriptorChain chain_;
-  std::vector<PageRange> pages_;
+  Queue* chain_queue_ = nullptr;  // the queue that chain_ was taken from, until it is returned
+  std::vector<PageRange> pages_;  // those of chain_ that have not been released
 };
 
 }  // namespace faasnap::virtio

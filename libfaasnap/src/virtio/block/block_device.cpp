@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/files/file.h"
+#include "virtio/time_slice.h"
 
 namespace faasnap::virtio {
 namespace {
@@ -19,21 +20,23 @@ constexpr std::uint16_t kBlockQueueSize = 128;
 constexpr std::array<std::uint16_t, 1> kBlockQueueSizes{kBlockQueueSize};
 
 // Feature bits and configuration space (virtio 1.2, sections 5.2.3 and 5.2.4).
+constexpr std::uint64_t kFeatureSizeMaximum = 1ULL << 1;
 constexpr std::uint64_t kFeatureSegmentMaximum = 1ULL << 2;
 constexpr std::uint64_t kFeatureReadOnly = 1ULL << 5;
 constexpr std::uint64_t kFeatureBlockSize = 1ULL << 6;
 constexpr std::uint64_t kFeatureFlush = 1ULL << 9;
 constexpr std::size_t kCapacityOffset = 0;
+constexpr std::size_t kSizeMaximumOffset = 8;
 constexpr std::size_t kSegmentMaximumOffset = 12;
 constexpr std::size_t kBlockSizeOffset = 20;
 
 // Maximum number of data buffers of one request: the header and the status take a descriptor each.
 constexpr std::uint32_t kSegmentMaximum = kBlockQueueSize - 2;
+// Maximum size in bytes of one of them.
+constexpr std::uint32_t kSizeMaximum = 64 << 10;
+static_assert(std::uint64_t{kSegmentMaximum} * kSizeMaximum <= BlockDevice::kMaximumRequest);
 
 constexpr std::size_t kSerialSize = 20;
-
-// Maximum number of chains taken in one batch; then the loop's other descriptors have their turn.
-constexpr unsigned kRequestBatch = 4 * kBlockQueueSize;
 
 std::uint64_t sectors_of(const base::UniqueFd& image, const std::filesystem::path& path) {
   const Bytes size = base::file_size(image, path);
@@ -57,6 +60,7 @@ BlockDevice::BlockDevice(base::EventLoop& loop, base::UniqueFd image,
   serial_.resize(kSerialSize);
   const auto block_size = static_cast<std::uint32_t>(kSectorSize);
   std::memcpy(config_.data() + kCapacityOffset, &sectors_, sizeof(sectors_));
+  std::memcpy(config_.data() + kSizeMaximumOffset, &kSizeMaximum, sizeof(kSizeMaximum));
   std::memcpy(config_.data() + kSegmentMaximumOffset, &kSegmentMaximum, sizeof(kSegmentMaximum));
   std::memcpy(config_.data() + kBlockSizeOffset, &block_size, sizeof(block_size));
   for (BlockRequest& request : requests_) {
@@ -68,7 +72,8 @@ BlockDevice::BlockDevice(base::EventLoop& loop, base::UniqueFd image,
 BlockDevice::~BlockDevice() { reset(); }
 
 std::uint64_t BlockDevice::features() const noexcept {
-  return kFeatureSegmentMaximum | kFeatureReadOnly | kFeatureBlockSize | kFeatureFlush;
+  return kFeatureSizeMaximum | kFeatureSegmentMaximum | kFeatureReadOnly | kFeatureBlockSize |
+         kFeatureFlush;
 }
 
 std::span<const std::uint16_t> BlockDevice::queue_sizes() const noexcept {
@@ -85,49 +90,62 @@ void BlockDevice::activate(std::span<Queue> queues, std::uint64_t, Activation) {
   });
 }
 
-void BlockDevice::notify(std::size_t) { start_available(); }
+void BlockDevice::notify() { start_available(); }
 
 void BlockDevice::start_available() {
   if (drained_) {
     return;
   }
-  unsigned taken = 0;
+  const TimeSlice slice;
+  waiting_ = false;
   do {
-    while (taken < kRequestBatch && !free_.empty() && queue_->pop(free_.back()->chain)) {
-      BlockRequest& request = *free_.back();
-      free_.pop_back();
-      ++taken;
-      start(request);
+    while (!slice.over() && start_next()) {
     }
-  } while (taken < kRequestBatch && !free_.empty() && queue_->enable_notifications());
-  if (taken == kRequestBatch) {
+  } while (!slice.over() && !waiting_ && queue_->enable_notifications());
+  if (slice.over()) {
     completed_.signal();  // continues here
   }
   ring_.submit();
   queue_->signal_used();
 }
 
-void BlockDevice::start(BlockRequest& request) {
-  const std::string defect = request.parse();
-  if (!defect.empty()) {
-    free_.push_back(&request);
-    queue_->fault(defect);
-    return;
+bool BlockDevice::start_next() {
+  if (free_.empty() || !queue_->pop(free_.back()->chain)) {
+    return false;
   }
+  BlockRequest& request = *free_.back();
+  if (!request.parse(*queue_)) {
+    return false;
+  }
+  waiting_ = bytes_reading_ != 0 && bytes_reading_ + request.data_size > kMaximumRequest;
+  if (waiting_) {
+    queue_->undo_pop();  // a completion continues here
+    return false;
+  }
+  free_.pop_back();
+  start(request);
+  return true;
+}
+
+void BlockDevice::start(BlockRequest& request) {
   switch (static_cast<BlockOperation>(request.operation)) {
     case BlockOperation::read:
-      if (!request.within(sectors_)) {
+      if (!request.within(sectors_) || request.data_size > kMaximumRequest) {
         finish(request, BlockStatus::io_error);
       } else if (request.data_size == 0) {
         finish(request, BlockStatus::ok);
       } else {
+        request.reading = true;
+        bytes_reading_ += request.data_size;
         submit_read(request);
       }
       return;
     case BlockOperation::get_id: {
       const std::size_t length = std::min<std::size_t>(kSerialSize, request.data_size);
-      copy_to(request.chain.writable, 0, std::as_bytes(std::span(serial_).first(length)));
-      request.done = length;
+      if (queue_->admit(request.chain.writable, 0, length)) {
+        copy_to(request.chain.writable, 0, std::as_bytes(std::span(serial_).first(length)));
+        request.done = length;
+      }
       finish(request, BlockStatus::ok);
       return;
     }
@@ -142,13 +160,21 @@ void BlockDevice::start(BlockRequest& request) {
 }
 
 void BlockDevice::submit_read(BlockRequest& request) {
-  slice(request.chain.writable, request.done, request.data_size - request.done, request.pending);
-  const auto index = static_cast<std::uint64_t>(&request - requests_.data());
+  const std::uint64_t left = request.data_size - request.done;
+  if (!queue_->admit(request.chain.writable, request.done, left)) {
+    finish(request, BlockStatus::io_error);
+    return;
+  }
+  slice(request.chain.writable, request.done, left, request.pending);
   const std::uint64_t offset = request.sector * kSectorSize + request.done;
   // The ring has an entry for each request, so there is always a free one.
-  if (!ring_.prepare_readv(image_, request.pending, offset, index)) {
+  if (!ring_.prepare_readv(image_, request.pending, offset, index_of(request))) {
     finish(request, BlockStatus::io_error);
   }
+}
+
+std::uint64_t BlockDevice::index_of(const BlockRequest& request) const noexcept {
+  return static_cast<std::uint64_t>(&request - requests_.data());
 }
 
 void BlockDevice::take_completions() {
@@ -163,7 +189,7 @@ void BlockDevice::take_completions() {
 
 void BlockDevice::on_read(BlockRequest& request, std::int32_t result) {
   if (queue_ == nullptr) {
-    free_.push_back(&request);  // reset: the answer has no recipient
+    release(request);  // reset: the answer has no recipient
     return;
   }
   if (result > 0) {
@@ -181,7 +207,14 @@ void BlockDevice::on_read(BlockRequest& request, std::int32_t result) {
 }
 
 void BlockDevice::finish(BlockRequest& request, BlockStatus status) {
-  queue_->push_used(request.chain.head, request.complete(status));
+  request.complete(*queue_, status);
+  release(request);
+}
+
+void BlockDevice::release(BlockRequest& request) {
+  if (std::exchange(request.reading, false)) {
+    bytes_reading_ -= request.data_size;
+  }
   free_.push_back(&request);
 }
 
@@ -206,6 +239,11 @@ void BlockDevice::reset() noexcept {
   loop_.unwatch(completed_.get());
   queue_ = nullptr;
   try {
+    for (const BlockRequest& request : requests_) {
+      if (request.reading) {
+        ring_.cancel(index_of(request));
+      }
+    }
     wait_for_reads();
   } catch (const std::exception&) {
     // The kernel refuses to wait. The remaining reads end in guest memory; the next drain or the

@@ -19,10 +19,18 @@ namespace faasnap::virtio {
 
 // A read-only disk (virtio 1.2, section 5.2) whose content is a file. Reads go through io_uring
 // straight into the guest's buffers, many at a time, and through the page cache, which all VMs with
-// the same image share. A write, or a request beyond the end, is answered with an I/O error; a
-// flush succeeds at once.
+// the same image share. A write, a request beyond the end and one of more than kMaximumRequest
+// bytes are answered with an I/O error; a flush succeeds at once.
+//
+// How long a drain takes depends on the disk, not on the guest: at most kMaximumRequest bytes are
+// read at a time, and the requests beyond stay in the queue. A reset cancels the reads.
 class BlockDevice final : public Device {
  public:
+  // Maximum number of bytes of one request, and of all requests whose reads are under way. More
+  // than any request of a driver that respects the limits in the configuration space, and of a
+  // Linux guest with its default settings if it was saved before there was a limit.
+  static constexpr std::uint64_t kMaximumRequest = 8 << 20;
+
   // `image` is open for reading; `path` names it in messages. `serial` is the disk's serial number
   // for the guest, of which at most 20 bytes are used. May be called on any thread; `loop` must
   // outlive the device. Throws ErrorKind::invalid_argument if the size of `image` is not a multiple
@@ -38,7 +46,7 @@ class BlockDevice final : public Device {
   std::span<const std::uint16_t> queue_sizes() const noexcept override;
   std::span<const std::byte> config() const noexcept override { return config_; }
   void activate(std::span<Queue> queues, std::uint64_t features, Activation activation) override;
-  void notify(std::size_t index) override;
+  void notify() override;
   void drain() override;
   void resume() override;
   void reset() noexcept override;
@@ -47,11 +55,15 @@ class BlockDevice final : public Device {
 
  private:
   void start_available();
+  // Takes the next request. Returns false if there is none, or if it must wait.
+  bool start_next();
   void start(BlockRequest& request);
   void submit_read(BlockRequest& request);
   void take_completions();
   void on_read(BlockRequest& request, std::int32_t result);
   void finish(BlockRequest& request, BlockStatus status);
+  void release(BlockRequest& request);
+  std::uint64_t index_of(const BlockRequest& request) const noexcept;
   void wait_for_reads();
 
   base::EventLoop& loop_;
@@ -61,6 +73,8 @@ class BlockDevice final : public Device {
   std::array<std::byte, 24> config_{};
   Queue* queue_ = nullptr;
   bool drained_ = false;
+  std::uint64_t bytes_reading_ = 0;  // of the requests whose reads are under way
+  bool waiting_ = false;             // true if the next request waits for these
   // One for each queue entry; free_ holds the unused ones.
   std::vector<BlockRequest> requests_;
   std::vector<BlockRequest*> free_;

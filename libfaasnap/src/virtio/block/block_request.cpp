@@ -18,24 +18,31 @@ constexpr std::size_t kSectorOffset = 8;
 
 }  // namespace
 
-std::string BlockRequest::parse() {
-  std::array<std::byte, kHeaderSize> header;
-  if (!copy_from(chain.readable, 0, header)) {
-    return fmt::format("block request header of {} bytes, expected {}", total_size(chain.readable),
-                       kHeaderSize);
+bool BlockRequest::parse(Queue& queue) {
+  const auto reject = [&queue](const std::string& reason) {
+    queue.fault(reason);
+    return false;
+  };
+  if (const std::size_t size = total_size(chain.readable); size < kHeaderSize) {
+    return reject(fmt::format("block request header of {} bytes, expected {}", size, kHeaderSize));
   }
-  std::memcpy(&operation, header.data(), sizeof(operation));
-  std::memcpy(&sector, header.data() + kSectorOffset, sizeof(sector));
   const std::uint64_t answer = total_size(chain.writable);
   if (answer == 0) {
-    return "block request without room for the status";
+    return reject("block request without room for the status");
   }
   if (answer > std::numeric_limits<std::uint32_t>::max()) {
-    return fmt::format("block request is too large: {} bytes", answer);
+    return reject(fmt::format("block request is too large: {} bytes", answer));
   }
+  std::array<std::byte, kHeaderSize> header;
+  if (!queue.admit(chain.readable, 0, kHeaderSize)) {
+    return false;
+  }
+  copy_from(chain.readable, 0, header);
+  std::memcpy(&operation, header.data(), sizeof(operation));
+  std::memcpy(&sector, header.data() + kSectorOffset, sizeof(sector));
   data_size = answer - 1;
   done = 0;
-  return {};
+  return true;
 }
 
 bool BlockRequest::within(std::uint64_t sectors) const noexcept {
@@ -43,10 +50,12 @@ bool BlockRequest::within(std::uint64_t sectors) const noexcept {
          data_size / kSectorSize <= sectors - sector;
 }
 
-std::uint32_t BlockRequest::complete(BlockStatus status) noexcept {
+void BlockRequest::complete(Queue& queue, BlockStatus status) noexcept {
   const auto code = static_cast<std::byte>(status);
-  copy_to(chain.writable, data_size, std::span(&code, 1));
-  return static_cast<std::uint32_t>(done + 1);
+  if (queue.admit(chain.writable, data_size, 1)) {
+    copy_to(chain.writable, data_size, std::span(&code, 1));
+  }
+  queue.push_used(chain.head, static_cast<std::uint32_t>(done + 1));
 }
 
 }  // namespace faasnap::virtio

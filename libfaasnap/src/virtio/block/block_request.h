@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "virtio/descriptor_chain.h"
+#include "virtio/queue.h"
 
 namespace faasnap::virtio {
 
@@ -26,14 +26,15 @@ struct BlockRequest {
   std::uint64_t data_size = 0;  // bytes of the answer before the status byte
   std::uint64_t done = 0;       // bytes of these that have been read
   std::vector<iovec> pending;   // the buffers of the bytes that have not been read
+  bool reading = false;         // true while the ring has a read for it
 
-  // Reads the fields above from `chain`. Returns why the chain is not a valid request, or an empty
-  // string.
-  std::string parse();
+  // Reads the fields above from `chain`, a chain of `queue`. Returns false, with a fault of the
+  // queue, if the chain is not a valid request.
+  bool parse(Queue& queue);
   // True if the `data_size` bytes from `sector` are whole sectors of a disk of `sectors`.
   bool within(std::uint64_t sectors) const noexcept;
-  // Writes the status byte and returns the number of bytes of the answer that count as written.
-  std::uint32_t complete(BlockStatus status) noexcept;
+  // Writes the status byte and returns the chain to `queue`.
+  void complete(Queue& queue, BlockStatus status) noexcept;
 };
 
 }  // namespace faasnap::virtio

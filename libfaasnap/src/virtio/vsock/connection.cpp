@@ -25,6 +25,14 @@ ssize_t send_pieces(const base::UniqueFd& stream, std::span<iovec> pieces) {
       [&] { return ::sendmsg(stream.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
 }
 
+// True if there is nothing to read from the stream, now or later.
+bool at_end(const base::UniqueFd& stream) {
+  std::byte next;
+  const ssize_t length = base::retry_eintr(
+      [&] { return ::recv(stream.get(), &next, sizeof(next), MSG_PEEK | MSG_DONTWAIT); });
+  return length == 0 || (length < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
 }  // namespace
 
 Connection::Connection(PortPair ports, base::UniqueFd stream, State state)
@@ -62,7 +70,7 @@ bool Connection::on_stream_events(std::uint32_t events) {
       if (state_ == State::connecting) {
         return false;
       }
-      host_shutdown_ |= kShutdownReceive;
+      host_shutdown_ |= at_end(stream_) ? kShutdownBoth : kShutdownReceive;
       discard_buffer();
     }
   }

@@ -70,8 +70,9 @@ class Connection {
   // header. Returns its size, or 0 if there is none.
   std::size_t next_packet(std::uint64_t guest_cid, std::span<const iovec> buffers);
 
-  // True when neither side uses the stream any longer and the guest has been told so.
-  bool stream_done() const noexcept { return told_shutdown_ == kShutdownBoth; }
+  // True when the host uses the stream no longer: it is closed, and all that came from it has been
+  // read. The guest may not have been told yet.
+  bool stream_done() const noexcept { return host_shutdown_ == kShutdownBoth; }
   void close_stream() noexcept { stream_.reset(); }
   // Returns the number of bytes from the guest that the host's socket has not taken.
   std::size_t buffered() const noexcept { return buffer_.size() - buffer_start_; }

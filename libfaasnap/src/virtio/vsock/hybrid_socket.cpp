@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -23,6 +25,8 @@ constexpr std::string_view kCommand = "CONNECT ";
 // The longest line, "CONNECT 4294967295\n", has 19 bytes.
 constexpr std::size_t kMaximumLine = 32;
 constexpr int kBacklog = 128;
+// How often accepting is tried again while the process has no descriptor for a client.
+constexpr Nanoseconds kRetry = std::chrono::milliseconds(10);
 
 // Returns nothing if the path is too long for a socket.
 std::optional<sockaddr_un> address_of(const std::filesystem::path& path) {
@@ -52,6 +56,10 @@ base::UniqueFd listen_at(const std::filesystem::path& path) {
                            sizeof(sockaddr_un::sun_path) - 1));
   }
   base::UniqueFd fd = make_socket();
+  // The file gets the mode of the socket, less the umask.
+  if (::fchmod(fd.get(), S_IRUSR | S_IWUSR) != 0) {
+    base::fail_errno("set mode of vsock socket", path);
+  }
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
     base::fail_errno("open vsock socket", path, errno == EADDRINUSE ? EEXIST : errno);
   }
@@ -76,7 +84,8 @@ HybridSocket::HybridSocket(base::EventLoop& loop, std::filesystem::path path, Re
     : loop_(loop),
       path_(std::move(path)),
       on_request_(std::move(on_request)),
-      listener_(listen_at(path_)) {
+      listener_(listen_at(path_)),
+      retry_(loop, [this] { accept_clients(); }) {
   // Edge-triggered: a connection that cannot be accepted (EMFILE) must not keep the loop busy.
   loop_.watch(listener_.get(), EPOLLIN | EPOLLET, [this](std::uint32_t) { accept_clients(); });
 }
@@ -107,19 +116,40 @@ void HybridSocket::accept_clients() {
   while (true) {
     base::UniqueFd client(
         ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!client) {
-      return;
+    if (client) {
+      add_client(std::move(client));
+      continue;
     }
-    if (pending_.size() == kMaximumPending) {
-      loop_.unwatch(pending_.begin()->second.get());
-      pending_.erase(pending_.begin());
+    switch (errno) {
+      case EINTR:
+      case ECONNABORTED:
+        continue;  // this client has gone; there may be others
+      case EMFILE:
+      case ENFILE:
+      case ENOMEM:
+      case ENOBUFS:
+        // The client waits until there is one, although no further edge comes.
+        retry_.start(kRetry);
+        return;
+      default:
+        return;  // no more clients
     }
-    const std::uint64_t id = next_id_++;
-    const int fd = client.get();
-    pending_.emplace(id, std::move(client));
-    loop_.watch(fd, EPOLLIN | EPOLLRDHUP | EPOLLET,
-                [this, id](std::uint32_t events) { on_client(id, events); });
   }
+}
+
+void HybridSocket::add_client(base::UniqueFd client) {
+  if (pending_.size() == kMaximumPending) {
+    loop_.unwatch(pending_.begin()->second.get());
+    pending_.erase(pending_.begin());
+  }
+  const std::uint64_t id = next_id_++;
+  try {
+    loop_.watch(client.get(), EPOLLIN | EPOLLRDHUP | EPOLLET,
+                [this, id](std::uint32_t events) { on_client(id, events); });
+  } catch (const Error&) {
+    return;  // the kernel has no room to watch it: this client ends, the others stay
+  }
+  pending_.emplace(id, std::move(client));
 }
 
 void HybridSocket::on_client(std::uint64_t id, std::uint32_t events) {

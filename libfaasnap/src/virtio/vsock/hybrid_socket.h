@@ -24,7 +24,8 @@ class HybridSocket {
   // the oldest.
   static constexpr std::size_t kMaximumPending = 64;
 
-  // `path` must not exist. `loop` must outlive the object.
+  // `path` must not exist; only this process's user may connect to it (mode 0600), whatever the
+  // umask. `loop` must outlive the object.
   HybridSocket(base::EventLoop& loop, std::filesystem::path path, Request on_request);
   // Removes the socket's file.
   ~HybridSocket();
@@ -36,6 +37,7 @@ class HybridSocket {
 
  private:
   void accept_clients();
+  void add_client(base::UniqueFd client);
   void on_client(std::uint64_t id, std::uint32_t events);
 
   base::EventLoop& loop_;
@@ -44,6 +46,7 @@ class HybridSocket {
   base::UniqueFd listener_;
   std::uint64_t next_id_ = 0;
   std::map<std::uint64_t, base::UniqueFd> pending_;  // in order of age
+  base::Timer retry_;  // runs while a client cannot be accepted for want of a descriptor or memory
 };
 
 }  // namespace faasnap::virtio

@@ -4,10 +4,12 @@
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
 
@@ -39,8 +41,14 @@ std::uint32_t random_host_port() {
 
 }  // namespace
 
-VsockDevice::VsockDevice(base::EventLoop& loop, std::uint32_t guest_cid, LogSink log)
-    : loop_(loop), log_(std::move(log)), last_host_port_(random_host_port()) {
+VsockDevice::VsockDevice(base::EventLoop& loop, std::uint32_t guest_cid, std::size_t connections,
+                         LogSink log)
+    : loop_(loop),
+      log_(std::move(log)),
+      last_host_port_(random_host_port()),
+      again_(loop, [this] { work(); }),
+      maximum_connections_(connections),
+      orphan_timer_(loop, [this] { drop_old_orphans(); }) {
   if (guest_cid < kFirstGuestCid || guest_cid > kLastGuestCid) {
     base::fail(ErrorKind::invalid_argument, "create vsock device", {},
                fmt::format("guest CID is {}, expected {} to {}", guest_cid, kFirstGuestCid,
@@ -55,8 +63,8 @@ VsockDevice::~VsockDevice() {
     entry.done = nullptr;
   }
   reset();
-  for (const auto& [id, orphan] : orphans_) {
-    loop_.unwatch(orphan.stream().get());
+  for (auto orphan = orphans_.begin(); orphan != orphans_.end();) {
+    orphan = drop_orphan(orphan);
   }
 }
 
@@ -77,13 +85,9 @@ void VsockDevice::activate(std::span<Queue> queues, std::uint64_t, Activation ac
   drained_ = false;
   const bool tell = activation == Activation::restored && queues[kEventQueue].in_use();
   reset_event_ = tell ? ResetEvent::due : ResetEvent::none;
-  loop_.watch(again_.get(), EPOLLIN, [this](std::uint32_t) {
-    again_.drain();
-    work();
-  });
 }
 
-void VsockDevice::notify(std::size_t) { work(); }
+void VsockDevice::notify() { work(); }
 
 void VsockDevice::drain() { drained_ = true; }
 
@@ -93,7 +97,7 @@ void VsockDevice::reset() noexcept {
   if (queues_.empty()) {
     return;
   }
-  loop_.unwatch(again_.get());
+  again_.cancel();
   queues_ = {};
   forget_all();
 }
@@ -163,20 +167,26 @@ std::uint32_t VsockDevice::allocate_host_port() {
   }
 }
 
-// Returns true if there is room for one more connection. If need be, drops one that the host has
-// closed and the guest has not finished.
+// Returns true if there is room for one more connection. If need be, drops one that the guest has
+// ended and the host has not read, or one that the host has closed and the guest has not finished.
 bool VsockDevice::make_room() {
   if (closed_) {
     return false;
   }
-  if (connections() < kMaximumConnections) {
+  if (connections() < maximum_connections_) {
+    return true;
+  }
+  if (!orphans_.empty()) {
+    drop_orphan(orphans_.begin());
     return true;
   }
   const auto closed = std::find_if(connections_.begin(), connections_.end(), [](const auto& item) {
     return item.second.connection.stream_done();
   });
   if (closed == connections_.end()) {
-    log(fmt::format("vsock: refused a connection: {} exist", kMaximumConnections));
+    ++refused_;
+    log(fmt::format("vsock: refused a connection: {} exist (GuestLimits::connections)",
+                    maximum_connections_));
     return false;
   }
   queue_reset(closed->first);
@@ -216,6 +226,9 @@ void VsockDevice::forget(Entries::iterator entry) {
   if (entry->second.connection.stream()) {
     loop_.unwatch(entry->second.connection.stream().get());
   }
+  if (entry->second.queued) {
+    std::erase(ready_, entry->first);
+  }
   Connected done = std::move(entry->second.done);
   connections_.erase(entry);
   answer(done, false);
@@ -241,11 +254,51 @@ void VsockDevice::end(Entries::iterator entry, bool flush_rest) {
 }
 
 void VsockDevice::adopt_orphan(Connection connection) {
+  // Nobody reads what the host writes from now on, so its writes must fail rather than wait.
+  ::shutdown(connection.stream().get(), SHUT_RD);
   const std::uint64_t id = next_orphan_++;
   const int fd = connection.stream().get();
   const std::uint32_t events = connection.wanted_events();
-  loop_.watch(fd, events, [this, id](std::uint32_t seen) { on_orphan(id, seen); });
-  orphans_.emplace(id, std::move(connection));
+  try {
+    loop_.watch(fd, events, [this, id](std::uint32_t seen) { on_orphan(id, seen); });
+  } catch (const Error& error) {
+    log(fmt::format("vsock: dropped {} bytes of a connection: {}", connection.buffered(),
+                    error.what()));
+    return;
+  }
+  orphans_.emplace(id, Orphan{std::move(connection), base::monotonic_now() + kOrphanPatience});
+  if (!orphan_timer_.running()) {
+    orphan_timer_.start(kOrphanPatience);
+  }
+}
+
+VsockDevice::Orphans::iterator VsockDevice::drop_orphan(Orphans::iterator orphan) noexcept {
+  loop_.unwatch(orphan->second.connection.stream().get());
+  return orphans_.erase(orphan);
+}
+
+void VsockDevice::drop_orphans_of(PortPair ports) noexcept {
+  for (auto orphan = orphans_.begin(); orphan != orphans_.end();) {
+    orphan = orphan->second.connection.ports() == ports ? drop_orphan(orphan) : std::next(orphan);
+  }
+}
+
+void VsockDevice::drop_old_orphans() {
+  const Nanoseconds now = base::monotonic_now();
+  Nanoseconds next = kForever;
+  for (auto orphan = orphans_.begin(); orphan != orphans_.end();) {
+    if (orphan->second.deadline <= now) {
+      log(fmt::format("vsock: dropped {} bytes of a connection that the host does not read",
+                      orphan->second.connection.buffered()));
+      orphan = drop_orphan(orphan);
+    } else {
+      next = std::min(next, orphan->second.deadline - now);
+      ++orphan;
+    }
+  }
+  if (next != kForever) {
+    orphan_timer_.start(next);
+  }
 }
 
 void VsockDevice::on_stream(PortPair ports, std::uint32_t events) {
@@ -269,10 +322,13 @@ void VsockDevice::on_orphan(std::uint64_t id, std::uint32_t events) {
   if (orphan == orphans_.end()) {
     return;
   }
-  orphan->second.on_stream_events(events);
-  if (orphan->second.buffered() == 0) {
-    loop_.unwatch(orphan->second.stream().get());
-    orphans_.erase(orphan);
+  Connection& connection = orphan->second.connection;
+  const std::size_t before = connection.buffered();
+  connection.on_stream_events(events);
+  if (connection.buffered() == 0) {
+    drop_orphan(orphan);
+  } else if (connection.buffered() < before) {
+    orphan->second.deadline = base::monotonic_now() + kOrphanPatience;
   }
 }
 

@@ -5,6 +5,8 @@
 #include <faasnap/log.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -13,9 +15,12 @@
 #include <memory>
 #include <vector>
 
+#include <faasnap/units.h>
+
 #include "base/files/fd.h"
 #include "base/threads/event_loop.h"
 #include "virtio/device.h"
+#include "virtio/time_slice.h"
 #include "virtio/vsock/connection.h"
 #include "virtio/vsock/hybrid_socket.h"
 #include "virtio/vsock/packet.h"
@@ -35,11 +40,13 @@ class VsockDevice final : public Device {
   using Connected = std::function<void(bool accepted)>;
   using Accept = std::function<void(base::UniqueFd stream)>;
 
-  // Maximum number of simultaneous connections, including those that are closing.
-  static constexpr std::size_t kMaximumConnections = 1024;
+  // Time for which a connection that the guest has ended is kept although the host's socket takes
+  // no byte of what the guest sent before.
+  static constexpr Nanoseconds kOrphanPatience = std::chrono::seconds(2);
 
-  // `guest_cid` is 3 or more. `loop` must outlive the device.
-  VsockDevice(base::EventLoop& loop, std::uint32_t guest_cid, LogSink log);
+  // `guest_cid` is 3 or more. At most `connections` of them exist at a time, including those that
+  // are closing. `loop` must outlive the device.
+  VsockDevice(base::EventLoop& loop, std::uint32_t guest_cid, std::size_t connections, LogSink log);
   // Must be called on the loop's thread, or after the loop has stopped. Pending Connected functions
   // are not called.
   ~VsockDevice() override;
@@ -59,6 +66,11 @@ class VsockDevice final : public Device {
   void open_socket(const std::filesystem::path& path);
 
   std::size_t connections() const noexcept { return connections_.size() + orphans_.size(); }
+  // Returns the number of packets and turns of connections that wait for buffers of the guest's.
+  std::size_t waiting() const noexcept { return ready_.size() + resets_.size(); }
+  // Returns the number of connections refused because there were too many. May be called from any
+  // thread.
+  std::uint64_t refused() const noexcept { return refused_; }
 
   std::string_view name() const noexcept override { return "virtio-vsock"; }
   std::uint32_t type() const noexcept override { return 19; }
@@ -66,7 +78,7 @@ class VsockDevice final : public Device {
   std::span<const std::uint16_t> queue_sizes() const noexcept override;
   std::span<const std::byte> config() const noexcept override { return config_; }
   void activate(std::span<Queue> queues, std::uint64_t features, Activation activation) override;
-  void notify(std::size_t index) override;
+  void notify() override;
   void drain() override;
   void resume() override;
   void reset() noexcept override;
@@ -87,6 +99,12 @@ class VsockDevice final : public Device {
   };
   using Entries = std::map<PortPair, Entry>;
 
+  // A connection that the guest has ended while the host's socket has not taken all of its data.
+  struct Orphan {
+    Connection connection;
+    Nanoseconds deadline;  // monotonic; moves on whenever the socket takes some
+  };
+
   // Progress of telling the guest of a restored VM that its connections are gone.
   enum class ResetEvent {
     none,
@@ -106,6 +124,10 @@ class VsockDevice final : public Device {
   void forget_all() noexcept;
   void end(Entries::iterator entry, bool flush_rest);
   void adopt_orphan(Connection connection);
+  using Orphans = std::map<std::uint64_t, Orphan>;
+  Orphans::iterator drop_orphan(Orphans::iterator orphan) noexcept;
+  void drop_orphans_of(PortPair ports) noexcept;
+  void drop_old_orphans();
   void on_stream(PortPair ports, std::uint32_t events);
   void on_orphan(std::uint64_t id, std::uint32_t events);
   void answer(Connected& done, bool accepted) noexcept;
@@ -114,11 +136,11 @@ class VsockDevice final : public Device {
   // Packets (vsock_packets.cpp).
   void work();
   void tell_of_reset();
-  void receive_packets(unsigned& budget);
+  void receive_packets(const TimeSlice& slice);
   void on_chain(Queue& queue);
   void on_packet(const PacketHeader& packet, std::span<const iovec> data);
   void accept(const PacketHeader& request);
-  void send_packets(unsigned& budget);
+  void send_packets(const TimeSlice& time);
   std::size_t write_packet(std::span<const iovec> buffers);
   void queue_reset(PortPair ports);
   void answer_reset(const PacketHeader& packet);
@@ -137,14 +159,15 @@ class VsockDevice final : public Device {
   bool closed_ = false;
   ResetEvent reset_event_ = ResetEvent::none;
   std::uint16_t event_buffers_left_ = 0;  // when the reset event was sent
-  base::EventFd again_;                   // signalled if a batch ended with work left
+  base::Timer again_;                     // started if a slice of time ended with work left
 
+  const std::size_t maximum_connections_;
+  std::atomic<std::uint64_t> refused_ = 0;
   Entries connections_;
-  // Connections that the guest has ended while the host's socket has not taken all of their data,
-  // by number.
-  std::map<std::uint64_t, Connection> orphans_;
+  Orphans orphans_;  // by age
   std::uint64_t next_orphan_ = 0;
-  std::deque<PortPair> ready_;       // may have packets for the guest
+  base::Timer orphan_timer_;
+  std::deque<PortPair> ready_;       // connections that may have packets for the guest
   std::deque<PacketHeader> resets_;  // for the guest, for connections that do not exist
 
   // Reused for each packet.

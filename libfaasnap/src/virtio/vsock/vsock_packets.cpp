@@ -4,8 +4,8 @@
 #include <faasnap/error.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <limits>
 #include <tuple>
 
 #include "virtio/vsock/vsock_device.h"
@@ -13,8 +13,8 @@
 namespace faasnap::virtio {
 namespace {
 
-// Maximum number of packets moved in one batch; then the loop's other descriptors have their turn.
-constexpr unsigned kPacketBatch = 512;
+// Maximum number of bytes of data in one packet to the guest: as many as Linux puts into one.
+constexpr std::size_t kMaximumData = 64 << 10;
 
 // Maximum number of resets that wait for buffers from the guest. Beyond it no packets are taken
 // from the guest, since each might cause another reset.
@@ -36,12 +36,12 @@ void VsockDevice::work() {
   working_ = true;
   tell_of_reset();
   if (reset_event_ == ResetEvent::none) {
-    unsigned budget = kPacketBatch;
-    receive_packets(budget);
+    const TimeSlice slice;
+    receive_packets(slice);
     const bool stalled = resets_.size() >= kMaximumResets;
-    send_packets(budget);
-    if (budget == 0 || (stalled && resets_.size() < kMaximumResets)) {
-      again_.signal();
+    send_packets(slice);
+    if (slice.over() || (stalled && resets_.size() < kMaximumResets)) {
+      again_.start(Nanoseconds(0));
     }
   }
   for (Queue& queue : queues_) {
@@ -59,10 +59,10 @@ void VsockDevice::tell_of_reset() {
         return;
       }
     }
-    if (!copy_to(to_guest_.writable, 0, kTransportReset)) {
-      queue.fault(fmt::format("event buffer of {} bytes", total_size(to_guest_.writable)));
+    if (!queue.admit(to_guest_.writable, 0, kTransportReset.size())) {
       return;
     }
+    copy_to(to_guest_.writable, 0, kTransportReset);
     queue.push_used(to_guest_.head, kTransportReset.size());
     event_buffers_left_ = queue.available();
     reset_event_ = ResetEvent::sent;
@@ -73,12 +73,11 @@ void VsockDevice::tell_of_reset() {
   }
 }
 
-void VsockDevice::receive_packets(unsigned& budget) {
+void VsockDevice::receive_packets(const TimeSlice& slice) {
   Queue& queue = queues_[kFromGuestQueue];
-  const auto may_take = [&] { return budget != 0 && resets_.size() < kMaximumResets; };
+  const auto may_take = [&] { return !slice.over() && resets_.size() < kMaximumResets; };
   do {
     while (may_take() && queue.pop(from_guest_)) {
-      --budget;
       on_chain(queue);
       queue.push_used(from_guest_.head, 0);
     }
@@ -88,10 +87,14 @@ void VsockDevice::receive_packets(unsigned& budget) {
 void VsockDevice::on_chain(Queue& queue) {
   const std::size_t size = total_size(from_guest_.readable);
   PacketHeaderBytes raw;
-  if (!copy_from(from_guest_.readable, 0, raw)) {
+  if (size < raw.size()) {
     queue.fault(fmt::format("packet of {} bytes, expected at least {}", size, raw.size()));
     return;
   }
+  if (!queue.admit(from_guest_.readable, 0, raw.size())) {
+    return;
+  }
+  copy_from(from_guest_.readable, 0, raw);
   const PacketHeader packet = parse_packet_header(raw);
   if (packet.source_cid != guest_cid()) {
     return;  // the sender is unknown
@@ -101,11 +104,15 @@ void VsockDevice::on_chain(Queue& queue) {
     return;
   }
   const PortPair ports{.host = packet.destination_port, .guest = packet.source_port};
-  if (packet.length > size - kPacketHeaderSize) {
+  // No packet may have more data than its receiver has promised to buffer.
+  if (packet.length > std::min<std::size_t>(size - kPacketHeaderSize, Connection::kReceiveBuffer)) {
     answer_reset(packet);
     if (const auto entry = connections_.find(ports); entry != connections_.end()) {
       forget(entry);
     }
+    return;
+  }
+  if (!queue.admit(from_guest_.readable, kPacketHeaderSize, packet.length)) {
     return;
   }
   slice(from_guest_.readable, kPacketHeaderSize, packet.length, data_);
@@ -118,6 +125,8 @@ void VsockDevice::on_packet(const PacketHeader& packet, std::span<const iovec> d
   if (entry == connections_.end()) {
     if (packet.operation == PacketOperation::request) {
       accept(packet);
+    } else if (packet.operation == PacketOperation::reset) {
+      drop_orphans_of({.host = packet.destination_port, .guest = packet.source_port});
     } else {
       answer_reset(packet);
     }
@@ -141,7 +150,7 @@ void VsockDevice::on_packet(const PacketHeader& packet, std::span<const iovec> d
       end(entry, true);
       return;
     case Connection::Verdict::end:
-      end(entry, true);
+      end(entry, false);
       return;
   }
 }
@@ -184,23 +193,27 @@ void VsockDevice::accept(const PacketHeader& request) {
   }
 }
 
-void VsockDevice::send_packets(unsigned& budget) {
+void VsockDevice::send_packets(const TimeSlice& time) {
   Queue& queue = queues_[kToGuestQueue];
-  while (budget != 0 && (!resets_.empty() || !ready_.empty())) {
+  while (!time.over() && (!resets_.empty() || !ready_.empty())) {
     if (!queue.pop(to_guest_)) {
       if (queue.enable_notifications()) {
         continue;
       }
       return;
     }
-    --budget;
     const std::size_t room = total_size(to_guest_.writable);
-    if (room <= kPacketHeaderSize || room > std::numeric_limits<std::uint32_t>::max()) {
+    if (room <= kPacketHeaderSize) {
       queue.fault(fmt::format("buffer of {} bytes for packets, expected more than {}", room,
                               kPacketHeaderSize));
       return;
     }
-    const std::size_t written = write_packet(to_guest_.writable);
+    const std::size_t used = std::min(room, kPacketHeaderSize + kMaximumData);
+    if (!queue.admit(to_guest_.writable, 0, used)) {
+      return;
+    }
+    slice(to_guest_.writable, 0, used, data_);
+    const std::size_t written = write_packet(data_);
     if (written == 0) {
       queue.undo_pop();
     } else {

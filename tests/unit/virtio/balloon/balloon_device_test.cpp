@@ -133,4 +133,39 @@ TEST_CASE("A report that a driver sends without having negotiated it stops the d
   rig.expect_fault(kLinuxReportingQueue, {BalloonRig::pages(0x4000, 1)}, "was not negotiated");
 }
 
+TEST_CASE("A report of much memory is released in pieces, between which a VM can be paused") {
+  BalloonRig rig;
+  rig.driver.start();
+  constexpr std::uint32_t kPages = (64U << 20) / kPage;
+  rig.releaser.delay = std::chrono::milliseconds(1);
+  FakeQueue& queue = rig.driver.queues[kLinuxReportingQueue];
+  queue.add({BalloonRig::pages(0x4000, kPages)});
+  std::size_t released_before = 0;
+  rig.driver.on_loop([&] {
+    const std::uint32_t index = kLinuxReportingQueue;
+    rig.driver.transport->write(kMmioQueueNotify, std::as_bytes(std::span(&index, 1)));
+    rig.driver.transport->drain();
+    released_before = rig.releaser.pages();
+    CHECK(queue.used_index() == 0);
+  });
+  CHECK(released_before > 0);
+  CHECK(released_before < kPages);
+  rig.driver.resume();
+  CHECK(rig.driver.wait_used(kLinuxReportingQueue).length == 0);
+  // The chain was taken once more, from its start.
+  CHECK(rig.releaser.pages() == released_before + kPages);
+}
+
+TEST_CASE("Inflated pages are not brought in to be released") {
+  BalloonRig rig;
+  rig.world.memory.guard({.intact = {}, .refused = [](PageRange, const std::string&) {}});
+  rig.driver.start();
+  rig.send(kInflateQueue, {rig.numbers({0x4000, 0x4001})});
+  CHECK(rig.released() == Ranges{range(0x4000, 2)});
+  std::array<unsigned char, 2> in_memory{};
+  REQUIRE(::mincore(rig.world.memory.host().data() + 0x4000 * kPage, 2 * kPage, in_memory.data()) ==
+          0);
+  CHECK((in_memory[0] & 1) == 0);
+}
+
 }  // namespace faasnap::virtio::test

@@ -5,8 +5,11 @@
 #include <faasnap/units.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <memory>
+#include <numeric>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "virtio/balloon/balloon_device.h"
@@ -23,8 +26,17 @@ inline constexpr std::uint32_t kPage = 4096;
 
 class RecordingReleaser final : public PageReleaser {
  public:
-  void release(PageRange pages) noexcept override { released.push_back(pages); }
+  void release(PageRange pages) noexcept override {
+    std::this_thread::sleep_for(delay);
+    released.push_back(pages);
+  }
+  std::uint64_t pages() const {
+    return std::accumulate(
+        released.begin(), released.end(), std::uint64_t{0},
+        [](std::uint64_t sum, const PageRange& range) { return sum + range.count; });
+  }
   std::vector<PageRange> released;
+  std::chrono::nanoseconds delay{0};
 };
 
 struct BalloonRig {
@@ -55,10 +67,10 @@ struct BalloonRig {
   // Checks that the chain makes the device ask for a reset and log `reason`, and releases nothing.
   void expect_fault(std::size_t queue, std::vector<Buffer> buffers, std::string_view reason) {
     driver.queues[queue].add(buffers);
-    expect_fault(queue, reason);
+    expect_fault(reason);
   }
-  void expect_fault(std::size_t queue, std::string_view reason) {
-    driver.transport->notifier(queue).signal();
+  void expect_fault(std::string_view reason) {
+    driver.transport->notifier().signal();
     CHECK(wait_until([this] { return (driver.status() & kNeedsReset) != 0; }));
     CHECK(world.logged(reason));
     CHECK(released().empty());

@@ -5,12 +5,26 @@
 
 #include <faasnap/error.h>
 
+#include <unistd.h>
+
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <cstring>
+#include <thread>
 
 #include "virtio/block/block_rig.h"
 
 namespace faasnap::virtio::test {
-namespace {}  // namespace
+namespace {
+
+// Writes what `bytes` bytes of reads of a stalled disk wait for.
+void feed(const base::UniqueFd& disk, std::size_t bytes) {
+  const std::vector<std::byte> data(bytes);
+  REQUIRE(::write(disk.get(), data.data(), data.size()) == static_cast<ssize_t>(bytes));
+}
+
+}  // namespace
 
 TEST_CASE("A request without a whole header stops the device") {
   BlockRig rig;
@@ -76,6 +90,80 @@ TEST_CASE("Drain completes what is in flight and leaves the rest in the queue") 
   CHECK(queue.used_index() == completed);
   rig.driver.resume();
   CHECK(wait_until([&] { return queue.used_index() == 33; }));
+}
+
+TEST_CASE("Drain waits for the reads of a slow disk") {
+  BlockRig rig;
+  rig.driver.start();
+  const base::UniqueFd disk = rig.stall();
+  rig.offer_reads(4, 512);
+  std::atomic<std::uint16_t> used_after_drain = 0xffff;
+  std::thread caller([&] {
+    rig.driver.drain();
+    used_after_drain = rig.driver.queues[0].used_index();
+  });
+  // Long enough for a drain that does not wait.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  CHECK(used_after_drain == 0xffff);
+  feed(disk, 4 * 512);
+  caller.join();
+  CHECK(used_after_drain == 4);
+}
+
+TEST_CASE("A reset ends the reads of a disk that does not answer") {
+  BlockRig rig;
+  rig.driver.start();
+  const base::UniqueFd disk = rig.stall();
+  rig.offer_reads(100, 512);
+  rig.driver.on_loop([] {});
+  rig.driver.write32(kStatus, 0);  // returns
+  CHECK(rig.driver.queues[0].used_index() == 0);
+}
+
+TEST_CASE("No more than the limit is read at a time, and the rest follows") {
+  BlockRig rig(32 << 20);
+  rig.driver.start();
+  constexpr std::uint32_t kLength = 1 << 20;
+  constexpr unsigned kAtOnce = BlockDevice::kMaximumRequest / kLength;
+  const base::UniqueFd disk = rig.stall();
+  rig.offer_reads(2 * kAtOnce, kLength);
+  rig.driver.on_loop([] {});
+  // Drain waits for what the device has taken, and for nothing else.
+  std::thread caller([&] { rig.driver.drain(); });
+  const std::vector<std::byte> piece(kLength);
+  for (unsigned i = 0; i < kAtOnce; ++i) {
+    for (std::size_t sent = 0; sent < piece.size();) {
+      const ssize_t length = ::write(disk.get(), piece.data() + sent, piece.size() - sent);
+      REQUIRE(length > 0);
+      sent += static_cast<std::size_t>(length);
+    }
+  }
+  caller.join();
+  CHECK(rig.driver.queues[0].used_index() == kAtOnce);
+  REQUIRE(::dup2(rig.image.file.get(), rig.disk) == rig.disk);
+  rig.driver.resume();
+  CHECK(wait_until([&] { return rig.driver.queues[0].used_index() == 2 * kAtOnce; }));
+}
+
+TEST_CASE("A request beyond the limit is answered with an error, and touches no memory") {
+  BlockRig rig(2 * BlockDevice::kMaximumRequest);
+  rig.driver.start();
+  const Buffer large = rig.data(BlockDevice::kMaximumRequest + 512);
+  CHECK(rig.run(kRead, 0, {large}) == Result{1, 1});
+  const Buffer largest = rig.data(BlockDevice::kMaximumRequest);
+  CHECK(rig.run(kRead, 0, {largest}) == Result{0, BlockDevice::kMaximumRequest + 1});
+  CHECK(rig.holds(largest, 0));
+}
+
+TEST_CASE("A driver can keep below the limit") {
+  BlockRig rig;
+  const auto config = rig.driver.read_config(8, 8);
+  std::uint32_t size_maximum = 0;
+  std::uint32_t segment_maximum = 0;
+  std::memcpy(&size_maximum, config.data(), 4);
+  std::memcpy(&segment_maximum, config.data() + 4, 4);
+  CHECK((rig.driver.device_features() & 6) == 6);  // VIRTIO_BLK_F_SIZE_MAX, SEG_MAX
+  CHECK(std::uint64_t{size_maximum} * segment_maximum <= BlockDevice::kMaximumRequest);
 }
 
 TEST_CASE("A restored disk serves the requests that the saved one had not taken") {

@@ -16,7 +16,8 @@ namespace {}  // namespace
 
 TEST_CASE("The disk is read-only, of the image's size, with 512-byte blocks") {
   BlockRig rig;
-  CHECK((rig.driver.device_features() & 0xffffff) == ((1 << 2) | (1 << 5) | (1 << 6) | (1 << 9)));
+  CHECK((rig.driver.device_features() & 0xffffff) ==
+        ((1 << 1) | (1 << 2) | (1 << 5) | (1 << 6) | (1 << 9)));
   std::uint64_t capacity = 0;
   std::memcpy(&capacity, rig.driver.read_config(0, 8).data(), 8);
   CHECK(capacity == kSectors);

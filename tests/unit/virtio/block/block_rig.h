@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -44,8 +45,10 @@ struct Image {
 struct BlockRig {
   explicit BlockRig(std::size_t image_size = kImageSize)
       : image(image_size),
-        driver(world,
-               std::make_unique<BlockDevice>(world.loop, image.open(), "image", "serial-0123")) {}
+        opened(image.open()),
+        disk(opened.get()),
+        driver(world, std::make_unique<BlockDevice>(world.loop, std::move(opened), "image",
+                                                    "serial-0123")) {}
   ~BlockRig() { CHECK(world.failures() == 0); }
 
   Buffer header(std::uint32_t operation, std::uint64_t sector) {
@@ -88,8 +91,27 @@ struct BlockRig {
     return wait_until([this] { return (driver.status() & kNeedsReset) != 0; });
   }
 
+  // Makes the disk so slow that its reads wait until the test writes to the pipe that is returned.
+  base::UniqueFd stall() {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    const base::UniqueFd source(ends[0]);
+    REQUIRE(::dup2(source.get(), disk) == disk);
+    return base::UniqueFd(ends[1]);
+  }
+  // Offers `count` reads of `length` bytes each.
+  void offer_reads(unsigned count, std::uint32_t length) {
+    for (unsigned i = 0; i < count; ++i) {
+      driver.queues[0].add_indirect(
+          std::vector<Buffer>{header(kRead, i), data(length), status_byte()});
+    }
+    driver.kick(0);
+  }
+
   World world;
   Image image;
+  base::UniqueFd opened;
+  int disk;  // the device's own descriptor of the image
   FakeDriver driver;
 };
 

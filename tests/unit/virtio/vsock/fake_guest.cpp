@@ -32,7 +32,7 @@ bool ready(const base::UniqueFd& fd, short events) {
 
 FakeGuest::FakeGuest(Shape shape_in)
     : shape(shape_in), device(nullptr), driver(world, [this] {
-        auto made = std::make_unique<VsockDevice>(world.loop, kCid, world.log());
+        auto made = std::make_unique<VsockDevice>(world.loop, kCid, shape.connections, world.log());
         device = made.get();
         return made;
       }()) {}

@@ -30,6 +30,7 @@ class FakeGuest {
     unsigned receive_buffers = 64;
     std::uint32_t receive_size = 4096;
     unsigned event_buffers = 8;
+    std::size_t connections = 256;  // the device's limit
   };
 
   FakeGuest() : FakeGuest(Shape{}) {}

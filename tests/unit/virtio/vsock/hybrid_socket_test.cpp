@@ -3,14 +3,18 @@
 #include "virtio/vsock/hybrid_socket.h"
 
 #include <faasnap/error.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "virtio/vsock/socket_rig.h"
 
@@ -215,6 +219,39 @@ TEST_CASE("A path too long for a socket is refused with the limit") {
     CHECK(error.kind() == ErrorKind::invalid_argument);
     CHECK(std::string(error.what()).find("at most 107") != std::string::npos);
   }
+}
+
+TEST_CASE("Nobody but the user may connect to the socket, whatever the umask") {
+  const mode_t before = ::umask(0);
+  {
+    const Rig rig;
+    struct stat status {};
+    CHECK(::stat(rig.socket.c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0600);
+  }
+  ::umask(before);
+}
+
+TEST_CASE("A client that comes while there is no descriptor is accepted when there is one") {
+  Rig rig;
+  base::UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  // The next descriptor that the process may not have.
+  const int next = ::dup(client.get());
+  ::close(next);
+  const rlimit none{static_cast<rlim_t>(next), limit.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto address = address_of(rig.socket);
+  const int connected =
+      ::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  // Long enough for the loop to try, and to fail.
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  rig.driver.on_loop([] {});
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  REQUIRE(connected == 0);
+  write_all(client, bytes_of("CONNECT 8080\n"));
+  rig.accept(kGuestPort);
 }
 
 }  // namespace faasnap::virtio::test

@@ -3,6 +3,9 @@
 // Credit, backpressure, and how streams end.
 #include <sys/socket.h>
 
+#include <atomic>
+#include <thread>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include "virtio/vsock/socket_rig.h"
@@ -141,10 +144,11 @@ TEST_CASE("A guest that closes is answered with a reset, and the host reads to t
   CHECK(wait_until([&] { return rig.connections() == 0; }));
 }
 
-TEST_CASE("What the guest sent before it closed reaches a host that reads late") {
-  SocketRig rig;
-  auto [end, host_port] = rig.connect_from_host(kGuestPort);
-  // More than the socket takes: the rest waits in the device's buffer.
+namespace {
+
+// Sends what `end` does not read until the device's buffer is as full as the guest may make it.
+// Returns all that was sent.
+std::vector<std::byte> fill(SocketRig& rig, std::uint32_t host_port) {
   std::vector<std::byte> sent;
   std::uint32_t forwarded = 0;
   const auto chunk = pattern(32 << 10);
@@ -155,11 +159,78 @@ TEST_CASE("What the guest sent before it closed reaches a host that reads late")
     forwarded = rig.expect(Op::credit_update, host_port, kGuestPort).forwarded;
   }
   CHECK(forwarded < sent.size());
-  rig.send(rig.packet(Op::reset, host_port, kGuestPort));
+  return sent;
+}
+
+void close(SocketRig& rig, std::uint32_t host_port) {
+  auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
+  shutdown.flags = kShutdownBoth;
+  rig.send(shutdown);
+  rig.expect(Op::reset, host_port, kGuestPort);
+}
+
+}  // namespace
+
+TEST_CASE("What the guest sent before it closed reaches a host that reads late") {
+  SocketRig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  const auto sent = fill(rig, host_port);
+  close(rig, host_port);
   CHECK(rig.connections() == 1);
   CHECK(read_exactly(end, sent.size()) == sent);
   CHECK(reaches_end(end));
   CHECK(wait_until([&] { return rig.connections() == 0; }));
+}
+
+TEST_CASE("When the guest closes, a host that waits to write is told although it does not read") {
+  SocketRig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  fill(rig, host_port);
+  std::atomic<bool> told = false;
+  std::thread writer([&stream = end, &told] {
+    const std::vector<std::byte> data(1 << 20);
+    while (::send(stream.get(), data.data(), data.size(), MSG_NOSIGNAL) > 0) {
+    }
+    told = true;
+  });
+  auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
+  shutdown.flags = kShutdownBoth;
+  rig.send(shutdown);
+  CHECK(wait_until([&] { return told.load(); }));
+  ::shutdown(end.get(), SHUT_RDWR);
+  writer.join();
+}
+
+TEST_CASE("A closed connection whose data the host does not read goes after a while") {
+  SocketRig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  fill(rig, host_port);
+  close(rig, host_port);
+  CHECK(rig.connections() == 1);
+  CHECK(wait_until([&] { return rig.connections() == 0; }));
+  CHECK(rig.world.logged("that the host does not read"));
+}
+
+TEST_CASE("A reset by the guest frees a connection at once, also one that it has closed") {
+  SocketRig rig;
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  fill(rig, host_port);
+  SECTION("open") {}
+  SECTION("closed") { close(rig, host_port); }
+  rig.send(rig.packet(Op::reset, host_port, kGuestPort));
+  rig.driver.on_loop([] {});
+  CHECK(rig.connections() == 0);
+}
+
+TEST_CASE("A closed connection that the host has not read makes room for a new one") {
+  SocketRig rig({.connections = 1});
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  fill(rig, host_port);
+  close(rig, host_port);
+  CHECK(rig.connections() == 1);
+  CHECK(rig.connect_from_host(kGuestPort).first);
+  CHECK(rig.connections() == 1);
+  CHECK(rig.device->refused() == 0);
 }
 
 TEST_CASE("A host that closes lets the guest read everything, then both ends are gone") {

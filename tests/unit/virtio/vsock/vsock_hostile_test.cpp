@@ -3,6 +3,9 @@
 // Packets and buffers that no driver may send.
 #include <catch2/catch_test_macros.hpp>
 
+#include <filesystem>
+#include <iterator>
+
 #include "virtio/vsock/socket_rig.h"
 
 namespace faasnap::virtio::test {
@@ -156,6 +159,37 @@ TEST_CASE("A guest that floods without giving buffers is held back, then answere
     fill();
     return answers == kPackets;
   }));
+}
+
+TEST_CASE("A guest without receive buffers that opens and resets connections costs nothing") {
+  SocketRig rig({.receive_buffers = 0, .connections = 8});
+  rig.driver.on_loop([&] { rig.device->listen(kHostPort, [](base::UniqueFd) {}); });
+  for (unsigned i = 0; i < 1000; ++i) {
+    rig.send(rig.packet(Op::request, kHostPort, 1000));
+    rig.send(rig.packet(Op::reset, kHostPort, 1000));
+  }
+  CHECK(wait_until([&] {
+    bool nothing = false;
+    rig.driver.on_loop(
+        [&] { nothing = rig.device->connections() == 0 && rig.device->waiting() == 0; });
+    return nothing;
+  }));
+}
+
+TEST_CASE(
+    "A connection that the host closes at once holds no descriptor, whatever the guest does") {
+  SocketRig rig({.receive_buffers = 0});
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator open("/proc/self/fd");
+    return std::distance(begin(open), end(open));
+  };
+  rig.driver.on_loop([&] { rig.device->listen(kHostPort, [](base::UniqueFd) {}); });
+  const auto before = descriptors();
+  for (std::uint32_t port = 1; port <= 100; ++port) {
+    rig.send(rig.packet(Op::request, kHostPort, port));
+  }
+  CHECK(wait_until([&] { return descriptors() == before; }));
+  CHECK(rig.connections() == 100);  // the guest has not been told
 }
 
 }  // namespace faasnap::virtio::test
