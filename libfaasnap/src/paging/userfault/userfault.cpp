@@ -137,14 +137,13 @@ void Userfault::wake(PageRange pages) const {
   }
 }
 
-void Userfault::release() const {
+void Userfault::release() const noexcept {
+  // Should the kernel refuse, whoever waits goes on when this is destroyed, which cannot fail.
   uffdio_range range{address_of({0}), memory_.size()};
-  if (::ioctl(fd_.get(), UFFDIO_UNREGISTER, &range) != 0) {
-    base::fail_errno("unregister guest memory from userfaultfd");
-  }
+  ::ioctl(fd_.get(), UFFDIO_UNREGISTER, &range);
   // The kernel wakes the waiting threads before it stops watching; a fault in between (since Linux
   // 6.7 it takes only the lock of its mapping) waits from then on.
-  wake({{0}, Bytes{memory_.size()}.pages()});
+  ::ioctl(fd_.get(), UFFDIO_WAKE, &range);
 }
 
 std::size_t Userfault::take(std::span<PageFault> out) const {

@@ -47,7 +47,7 @@ class Userfault {
 
   // Ends watching and wakes the threads that wait: they find anonymous memory, as later accesses
   // do.
-  void release() const;
+  void release() const noexcept;
 
   // Takes up to `out.size()` faults that were not taken yet, and returns how many. Does not wait:
   // poll the descriptor for POLLIN.
