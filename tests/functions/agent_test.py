@@ -11,7 +11,7 @@ import unittest
 
 from support import connect, read_reply
 
-from faasnap_agent import http, server
+from faasnap_agent import http, runner, server
 from faasnap_agent.addresses import Address
 from faasnap_agent.guest import Guest
 from faasnap_agent.registry import Registry
@@ -54,6 +54,22 @@ _FUNCTIONS = {
         def handle(params, store):
             imports.append(1)
             return {"count": len(imports)}
+        """,
+    "restored": """
+        restores = []
+        def after_restore():
+            restores.append(1)
+        def handle(params, store):
+            return len(restores)
+        """,
+    "unready": """
+        restores = []
+        def after_restore():
+            restores.append(1)
+            if len(restores) == 1:
+                raise ValueError("no network yet")
+        def handle(params, store):
+            return len(restores)
         """,
     "unparsable": "def handle(:",
 }
@@ -179,6 +195,41 @@ class InvokeTest(AgentTest):
 
     def test_a_function_without_a_store_says_what_it_misses(self):
         self.assert_error(self.post("/invoke?function=storing"), 500, "object store")
+
+
+class RestoreTest(AgentTest):
+    def invoke(self, function, vm):
+        header = f"Faasnap-Vm-Id: {vm}\r\n" if vm else ""
+        request = f"POST /invoke?function={function} HTTP/1.1\r\n{header}Content-Length: 0\r\n\r\n"
+        return self.exchange(request.encode())
+
+    def result(self, function, vm):
+        return self.invoke(function, vm)[1]["result"]
+
+    def test_the_hook_runs_once_in_each_vm_that_finds_the_function_imported(self):
+        self.assertEqual([self.result("restored", vm) for vm in "aabbbcc"], [0, 0, 1, 1, 1, 2, 2])
+
+    def test_the_hook_of_each_function_runs(self):
+        self.result("restored", "a")
+        self.result("echo", "b")
+        self.assertEqual(self.result("restored", "b"), 1)
+
+    def test_a_request_that_names_no_vm_may_come_after_a_restore(self):
+        self.assertEqual([self.result("restored", None) for _ in range(3)], [0, 1, 2])
+
+    def test_a_function_whose_hook_fails_does_not_run(self):
+        self.assertEqual(self.result("unready", "a"), 0)
+        reply = self.invoke("unready", "b")
+        self.assert_error(reply, 500, "after_restore: ValueError: no network yet")
+        self.assertEqual([self.result("unready", "b") for _ in range(2)], [2, 2])
+
+    def test_generators_are_reseeded_once_in_each_vm(self):
+        before = []
+        self.addCleanup(setattr, runner.reseed, "reseed", runner.reseed.reseed)
+        runner.reseed.reseed = lambda: before.append(1)
+        for vm in ("a", "a", "b", None, None, "b"):
+            self.invoke("echo", vm)
+        self.assertEqual(len(before), 5)
 
 
 class HttpTest(AgentTest):

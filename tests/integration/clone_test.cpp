@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 #include <thread>
 #include <vector>
@@ -23,7 +24,69 @@ std::size_t entries_of(const char* directory) {
       std::distance(std::filesystem::directory_iterator(directory), {}));
 }
 
+// Lets the guest, which has a shell on its console, have a function that draws from each generator,
+// once at its import and again at each invocation.
+void add_drawing_function(Guest& guest, const ConsoleLog& console) {
+  guest.vm().write_console(R"(cp -r /opt/faasnap/functions /tmp/functions
+cat >/tmp/functions/draw.py <<'END'
+import random, ssl, tempfile, uuid
+import numpy
+own = random.Random()
+generator = numpy.random.default_rng()
+restored = 0
+def after_restore():
+    global restored
+    restored += 1
+def draw():
+    return {"numpy": numpy.random.random(), "default_rng": generator.random(),
+            "random": own.random(), "tempfile": tempfile.mktemp(),
+            "ssl": ssl.RAND_bytes(8).hex(), "uuid4": str(uuid.uuid4())}
+draw()
+def handle(params, store):
+    return {"drawn": draw(), "restored": restored}
+END
+mount --bind /tmp/functions /opt/faasnap/functions && echo functions''replaced
+)");
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (console.text().find("functionsreplaced") == std::string::npos) {
+    INFO(console.text());
+    REQUIRE(std::chrono::steady_clock::now() < end);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 }  // namespace
+
+TEST_CASE("clones draw different numbers from every generator, without a word from the function") {
+  require_kvm();
+  const auto directory = fresh_path("drawing");
+  {
+    const ConsoleLog console;
+    VmOptions options = boot_options("faasnap.shell=1");
+    options.attachments.console = console.sink();
+    Guest guest = Guest::boot(options);
+    add_drawing_function(guest, console);
+    CHECK(guest.invoke("draw", nlohmann::json::object()).at("restored") == 0);
+    guest.vm().snapshot(directory);
+  }
+  constexpr std::size_t kClones = 3;
+  std::map<std::string, std::set<nlohmann::json>> drawn;
+  for (std::size_t i = 0; i < kClones; ++i) {
+    Guest clone = Guest::restore(Snapshot::open(directory));
+    const auto first = clone.invoke("draw", nlohmann::json::object());
+    for (const auto& [generator, value] : first.at("drawn").items()) {
+      drawn[generator].insert(value);
+    }
+    CHECK(first.at("restored") == 1);
+    CHECK(clone.invoke("draw", nlohmann::json::object()).at("restored") == 1);
+  }
+  CHECK(drawn.size() == 6);
+  for (const auto& [generator, values] : drawn) {
+    INFO(generator);
+    CHECK(values.size() == kClones);
+  }
+  Snapshot::remove(directory);
+}
 
 TEST_CASE("a clone restored ten times gives ten different random numbers") {
   require_kvm();

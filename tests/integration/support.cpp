@@ -61,7 +61,7 @@ void require_kvm() {
   }
 }
 
-ConsoleSink ConsoleLog::sink() {
+ConsoleSink ConsoleLog::sink() const {
   return [shared = shared_](std::string_view text) {
     const std::lock_guard lock(shared->mutex);
     shared->text += text;

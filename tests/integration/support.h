@@ -37,7 +37,7 @@ void require_kvm();
 // What the console of a guest has said so far.
 class ConsoleLog {
  public:
-  ConsoleSink sink();
+  ConsoleSink sink() const;
   std::string text() const;
 
  private:

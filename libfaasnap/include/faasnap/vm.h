@@ -55,6 +55,9 @@ class FAASNAP_EXPORT VM {
   VM& operator=(VM&& other) noexcept;
   ~VM();
 
+  // Returns 32 hexadecimal digits that no other VM has, restored or booted: by them a program in
+  // the guest can tell that it has been restored since it last heard from the host.
+  std::string id() const;
   VmState state() const;
   // Returns the reason for VmState::internal_error or VmState::panicked; empty otherwise.
   std::string failure() const;

@@ -31,13 +31,15 @@ std::string reason_of_end(const VM& vm) {
                          : fmt::format("the guest has ended: {}: {}", to_string(state), failure);
 }
 
-// Returns what a clone of a snapshot cannot know by itself: the time, and random bytes that its
-// siblings do not have. Guests with a VMGenID driver and a host clock need neither; others take
-// both from here.
-std::string clone_headers() {
+// Returns what a clone of a snapshot cannot know by itself: that it is one, random bytes that its
+// siblings do not have, and the time. Guests with a VMGenID driver and a host clock need the first
+// only; others take all from here.
+std::string clone_headers(const VM& vm) {
   const auto seed = base::random_value<std::array<std::uint64_t, 4>>();
-  return fmt::format("Faasnap-Entropy: {:016x}{:016x}{:016x}{:016x}\r\nFaasnap-Time-Ns: {}\r\n",
-                     seed[0], seed[1], seed[2], seed[3], base::realtime_now().count());
+  return fmt::format(
+      "Faasnap-Vm-Id: {}\r\nFaasnap-Entropy: {:016x}{:016x}{:016x}{:016x}\r\nFaasnap-Time-Ns: "
+      "{}\r\n",
+      vm.id(), seed[0], seed[1], seed[2], seed[3], base::realtime_now().count());
 }
 
 }  // namespace
@@ -55,12 +57,12 @@ std::string GuestChannel::wait_ready(Nanoseconds timeout) {
 InvocationReply GuestChannel::invoke(std::string_view function, std::string_view input,
                                      Nanoseconds timeout, const TraceContext& caller) {
   return exchange("POST", "/invoke?function=" + guest::percent_encode(function), input, timeout,
-                  clone_headers() + guest::trace_headers(caller));
+                  clone_headers(*vm_) + guest::trace_headers(caller));
 }
 
 InvocationReply GuestChannel::request(std::string_view method, std::string_view target,
                                       std::string_view body, Nanoseconds timeout) {
-  return exchange(method, target, body, timeout, clone_headers());
+  return exchange(method, target, body, timeout, clone_headers(*vm_));
 }
 
 InvocationReply GuestChannel::exchange(std::string_view method, std::string_view target,

@@ -27,6 +27,7 @@ PreparedVM VM::prepare(const Snapshot& snapshot, const RestoreOptions& options) 
   return PreparedVM(std::make_unique<LocalVm>(snapshot, options, LocalVm::Prepared::ahead));
 }
 
+std::string VM::id() const { return impl_->id(); }
 VmState VM::state() const { return impl_->state(); }
 std::string VM::failure() const { return impl_->failure(); }
 std::optional<VmState> VM::wait(Nanoseconds timeout) { return impl_->wait(timeout); }

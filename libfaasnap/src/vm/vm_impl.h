@@ -2,11 +2,14 @@
 
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include <faasnap/page_access.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
+
+#include "base/random.h"
 
 namespace faasnap {
 
@@ -31,6 +34,9 @@ class VM::Impl {
   // answering faults, if there was one.
   virtual std::vector<PageAccess> accesses() const = 0;
 
+  // See VM::id.
+  const std::string& id() const noexcept { return id_; }
+
   virtual VmState state() const = 0;
   virtual std::string failure() const = 0;
   virtual std::optional<VmState> wait(Nanoseconds timeout) = 0;
@@ -45,6 +51,9 @@ class VM::Impl {
   virtual MemoryUsage memory_usage() const = 0;
   virtual std::vector<PageLoad> loads() const = 0;
   virtual void wait_loaded() const = 0;
+
+ private:
+  const std::string id_ = base::random_id();
 };
 
 }  // namespace faasnap

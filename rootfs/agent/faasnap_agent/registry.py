@@ -32,6 +32,11 @@ class Registry:
             if name.endswith(".py") and _NAME.match(name[: -len(".py")])
         )
 
+    def loaded(self):
+        """The names of the functions that have been imported."""
+        with self._lock:
+            return list(self._modules)
+
     def load(self, name):
         """The module of function `name`; whatever its import raises, this raises."""
         with self._lock:

@@ -43,7 +43,9 @@ class Routes:
             raise HttpError(400, "the query lacks function=NAME")
         params = _parse_params(request.body)
         try:
-            result, handler_ns = self._runner.invoke(name, params)
+            result, handler_ns = self._runner.invoke(
+                name, params, request.headers.get("faasnap-vm-id")
+            )
         except UnknownFunction as error:
             raise HttpError(404, str(error)) from None
         except ValueError as error:
