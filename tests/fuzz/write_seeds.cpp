@@ -80,6 +80,9 @@ void write_all(const std::filesystem::path& directory) {
   const auto head = page_set_table();
   constexpr std::size_t kTableSize = 24 + (4 + 2) + 5 * 8 + 2 * 4 + 2 * 16 + 8;
   write_frame(directory / "page_set" / "good", std::span(head).first(kTableSize));
+  const std::string_view head =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2";
+  write(directory / "http_head" / "good", std::as_bytes(std::span(head)));
   const std::string version = "\x1f\n3\nhost\nworking\ntouched\n" + manifest();
   write(directory / "catalogue_version" / "good", std::as_bytes(std::span(version)));
 }

@@ -3,13 +3,17 @@
 #include "guest/http_client.h"
 
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/error.h"
+#include "base/files/poll.h"
 #include "base/text.h"
 
 namespace faasnap::guest {
@@ -89,6 +93,28 @@ std::string format_request(const HttpRequest& request) {
       "{} {} HTTP/1.1\r\nHost: guest\r\nConnection: close\r\n"
       "Content-Type: application/json\r\nContent-Length: {}\r\n{}\r\n{}",
       request.method, request.target, request.body.size(), request.headers, request.body);
+}
+
+// Sends the request until all of it is sent, or the reply begins, or the guest closes: an agent may
+// refuse a request of which it has seen the head only, and read no more of it.
+void send_request(GuestStream& stream, std::string_view text, const base::Deadline& deadline) {
+  while (!text.empty()) {
+    const int ready =
+        base::wait_ready(stream.descriptor(), POLLIN | POLLOUT, deadline, kAskingAgent);
+    if ((ready & ~POLLOUT) != 0) {
+      return;
+    }
+    const ssize_t put = base::retry_eintr([&] {
+      return ::send(stream.descriptor(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    });
+    if (put >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(put));
+    } else if (errno == EPIPE || errno == ECONNRESET) {
+      return;
+    } else if (errno != EAGAIN) {
+      base::fail_errno(kAskingAgent);
+    }
+  }
 }
 
 // Reads a response part by part.
@@ -180,7 +206,7 @@ HttpHead parse_http_head(std::string_view text) {
 HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nanoseconds timeout) {
   const base::Deadline deadline(timeout);
   const std::string text = format_request(request);
-  stream.write(std::as_bytes(std::span(text)), deadline.remaining(kAskingAgent));
+  send_request(stream, text, deadline);
   ResponseReader reader(stream, deadline);
   const HttpHead head = reader.read_head();
   if (head.status < 200) {

@@ -43,7 +43,8 @@ struct HttpHead {
   std::optional<std::uint64_t> content_length;
 };
 
-// Sends the request and reads the response, both within `timeout`. Throws ErrorKind::guest if the
+// Sends the request and reads the response, both within `timeout`. A response that comes before all
+// of the request is sent is the response: the rest is not sent. Throws ErrorKind::guest if the
 // response is invalid, ends early or exceeds a limit; ErrorKind::invalid_argument for a method or
 // target that would break the request; ErrorKind::timeout.
 HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nanoseconds timeout);

@@ -4,41 +4,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
-#include <limits>
 #include <utility>
 
 #include <faasnap/guest_stream.h>
 
 #include "base/deadline.h"
 #include "base/error.h"
+#include "base/files/poll.h"
 
 namespace faasnap {
 namespace {
-
-// Rounds up, so that a poll never ends just before the deadline and spins.
-int poll_milliseconds(Nanoseconds left) {
-  if (left == kForever) {
-    return -1;
-  }
-  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-  return static_cast<int>(std::min<long long>(milliseconds, std::numeric_limits<int>::max()));
-}
-
-void wait_for(int socket, short events, const base::Deadline& deadline, const char* operation) {
-  for (;;) {
-    pollfd entry{socket, events, 0};
-    const int left = poll_milliseconds(deadline.remaining(operation));
-    const int ready = base::retry_eintr([&] { return ::poll(&entry, 1, left); });
-    if (ready < 0) {
-      base::fail_errno(operation);
-    }
-    if (ready > 0) {
-      return;
-    }
-  }
-}
 
 bool would_block(int error_number) { return error_number == EAGAIN || error_number == EWOULDBLOCK; }
 
@@ -78,7 +53,7 @@ std::size_t GuestStream::read(std::span<std::byte> out, Nanoseconds timeout) {
     if (!would_block(errno)) {
       base::fail_errno(kOperation);
     }
-    wait_for(socket_, POLLIN, deadline, kOperation);
+    base::wait_ready(socket_, POLLIN, deadline, kOperation);
   }
 }
 
@@ -98,7 +73,7 @@ void GuestStream::write(std::span<const std::byte> data, Nanoseconds timeout) {
     if (!would_block(errno)) {
       base::fail_errno(kOperation);
     }
-    wait_for(socket_, POLLOUT, deadline, kOperation);
+    base::wait_ready(socket_, POLLOUT, deadline, kOperation);
   }
 }
 

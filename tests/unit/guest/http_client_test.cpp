@@ -98,6 +98,49 @@ TEST_CASE("a request carries method, target, body and its length, and asks to cl
   CHECK(agent.request().ends_with("\r\nA: b\r\n\r\n{\"n\":1}"));
 }
 
+TEST_CASE("an agent that refuses a request by its head is heard while the body is being sent") {
+  const std::string body(17 << 20, 'b');
+  const std::string reply =
+      "HTTP/1.1 413 Content Too Large\r\nContent-Length: 17\r\n\r\n{\"error\":\"large\"}";
+  SECTION("and closes the connection") {
+    FakeAgent agent(reply);
+    const HttpResponse response =
+        http_exchange(agent.stream(), {"POST", "/invoke", body}, kPatience);
+    CHECK(response.status == 413);
+    CHECK(response.body == "{\"error\":\"large\"}");
+  }
+  SECTION("and keeps it open, without reading on") {
+    auto [near, far] = base::make_stream_pair();
+    GuestStream stream(near.release());
+    GuestStream agent(far.release());
+    agent.write(bytes_of(reply));
+    CHECK(http_exchange(stream, {"POST", "/invoke", body}, kPatience).status == 413);
+  }
+}
+
+TEST_CASE("a guest that closes in the middle of the request, without a reply, is an error of it") {
+  auto [near, far] = base::make_stream_pair();
+  GuestStream stream(near.release());
+  std::thread agent([socket = far.release()] {
+    GuestStream closing(socket);
+    std::array<std::byte, 100> some;
+    closing.read(some, kPatience);
+  });
+  const std::string body(17 << 20, 'b');
+  const auto exchange = [&] { http_exchange(stream, {"POST", "/invoke", body}, kPatience); };
+  CHECK(error_of(exchange).kind() == ErrorKind::guest);
+  agent.join();
+}
+
+TEST_CASE("an agent that neither reads nor answers cannot stretch the timeout") {
+  auto [near, far] = base::make_stream_pair();
+  GuestStream stream(near.release());
+  const GuestStream agent(far.release());
+  const std::string body(17 << 20, 'b');
+  const auto exchange = [&] { http_exchange(stream, {"POST", "/", body}, milliseconds(60)); };
+  CHECK(error_of(exchange).kind() == ErrorKind::timeout);
+}
+
 TEST_CASE("without a length the body goes on to the end of the stream") {
   FakeAgent agent("HTTP/1.1 200 OK\r\n\r\nall of this");
   CHECK(agent.get().body == "all of this");
