@@ -84,6 +84,8 @@ int run_boot(const Arguments& arguments) {
   const std::string words = line.optional_text("append").value_or("");
   VmOptions options = vm_options(line, config, "faasnap.shell=1 " + words);
   options.attachments.console = write_all;
+  // The terminal takes what it takes, and makes the guest wait.
+  options.attachments.limits.console = {.per_second = 1_GiB, .burst = 1_GiB};
   options.attachments.vsock_socket = line.optional_text("vsock").value_or("");
   FunctionHost host(prepare_store(line, config));
   VM vm = VM::boot(options);

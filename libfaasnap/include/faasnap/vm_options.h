@@ -8,13 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include <faasnap/guest_limits.h>
 #include <faasnap/log.h>
 #include <faasnap/units.h>
 
 namespace faasnap {
 
 // Receives what the guest writes to its serial console, in pieces, on a thread of the VM. Must not
-// block.
+// block. Gets no more than GuestLimits::console allows.
 using ConsoleSink = std::function<void(std::string_view)>;
 
 // The live ends of a VM's devices, which a restored VM takes from its caller as a booted one does.
@@ -27,6 +28,8 @@ struct VmAttachments {
   std::filesystem::path vsock_socket{};
   // Receives diagnostics of this VM. Empty: they are dropped.
   LogSink log{};
+  // What the guest may make this process spend.
+  GuestLimits limits{};
 };
 
 // How to boot a VM.

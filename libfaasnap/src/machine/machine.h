@@ -114,6 +114,8 @@ class Machine : private ExitHandler {
   base::UniqueFd connect(std::uint32_t port, Nanoseconds timeout);
   void listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept);
   void type(std::string_view text) { serial_.type(text); }
+  std::uint64_t dropped_console_bytes() const { return serial_.dropped(); }
+  const GuestLimits& limits() const noexcept { return limits_; }
 
   // Sets whether free memory that the guest reports from now on is given back to the host.
   void give_back_free_memory(bool given_back) noexcept { free_memory_.set_given_back(given_back); }
@@ -156,6 +158,7 @@ class Machine : private ExitHandler {
 
   MachineShape shape_;
   LogSink log_;
+  const GuestLimits limits_;
   kvm::System system_;
   memory::GuestMemory memory_;
   MemoryBacking backing_;

@@ -2,6 +2,13 @@
 
 #include "machine/devices/serial.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
+
 namespace faasnap::machine {
 namespace {
 
@@ -34,7 +41,15 @@ constexpr std::uint8_t kModemReady = 0xb0;  // carrier detect, data set ready, c
 
 }  // namespace
 
-Serial::Serial(ConsoleSink sink) : sink_(std::move(sink)) {}
+Serial::Serial(ConsoleSink sink, const ConsoleLimits& limits)
+    : sink_(std::move(sink)),
+      resume_(std::min(limits.per_second, limits.burst).value),
+      room_(limits.per_second.value, limits.burst.value) {}
+
+std::uint64_t Serial::dropped() const {
+  const std::lock_guard lock(mutex_);
+  return dropped_ + dropping_;
+}
 
 void Serial::read(std::uint64_t offset, std::span<std::byte> data) {
   const std::lock_guard lock(mutex_);
@@ -77,6 +92,21 @@ std::uint8_t Serial::pending_interrupt() const {
 void Serial::raise_if_pending() {
   if (pending_interrupt() != kIdentityNone) {
     interrupt_.signal();
+  }
+}
+
+// Output that has been dropped starts again with a second's worth, so that the reader gets lines
+// rather than single letters.
+void Serial::transmit(char byte) {
+  const Nanoseconds now = base::monotonic_now();
+  if (dropping_ != 0 && room_.holds(resume_, now)) {
+    output_ += fmt::format("\r\n[{} bytes of console output were dropped]\r\n", dropping_);
+    dropped_ += std::exchange(dropping_, 0);
+  }
+  if (dropping_ == 0 && room_.take(1, now)) {
+    output_.push_back(byte);
+  } else {
+    ++dropping_;
   }
 }
 
@@ -134,7 +164,7 @@ void Serial::write_register(std::uint64_t offset, std::uint8_t value) {
         }
         raise_if_pending();
       } else {
-        output_.push_back(static_cast<char>(value));
+        transmit(static_cast<char>(value));
         transmitter_empty_pending_ = true;
         raise_if_pending();
       }

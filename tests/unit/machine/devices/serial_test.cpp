@@ -2,6 +2,7 @@
 
 #include "machine/devices/serial.h"
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <string>
@@ -126,4 +127,30 @@ TEST_CASE("a restored port has the registers of the saved one") {
   CHECK(other.read(1) == 0x05);
   CHECK(other.read(7) == 0x77);
   CHECK(restored.save() == state);
+}
+
+TEST_CASE("output beyond the limits is dropped and counted, and the console says how much was") {
+  std::string console;
+  // 20 bytes at once, and 20 more after a second.
+  Serial serial([&](std::string_view text) { console += text; },
+                {.per_second = {20}, .burst = {20}});
+  Port port(serial);
+  const std::string notice = " bytes of console output were dropped]\r\n";
+  std::size_t written = 0;
+  while (console.find(notice) == std::string::npos) {
+    port.write(0, '#');
+    ++written;
+  }
+  CHECK(console.starts_with(std::string(20, '#')));
+  CHECK(console.find("[" + std::to_string(serial.dropped()) + notice) != std::string::npos);
+  const auto passed = static_cast<std::size_t>(std::ranges::count(console, '#'));
+  CHECK(passed + serial.dropped() == written);
+}
+
+TEST_CASE("without output the limits drop nothing, and nothing is sent to no console") {
+  Serial serial({}, {.per_second = {0}, .burst = {0}});
+  CHECK(serial.dropped() == 0);
+  Port port(serial);
+  port.write(0, 'x');
+  CHECK(serial.dropped() == 1);
 }
