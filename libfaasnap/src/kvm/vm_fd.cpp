@@ -3,6 +3,7 @@
 #include "kvm/vm_fd.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
@@ -65,6 +66,16 @@ void VmFd::map_memory(const memory::GuestMemory& memory) {
     mapping.userspace_addr =
         reinterpret_cast<std::uintptr_t>(memory.host().data() + region.image_offset.value);
     checked_ioctl(fd_.get(), KVM_SET_USER_MEMORY_REGION, &mapping, "KVM_SET_USER_MEMORY_REGION");
+  }
+}
+
+void VmFd::raise_interrupt(std::uint32_t gsi) const noexcept {
+  for (const std::uint32_t level : {1U, 0U}) {
+    kvm_irq_level line{};
+    line.irq = gsi;
+    line.level = level;
+    // Fails only for a VM without the interrupt controllers that each has.
+    ::ioctl(fd_.get(), KVM_IRQ_LINE, &line);
   }
 }
 

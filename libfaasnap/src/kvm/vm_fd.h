@@ -31,6 +31,8 @@ class VmFd {
   // later.
   void map_memory(const memory::GuestMemory& memory);
 
+  // Raises the interrupt `gsi`, which is edge-triggered, once.
+  void raise_interrupt(std::uint32_t gsi) const noexcept;
   // Connects `event` to the interrupt `gsi`, which is edge-triggered: a signal on `event` raises
   // it. The caller keeps both descriptors; KVM ends the connection when `event` is closed.
   void attach_irqfd(const base::EventFd& event, std::uint32_t gsi) const;

@@ -80,7 +80,6 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
   ports_.add(boot::kSleepControlPort, PowerControl::kPorts, power_);
   ports_.add(KeyboardReset::kBase, KeyboardReset::kPorts, keyboard_);
   vm_.attach_irqfd(serial_.interrupt(), boot::kSerialGsi);
-  vm_.attach_irqfd(generation_.interrupt(), boot::kGedGsi);
 
   auto vsock =
       std::make_unique<virtio::VsockDevice>(loop_, shape_.guest_cid, kMaximumConnections, log_);
@@ -212,6 +211,10 @@ void Machine::resume() {
   if (enter_state(VmState::running, "resume virtual machine") == VmState::running) {
     return;
   }
+  let_run();
+}
+
+void Machine::let_run() {
   resume_devices();
   // Has no effect on vCPUs whose machine has ended since.
   for (const auto& vcpu : vcpus_) {
@@ -230,8 +233,13 @@ void Machine::pause() {
   for (const auto& vcpu : vcpus_) {
     vcpu->wait_parked();
   }
-  drain_devices();
-  enter_state(VmState::paused, kOperation);
+  try {
+    drain_devices();
+    enter_state(VmState::paused, kOperation);
+  } catch (...) {
+    let_run();  // the machine has not been paused, so it runs as before
+    throw;
+  }
 }
 
 void Machine::stop() {

@@ -139,6 +139,8 @@ class Machine : private ExitHandler {
   void for_each_transport(const std::function<void(virtio::MmioTransport&)>& action);
   void drain_devices();
   void resume_devices();
+  // Lets devices and vCPUs go on that were drained and parked.
+  void let_run();
   void end(VmState state, std::string reason);
   // Ends the guest because its memory is unavailable. `place` follows "guest memory is unavailable"
   // in the message. `reason` is what was observed here, used if the diagnosis finds no fault with
@@ -177,6 +179,11 @@ class Machine : private ExitHandler {
   virtio::VsockDevice* vsock_ = nullptr;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
   std::unique_ptr<SecondStageFiller> prefiller_;
+  // Ends the loop's thread before the devices go, also when the constructor has thrown.
+  struct LoopEnd {
+    base::EventLoop& loop;
+    ~LoopEnd() { loop.stop(); }
+  } loop_end_{loop_};
 
   std::mutex lifecycle_;  // one pause, resume, save or stop at a time
   mutable std::mutex state_mutex_;

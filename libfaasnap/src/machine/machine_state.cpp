@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "boot/layout.h"
 #include "machine/machine.h"
 
 // The machine's part of a snapshot's state file (docs/reference/snapshot-format.md): one section
@@ -109,7 +110,7 @@ void Machine::restore(std::span<const format::Section> sections,
   // After the vCPUs, because the guest's clock counts from their time-stamp counters.
   apply(kKvmSection, [&](auto& in) { vm_.restore(in); });
   generation_.renew();
-  generation_.notify();
+  vm_.raise_interrupt(boot::kGedGsi);
 }
 
 }  // namespace faasnap::machine

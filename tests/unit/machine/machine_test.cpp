@@ -3,9 +3,15 @@
 #include "machine/machine.h"
 
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -27,6 +33,53 @@ std::unique_ptr<Machine> make_machine() {
     SKIP(error.what());
     throw;
   }
+}
+
+TEST_CASE(
+    "a machine that cannot be completed ends its threads before its devices, and leaves nothing") {
+  make_machine();  // skips where there is no KVM
+  const test::ScratchDirectory directory;
+  const auto socket = directory.path() / "vsock";
+  std::atomic<bool> done = false;
+  // Keeps the loop busy with the hybrid socket while the machine goes.
+  std::thread clients([&] {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, socket.c_str(), sizeof(address.sun_path) - 1);
+    while (!done) {
+      const base::UniqueFd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      ::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    base::UniqueFd odd(::memfd_create("odd", MFD_CLOEXEC));
+    REQUIRE(::ftruncate(odd.get(), 511) == 0);
+    VmAttachments attachments;
+    attachments.vsock_socket = socket;
+    const MachineShape shape{
+        .vcpus = 1, .memory = memory::kMinimumSize, .guest_cid = 3, .has_root_disk = true};
+    const Error error = error_of([&] { Machine(shape, std::move(odd), "odd", attachments); });
+    CHECK(error.kind() == ErrorKind::invalid_argument);
+    CHECK_FALSE(std::filesystem::exists(socket));
+  }
+  done = true;
+  clients.join();
+}
+
+TEST_CASE("a machine takes no more than ten descriptors besides its disk and memory") {
+  make_machine();  // skips where there is no KVM
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator open("/proc/self/fd");
+    return std::distance(begin(open), end(open));
+  };
+  const auto before = descriptors();
+  const Machine machine(MachineShape{.vcpus = 1,
+                                     .memory = memory::kMinimumSize,
+                                     .guest_cid = 3,
+                                     .has_root_disk = false,
+                                     .has_balloon = true},
+                        {}, {}, {});
+  CHECK(descriptors() - before <= 10);
 }
 
 TEST_CASE("a machine that has failed says why, and never runs again") {

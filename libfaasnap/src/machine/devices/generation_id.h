@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include "base/files/fd.h"
 #include "memory/guest_memory.h"
 
 namespace faasnap::machine {
@@ -15,17 +14,12 @@ class GenerationId {
   // `address` is the address of the bytes in the ACPI tables.
   GenerationId(const memory::GuestMemory& memory, memory::GuestAddress address);
 
-  // Writes new bytes. The guest notices them only when it is also notified.
+  // Writes new bytes. The guest looks at them at the next interrupt of the ACPI generic event device.
   void renew();
-  void notify() const noexcept { interrupt_.signal(); }
-
-  // Must be wired to the interrupt of the ACPI generic event device.
-  const base::EventFd& interrupt() const noexcept { return interrupt_; }
 
  private:
   const memory::GuestMemory& memory_;
   memory::GuestAddress address_;
-  base::EventFd interrupt_;
 };
 
 }  // namespace faasnap::machine

@@ -86,8 +86,13 @@ HybridSocket::HybridSocket(base::EventLoop& loop, std::filesystem::path path, Re
       on_request_(std::move(on_request)),
       listener_(listen_at(path_)),
       retry_(loop, [this] { accept_clients(); }) {
-  // Edge-triggered: a connection that cannot be accepted (EMFILE) must not keep the loop busy.
-  loop_.watch(listener_.get(), EPOLLIN | EPOLLET, [this](std::uint32_t) { accept_clients(); });
+  try {
+    // Edge-triggered: a connection that cannot be accepted (EMFILE) must not keep the loop busy.
+    loop_.watch(listener_.get(), EPOLLIN | EPOLLET, [this](std::uint32_t) { accept_clients(); });
+  } catch (...) {
+    remove_file();
+    throw;
+  }
 }
 
 HybridSocket::~HybridSocket() {
@@ -95,6 +100,10 @@ HybridSocket::~HybridSocket() {
   for (const auto& [id, client] : pending_) {
     loop_.unwatch(client.get());
   }
+  remove_file();
+}
+
+void HybridSocket::remove_file() const noexcept {
   std::error_code ignored;  // it may have been removed already
   std::filesystem::remove(path_, ignored);
 }

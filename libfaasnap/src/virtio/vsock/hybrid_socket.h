@@ -36,6 +36,7 @@ class HybridSocket {
   base::UniqueFd connect_to_host(std::uint32_t host_port) const;
 
  private:
+  void remove_file() const noexcept;
   void accept_clients();
   void add_client(base::UniqueFd client);
   void on_client(std::uint64_t id, std::uint32_t events);
