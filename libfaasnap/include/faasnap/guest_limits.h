@@ -20,6 +20,9 @@ struct ConsoleLimits {
 // All limits of a VM.
 struct GuestLimits {
   ConsoleLimits console{};
+  // Maximum number of vsock connections at a time, in both directions and including those that are
+  // closing; each takes one or two descriptors of the process. A further one is refused.
+  unsigned connections = 128;
 };
 
 }  // namespace faasnap

@@ -67,12 +67,21 @@ struct PrefetchStats {
   bool finished = false;
 };
 
+// How often the guest has met its limits (GuestLimits).
+struct LimitHits {
+  // Output of the console that was dropped.
+  Bytes dropped_console;
+  // vsock connections that were refused.
+  std::uint64_t refused_connections = 0;
+};
+
 // How a VM is doing: everything that costs little to ask.
 struct VmStats {
   RestoreStats restore;
   FaultStats faults;
   FreeMemoryStats free_memory;
   PrefetchStats prefetch;
+  LimitHits limits;
 };
 
 // How much of the host's memory a guest's memory takes.

@@ -19,7 +19,6 @@ namespace {
 
 constexpr unsigned kMaximumVcpus = 8;
 constexpr std::uint32_t kMinimumCid = 3;  // the hypervisor and the host use the lower ones
-constexpr std::size_t kMaximumConnections = 128;
 constexpr unsigned kSocketSlot = 0;
 constexpr unsigned kDiskSlot = 1;
 constexpr unsigned kBalloonSlot = 2;
@@ -59,7 +58,8 @@ Machine::Machine(const MachineShape& shape, base::UniqueFd root_disk,
       memory_(shape.memory),
       vm_(system_),
       loop_([this](std::exception_ptr failure) { fail(describe(std::move(failure))); }),
-      serial_(attachments.console, limits_.console),
+      serial_(attachments.console, limits_.console,
+              [this] { vm_.raise_interrupt(boot::kSerialGsi); }),
       power_([this](VmState state) { end(state, {}); }),
       keyboard_([this](VmState state) { end(state, {}); }),
       generation_(memory_, boot::kVmGenId),
@@ -79,10 +79,9 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
   ports_.add(boot::kSerialPort, boot::kSerialPortCount, serial_);
   ports_.add(boot::kSleepControlPort, PowerControl::kPorts, power_);
   ports_.add(KeyboardReset::kBase, KeyboardReset::kPorts, keyboard_);
-  vm_.attach_irqfd(serial_.interrupt(), boot::kSerialGsi);
 
   auto vsock =
-      std::make_unique<virtio::VsockDevice>(loop_, shape_.guest_cid, kMaximumConnections, log_);
+      std::make_unique<virtio::VsockDevice>(loop_, shape_.guest_cid, limits_.connections, log_);
   vsock_ = vsock.get();
   socket_ = std::make_unique<VirtioSlot>(kSocketSlot, loop_, memory_, std::move(vsock), vm_, log_);
   addresses_.add(VirtioSlot::window(kSocketSlot).value, boot::kVirtioMmioSize, *socket_);

@@ -15,6 +15,7 @@
 
 #include <faasnap/vm_options.h>
 #include <faasnap/vm_state.h>
+#include <faasnap/vm_stats.h>
 
 #include "base/bytes.h"
 #include "base/files/fd.h"
@@ -114,7 +115,7 @@ class Machine : private ExitHandler {
   base::UniqueFd connect(std::uint32_t port, Nanoseconds timeout);
   void listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept);
   void type(std::string_view text) { serial_.type(text); }
-  std::uint64_t dropped_console_bytes() const { return serial_.dropped(); }
+  LimitHits limit_hits() const { return {{serial_.dropped()}, vsock_->refused()}; }
   const GuestLimits& limits() const noexcept { return limits_; }
 
   // Sets whether free memory that the guest reports from now on is given back to the host.

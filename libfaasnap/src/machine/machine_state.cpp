@@ -103,12 +103,13 @@ void Machine::restore(std::span<const format::Section> sections,
       apply(kBalloonSection, [&](auto& in) { balloon_->transport().restore(in); });
     }
   });
-  apply(kSerialSection, [&](auto& in) { serial_.restore(in); });
   for (std::size_t i = 0; i < vcpus_.size(); ++i) {
     apply(vcpu_section(i), [&](auto& in) { vcpus_[i]->vcpu().restore(in); });
   }
   // After the vCPUs, because the guest's clock counts from their time-stamp counters.
   apply(kKvmSection, [&](auto& in) { vm_.restore(in); });
+  // Repeats its interrupt, for which the interrupt controllers must have their state.
+  apply(kSerialSection, [&](auto& in) { serial_.restore(in); });
   generation_.renew();
   vm_.raise_interrupt(boot::kGedGsi);
 }

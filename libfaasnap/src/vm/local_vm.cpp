@@ -297,6 +297,7 @@ VmStats LocalVm::stats() const {
   }
   stats.free_memory = {.reported = machine_->reported_memory(),
                        .released = machine_->released_memory()};
+  stats.limits = machine_->limit_hits();
   return stats;
 }
 

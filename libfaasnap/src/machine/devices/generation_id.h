@@ -14,7 +14,8 @@ class GenerationId {
   // `address` is the address of the bytes in the ACPI tables.
   GenerationId(const memory::GuestMemory& memory, memory::GuestAddress address);
 
-  // Writes new bytes. The guest looks at them at the next interrupt of the ACPI generic event device.
+  // Writes new bytes. The guest looks at them at the next interrupt of the ACPI generic event
+  // device.
   void renew();
 
  private:

@@ -41,9 +41,10 @@ constexpr std::uint8_t kModemReady = 0xb0;  // carrier detect, data set ready, c
 
 }  // namespace
 
-Serial::Serial(ConsoleSink sink, const ConsoleLimits& limits)
+Serial::Serial(ConsoleSink sink, const ConsoleLimits& limits, std::function<void()> raise)
     : sink_(std::move(sink)),
       resume_(std::min(limits.per_second, limits.burst).value),
+      raise_(std::move(raise)),
       room_(limits.per_second.value, limits.burst.value) {}
 
 std::uint64_t Serial::dropped() const {
@@ -91,7 +92,7 @@ std::uint8_t Serial::pending_interrupt() const {
 
 void Serial::raise_if_pending() {
   if (pending_interrupt() != kIdentityNone) {
-    interrupt_.signal();
+    raise_();
   }
 }
 

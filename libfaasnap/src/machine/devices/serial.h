@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -11,7 +12,6 @@
 #include <faasnap/vm_options.h>
 
 #include "base/bytes.h"
-#include "base/files/fd.h"
 #include "base/token_bucket.h"
 #include "machine/devices/bus.h"
 
@@ -24,7 +24,9 @@ class Serial : public BusDevice {
  public:
   static constexpr std::uint64_t kPorts = 8;
 
-  explicit Serial(ConsoleSink sink, const ConsoleLimits& limits = {});
+  // `raise` raises the line's interrupt, which is edge-triggered, once. Called under the lock, so
+  // it must not use the port.
+  Serial(ConsoleSink sink, const ConsoleLimits& limits, std::function<void()> raise);
 
   void read(std::uint64_t offset, std::span<std::byte> data) override;
   void write(std::uint64_t offset, std::span<const std::byte> data) override;
@@ -34,9 +36,6 @@ class Serial : public BusDevice {
 
   // Adds input for the guest. Drops input beyond 64 KiB of unread input, as an overrun line does.
   void type(std::string_view text);
-  // Signalled whenever the line has a reason to interrupt. Must be wired to an edge-triggered
-  // interrupt.
-  const base::EventFd& interrupt() const noexcept { return interrupt_; }
 
   std::vector<std::byte> save() const;
   void restore(base::ByteReader& state);
@@ -50,7 +49,7 @@ class Serial : public BusDevice {
 
   ConsoleSink sink_;
   const std::uint64_t resume_;
-  base::EventFd interrupt_;
+  std::function<void()> raise_;
   mutable std::mutex mutex_;
   std::deque<std::uint8_t> input_;
   std::string output_;
