@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <elf.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/files/file.h"
 #include "format/manifest.h"
 #include "format/memory_image.h"
@@ -61,6 +67,107 @@ std::vector<std::byte> page_set_table() {
   return format::encode_page_set_table(table);
 }
 
+// Steps of a hostile driver: each byte is one, or what one reads. Chains of every shape and queue,
+// then a save, a change of the state, and a new start.
+std::vector<std::byte> driver_steps(std::uint8_t seed) {
+  std::vector<std::byte> steps;
+  std::uint32_t state = seed;
+  for (unsigned i = 0; i < 600; ++i) {
+    state = state * 1664525 + 1013904223;
+    steps.push_back(static_cast<std::byte>(state >> 24));
+  }
+  return steps;
+}
+
+// The state of a device whose driver has negotiated VERSION_1 and runs `queues` queues.
+std::vector<std::byte> device_state(std::uint8_t kind, std::uint32_t type, std::uint32_t queues,
+                                    std::span<const std::uint64_t> own) {
+  base::ByteWriter state;
+  state.put(kind);
+  state.put(type);
+  state.put(std::uint32_t{15});  // status: up to DRIVER_OK
+  for (int i = 0; i < 3; ++i) {
+    state.put(std::uint32_t{0});  // what is selected
+  }
+  state.put(std::uint64_t{1} << 32 | std::uint64_t{1} << 29);  // VERSION_1, EVENT_IDX
+  state.put(std::uint32_t{1});                                 // interrupt status
+  state.put(queues);
+  for (std::uint64_t i = 0; i < queues; ++i) {
+    state.put(std::uint16_t{16});
+    state.put(std::uint32_t{1});
+    state.put(0x10000 + i * 0x1000);
+    state.put(0x10400 + i * 0x1000);
+    state.put(0x10800 + i * 0x1000);
+    state.put(std::uint16_t{0});
+  }
+  for (const std::uint64_t value : own) {
+    state.put(value);
+  }
+  return state.take();
+}
+
+template <typename Value>
+void put(std::vector<std::byte>& bytes, std::size_t offset, Value value) {
+  std::memcpy(bytes.data() + offset, &value, sizeof(value));
+}
+
+// A kernel of one setup sector and a page of payload.
+std::vector<std::byte> bzimage() {
+  constexpr std::uint32_t kPayload = 0x400;
+  std::vector<std::byte> image(kPayload + kPageSize);
+  put(image, 0x1f1, std::uint8_t{1});
+  put(image, 0x1f4, static_cast<std::uint32_t>(kPageSize / 16));
+  put(image, 0x1fe, std::uint16_t{0xaa55});
+  put(image, 0x201, std::uint8_t{0x6a});
+  std::memcpy(image.data() + 0x202, "HdrS", 4);
+  put(image, 0x206, std::uint16_t{0x20f});
+  put(image, 0x22c, std::uint32_t{0x7fffffff});
+  put(image, 0x236, std::uint16_t{0x7f});
+  put(image, 0x238, std::uint32_t{2047});
+  put(image, 0x258, std::uint64_t{0x1000000});
+  put(image, 0x260, std::uint32_t{0x200000});
+  return image;
+}
+
+// A kernel of one segment.
+std::vector<std::byte> elf() {
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_type = ET_EXEC;
+  header.e_machine = EM_X86_64;
+  header.e_entry = 0x1000040;
+  header.e_phoff = sizeof(header);
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_phnum = 1;
+  Elf64_Phdr segment{};
+  segment.p_type = PT_LOAD;
+  segment.p_offset = 0x100;
+  segment.p_paddr = 0x1000000;
+  segment.p_filesz = 0x100;
+  segment.p_memsz = 0x3000;
+  std::vector<std::byte> image(0x200);
+  put(image, 0, header);
+  put(image, sizeof(header), segment);
+  return image;
+}
+
+void write_device_seeds(const std::filesystem::path& directory) {
+  for (const char* device : {"block_device", "balloon", "vsock_device", "vsock_packet"}) {
+    for (std::uint8_t seed = 1; seed <= 4; ++seed) {
+      write(directory / device / std::to_string(seed), driver_steps(seed));
+    }
+  }
+  constexpr std::array<std::uint64_t, 1> kSectors{2048};
+  constexpr std::array<std::uint64_t, 1> kCid{3};
+  write(directory / "mmio_state" / "block", device_state(0, 2, 1, kSectors));
+  write(directory / "mmio_state" / "balloon", device_state(1, 5, 5, {}));
+  write(directory / "mmio_state" / "vsock", device_state(2, 19, 3, kCid));
+  write(directory / "kernel_image" / "bzimage", bzimage());
+  write(directory / "kernel_image" / "elf", elf());
+}
+
 void write_all(const std::filesystem::path& directory) {
   const std::string text = manifest();
   write(directory / "manifest" / "good", std::as_bytes(std::span(text)));
@@ -85,6 +192,7 @@ void write_all(const std::filesystem::path& directory) {
   write(directory / "http_head" / "good", std::as_bytes(std::span(head)));
   const std::string version = "\x1f\n3\nhost\nworking\ntouched\n" + manifest();
   write(directory / "catalogue_version" / "good", std::as_bytes(std::span(version)));
+  write_device_seeds(directory);
 }
 
 }  // namespace
