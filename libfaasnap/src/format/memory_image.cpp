@@ -14,6 +14,7 @@
 #include "base/progress.h"
 #include "format/frame.h"
 #include "format/limits.h"
+#include "memory/page_copier.h"
 #include "memory/page_scan.h"
 
 namespace faasnap::format {
@@ -55,14 +56,18 @@ void check_candidates(std::span<const PageRange> candidates, std::span<const std
 class ImageWriter {
  public:
   ImageWriter(const base::UniqueFd& fd, const std::filesystem::path& path,
-              std::span<const std::byte> host)
-      : fd_(fd), path_(path), host_(host) {
+              std::span<const std::byte> host, const std::function<void(PageRange)>& unreadable)
+      : fd_(fd), path_(path), copier_(host), unreadable_(unreadable) {
     table_.memory = {host.size()};
     table_.chunk_checksums.resize((table_.memory.pages() + kChunkPages - 1) / kChunkPages);
   }
 
   // Writes the runs of non-zero pages in `piece`, which must lie in one chunk.
   void write(PageRange piece) {
+    const auto content = read(piece);
+    const auto bytes_of = [&](PageRange range) {
+      return content.subspan((range.first - piece.first) * kPageSize, range.size().value);
+    };
     PageIndex page = piece.first;
     while (page < piece.end()) {
       if (memory::is_zero(bytes_of({page, 1}))) {
@@ -73,19 +78,29 @@ class ImageWriter {
       do {
         page = page + 1;
       } while (page < piece.end() && !memory::is_zero(bytes_of({page, 1})));
-      write_run({first, page - first});
+      const PageRange run{first, page - first};
+      write_run(run, bytes_of(run));
     }
   }
 
   ImageTable take() { return std::move(table_); }
 
  private:
-  std::span<const std::byte> bytes_of(PageRange range) const {
-    return host_.subspan(range.first.offset().value, range.size().value);
+  std::span<const std::byte> read(PageRange piece) {
+    static_assert(kChunkPages <= memory::PageCopier::kMaximumPages);
+    const auto content = copier_.copy(piece);
+    if (!content) {
+      if (unreadable_) {
+        unreadable_(piece);
+      }
+      base::fail(ErrorKind::io, kWritingImage, path_,
+                 fmt::format("pages {} to {} of guest memory cannot be read", piece.first.value,
+                             piece.end().value - 1));
+    }
+    return *content;
   }
 
-  void write_run(PageRange run) {
-    const auto bytes = bytes_of(run);
+  void write_run(PageRange run, std::span<const std::byte> bytes) {
     std::uint32_t& checksum = table_.chunk_checksums[chunk_of(run.first)];
     checksum = base::crc32c(bytes, checksum);
     base::write_exact(fd_, bytes, run.first.offset().value, path_);
@@ -98,7 +113,8 @@ class ImageWriter {
 
   const base::UniqueFd& fd_;
   const std::filesystem::path& path_;
-  std::span<const std::byte> host_;
+  memory::PageCopier copier_;
+  const std::function<void(PageRange)>& unreadable_;
   ImageTable table_;
 };
 
@@ -220,9 +236,10 @@ std::uint64_t ImageTable::nonzero_pages() const noexcept { return total_size(non
 
 ImageTable write_memory_image(const base::UniqueFd& fd, const std::filesystem::path& path,
                               std::span<const std::byte> host,
-                              std::span<const PageRange> candidates, const Progress& progress) {
+                              std::span<const PageRange> candidates, const Progress& progress,
+                              const std::function<void(PageRange)>& unreadable) {
   check_candidates(candidates, host);
-  ImageWriter writer(fd, path, host);
+  ImageWriter writer(fd, path, host, unreadable);
   const Bytes total = total_size(candidates);
   Bytes done;
   for (const PageRange& range : candidates) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,10 +47,12 @@ constexpr Bytes image_file_size(Bytes memory) { return memory + Bytes{kPageSize}
 // Writes the image of `host`, a multiple of the page size long, into the empty file `fd`. Reads
 // only the pages in `candidates` (sorted, not overlapping), so that untouched anonymous memory
 // stays untouched; all other pages must be zero. Does not write the trailer and does not call
-// fsync.
+// fsync. If some pages cannot be read, calls `unreadable` with them, which may throw a better
+// reason, and throws ErrorKind::io.
 ImageTable write_memory_image(const base::UniqueFd& fd, const std::filesystem::path& path,
                               std::span<const std::byte> host,
-                              std::span<const PageRange> candidates, const Progress& progress = {});
+                              std::span<const PageRange> candidates, const Progress& progress = {},
+                              const std::function<void(PageRange)>& unreadable = {});
 
 // Appends the trailer to an image and returns the trailer's checksum.
 std::uint32_t write_image_trailer(const base::UniqueFd& fd, const std::filesystem::path& path,

@@ -53,6 +53,12 @@ void GuestMemory::forget(PageRange pages) const noexcept {
   }
 }
 
+void GuestMemory::refuse(PageRange pages, const char* reason) const noexcept {
+  if (guard_) {
+    guard_->refuse(pages, reason);
+  }
+}
+
 std::optional<std::span<std::byte>> GuestMemory::place(GuestAddress address,
                                                        std::uint64_t length) const noexcept {
   for (const Region& region : regions()) {

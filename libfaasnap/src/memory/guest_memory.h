@@ -55,6 +55,8 @@ class GuestMemory {
   // Closes the guard (PageGuard::close), if there is one.
   void close_guard() noexcept;
   void forget(PageRange pages) const noexcept;
+  // Reports unavailable pages to the guard (PageGuard::refuse), if there is one.
+  void refuse(PageRange pages, const char* reason) const noexcept;
 
   // True if views that were returned may still be used; see PageGuard.
   bool holds() const noexcept { return !guard_ || guard_->holds(); }

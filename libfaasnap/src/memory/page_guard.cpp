@@ -43,11 +43,10 @@ PageGuard::PageGuard(std::span<std::byte> host, Callbacks callbacks)
   }
 }
 
-bool PageGuard::refuse(PageRange pages, const char* reason) const noexcept {
+void PageGuard::refuse(PageRange pages, const char* reason) const noexcept {
   if (!closed_) {
     callbacks_.refused(pages, reason);
   }
-  return false;
 }
 
 PageIndex PageGuard::find(PageRange pages, bool admitted) const noexcept {
@@ -67,7 +66,8 @@ bool PageGuard::populate(PageRange pages) const noexcept {
   std::byte* const start = host_.data() + pages.first.offset().value;
   if (base::retry_eintr(
           [&] { return ::madvise(start, pages.size().value, MADV_POPULATE_WRITE); }) != 0) {
-    return refuse(pages, std::strerror(errno));
+    refuse(pages, std::strerror(errno));
+    return false;
   }
   if (closed_) {
     return false;
@@ -88,8 +88,11 @@ bool PageGuard::holds() const noexcept {
   if (closed_) {
     return false;
   }
-  return !callbacks_.intact || callbacks_.intact() ||
-         refuse({}, "a mapped file has been truncated");
+  if (callbacks_.intact && !callbacks_.intact()) {
+    refuse({}, "a mapped file has been truncated");
+    return false;
+  }
+  return true;
 }
 
 bool PageGuard::admit(PageRange pages) const noexcept {

@@ -46,6 +46,8 @@ class PageGuard {
   bool holds() const noexcept;
   // Must be called before `pages` are given back to the kernel: they must be admitted again.
   void forget(PageRange pages) const noexcept;
+  // Reports pages that the caller has found unavailable by itself, as a failing admit does.
+  void refuse(PageRange pages, const char* reason) const noexcept;
   // Makes every later admit fail. For a fault handler that has failed: the accesses that it wakes
   // do not find the guest's data.
   void close() noexcept { closed_ = true; }
@@ -54,7 +56,6 @@ class PageGuard {
   // Returns the first of `pages` that is admitted, or is not; the end of them if there is none.
   PageIndex find(PageRange pages, bool admitted) const noexcept;
   bool populate(PageRange pages) const noexcept;
-  bool refuse(PageRange pages, const char* reason) const noexcept;
 
   std::span<std::byte> host_;
   Callbacks callbacks_;

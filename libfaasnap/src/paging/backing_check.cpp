@@ -27,6 +27,15 @@ off_t size_of(const FileRef& file) noexcept {
   return ::fstat(file.fd->get(), &status) == 0 ? status.st_size : -1;
 }
 
+// Returns the time of the last modification, or zero if it cannot be found out.
+Nanoseconds written_at(const FileRef& file) noexcept {
+  struct stat status {};
+  if (::fstat(file.fd->get(), &status) != 0) {
+    return Nanoseconds(0);
+  }
+  return std::chrono::seconds(status.st_mtim.tv_sec) + Nanoseconds(status.st_mtim.tv_nsec);
+}
+
 // Reads the data of [offset, end) piece by piece; returns the error of the first read that fails.
 std::optional<std::string> probe(const FileRef& file, Bytes offset, Bytes end,
                                  Nanoseconds deadline) {
@@ -80,7 +89,8 @@ void BackingCheck::need(const SnapshotFiles& files, Backing backing, Bytes offse
   auto found = std::ranges::find_if(
       needed_, [&](const Needed& needed) { return needed.file.fd == file->fd; });
   if (found == needed_.end()) {
-    needed_.push_back({.file = *file, .size = {}, .mapped = false, .extents = {}});
+    needed_.push_back(
+        {.file = *file, .written = written_at(*file), .size = {}, .mapped = false, .extents = {}});
     found = needed_.end() - 1;
   }
   found->size = std::max(found->size, offset + length);
@@ -100,6 +110,15 @@ bool BackingCheck::intact() const noexcept {
   return std::ranges::all_of(needed_, [](const Needed& needed) {
     return !needed.mapped || size_of(needed.file) >= static_cast<off_t>(needed.size.value);
   });
+}
+
+void BackingCheck::require_unchanged() const {
+  for (const Needed& needed : needed_) {
+    if (written_at(needed.file) != needed.written) {
+      base::fail(ErrorKind::corrupt, "check guest memory", needed.file.path,
+                 "file has been written to since the restore");
+    }
+  }
 }
 
 std::string BackingCheck::diagnose() const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <faasnap/restore_plan.h>
+#include <faasnap/units.h>
 
 #include "paging/snapshot_files.h"
 
@@ -21,6 +22,8 @@ class BackingCheck {
 
   // True if every mapped file is long enough for its mappings. Takes a system call for each file.
   bool intact() const noexcept;
+  // Throws ErrorKind::corrupt if a file has been written to since this object was made.
+  void require_unchanged() const;
   // Returns what is wrong with the first file that is too short or cannot be read, and names it;
   // empty if nothing is found. Reads what the plan needs, for a second at most.
   std::string diagnose() const;
@@ -29,6 +32,7 @@ class BackingCheck {
   // The parts of one file that a plan needs.
   struct Needed {
     FileRef file;
+    Nanoseconds written{0};  // its time of modification
     Bytes size;
     bool mapped = false;
     // In the plan's order.

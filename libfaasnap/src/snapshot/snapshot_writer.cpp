@@ -39,6 +39,12 @@ void check(const std::filesystem::path& path, const SnapshotContents& contents) 
   }
 }
 
+void check_memory(const SnapshotContents& contents) {
+  if (contents.check_memory) {
+    contents.check_memory({});
+  }
+}
+
 // Writes the files of one snapshot into a directory and fills the manifest on the way.
 class Writer {
  public:
@@ -80,7 +86,8 @@ class Writer {
     const auto path = directory_.path_of(format::kMemoryFile);
     image_file_ = directory_.create(format::kMemoryFile);
     image_ = format::write_memory_image(image_file_, path, contents_.memory, contents_.candidates,
-                                        progress_);
+                                        progress_, contents_.check_memory);
+    check_memory(contents_);
     const auto& info = manifest_.info;
     const auto checksum = format::write_image_trailer(image_file_, path, info.id, info.memory);
     manifest_.memory = {format::image_file_size(info.memory), checksum};
@@ -140,6 +147,7 @@ Snapshot create_snapshot(const std::filesystem::path& path, const SnapshotConten
   check(path, contents);
   format::NewSnapshotDirectory directory(path);
   Writer(directory, contents, progress).write();
+  check_memory(contents);
   directory.commit();
   return Snapshot::open(path);
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -26,6 +27,10 @@ struct SnapshotContents {
   std::span<const std::byte> memory;
   // The pages of it that may be non-zero, sorted; see memory::touched_pages.
   std::span<const PageRange> candidates;
+  // Throws if `memory` is not, or no longer, what the guest has left there. Called with pages that
+  // cannot be read; and with none when all of them have been read, and before the snapshot gets its
+  // name. May be empty.
+  std::function<void(PageRange unreadable)> check_memory;
   unsigned vcpus = 0;
   FileIdentity kernel;
   FileIdentity initramfs;

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
 #include <functional>
 
 #include "base/clock.h"
@@ -196,6 +198,24 @@ void LocalVm::check_machine() const {
   }
 }
 
+void LocalVm::check_saved_memory(const std::filesystem::path& path, PageRange unreadable) const {
+  if (unreadable.count != 0) {
+    machine_->memory().refuse(unreadable, std::strerror(EFAULT));
+  }
+  // A fault handler that fails ends the machine before it lets anybody see the pages that it could
+  // not bring: whoever finds the machine paused has read the guest's own.
+  if (const VmState state = machine_->state(); is_final(state)) {
+    const std::string reason = machine_->failure();
+    base::fail(state == VmState::internal_error ? ErrorKind::io : ErrorKind::guest,
+               "create snapshot", path,
+               fmt::format("the guest has ended meanwhile: {}{}{}", to_string(state),
+                           reason.empty() ? "" : ": ", reason));
+  }
+  if (backing_) {
+    backing_->require_unchanged();
+  }
+}
+
 void LocalVm::start() {
   const Nanoseconds begun = base::monotonic_now();
   if (stats_.prepared) {
@@ -270,16 +290,18 @@ Snapshot LocalVm::snapshot(const std::filesystem::path& path, const SnapshotOpti
   const PausedScope paused(*machine_);
   const auto sections = machine_->save();
   const auto candidates = possibly_nonzero_pages();
-  const SnapshotContents contents{.sections = sections,
-                                  .memory = machine_->memory().host(),
-                                  .candidates = candidates,
-                                  .vcpus = machine_->shape().vcpus,
-                                  .kernel = kernel_,
-                                  .initramfs = initramfs_,
-                                  .root_image = root_image_,
-                                  .labels = options.labels,
-                                  .working_set = options.working_set,
-                                  .thresholds = options.thresholds};
+  const SnapshotContents contents{
+      .sections = sections,
+      .memory = machine_->memory().host(),
+      .candidates = candidates,
+      .check_memory = [&](PageRange unreadable) { check_saved_memory(path, unreadable); },
+      .vcpus = machine_->shape().vcpus,
+      .kernel = kernel_,
+      .initramfs = initramfs_,
+      .root_image = root_image_,
+      .labels = options.labels,
+      .working_set = options.working_set,
+      .thresholds = options.thresholds};
   return create_snapshot(path, contents, options.progress);
 }
 

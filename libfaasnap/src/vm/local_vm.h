@@ -60,6 +60,8 @@ class LocalVm final : public VM::Impl {
   RestoreStats restore_stats() const;
   // Throws the failure that has ended the machine, if one has.
   void check_machine() const;
+  // See SnapshotContents::check_memory; `path` is the snapshot that is being made.
+  void check_saved_memory(const std::filesystem::path& path, PageRange unreadable) const;
   void identify_files();
   std::vector<PageRange> possibly_nonzero_pages() const;
 

@@ -2,6 +2,7 @@
 
 #include "paging/backing_check.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
@@ -58,6 +59,17 @@ TEST_CASE("a mapped file that is cut short is named with its size") {
   CHECK_FALSE(check.intact());
   CHECK(check.diagnose() ==
         fixture.memory.ref().path.string() + ": file has 32768 bytes, expected 65536 at least");
+}
+
+TEST_CASE("a file that is written to after the restore is named, whatever its size is") {
+  const Fixture fixture;
+  const BackingCheck check(Fixture::mapped(kAll), fixture.files());
+  CHECK_NOTHROW(check.require_unchanged());
+  const timespec later[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, {.tv_sec = 1, .tv_nsec = 0}};
+  REQUIRE(::futimens(fixture.memory.fd().get(), later) == 0);
+  const Error error = error_of([&] { check.require_unchanged(); });
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(error.path() == fixture.memory.ref().path);
 }
 
 TEST_CASE("what a file loses beyond the end of the plan does no harm") {

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <elf.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include <faasnap/snapshot.h>
+#include <faasnap/vm.h>
+#include <faasnap/working_set.h>
+
+#include "base/files/file.h"
+
+namespace faasnap::test {
+
+// A guest that halts at once and for ever, and has a MiB of data: enough for whatever is done to a
+// VM from outside, on any host that has KVM.
+inline std::filesystem::path write_tiny_kernel(const std::filesystem::path& path) {
+  static constexpr std::uint64_t kBase = 16 << 20;
+  static constexpr unsigned char kCode[] = {0xfa, 0xf4, 0xeb, 0xfd};  // cli; hlt; jmp hlt
+  std::vector<std::byte> file(kPageSize + (1 << 20));
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_type = ET_EXEC;
+  header.e_machine = EM_X86_64;
+  header.e_entry = kBase;
+  header.e_phoff = sizeof(header);
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_phnum = 1;
+  Elf64_Phdr segment{};
+  segment.p_type = PT_LOAD;
+  segment.p_offset = kPageSize;
+  segment.p_vaddr = segment.p_paddr = kBase;
+  segment.p_filesz = segment.p_memsz = file.size() - kPageSize;
+  std::memcpy(file.data(), &header, sizeof(header));
+  std::memcpy(file.data() + sizeof(header), &segment, sizeof(segment));
+  for (std::size_t i = kPageSize; i < file.size(); ++i) {
+    file[i] = static_cast<std::byte>(1 + i * 7 + i / kPageSize);
+  }
+  std::memcpy(file.data() + kPageSize, kCode, sizeof(kCode));
+  base::write_new_file(path, file);
+  return path;
+}
+
+// Boots the tiny guest; skips where there is no usable /dev/kvm.
+inline VM boot_tiny(const std::filesystem::path& directory, VmOptions options = {}) {
+  options.kernel = directory / "kernel";
+  if (!std::filesystem::exists(options.kernel)) {
+    write_tiny_kernel(options.kernel);
+  }
+  options.memory = 128_MiB;
+  options.vcpus = 1;
+  options.command_line = "x";
+  try {
+    return VM::boot(options);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unsupported && error.kind() != ErrorKind::not_found &&
+        error.kind() != ErrorKind::permission) {
+      throw;
+    }
+    SKIP(error.what());
+    throw;
+  }
+}
+
+// Returns a snapshot of the tiny guest with the sets of every setting: half of its data is
+// "recorded".
+inline Snapshot snapshot_tiny(const std::filesystem::path& directory) {
+  VM vm = boot_tiny(directory);
+  vm.pause();
+  const Snapshot base = vm.snapshot(directory / "base");
+  static constexpr PageRange kRecorded{PageIndex{(16 << 20) / kPageSize}, 128};
+  const WorkingSet recorded(base.info().id, base.info().memory, {{kRecorded}});
+  std::vector<PageAccess> accesses;
+  for (PageIndex page = kRecorded.first; page < kRecorded.end(); page = page + 1) {
+    accesses.push_back({page, Nanoseconds(1000 * (1 + accesses.size())), false, false});
+  }
+  const WorkingSet touched = WorkingSet::from_accesses(base.info().id, base.info().memory, accesses);
+  const Snapshot half = base.derive(directory / "half", {.working_set = &recorded});
+  Snapshot whole = half.derive(directory / "whole", {.working_set = &touched});
+  Snapshot::remove(directory / "base");
+  Snapshot::remove(directory / "half");
+  return whole;
+}
+
+}  // namespace faasnap::test

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+#include <filesystem>
+#include <string>
+
+#include <faasnap/setting.h>
+#include <faasnap/snapshot.h>
+#include <faasnap/vm.h>
+
+#include "support/support.h"
+#include "vm/tiny_vm.h"
+
+namespace faasnap {
+namespace {
+
+using test::boot_tiny;
+using test::error_of;
+using test::ScratchDirectory;
+using test::snapshot_tiny;
+
+std::vector<std::byte> content_of(const std::filesystem::path& file) {
+  return base::read_file(file, 1_GiB);
+}
+
+// Returns the guest's memory as `snapshot` has it: the file without its last page, the trailer.
+std::vector<std::byte> memory_of(const Snapshot& snapshot) {
+  auto content = content_of(snapshot.directory() / "memory");
+  content.resize(snapshot.info().memory.value);
+  return content;
+}
+
+void cut_files(const std::filesystem::path& directory) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    REQUIRE(::truncate(entry.path().c_str(), 0) == 0);
+  }
+}
+
+TEST_CASE("a snapshot of a restored VM has the memory that it was restored from") {
+  const ScratchDirectory scratch;
+  const Snapshot first = snapshot_tiny(scratch.path());
+  const Setting setting = GENERATE(from_range(kAllSettings));
+  INFO(to_string(setting));
+  VM vm = VM::restore(first, {.setting = setting, .start = false});
+  const Snapshot second = vm.snapshot(scratch.path() / "second");
+  CHECK_NOTHROW(second.verify());
+  // The generation id is renewed by a restore, and nothing else.
+  auto before = memory_of(first);
+  auto after = memory_of(second);
+  REQUIRE(before.size() == after.size());
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    different += before[i] != after[i];
+  }
+  CHECK(different <= 16);
+}
+
+TEST_CASE("no snapshot is made of a restored VM whose memory cannot be read any more") {
+  const ScratchDirectory scratch;
+  const Snapshot first = snapshot_tiny(scratch.path());
+  const Setting setting = GENERATE(from_range(kAllSettings));
+  const bool recording = GENERATE(false, true);
+  if (recording && setting != Setting::lazy && setting != Setting::stream) {
+    return;
+  }
+  INFO(to_string(setting) << (recording ? ", recording" : ""));
+  VM vm =
+      VM::restore(first, {.setting = setting, .record_accesses = recording, .start = false});
+  cut_files(first.directory());
+  const Error error = error_of([&] { vm.snapshot(scratch.path() / "second"); });
+  INFO(error.what());
+  CHECK((error.kind() == ErrorKind::io || error.kind() == ErrorKind::corrupt));
+  CHECK(std::string(error.what()).find(first.directory().string()) != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(scratch.path() / "second"));
+}
+
+TEST_CASE("no snapshot is made of a restored VM whose memory file was written to meanwhile") {
+  const ScratchDirectory scratch;
+  const Snapshot first = snapshot_tiny(scratch.path());
+  VM vm = VM::restore(first, {.setting = Setting::lazy, .start = false});
+  const auto file = first.directory() / "memory";
+  const auto size = std::filesystem::file_size(file);
+  // Cut and made as long as before: every page reads as zeros.
+  REQUIRE(::truncate(file.c_str(), 0) == 0);
+  REQUIRE(::truncate(file.c_str(), static_cast<off_t>(size)) == 0);
+  const Error error = error_of([&] { vm.snapshot(scratch.path() / "second"); });
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(error.path() == file);
+  CHECK_FALSE(std::filesystem::exists(scratch.path() / "second"));
+}
+
+TEST_CASE("no snapshot is made of a VM that is stopped meanwhile") {
+  const ScratchDirectory scratch;
+  VM vm = boot_tiny(scratch.path());
+  const Error error = error_of([&] {
+    vm.snapshot(scratch.path() / "s", {.progress = [&](Bytes, Bytes) {
+                  vm.stop();
+                  return true;
+                }});
+  });
+  CHECK(error.kind() == ErrorKind::guest);
+  CHECK_FALSE(std::filesystem::exists(scratch.path() / "s"));
+}
+
+}  // namespace
+}  // namespace faasnap
