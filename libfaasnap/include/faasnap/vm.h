@@ -66,7 +66,8 @@ class FAASNAP_EXPORT VM {
   // Returns once every vCPU has left the guest and the devices have drained. No effect on a paused
   // VM. Throws ErrorKind::guest if the state is final.
   void pause();
-  // Lets a paused VM run. Throws ErrorKind::guest if the state is final.
+  // Lets a paused VM run; at the end of the snapshot, if one is being made. Throws ErrorKind::guest
+  // if the state is final.
   void resume();
   // Ends the guest without asking it. No effect if the state is final.
   void stop();
@@ -80,9 +81,12 @@ class FAASNAP_EXPORT VM {
   // Types `text` into the serial console.
   void write_console(std::string_view text);
 
-  // Writes a snapshot of this VM as the new directory `path`, whole or not at all. A running VM is
-  // paused meanwhile and runs on afterwards. A working set in `options` must have been recorded
-  // while this VM ran.
+  // Writes a snapshot of this VM as the new directory `path`, whole or not at all. The VM is paused
+  // meanwhile, and afterwards runs or not as the last call of pause and resume says, also if that
+  // came meanwhile. Throws ErrorKind::io, and leaves no snapshot, if a page of guest memory cannot
+  // be read (which ends the VM), ErrorKind::corrupt if a file that it was restored from has been
+  // written to since, and ErrorKind::guest if the VM ends meanwhile. A working set in `options`
+  // must have been recorded while this VM ran.
   Snapshot snapshot(const std::filesystem::path& path);
   Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options);
 

@@ -40,30 +40,6 @@ class LapTimer {
   Nanoseconds last_ = base::monotonic_now();
 };
 
-// Keeps a machine paused, and resumes it at the end if it was running.
-class PausedScope {
- public:
-  explicit PausedScope(machine::Machine& machine)
-      : machine_(machine), was_running_(machine.state() == VmState::running) {
-    machine_.pause();
-  }
-  ~PausedScope() {
-    try {
-      if (was_running_) {
-        machine_.resume();
-      }
-    } catch (const Error&) {
-      // The machine was stopped meanwhile; its state says so.
-    }
-  }
-  PausedScope(const PausedScope&) = delete;
-  PausedScope& operator=(const PausedScope&) = delete;
-
- private:
-  machine::Machine& machine_;
-  bool was_running_;
-};
-
 base::UniqueFd open_root_image(const std::filesystem::path& path) {
   return path.empty() ? base::UniqueFd() : base::open_regular(path);
 }
@@ -104,7 +80,7 @@ LocalVm::LocalVm(const VmOptions& options) {
       open_root_image(options.root_image), options.root_image, options.attachments);
   machine_->give_back_free_memory(true);
   machine_->load_kernel(options);
-  machine_->resume();
+  resume();
 }
 
 // Delegates, so that the destructor runs if this constructor throws.
@@ -223,13 +199,46 @@ void LocalVm::start() {
   }
   pager_->start();
   if (run_) {
-    machine_->resume();
+    resume();
   }
   check_machine();
   const Nanoseconds now = base::monotonic_now();
   stats_.start = now - begun;
   stats_.total = now - asked_;
   stats_.mappings = pager_->mappings();
+}
+
+void LocalVm::pause() {
+  const std::lock_guard lock(pausing_);
+  machine_->pause();
+  shall_run_ = false;
+}
+
+void LocalVm::resume() {
+  const std::lock_guard lock(pausing_);
+  if (holds_ == 0 || is_final(machine_->state())) {
+    machine_->resume();
+  }
+  shall_run_ = true;
+}
+
+LocalVm::Hold::Hold(LocalVm& vm) : vm_(vm) {
+  const std::lock_guard lock(vm_.pausing_);
+  vm_.machine_->pause();
+  ++vm_.holds_;
+}
+
+LocalVm::Hold::~Hold() {
+  const std::lock_guard lock(vm_.pausing_);
+  --vm_.holds_;
+  if (vm_.holds_ != 0 || !vm_.shall_run_ || is_final(vm_.machine_->state())) {
+    return;
+  }
+  try {
+    vm_.machine_->resume();
+  } catch (const std::exception& error) {
+    vm_.machine_->fail(error.what());  // has no effect if the machine has ended meanwhile
+  }
 }
 
 Bytes LocalVm::memory() const { return memory_usage().resident + pager_->buffers(); }
@@ -287,7 +296,7 @@ std::vector<PageRange> LocalVm::possibly_nonzero_pages() const {
 Snapshot LocalVm::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {
   const std::lock_guard lock(snapshot_mutex_);
   identify_files();
-  const PausedScope paused(*machine_);
+  const Hold paused(*this);
   const auto sections = machine_->save();
   const auto candidates = possibly_nonzero_pages();
   const SnapshotContents contents{

@@ -40,8 +40,9 @@ class LocalVm final : public VM::Impl {
   VmState state() const override { return machine_->state(); }
   std::string failure() const override { return machine_->failure(); }
   std::optional<VmState> wait(Nanoseconds timeout) override { return machine_->wait(timeout); }
-  void pause() override { machine_->pause(); }
-  void resume() override { machine_->resume(); }
+  // While something holds the VM paused, these only say whether it runs afterwards.
+  void pause() override;
+  void resume() override;
   void stop() override { machine_->stop(); }
   GuestStream connect(std::uint32_t port, Nanoseconds timeout) override;
   void listen(std::uint32_t port, std::function<void(GuestStream)> accept) override;
@@ -53,6 +54,19 @@ class LocalVm final : public VM::Impl {
   void wait_loaded() const override;
 
  private:
+  // Holds the VM paused, whatever its callers ask for meanwhile. Any number may exist at a time.
+  class Hold {
+   public:
+    // Throws as VM::pause.
+    explicit Hold(LocalVm& vm);
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    LocalVm& vm_;
+  };
+
   LocalVm() = default;
   void make_machine(const RestoreOptions& options);
   void make_pager(const RestorePlan& plan);
@@ -80,6 +94,9 @@ class LocalVm final : public VM::Impl {
   RestoreStats stats_;  // without what changes after the start
   Nanoseconds asked_{0};
   std::mutex snapshot_mutex_;
+  std::mutex pausing_;  // guards what follows, and the machine's pause and resume
+  bool shall_run_ = false;
+  unsigned holds_ = 0;
 };
 
 }  // namespace faasnap

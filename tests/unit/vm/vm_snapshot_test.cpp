@@ -6,7 +6,9 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <thread>
 
 #include <faasnap/setting.h>
 #include <faasnap/snapshot.h>
@@ -104,6 +106,34 @@ TEST_CASE("no snapshot is made of a VM that is stopped meanwhile") {
   });
   CHECK(error.kind() == ErrorKind::guest);
   CHECK_FALSE(std::filesystem::exists(scratch.path() / "s"));
+}
+
+TEST_CASE("a VM stays paused while a snapshot is made, and does afterwards what it was told") {
+  const ScratchDirectory scratch;
+  VM vm = boot_tiny(scratch.path());
+  const auto snapshot_with = [&](const char* name, const std::function<void()>& meanwhile) {
+    bool told = false;
+    vm.snapshot(scratch.path() / name, {.progress = [&](Bytes, Bytes) {
+                  if (!told) {
+                    told = true;
+                    std::thread(meanwhile).join();
+                  }
+                  CHECK(vm.state() == VmState::paused);
+                  return true;
+                }});
+    REQUIRE(told);
+  };
+  snapshot_with("resumed", [&] { vm.resume(); });
+  CHECK(vm.state() == VmState::running);
+  snapshot_with("paused", [&] { vm.pause(); });
+  CHECK(vm.state() == VmState::paused);
+  snapshot_with("resumed-after-pause", [&] { vm.resume(); });
+  CHECK(vm.state() == VmState::running);
+  snapshot_with("paused-and-resumed", [&] {
+    vm.pause();
+    vm.resume();
+  });
+  CHECK(vm.state() == VmState::running);
 }
 
 }  // namespace
