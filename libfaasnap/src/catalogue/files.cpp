@@ -17,7 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kImages = "images";
-constexpr const char* kPublishing = "publish";
 
 bool is_directory_name(const std::string& id) {
   return !id.empty() && id != kImages && std::ranges::all_of(id, [](char c) {
@@ -54,10 +53,7 @@ void CatalogueFiles::publish(const base::UniqueFd& source, const fs::path& sourc
   if (!anew && !error && size == base::file_size(source, source_path).value) {
     return;
   }
-  fs::create_directories(target.parent_path(), error);
-  if (error) {
-    base::fail_errno(kPublishing, target, error.value());
-  }
+  base::make_directories(target.parent_path());
   base::PendingFile pending(target.parent_path());
   base::copy_sparse(source, source_path, pending.fd(), pending.path(), progress);
   pending.publish_durably(target);

@@ -25,14 +25,6 @@ namespace {
 constexpr std::uint64_t kReadPiece = 64 << 10;
 constexpr std::uint64_t kWritePiece = 8 << 20;
 
-void make_directories(const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) {
-    base::fail_errno("create directory", path, error.value());
-  }
-}
-
 // An open file keeps its content when another value takes its place. Returns no descriptor if there
 // is no such file.
 base::UniqueFd open_object(const std::filesystem::path& path) {
@@ -49,7 +41,7 @@ base::UniqueFd open_object(const std::filesystem::path& path) {
 }  // namespace
 
 DirectoryStore::DirectoryStore(std::filesystem::path directory) : directory_(std::move(directory)) {
-  make_directories(directory_);
+  base::make_directories(directory_);
 }
 
 std::filesystem::path DirectoryStore::path_of(std::string_view key) const {
@@ -85,7 +77,7 @@ void DirectoryStore::set(std::string_view key, std::span<const std::byte> value,
                          const Progress& progress, const std::stop_token& /*stop*/) {
   const auto target = path_of(key);
   check_value(value);
-  make_directories(target.parent_path());
+  base::make_directories(target.parent_path());
   // The pending file's name starts with '.', as the file of no key does.
   base::PendingFile pending(directory_);
   const Bytes total{value.size()};

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 #include <vector>
 
 #include "base/error.h"
@@ -36,17 +37,17 @@ std::uint64_t seek(const UniqueFd& fd, const std::filesystem::path& path, std::u
 
 }  // namespace
 
-UniqueFd open_file(const std::filesystem::path& path, int flags, unsigned mode) {
-  UniqueFd fd(retry_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
+UniqueFd open_file(const std::filesystem::path& path, int flags) {
+  UniqueFd fd(retry_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0600); }));
   if (!fd) {
     fail_errno((flags & O_CREAT) != 0 ? "create" : "open", path);
   }
   return fd;
 }
 
-UniqueFd open_regular(const std::filesystem::path& path) {
+UniqueFd open_regular(const std::filesystem::path& path, int flags) {
   // O_NONBLOCK: a FIFO in place of the file must not block the caller.
-  UniqueFd fd = open_file(path, O_RDONLY | O_NONBLOCK);
+  UniqueFd fd = open_file(path, O_RDONLY | O_NONBLOCK | flags);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
     fail_errno("stat", path);
@@ -131,6 +132,21 @@ void write_new_file(const std::filesystem::path& path, std::span<const std::byte
   } catch (const Error&) {
     ::unlink(path.c_str());
     throw;
+  }
+}
+
+void make_directories(const std::filesystem::path& path) {
+  std::error_code error;
+  if (path.empty() || std::filesystem::is_directory(path, error)) {
+    return;
+  }
+  make_directories(path.parent_path());
+  if (::mkdir(path.c_str(), 0700) != 0) {
+    const int failure = errno;
+    // Another process may have made it meanwhile.
+    if (!std::filesystem::is_directory(path, error)) {
+      fail_errno("create directory", path, failure);
+    }
   }
 }
 

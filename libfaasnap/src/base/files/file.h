@@ -18,11 +18,12 @@ namespace faasnap::base {
 
 // Opening and reading of whole files. Every function throws a faasnap::Error that names the file.
 
-// Calls open(2) with O_CLOEXEC added; `mode` is used with O_CREAT only.
-UniqueFd open_file(const std::filesystem::path& path, int flags, unsigned mode = 0644);
+// Calls open(2) with O_CLOEXEC added. With O_CREAT the file is this user's alone (0600): nearly
+// every file of the library holds a guest's data.
+UniqueFd open_file(const std::filesystem::path& path, int flags);
 
-// Opens `path` for reading and checks that it is a regular file.
-UniqueFd open_regular(const std::filesystem::path& path);
+// Opens `path` for reading, with `flags` added, and checks that it is a regular file.
+UniqueFd open_regular(const std::filesystem::path& path, int flags = 0);
 
 Bytes file_size(const UniqueFd& fd, const std::filesystem::path& path);
 
@@ -52,6 +53,10 @@ void copy_sparse(const UniqueFd& source, const std::filesystem::path& source_pat
 
 // Creates the file, which must not exist, writes it and calls fsync. Removes it if that fails.
 void write_new_file(const std::filesystem::path& path, std::span<const std::byte> data);
+
+// Makes `path` and the directories that it needs, where they are missing, for this user alone
+// (0700).
+void make_directories(const std::filesystem::path& path);
 
 void sync_directory(const std::filesystem::path& path);
 
