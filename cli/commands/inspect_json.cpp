@@ -6,6 +6,7 @@
 #include <span>
 
 #include "commands/inspection.h"
+#include "output/line_text.h"
 
 namespace faasnap::cli {
 namespace {
@@ -85,6 +86,10 @@ tools::Json to_json(const Inspection& inspection) {
   json["recordings_similarity"] =
       inspection.similarity ? tools::Json(*inspection.similarity) : tools::Json();
   json["cached_pages"] = snapshot.cached_pages();
+  json["foreign_names"] = tools::Json::array();
+  for (const std::string& name : snapshot.foreign_names()) {
+    json["foreign_names"].push_back(line_text(name));
+  }
   return json;
 }
 

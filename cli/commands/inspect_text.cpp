@@ -7,6 +7,7 @@
 #include <span>
 
 #include "commands/inspection.h"
+#include "output/line_text.h"
 
 namespace faasnap::cli {
 namespace {
@@ -115,6 +116,9 @@ void print(const Inspection& inspection) {
              info.nonzero_pages, info.memory.pages(), inspection.snapshot.cached_pages());
   print_recordings(inspection);
   print_sets(inspection);
+  for (const std::string& name : inspection.snapshot.foreign_names()) {
+    fmt::print("ignored       {}, which is not a file of a snapshot\n", line_text(name));
+  }
 }
 
 void print(const RestorePlan& plan) {

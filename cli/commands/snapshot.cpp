@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include <faasnap/snapshot_catalogue.h>
+#include <faasnap/snapshot_leftovers.h>
 
 #include "commands/commands.h"
 #include "output/line_text.h"
@@ -191,10 +192,41 @@ int run_pull(const Arguments& arguments) {
   return tools::kSuccess;
 }
 
+int run_prune(const Arguments& arguments) {
+  CommandLine line(
+      {.name = "faasnap snapshot prune",
+       .synopsis = "DIR [--dry-run] [--json]",
+       .text = "Removes what killed processes have left in DIR, a directory of snapshots, a\n"
+               "catalogue or an object store: snapshots and files that are not whole. What a\n"
+               "process of this host is making stays. On a network file system, use it only while\n"
+               "no other host makes a snapshot there.",
+       .example = "faasnap snapshot prune snapshots"});
+  line.positional({"DIR"});
+  line.flag("dry-run", "remove nothing; say what would be removed");
+  line.flag("json", "print JSON, one object per line");
+  if (!line.parse(arguments)) {
+    return tools::kSuccess;
+  }
+  const std::filesystem::path directory = line.text("DIR");
+  for (const Leftover& leftover :
+       line.has("dry-run") ? find_leftovers(directory) : remove_leftovers(directory)) {
+    if (line.has("json")) {
+      std::cout << tools::to_text({{"path", leftover.path.string()},
+                                   {"bytes", leftover.size.value},
+                                   {"changed_ns", leftover.changed.count()}})
+                << "\n";
+    } else {
+      fmt::print("{}: {} MiB\n", line_text(leftover.path.string()), leftover.size.value >> 20);
+    }
+  }
+  return tools::kSuccess;
+}
+
 constexpr Subcommand kSnapshotSubcommands[] = {
     {"ls", "[NAME]", "list snapshots, or versions", run_ls_snapshots},
     {"push", "DIR [NAME]", "publish a snapshot", run_push},
     {"pull", "NAME DIR", "fetch a snapshot", run_pull},
+    {"prune", "DIR", "remove what killed processes have left", run_prune},
 };
 
 }  // namespace

@@ -54,6 +54,24 @@ class Inspect(CliCase):
         self.assertAlmostEqual(shown["recordings_similarity"], 2 / 9)
         self.assertIsNone(json.loads(self.shown(self.bare, "--json"))["recordings_similarity"])
 
+    def test_names_that_no_snapshot_has_are_told(self):
+        self.assertNotIn("ignored", self.shown(self.bare))
+        self.write("bare/.DS_Store", "x")
+        self.assertIn("ignored       .DS_Store, which", self.shown(self.bare))
+        self.assertEqual(json.loads(self.shown(self.bare, "--json"))["foreign_names"], [".DS_Store"])
+
+    def test_leftovers_of_killed_processes_are_removed(self):
+        os.mkdir(self.path("s.partial-0123abcd"))
+        self.write("s.partial-0123abcd/memory", "x")
+        os.mkdir(self.path("s.partial"))
+        found = self.run_cli("snapshot", "prune", self.dir, "--dry-run", "--json").stdout
+        self.assertEqual(json.loads(found)["path"], self.path("s.partial-0123abcd"))
+        self.assertEqual(self.run_cli("snapshot", "prune", self.dir).returncode, 0)
+        self.assertFalse(os.path.exists(self.path("s.partial-0123abcd")))
+        self.assertEqual(self.run_cli("snapshot", "prune", self.dir).stdout, "")
+        for left in ("s.partial", "bare", "whole"):
+            self.assertTrue(os.path.exists(self.path(left)))
+
     def test_the_plan_of_every_setting(self):
         for setting in SETTINGS:
             with self.subTest(setting):

@@ -43,6 +43,13 @@ struct SnapshotOptions {
   Progress progress{};
 };
 
+// Returns the canonical path of an image that a snapshot names (SnapshotInfo::kernel, `initramfs`,
+// `root_image`), if the file lies below one of `directories`, links resolved; "/" allows every
+// file. Throws ErrorKind::permission if it does not, and ErrorKind::not_found. Whoever made the
+// snapshot chose the name: use it for nothing that a guest gets to see before asking this.
+FAASNAP_EXPORT std::filesystem::path find_image(const FileIdentity& image,
+                                                std::span<const std::filesystem::path> directories);
+
 class OpenedSnapshot;
 
 // An opened snapshot on disk: manifest, state and tables are read and checked, memory is not.
@@ -66,11 +73,15 @@ class FAASNAP_EXPORT Snapshot {
   // ErrorKind::invalid_argument if a recording by userfaultfd belongs to another snapshot.
   Snapshot derive(const std::filesystem::path& path, const SnapshotOptions& options) const;
 
-  // Removes the directory, which must hold a snapshot and nothing else.
-  static void remove(const std::filesystem::path& directory);
+  // Removes a snapshot: its files, and the directory unless anything else is in it. Returns the
+  // names of what is left there. Throws ErrorKind::invalid_argument, and removes nothing, if the
+  // directory holds no snapshot; what an interrupted removal has left counts as one.
+  static std::vector<std::string> remove(const std::filesystem::path& directory);
 
   const std::filesystem::path& directory() const noexcept;
   const SnapshotInfo& info() const noexcept;
+  // Returns the names in its directory that are not files of a snapshot, sorted: they are ignored.
+  std::vector<std::string> foreign_names() const;
 
   // Reads every byte of every file, and of the kernel and root image that the snapshot names, and
   // compares checksums. Throws ErrorKind::corrupt if they differ.
@@ -94,6 +105,7 @@ class FAASNAP_EXPORT Snapshot {
 
  private:
   friend const OpenedSnapshot& opened(const Snapshot& snapshot) noexcept;
+  friend class OpenedSnapshot;
   explicit Snapshot(std::shared_ptr<const OpenedSnapshot> opened) noexcept;
   std::shared_ptr<const OpenedSnapshot> opened_;
 };

@@ -188,15 +188,14 @@ Snapshot SnapshotCatalogue::Impl::pull(const std::string& name, const std::files
   base::StepProgress steps(progress, size + size);
   catalogue::fetch_files(files_, *version, manifest, directory, steps.next(size));
   try {
-    Snapshot::open(directory.path_of("")).verify(steps.next(size));
+    Snapshot::open(directory.path()).verify(steps.next(size));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::cancelled) {
       throw;
     }
     base::fail(error.kind(), kPulling, label(name), error.what());
   }
-  directory.commit();
-  return Snapshot::open(target);
+  return OpenedSnapshot::commit(directory);
 }
 
 SnapshotCatalogue::SnapshotCatalogue(RedisOptions redis, std::filesystem::path directory)

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/files/claim.h"
 #include "base/files/file.h"
 #include "base/random.h"
 
@@ -38,17 +38,17 @@ std::filesystem::path normalised(const std::filesystem::path& path) {
   base::fail(ErrorKind::already_exists, kCreating, target, "already exists");
 }
 
-std::filesystem::path make_partial(const std::filesystem::path& target) {
-  for (;;) {
-    auto partial = target;
-    partial += fmt::format(".partial-{:08x}", base::random_value<std::uint32_t>());
-    if (::mkdir(partial.c_str(), 0777) == 0) {
-      return partial;
-    }
-    if (errno != EEXIST) {
-      base::fail_errno(kCreating, target);
-    }
-  }
+constexpr std::string_view kPartial = ".partial-";
+constexpr std::size_t kPartialDigits = 8;
+
+std::filesystem::path partial_name(const std::filesystem::path& target) {
+  auto partial = target;
+  partial += fmt::format("{}{:08x}", kPartial, base::random_value<std::uint32_t>());
+  return partial;
+}
+
+bool rename_exclusively(const std::filesystem::path& from, const std::filesystem::path& to) {
+  return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0;
 }
 
 std::vector<std::filesystem::directory_entry> entries_of(const std::filesystem::path& directory,
@@ -73,11 +73,32 @@ bool is_no_link(int error) {
          error == EOPNOTSUPP || error == EACCES;
 }
 
+std::string name_of(const std::filesystem::directory_entry& entry) {
+  return entry.path().filename().string();
+}
+
 bool is_snapshot_file(const std::filesystem::directory_entry& entry) {
-  const auto status = entry.symlink_status();
-  return std::filesystem::is_regular_file(status) &&
-         std::ranges::find(kSnapshotFiles, entry.path().filename().string()) !=
-             kSnapshotFiles.end();
+  std::error_code error;
+  return std::filesystem::is_regular_file(entry.symlink_status(error)) &&
+         std::ranges::find(kSnapshotFiles, name_of(entry)) != kSnapshotFiles.end();
+}
+
+bool has_file(const std::vector<std::filesystem::directory_entry>& entries, std::string_view name) {
+  return std::ranges::any_of(entries, [&](const auto& entry) {
+    return name_of(entry) == name && is_snapshot_file(entry);
+  });
+}
+
+std::vector<std::string> foreign_names_of(
+    const std::vector<std::filesystem::directory_entry>& entries) {
+  std::vector<std::string> names;
+  for (const auto& entry : entries) {
+    if (!is_snapshot_file(entry)) {
+      names.push_back(name_of(entry));
+    }
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 }  // namespace
@@ -88,7 +109,55 @@ NewSnapshotDirectory::NewSnapshotDirectory(const std::filesystem::path& target)
   if (::lstat(target_.c_str(), &status) == 0) {
     fail_existing(target_);
   }
-  partial_ = make_partial(target_);
+  // Opened now: once the snapshot has its name, nothing but the disk may fail.
+  parent_ =
+      base::UniqueFd(::open(target_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent_) {
+    base::fail_errno(kCreating, target_);
+  }
+  make_partial();
+  try {
+    choose_rename();
+  } catch (const Error&) {
+    ::rmdir(partial_.c_str());
+    throw;
+  }
+}
+
+void NewSnapshotDirectory::make_partial() {
+  for (;;) {
+    partial_ = partial_name(target_);
+    if (::mkdir(partial_.c_str(), 0700) == 0) {
+      claim_ = base::open_file(partial_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (base::claim(claim_, partial_)) {
+        return;
+      }
+    } else if (errno != EEXIST) {
+      base::fail_errno(kCreating, target_);
+    }
+  }
+}
+
+void NewSnapshotDirectory::choose_rename() {
+  std::filesystem::path other;
+  do {
+    other = partial_name(target_);
+    renames_exclusively_ = rename_exclusively(partial_, other);
+  } while (!renames_exclusively_ && errno == EEXIST);
+  if (!renames_exclusively_) {
+    while (::mkdir(other.c_str(), 0700) != 0) {
+      if (errno != EEXIST) {
+        base::fail_errno(kCreating, target_);
+      }
+      other = partial_name(target_);
+    }
+    if (::rename(partial_.c_str(), other.c_str()) != 0) {
+      const int error = errno;
+      ::rmdir(other.c_str());
+      base::fail_errno(kCreating, target_, error);
+    }
+  }
+  partial_ = other;
 }
 
 NewSnapshotDirectory::~NewSnapshotDirectory() {
@@ -124,36 +193,55 @@ void NewSnapshotDirectory::commit() {
     }
   }
   base::sync_directory(partial_);
-  if (::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE) != 0) {
-    if (errno == EEXIST) {
-      fail_existing(target_);
-    }
-    base::fail_errno(kCreating, target_);
+  rename_to_target();
+  if (::fsync(parent_.get()) != 0) {
+    const int error = errno;
+    // A disk that has failed may refuse this as well. What has the name then is whole.
+    committed_ = ::rename(target_.c_str(), partial_.c_str()) != 0;
+    base::fail_errno("fsync", target_.parent_path(), error);
   }
   committed_ = true;
-  base::sync_directory(target_.parent_path());
+}
+
+void NewSnapshotDirectory::rename_to_target() {
+  if (renames_exclusively_) {
+    if (!rename_exclusively(partial_, target_)) {
+      errno == EEXIST ? fail_existing(target_) : base::fail_errno(kCreating, target_);
+    }
+    return;
+  }
+  if (::mkdir(target_.c_str(), 0700) != 0) {
+    errno == EEXIST ? fail_existing(target_) : base::fail_errno(kCreating, target_);
+  }
+  if (::rename(partial_.c_str(), target_.c_str()) != 0) {
+    const int error = errno;
+    ::rmdir(target_.c_str());
+    error == ENOTEMPTY ? fail_existing(target_) : base::fail_errno(kCreating, target_, error);
+  }
+}
+
+bool is_partial_name(std::string_view name) noexcept {
+  const auto at = name.rfind(kPartial);
+  return at != std::string_view::npos && at != 0 &&
+         name.size() == at + kPartial.size() + kPartialDigits &&
+         name.find_first_not_of("0123456789abcdef", at + kPartial.size()) == std::string_view::npos;
 }
 
 void check_snapshot_directory(const std::filesystem::path& directory) {
   const auto entries = entries_of(directory, kOpening);
-  for (const auto& entry : entries) {
-    if (!is_snapshot_file(entry)) {
-      base::fail(ErrorKind::corrupt, kOpening, entry.path(),
-                 fmt::format("is not a file of a snapshot, expected only {}",
-                             fmt::join(kSnapshotFiles, ", ")));
-    }
-  }
   for (const std::string_view required : {kManifestFile, kStateFile, kMemoryFile}) {
-    if (std::ranges::none_of(entries, [&](const auto& entry) {
-          return entry.path().filename().string() == required;
-        })) {
+    if (!has_file(entries, required)) {
       base::fail(ErrorKind::corrupt, kOpening, directory,
                  fmt::format("the file '{}' is missing", required));
     }
   }
 }
 
-void remove_snapshot_directory(const std::filesystem::path& directory) {
+std::vector<std::string> foreign_names(const std::filesystem::path& directory) {
+  return foreign_names_of(entries_of(directory, kOpening));
+}
+
+std::vector<std::string> remove_snapshot_directory(const std::filesystem::path& directory) {
   struct stat status {};
   if (::lstat(directory.c_str(), &status) != 0) {
     base::fail_errno(kRemoving, directory);
@@ -165,21 +253,25 @@ void remove_snapshot_directory(const std::filesystem::path& directory) {
   if (entries.empty()) {
     base::fail(ErrorKind::invalid_argument, kRemoving, directory, "does not hold a snapshot");
   }
-  for (const auto& entry : entries) {
-    if (!is_snapshot_file(entry)) {
-      base::fail(ErrorKind::invalid_argument, kRemoving, entry.path(),
-                 "is not a file of a snapshot");
-    }
+  if (const auto foreign = foreign_names_of(entries);
+      !foreign.empty() && !has_file(entries, kManifestFile)) {
+    base::fail(ErrorKind::invalid_argument, kRemoving, directory / foreign.front(),
+               "is not a file of a snapshot, and the directory has no manifest");
   }
   // The manifest is removed first: without it, the rest after an interruption is not a snapshot.
   for (const std::string_view name : kSnapshotFiles) {
-    if (::unlink((directory / name).c_str()) != 0 && errno != ENOENT) {
+    if (has_file(entries, name) && ::unlink((directory / name).c_str()) != 0 && errno != ENOENT) {
       base::fail_errno(kRemoving, directory / name);
     }
   }
-  if (::rmdir(directory.c_str()) != 0) {
+  if (::rmdir(directory.c_str()) == 0) {
+    return {};
+  }
+  if (errno != ENOTEMPTY && errno != EEXIST) {
     base::fail_errno(kRemoving, directory);
   }
+  // Looked at again: on NFS a file that somebody has open stays, under another name.
+  return foreign_names_of(entries_of(directory, kRemoving));
 }
 
 }  // namespace faasnap::format

@@ -2,21 +2,28 @@
 
 #include "function/scratch_directory.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include <string>
 #include <system_error>
 
 #include "base/error.h"
+#include "base/files/claim.h"
+#include "base/files/file.h"
+#include "format/snapshot_directory.h"
 
 namespace faasnap::function {
 
 ScratchDirectory::ScratchDirectory(const std::filesystem::path& parent) {
-  std::string name = (parent / ".faasnap-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) {
-    base::fail_errno("make temporary directory", parent);
-  }
-  path_ = name;
+  do {
+    std::string name = (parent / (std::string(format::kScratchPrefix) + "XXXXXX")).string();
+    if (::mkdtemp(name.data()) == nullptr) {
+      base::fail_errno("make temporary directory", parent);
+    }
+    path_ = name;
+    claim_ = base::open_file(path_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  } while (!base::claim(claim_, path_));
 }
 
 ScratchDirectory::~ScratchDirectory() {

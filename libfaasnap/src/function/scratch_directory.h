@@ -4,10 +4,13 @@
 
 #include <filesystem>
 
+#include "base/files/fd.h"
+
 namespace faasnap::function {
 
 // A new directory `.faasnap-XXXXXX` below another, which the destructor removes with everything in
-// it. Throws what mkdtemp(3) fails with.
+// it. While the object exists, it is claimed (base/files/claim.h). Throws what mkdtemp(3) and
+// open(2) fail with.
 class ScratchDirectory {
  public:
   explicit ScratchDirectory(const std::filesystem::path& parent);
@@ -19,6 +22,7 @@ class ScratchDirectory {
 
  private:
   std::filesystem::path path_;
+  base::UniqueFd claim_;
 };
 
 }  // namespace faasnap::function

@@ -31,6 +31,10 @@ class OpenedSnapshot {
   // Opens and checks `directory` as Snapshot::open does.
   explicit OpenedSnapshot(const std::filesystem::path& directory);
 
+  // Opens what has been written into `directory`, then commits it: a snapshot that could not be
+  // opened never gets its name.
+  static Snapshot commit(format::NewSnapshotDirectory& directory);
+
   // Returns the absolute path.
   const std::filesystem::path& directory() const noexcept { return directory_; }
   const format::Manifest& manifest() const noexcept { return manifest_; }

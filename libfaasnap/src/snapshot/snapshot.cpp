@@ -67,12 +67,23 @@ Snapshot::Snapshot(std::shared_ptr<const OpenedSnapshot> opened) noexcept
 
 const OpenedSnapshot& opened(const Snapshot& snapshot) noexcept { return *snapshot.opened_; }
 
+Snapshot OpenedSnapshot::commit(format::NewSnapshotDirectory& directory) {
+  const auto opened = std::make_shared<OpenedSnapshot>(directory.path());
+  directory.commit();
+  opened->directory_ = directory.target();
+  return Snapshot(opened);
+}
+
 Snapshot Snapshot::open(const std::filesystem::path& directory) {
   return Snapshot(std::make_shared<const OpenedSnapshot>(directory));
 }
 
-void Snapshot::remove(const std::filesystem::path& directory) {
-  format::remove_snapshot_directory(directory);
+std::vector<std::string> Snapshot::remove(const std::filesystem::path& directory) {
+  return format::remove_snapshot_directory(directory);
+}
+
+std::vector<std::string> Snapshot::foreign_names() const {
+  return format::foreign_names(directory());
 }
 
 const std::filesystem::path& Snapshot::directory() const noexcept { return opened_->directory(); }
@@ -237,7 +248,7 @@ void OpenedSnapshot::open_files() {
 
 base::UniqueFd OpenedSnapshot::open_ahead(std::string_view file) const {
   const auto path = path_of(file);
-  base::UniqueFd fd = base::open_regular(path);
+  base::UniqueFd fd = base::open_regular(path, O_NOFOLLOW);
   const std::uint64_t size = base::file_size(fd, path).value;
   const std::uint64_t length =
       std::min(size, file == format::kMemoryFile ? kPageSize : kReadAhead.value);

@@ -148,8 +148,7 @@ Snapshot create_snapshot(const std::filesystem::path& path, const SnapshotConten
   format::NewSnapshotDirectory directory(path);
   Writer(directory, contents, progress).write();
   check_memory(contents);
-  directory.commit();
-  return Snapshot::open(path);
+  return OpenedSnapshot::commit(directory);
 }
 
 FileIdentity identify_file(const std::filesystem::path& path, const Progress& progress) {
@@ -202,8 +201,7 @@ Snapshot Snapshot::derive(const std::filesystem::path& path, const SnapshotOptio
              manifest, options.progress);
   const std::string text = format::encode_manifest(manifest);
   base::write_new_file(directory.path_of(format::kManifestFile), std::as_bytes(std::span(text)));
-  directory.commit();
-  return open(path);
+  return OpenedSnapshot::commit(directory);
 }
 
 }  // namespace faasnap

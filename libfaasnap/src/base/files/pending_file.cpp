@@ -8,14 +8,18 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/files/claim.h"
 #include "base/files/file.h"
 #include "base/random.h"
 
 namespace faasnap::base {
 
-PendingFile::PendingFile(const std::filesystem::path& directory)
-    : path_(directory / (".new-" + base::random_id())),
-      fd_(base::open_file(path_, O_WRONLY | O_CREAT | O_EXCL)) {}
+PendingFile::PendingFile(const std::filesystem::path& directory) {
+  do {
+    path_ = directory / (std::string(kPendingPrefix) + base::random_id());
+    fd_ = base::open_file(path_, O_WRONLY | O_CREAT | O_EXCL);
+  } while (!base::claim(fd_, path_));
+}
 
 PendingFile::~PendingFile() {
   if (!path_.empty()) {

@@ -8,8 +8,11 @@
 
 namespace faasnap::base {
 
+inline constexpr const char* kPendingPrefix = ".new-";
+
 // A new file that replaces another when it is renamed, or is removed. It is named .new-ID in
 // `directory`, on the target's file system, so that nobody sees an incomplete file at the target.
+// While the object exists, the file is claimed (base/files/claim.h).
 class PendingFile {
  public:
   explicit PendingFile(const std::filesystem::path& directory);
