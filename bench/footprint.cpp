@@ -43,7 +43,8 @@ json sizes_of_files(const std::filesystem::path& snapshot) {
 // Returns the memory of a prepared VM that waits.
 std::uint64_t waiting_memory(const Snapshot& snapshot, const std::string& setting) {
   snapshot.drop_caches();
-  return VM::prepare(snapshot, {.setting = *parse_setting(setting)}).memory().value;
+  const RestoreOptions options{.setting = *parse_setting(setting), .image_directories = {"/"}};
+  return VM::prepare(snapshot, options).memory().value;
 }
 
 json measure(const std::filesystem::path& directory, const Invocation& invocation) {

@@ -28,7 +28,7 @@ void record_and_restore(const std::filesystem::path& images, const std::filesyst
   const Snapshot base = booted.snapshot(data / "base");
   // 2. One invocation, the pages that it uses, and the snapshot that is served from.
   base.drop_caches();
-  VM first = VM::restore(base, {.setting = Setting::lazy});
+  VM first = VM::restore(base, {.setting = Setting::lazy, .image_directories = {images}});
   host.attach(first);
   WorkingSetRecorder recorder(base, first);
   host.invoke(first, "json", R"({"input": "json-13k"})");
@@ -40,7 +40,7 @@ void record_and_restore(const std::filesystem::path& images, const std::filesyst
   // Setting::concurrent does by itself.
   served.drop_caches();
   const PagePrefetcher prefetcher(served, served.plan(Setting::concurrent));
-  VM clone = VM::restore(served, {.setting = Setting::lazy});
+  VM clone = VM::restore(served, {.setting = Setting::lazy, .image_directories = {images}});
   host.attach(clone);
   std::printf("%s\n", host.invoke(clone, "json", R"({"input": "json-151k"})").result.c_str());
   prefetcher.wait();

@@ -4,10 +4,11 @@
 // input is a request, the JSON input of the snapshot's function; its result goes to the standard
 // output, in the order in which requests are done.
 //
-//   serve_from_pool SNAPSHOT STORE     for example: serve_from_pool snapshots/json
-//   build/images/inputs
+//   serve_from_pool SNAPSHOT IMAGES STORE
+//   for example: serve_from_pool snapshots/json build/images build/images/inputs
 //
-// STORE is the directory with the objects that functions read and write.
+// IMAGES is the directory that the snapshot's root image is in; STORE has the objects that
+// functions read and write.
 
 #include <faasnap/directory_store.h>
 #include <faasnap/error.h>
@@ -62,16 +63,16 @@ void serve(Requests& requests, VmPool& pool, FunctionHost& host, const std::stri
 }
 
 int main(int argc, char** argv) try {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: serve_from_pool SNAPSHOT STORE\n");
+  if (argc != 4) {
+    std::fprintf(stderr, "usage: serve_from_pool SNAPSHOT IMAGES STORE\n");
     return 2;
   }
   constexpr std::size_t kWorkers = 2;
   const Snapshot snapshot = Snapshot::open(argv[1]);
   const std::string function = snapshot.info().labels.at("function");
   // Declared before the pool, so that it outlives every VM.
-  FunctionHost host(std::make_shared<DirectoryStore>(argv[2]));
-  VmPool pool(snapshot, {.setting = Setting::faasnap}, kWorkers);
+  FunctionHost host(std::make_shared<DirectoryStore>(argv[3]));
+  VmPool pool(snapshot, {.setting = Setting::faasnap, .image_directories = {argv[2]}}, kWorkers);
   pool.wait_full();
 
   Requests requests;

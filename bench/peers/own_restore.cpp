@@ -46,7 +46,7 @@ OwnRestore restore_once(const std::filesystem::path& directory, Setting setting)
   const Nanoseconds call = now();
   const Snapshot snapshot = Snapshot::open(directory);
   restored.opened = now() - call;
-  VM vm = VM::restore(snapshot, {.setting = setting});
+  VM vm = VM::restore(snapshot, {.setting = setting, .image_directories = {"/"}});
   restored.returned = now() - call;
   GuestStream stream = vm.connect(kAgentPort, kRestorePatience);
   restored.connected = now() - call;

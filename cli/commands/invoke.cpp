@@ -58,6 +58,7 @@ CommandLine invoke_command_line() {
       "root-image", "FILE",
       "use this root image instead of the one that the snapshot names; must have the same content");
   add_image_options(line, false);
+  add_image_directories_option(line);
   add_store_options(line);
   add_config_option(line);
   return line;
@@ -118,6 +119,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           .input = input,
           .record_input = record_input ? std::move(*record_input) : input,
           .root_image = line.optional_text("root-image").value_or(""),
+          .image_directories = image_directories(line, config),
           .drop_caches = line.has("drop-caches"),
           .prepared = line.has("prepared") || config.restore.prepared.value_or(false),
           .prefill = !line.has("no-prefill") && config.restore.prefill.value_or(true),

@@ -72,6 +72,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   RestoreOptions options;
   options.setting = setting;
   options.root_image = plan_.root_image;
+  options.image_directories = plan_.image_directories;
   options.prefill = plan_.prefill;
   options.record_accesses = !plan_.recording.empty();
   const Nanoseconds made = epoch_now();
@@ -119,9 +120,12 @@ InvocationRecord Invoker::run_booted(Trace& trace) {
   InvocationRecord record;
   const SnapshotInfo& info = plan_.snapshot.info();
   VmOptions options;
-  options.kernel = info.kernel.path;
-  options.initramfs = info.initramfs.path;
-  options.root_image = plan_.root_image.empty() ? info.root_image.path : plan_.root_image;
+  const auto allowed = [&](const FileIdentity& image) {
+    return image.path.empty() ? image.path : find_image(image, plan_.image_directories);
+  };
+  options.kernel = allowed(info.kernel);
+  options.initramfs = allowed(info.initramfs);
+  options.root_image = plan_.root_image.empty() ? allowed(info.root_image) : plan_.root_image;
   options.vcpus = info.vcpus;
   options.memory = info.memory;
   options.command_line += " quiet faasnap.function=" + plan_.function;
@@ -142,6 +146,7 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
     RestoreOptions options;
     options.setting = Setting::cached;
     options.root_image = plan_.root_image;
+    options.image_directories = plan_.image_directories;
     warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), stop_);
     host_.attach(warm_->vm);
     host_.invoke(warm_->vm, plan_.function, tools::to_text(plan_.record_input));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include <faasnap/function_host.h>
 #include <faasnap/restore_options.h>
@@ -33,6 +34,8 @@ struct InvocationPlan {
   tools::Json record_input;
   // Replaces the root image that the snapshot names; may be empty.
   std::filesystem::path root_image;
+  // The directories that the images may be in that the snapshot names.
+  std::vector<std::filesystem::path> image_directories;
   bool drop_caches = false;
   // True if the VM is prepared before the request, with which the measurement begins.
   bool prepared = false;

@@ -92,6 +92,29 @@ fs::path images_directory(const CommandLine& line, const Config& config) {
                 config.images.directory, std::optional<fs::path>(kDefaultImages));
 }
 
+void add_image_directories_option(CommandLine& line) {
+  line.list("allow-images", "DIR",
+            "use a root image that the snapshot names below DIR, too, and not only in the "
+            "directory of\nimages and the catalogue; / allows every file; repeatable");
+}
+
+std::vector<fs::path> image_directories(const CommandLine& line, const Config& config) {
+  std::vector<fs::path> directories{images_directory(line, config)};
+  for (const std::string& allowed : line.texts("allow-images")) {
+    directories.emplace_back(allowed);
+  }
+  for (const auto& image :
+       {config.images.kernel, config.images.initramfs, config.images.root_image}) {
+    if (image) {
+      directories.push_back(fs::absolute(*image).parent_path());
+    }
+  }
+  if (config.catalogue.directory) {
+    directories.push_back(*config.catalogue.directory / "images");
+  }
+  return directories;
+}
+
 VmOptions vm_options(const CommandLine& line, const Config& config, const std::string& words) {
   VmOptions options;
   options.vcpus = vcpu_count(line, config, options.vcpus);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <faasnap/vm_options.h>
 
@@ -23,6 +24,12 @@ void add_image_options(CommandLine& line, bool boots);
 
 // Returns the directory of kernel, initramfs, root image and inputs.
 std::filesystem::path images_directory(const CommandLine& line, const Config& config);
+
+// Adds --allow-images, for a command that uses the images that a snapshot names.
+void add_image_directories_option(CommandLine& line);
+// Returns the directories that those may be in: what --allow-images says, the directory of images,
+// those of the images in the settings file, and the catalogue's.
+std::vector<std::filesystem::path> image_directories(const CommandLine& line, const Config& config);
 
 // Returns what to boot; checks that every file exists. `words` are added to the kernel command
 // line. If an image is missing, throws Failure that says how to make the images.

@@ -103,7 +103,7 @@ TEST_CASE("a VM whose memory file is cut short while it waits stops, and names t
   const Copy copy(fresh_path("cut-short"));
   const Snapshot snapshot = copy.open();
   snapshot.drop_caches();
-  PreparedVM prepared = VM::prepare(snapshot, {.setting = setting});
+  PreparedVM prepared = VM::prepare(snapshot, restored_with(setting));
   copy.truncate("memory");
   const std::string reason = end_of(std::move(prepared));
   INFO(reason);
@@ -120,7 +120,7 @@ TEST_CASE("a VM whose recorded pages cannot be read stops, and names the file") 
   const Copy copy(fresh_path("cut-short"));
   const Snapshot snapshot = copy.open();
   snapshot.drop_caches();
-  PreparedVM prepared = VM::prepare(snapshot, {.setting = setting});
+  PreparedVM prepared = VM::prepare(snapshot, restored_with(setting));
   copy.truncate(file);
   const std::string reason = end_of(std::move(prepared));
   INFO(reason);
@@ -138,12 +138,45 @@ TEST_CASE("a VM whose disk fails while it waits stops, and names what could not 
   const Copy copy(disk.directory() / "snapshot");
   const Snapshot snapshot = copy.open();
   REQUIRE(snapshot.drop_caches() == 0);
-  PreparedVM prepared = VM::prepare(snapshot, {.setting = setting});
+  PreparedVM prepared = VM::prepare(snapshot, restored_with(setting));
   disk.fail();
   const std::string reason = end_of(std::move(prepared));
   INFO(reason);
   CHECK(mentions(reason, copy.path_of("")));
   CHECK(mentions(reason, "Input/output error"));
+}
+
+TEST_CASE("no snapshot is made of a VM whose disk has failed, and the reason says why") {
+  require_kvm();
+  if (::geteuid() != 0 || !run("command -v dmsetup && modprobe dm-mod && modprobe loop")) {
+    SKIP("needs root, dmsetup and the kernel's device mapper");
+  }
+  // With `cached` the page cache has everything, and a snapshot can be made.
+  const auto setting = GENERATE(Setting::lazy, Setting::concurrent, Setting::per_region,
+                                Setting::faasnap, Setting::reap, Setting::stream);
+  INFO(to_string(setting));
+  const FailingDisk disk;
+  const Copy copy(disk.directory() / "snapshot");
+  const Snapshot snapshot = copy.open();
+  REQUIRE(snapshot.drop_caches() == 0);
+  RestoreOptions options = restored_with(setting);
+  options.start = false;
+  VM vm = VM::restore(snapshot, options);
+  disk.fail();
+  const auto path = fresh_path("of-a-failed-disk");
+  const std::string reason = [&]() -> std::string {
+    try {
+      vm.snapshot(path);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "none";
+  }();
+  INFO(reason);
+  CHECK(mentions(reason, copy.path_of("")));
+  CHECK(mentions(reason, "Input/output error"));
+  CHECK_FALSE(std::filesystem::exists(path));
+  CHECK(vm.state() == VmState::internal_error);
 }
 
 TEST_CASE("a request to a VM whose memory file is cut short ends with the reason") {
@@ -176,5 +209,5 @@ TEST_CASE("a snapshot that is cut short before the restore is refused") {
   const Copy copy(fresh_path("cut-short"));
   const Snapshot snapshot = copy.open();
   copy.truncate("memory");
-  CHECK_THROWS_AS(VM::prepare(snapshot, {.setting = setting}), Error);
+  CHECK_THROWS_AS(VM::prepare(snapshot, restored_with(setting)), Error);
 }

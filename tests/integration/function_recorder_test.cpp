@@ -55,7 +55,7 @@ TEST_CASE("a recorder leaves a snapshot that serves under every setting, and not
   CHECK(snapshot.info().labels.at("owner") == "test");
   for (const Setting setting : kAllSettings) {
     INFO(to_string(setting));
-    VM vm = VM::restore(snapshot, {.setting = setting});
+    VM vm = VM::restore(snapshot, restored_with(setting));
     host.attach(vm);
     CHECK(nlohmann::json::parse(host.invoke(vm, "hello", input.dump()).result) ==
           run_outside("hello", input));
@@ -85,7 +85,7 @@ TEST_CASE("a recording that is cancelled ends its guest and leaves nothing") {
 TEST_CASE("an invocation that fails says why, in the function's own words") {
   require_kvm();
   FunctionHost host = function_host();
-  VM vm = VM::restore(base_snapshot());
+  VM vm = VM::restore(base_snapshot(), restored_with(Setting::lazy));
   host.attach(vm);
   const auto error_of = [&](const char* function, const char* input) -> Error {
     try {

@@ -67,7 +67,7 @@ TEST_CASE("every setting gives the guest the same memory, by a checksum that the
   for (const Setting setting : kAllSettings) {
     INFO(to_string(setting));
     snapshot.drop_caches();
-    Guest guest = Guest::serve(VM::prepare(snapshot, {.setting = setting}).start());
+    Guest guest = Guest::serve(VM::prepare(snapshot, restored_with(setting)).start());
     CHECK(guest.invoke("read", input) == expected);
   }
   for (const auto& path : {directory, recorded}) {
@@ -84,7 +84,8 @@ TEST_CASE("guest memory that was restored and never run is the image, however it
   for (const Setting setting : {Setting::lazy, Setting::faasnap, Setting::reap, Setting::stream}) {
     INFO(to_string(setting));
     const auto directory = fresh_path("never-run");
-    VM vm = VM::restore(snapshot, {.setting = setting, .start = false});
+    VM vm = VM::restore(snapshot,
+                        {.setting = setting, .image_directories = {images()}, .start = false});
     const Snapshot copy = vm.snapshot(directory);
     const auto memory = snapshot.info().memory;
     CHECK(differing_pages(snapshot.directory() / "memory", directory / "memory", memory) <=

@@ -26,7 +26,7 @@ TEST_CASE("a prepared VM holds next to nothing, and starts after a wait with the
   const Setting setting = GENERATE(Setting::lazy, Setting::faasnap, Setting::reap, Setting::stream);
   INFO(to_string(setting));
   const Snapshot snapshot = recorded_snapshot();
-  PreparedVM prepared = VM::prepare(snapshot, {.setting = setting});
+  PreparedVM prepared = VM::prepare(snapshot, restored_with(setting));
   // Buffers, and the few pages that the saved state of vCPUs and devices touches.
   CHECK(prepared.memory() < 16_MiB);
   std::this_thread::sleep_for(kWait);
@@ -48,7 +48,7 @@ TEST_CASE("VMs prepared from one snapshot have random numbers of their own") {
   const Snapshot snapshot = recorded_snapshot();
   std::vector<PreparedVM> prepared;
   for (int i = 0; i < 4; ++i) {
-    prepared.push_back(VM::prepare(snapshot, {.setting = Setting::stream}));
+    prepared.push_back(VM::prepare(snapshot, restored_with(Setting::stream)));
   }
   std::set<std::string> seen;
   for (PreparedVM& vm : prepared) {
@@ -60,15 +60,15 @@ TEST_CASE("VMs prepared from one snapshot have random numbers of their own") {
 TEST_CASE("a prepared VM can be thrown away, and started only once") {
   require_kvm();
   const Snapshot snapshot = recorded_snapshot();
-  { const PreparedVM unused = VM::prepare(snapshot, {.setting = Setting::stream}); }
-  PreparedVM prepared = VM::prepare(snapshot, {.setting = Setting::stream});
+  { const PreparedVM unused = VM::prepare(snapshot, restored_with(Setting::stream)); }
+  PreparedVM prepared = VM::prepare(snapshot, restored_with(Setting::stream));
   prepared.start();
   CHECK_THROWS_AS(prepared.start(), Error);
 }
 
 TEST_CASE("a pool gives out prepared VMs to many threads, and others where it has none left") {
   require_kvm();
-  VmPool pool(recorded_snapshot(), {.setting = Setting::stream}, 2);
+  VmPool pool(recorded_snapshot(), restored_with(Setting::stream), 2);
   pool.wait_full();
   CHECK(pool.stats().ready == 2);
   CHECK(pool.stats().memory > Bytes{});
@@ -94,14 +94,14 @@ TEST_CASE("a pool gives out prepared VMs to many threads, and others where it ha
 
 TEST_CASE("a pool that cannot prepare VMs says why, and can be destroyed at any time") {
   require_kvm();
-  RestoreOptions options{.setting = Setting::lazy};
+  RestoreOptions options = restored_with(Setting::lazy);
   options.root_image = "/nowhere/root.img";
   VmPool pool(recorded_snapshot(), options, 3);
   CHECK_THROWS_AS(pool.wait_full(), Error);
   CHECK(pool.stats().failures >= 1);
   CHECK(pool.stats().last_failure.find("/nowhere/root.img") != std::string::npos);
   CHECK_THROWS_AS(pool.take(), Error);
-  const VmPool busy(recorded_snapshot(), {.setting = Setting::stream}, 8);  // destroyed at once
+  const VmPool busy(recorded_snapshot(), restored_with(Setting::stream), 8);  // destroyed at once
 }
 
 TEST_CASE("a pool refuses a size of none, and a socket that its VMs would share") {

@@ -83,6 +83,10 @@ VmOptions boot_options(const std::string& more_words) {
   return options;
 }
 
+RestoreOptions restored_with(Setting setting) {
+  return {.setting = setting, .image_directories = {images()}};
+}
+
 Guest::Guest(VM vm)
     : host_(std::make_unique<FunctionHost>(std::make_shared<DirectoryStore>(images() / "inputs"))),
       vm_(std::make_unique<VM>(std::move(vm))) {
@@ -98,7 +102,8 @@ Guest Guest::boot(const VmOptions& options) {
   return guest;
 }
 
-Guest Guest::restore(const Snapshot& snapshot, const RestoreOptions& options) {
+Guest Guest::restore(const Snapshot& snapshot, RestoreOptions options) {
+  options.image_directories.push_back(images());
   return Guest(VM::restore(snapshot, options));
 }
 

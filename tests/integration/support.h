@@ -50,11 +50,15 @@ class ConsoleLog {
 
 VmOptions boot_options(const std::string& more_words = "");
 
+// Options of a restore that allow the images of images().
+RestoreOptions restored_with(Setting setting);
+
 // A VM whose functions have a store with the generated inputs.
 class Guest {
  public:
   static Guest boot(const VmOptions& options = boot_options());
-  static Guest restore(const Snapshot& snapshot, const RestoreOptions& options = {});
+  // Adds images() to the directories that the snapshot's images may be in.
+  static Guest restore(const Snapshot& snapshot, RestoreOptions options = {});
   // A VM that runs already.
   static Guest serve(VM vm) { return Guest(std::move(vm)); }
 

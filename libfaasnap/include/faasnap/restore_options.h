@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <vector>
 
 #include <faasnap/setting.h>
 #include <faasnap/vm_options.h>
@@ -31,8 +32,13 @@ struct RestoreOptions {
   // pages that the snapshot's stream set lacks. Other settings: ErrorKind::invalid_argument.
   bool record_accesses = false;
   // The root image to use in place of the one that the snapshot names, with the same bytes. Empty:
-  // the one that the snapshot names.
+  // the one that the snapshot names, if `image_directories` allow it.
   std::filesystem::path root_image{};
+  // The directories that images may be in. A snapshot names the file that is its guest's disk, and
+  // the guest can read all of it: whoever can place a snapshot could otherwise show a guest any
+  // file that this process can read. A name is used only if the file lies below one of these, links
+  // resolved. "/" allows every file. Empty: a snapshot with a root image needs `root_image`.
+  std::vector<std::filesystem::path> image_directories{};
   // True: free memory that the guest reports (VmOptions::report_free_memory) goes back to the host
   // and becomes holes in the next snapshot. This costs the guest a fault for each page that it uses
   // again, so a VM that serves requests leaves it false, and reports are answered but ignored.

@@ -121,6 +121,7 @@ class Recording {
                              left));
     }
     VM vm = VM::restore(base, {.setting = Setting::lazy,
+                               .root_image = options_.guest.root_image,
                                .release_free_memory = options_.free_memory == FreeMemory::report,
                                .start = false,
                                .attachments = attachments()});
@@ -140,6 +141,7 @@ class Recording {
   WorkingSet record_clone(const Snapshot& served, Setting setting) {
     VM vm = VM::restore(served, {.setting = setting,
                                  .record_accesses = true,
+                                 .root_image = options_.guest.root_image,
                                  .start = false,
                                  .attachments = attachments()});
     const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });

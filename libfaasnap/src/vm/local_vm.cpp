@@ -2,6 +2,7 @@
 
 #include "vm/local_vm.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -44,18 +45,27 @@ base::UniqueFd open_root_image(const std::filesystem::path& path) {
   return path.empty() ? base::UniqueFd() : base::open_regular(path);
 }
 
-// Opens a root image that replaces the snapshot's own. Only Snapshot::verify compares its content:
-// reading it here would cost more than the restore.
-base::UniqueFd open_same_root_image(const FileIdentity& expected,
-                                    const std::filesystem::path& path) {
-  base::UniqueFd image = open_root_image(path);
-  if (image) {
-    const Bytes size = base::file_size(image, path);
-    if (size != expected.size) {
-      base::fail(ErrorKind::invalid_argument, "open root image", path,
-                 fmt::format("file has {} bytes, expected {} as the snapshot's root image {}",
-                             size.value, expected.size.value, expected.path.string()));
-    }
+// A root image that takes the place of the one that was saved.
+struct RootImage {
+  std::filesystem::path path;
+  base::UniqueFd file;
+};
+
+// Only Snapshot::verify compares its content: reading it here would cost more than the restore.
+RootImage open_same_root_image(const FileIdentity& expected, const RestoreOptions& options) {
+  RootImage image;
+  if (options.root_image.empty()) {
+    image.path = find_image(expected, options.image_directories);
+    image.file = base::open_regular(image.path, O_NOFOLLOW);
+  } else {
+    image.path = options.root_image;
+    image.file = base::open_regular(image.path);
+  }
+  const Bytes size = base::file_size(image.file, image.path);
+  if (size != expected.size) {
+    base::fail(ErrorKind::invalid_argument, "open root image", image.path,
+               fmt::format("file has {} bytes, expected {} as the snapshot's root image {}",
+                           size.value, expected.size.value, expected.path.string()));
   }
   return image;
 }
@@ -132,14 +142,13 @@ void LocalVm::make_machine(const RestoreOptions& options) {
     base::fail(ErrorKind::corrupt, kRestore, state_file,
                "section 'machine': memory and vCPUs differ from the manifest");
   }
-  if (shape.has_root_disk && !options.root_image.empty()) {
-    root_image_.path = options.root_image;
+  RootImage root;
+  if (shape.has_root_disk) {
+    root = open_same_root_image(source.info().root_image, options);
+    root_image_.path = root.path;
   }
-  machine_ = std::make_unique<machine::Machine>(
-      shape,
-      shape.has_root_disk ? open_same_root_image(source.info().root_image, root_image_.path)
-                          : base::UniqueFd(),
-      root_image_.path, options.attachments);
+  machine_ = std::make_unique<machine::Machine>(shape, std::move(root.file), root_image_.path,
+                                                options.attachments);
 }
 
 void LocalVm::make_pager(const RestorePlan& plan) {

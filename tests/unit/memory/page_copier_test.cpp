@@ -25,8 +25,8 @@ struct MappedFile {
       REQUIRE(::pwrite(fd.get(), content.data(), content.size(),
                        static_cast<off_t>(page * kPageSize)) == std::ssize(content));
     }
-    mapping = base::Mapping::file(fd, 0, Bytes{kPages * kPageSize}, PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE);
+    mapping =
+        base::Mapping::file(fd, 0, Bytes{kPages * kPageSize}, PROT_READ | PROT_WRITE, MAP_PRIVATE);
   }
   base::UniqueFd fd{::memfd_create("page_copier_test", MFD_CLOEXEC)};
   base::Mapping mapping;

@@ -81,7 +81,8 @@ inline Snapshot snapshot_tiny(const std::filesystem::path& directory) {
   for (PageIndex page = kRecorded.first; page < kRecorded.end(); page = page + 1) {
     accesses.push_back({page, Nanoseconds(1000 * (1 + accesses.size())), false, false});
   }
-  const WorkingSet touched = WorkingSet::from_accesses(base.info().id, base.info().memory, accesses);
+  const WorkingSet touched =
+      WorkingSet::from_accesses(base.info().id, base.info().memory, accesses);
   const Snapshot half = base.derive(directory / "half", {.working_set = &recorded});
   Snapshot whole = half.derive(directory / "whole", {.working_set = &touched});
   Snapshot::remove(directory / "base");
