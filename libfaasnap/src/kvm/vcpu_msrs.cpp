@@ -22,6 +22,7 @@ struct MsrRange {
 };
 
 constexpr MsrRange kExtra[] = {
+    {0x1d9, 0x1d9},  // debug control, for the detection of bus locks
     {0x200, 0x20f},  // MTRRs of variable ranges
     {0x250, 0x250},  // MTRRs of fixed ranges
     {0x258, 0x259}, {0x268, 0x26f}, {kMsrMtrrDefaultType, kMsrMtrrDefaultType},

@@ -18,7 +18,8 @@ inline constexpr std::uint32_t kMsrMtrrDefaultType = 0x2ff;
 inline constexpr std::uint32_t kMsrTscDeadline = 0x6e0;
 
 // Returns the registers that a vCPU's snapshot holds, in the order in which they must be written:
-// those that KVM lists, and the memory type ranges and machine-check banks, which it does not list.
+// those that KVM lists, and debug control, memory type ranges and machine-check banks, which it
+// does not list.
 // Left out are the registers of features that make_cpuid hides, the paravirtual clock's old names,
 // and its wall clock: writing that one changes guest memory, and a guest writes it before each use.
 // The TSC and its deadline come last, because the deadline is in TSC time.

@@ -44,6 +44,10 @@ std::uint32_t read_tsc_khz(int fd) {
 }
 
 void check_processor(const VcpuState& state, std::span<const kvm_cpuid_entry2> offered) {
+  const std::string forbidden = forbidden_features(state.cpuid);
+  if (!forbidden.empty()) {
+    fail_version("no snapshot can carry " + forbidden);
+  }
   const std::string missing = missing_features(state.cpuid, offered);
   if (!missing.empty()) {
     fail_version("this host lacks " + missing);
@@ -101,6 +105,9 @@ VcpuState decode_vcpu_state(base::ByteReader& in) {
   state.cpuid.resize(in.get_count(kCpuidLimit, "CPUID entries"));
   for (kvm_cpuid_entry2& entry : state.cpuid) {
     entry = in.get_abi<kvm_cpuid_entry2>();
+  }
+  if (const std::string defect = cpuid_defect(state.cpuid); !defect.empty()) {
+    in.reject(defect);
   }
   state.tsc_khz = in.get<std::uint32_t>();
   if (state.tsc_khz == 0) {

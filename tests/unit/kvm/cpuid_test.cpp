@@ -78,6 +78,71 @@ TEST_CASE("a guest does not see what a snapshot cannot carry") {
   CHECK(find(entries, 0x8000000a) == nullptr);
 }
 
+TEST_CASE("a guest sees nothing of a feature that is not known to be saved") {
+  auto later = all_features();
+  later.push_back(entry(0x7, 0, 2, ~0u, ~0u, ~0u));
+  later.push_back(entry(0x7, 1, ~0u, ~0u, ~0u, ~0u));
+  later.push_back(entry(0xd, 1, ~0u, 0, ~0u, ~0u));
+  later.push_back(entry(0xd, 11, 16, 0, 1, 0));
+  for (const std::uint32_t leaf : {0xau, 0x14u, 0x19u, 0x23u, 0x29u, 0x40000002u, 0x80000022u}) {
+    later.push_back(entry(leaf, 0, ~0u, ~0u, ~0u, ~0u));
+  }
+  const auto entries = make_cpuid(later, 0, 1, true);
+  CHECK((find(entries, 0x7)->ecx & (1u << 7)) == 0);      // shadow stacks
+  CHECK((find(entries, 0x7)->edx & (1u << 20)) == 0);     // indirect branch tracking
+  CHECK((find(entries, 0x7)->edx & (1u << 24)) == 0);     // AMX-TILE
+  CHECK((find(entries, 0x7, 1)->eax & (1u << 17)) == 0);  // FRED
+  CHECK((find(entries, 0x7, 1)->edx & (1u << 21)) == 0);  // APX
+  CHECK((find(entries, 0x7)->ebx & (1u << 16)) != 0);     // AVX-512 stays
+  CHECK(find(entries, 0xd, 1)->ecx == 0);                 // states of IA32_XSS
+  CHECK(find(entries, 0xd, 11) == nullptr);               // that of shadow stacks
+  for (const std::uint32_t leaf : {0xau, 0x14u, 0x19u, 0x23u, 0x29u, 0x40000002u, 0x80000022u}) {
+    CHECK(find(entries, leaf) == nullptr);
+  }
+  CHECK(forbidden_features(entries).empty());
+}
+
+TEST_CASE("what a snapshot's table has beyond the list is named") {
+  auto entries = make_cpuid(all_features(), 0, 1, true);
+  entries.push_back(entry(0xa, 0, 0x8300802, 0, 0, 0x603));
+  std::ranges::find(entries, 0x1u, &kvm_cpuid_entry2::function)->ecx |= 1u << 5;
+  CHECK(forbidden_features(entries) ==
+        "CPUID leaf 0x1 ECX bits 0x20, CPUID leaf 0xa EAX bits 0x8300802, CPUID leaf 0xa EDX bits "
+        "0x603");
+}
+
+TEST_CASE("a table whose entries KVM would mix up is damaged") {
+  auto indexed = entry(0x7, 0, 0, 1, 0, 0);
+  indexed.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+  const auto plain = entry(0x1, 0, 0, 0, 0, 0);
+  CHECK(cpuid_defect(std::vector{indexed, plain}).empty());
+  CHECK(cpuid_defect(std::vector{plain, plain}) == "CPUID leaf 0x1.0 is there twice");
+  auto unmarked = entry(0xd, 2, 0, 0, 0, 0);  // KVM would take it for any index of the leaf
+  CHECK(cpuid_defect(std::vector{unmarked}) == "CPUID leaf 0xd has no index");
+  auto marked = plain;
+  marked.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+  CHECK(cpuid_defect(std::vector{marked}) == "CPUID leaf 0x1 has an index");
+}
+
+TEST_CASE("every register of features counts, and so do the widths of addresses") {
+  std::vector<kvm_cpuid_entry2> wanted = {
+      entry(0x7, 1, 0, 0, 1u << 5, 1u << 4), entry(0x7, 2, 0, 0, 0, 1u << 4),
+      entry(0x24, 0, 0, 2 | 1u << 18, 0, 0), entry(0x80000008, 0, 0x303a34, 0, 0, 0),
+      entry(0x80000021, 0, 1u << 8, 0, 1u << 1, 0)};
+  CHECK(missing_features(wanted, wanted).empty());
+  CHECK(missing_features(wanted, {}) ==
+        "CPUID leaf 0x7.1 ECX bits 0x20, CPUID leaf 0x7.1 EDX bits 0x10, CPUID leaf 0x7.2 EDX bits "
+        "0x10, CPUID leaf 0x24 EBX 0x2 (it has 0x0), CPUID leaf 0x24 EBX bits 0x40000, CPUID leaf "
+        "0x80000008 EAX 0x303a34 (it has 0x0), CPUID leaf 0x80000021 EAX bits 0x100, CPUID leaf "
+        "0x80000021 ECX bits 0x2");
+  auto wider = wanted;
+  wider[2].ebx = 3 | 1u << 18;
+  wider[3].eax = 0x30392e;  // one byte is less
+  CHECK(missing_features(wanted, wider) == "CPUID leaf 0x80000008 EAX 0x303a34 (it has 0x30392e)");
+  wider[3].eax = 0x343b34;
+  CHECK(missing_features(wanted, wider).empty());
+}
+
 TEST_CASE("a guest sees a hypervisor, x2APIC, and the TSC deadline where KVM has it") {
   auto plain = all_features();
   plain[1].ecx = 0;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <array>
+#include <catch2/generators/catch_generators.hpp>
 #include <cstring>
+#include <functional>
 #include <variant>
 
 #include "kvm/speed_probe.h"
@@ -158,6 +161,13 @@ TEST_CASE("a vCPU is not restored on a host that lacks one of its features") {
         entry.ecx |= 1u << 5;  // VMX, which is never offered
       }
     }
+  }
+  SECTION("a leaf that no guest is offered") {
+    const std::uint32_t leaf = GENERATE(0xau, 0x14u, 0x15u, 0x8000000au, 0x80000022u);
+    kvm_cpuid_entry2 entry{};
+    entry.function = leaf;
+    entry.eax = 0x08300802;
+    state.cpuid.push_back(entry);
   }
   SECTION("a processor of another vendor") { state.cpuid.front().ebx ^= 1; }
   SECTION("a model-specific register") { state.msrs.push_back({0x12345678, 0, 1}); }

@@ -13,7 +13,9 @@ using test::reader;
 VcpuState sample() {
   VcpuState state;
   state.cpuid.resize(3);
+  state.cpuid[1].function = 1;
   state.cpuid[2].function = 7;
+  state.cpuid[2].flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
   state.tsc_khz = 2'600'000;
   state.regs.rip = 0x1234;
   state.sregs.cr3 = 0x9000;
@@ -60,6 +62,11 @@ TEST_CASE("counts that no vCPU has are corrupt") {
     std::vector<std::byte> bytes = encode(sample());
     bytes[3] = std::byte{0xff};
     CHECK(decode_error(bytes) == ErrorKind::corrupt);
+  }
+  SECTION("the same CPUID entry twice") {
+    VcpuState state = sample();
+    state.cpuid[1] = state.cpuid[0];
+    CHECK(decode_error(encode(state)) == ErrorKind::corrupt);
   }
   SECTION("extended control registers") {
     VcpuState state = sample();
