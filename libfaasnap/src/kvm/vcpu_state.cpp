@@ -75,6 +75,17 @@ void check_tsc(const VcpuState& state, std::uint32_t host_khz, bool scales) {
   }
 }
 
+// A deadline of zero is a timer that is not armed, or one that has expired and whose interrupt KVM
+// had not delivered when the vCPU was saved. The guest would wait for that one for ever, so it gets
+// a deadline that has just passed: a guest that has armed no timer finds nothing to do.
+void arm_expired_timer(std::vector<kvm_msr_entry>& msrs) {
+  const auto tsc = std::ranges::find(msrs, kMsrTsc, &kvm_msr_entry::index);
+  const auto deadline = std::ranges::find(msrs, kMsrTscDeadline, &kvm_msr_entry::index);
+  if (tsc != msrs.end() && deadline != msrs.end() && deadline->data == 0) {
+    deadline->data = tsc->data;
+  }
+}
+
 }  // namespace
 
 std::vector<std::byte> encode(const VcpuState& state) {
@@ -147,9 +158,11 @@ std::vector<std::byte> VcpuFd::save() {
   }
   checked_ioctl(fd, kGetXsave, &state.xsave, "KVM_GET_XSAVE");
   checked_ioctl(fd, KVM_GET_DEBUGREGS, &state.debugregs, "KVM_GET_DEBUGREGS");
+  // With the TSC deadline, so before the LAPIC: a timer that expires in between is then saved as
+  // armed and as an interrupt, and not as neither.
+  state.msrs = read_msrs(fd, msrs_);
   checked_ioctl(fd, KVM_GET_LAPIC, &state.lapic, "KVM_GET_LAPIC");
   checked_ioctl(fd, KVM_GET_VCPU_EVENTS, &state.events, "KVM_GET_VCPU_EVENTS");
-  state.msrs = read_msrs(fd, msrs_);
   return encode(state);
 }
 
@@ -177,6 +190,7 @@ void VcpuFd::restore(base::ByteReader& in) {
   checked_ioctl(fd, KVM_SET_REGS, &state.regs, "KVM_SET_REGS");
   checked_ioctl(fd, KVM_SET_DEBUGREGS, &state.debugregs, "KVM_SET_DEBUGREGS");
   checked_ioctl(fd, KVM_SET_LAPIC, &state.lapic, "KVM_SET_LAPIC");
+  arm_expired_timer(state.msrs);
   write_msrs(fd, state.msrs);
   checked_ioctl(fd, KVM_SET_VCPU_EVENTS, &state.events, "KVM_SET_VCPU_EVENTS");
   checked_ioctl(fd, KVM_SET_MP_STATE, &state.mp_state, "KVM_SET_MP_STATE");

@@ -176,6 +176,148 @@ TEST_CASE("a vCPU is not restored on a host that lacks one of its features") {
   CHECK(still(guest.vcpu->save()) == before);
 }
 
+// A class of registers: how to give it values of its own, and where those are.
+struct RegisterClass {
+  const char* name;
+  std::function<void(VcpuState&)> fill;
+  std::function<std::vector<std::uint64_t>(const VcpuState&)> read;
+};
+
+std::uint64_t lapic_register(const VcpuState& state, std::size_t offset) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, state.lapic.regs + offset, sizeof value);
+  return value;
+}
+
+void set_lapic_register(VcpuState& state, std::size_t offset, std::uint32_t value) {
+  std::memcpy(state.lapic.regs + offset, &value, sizeof value);
+}
+
+kvm_msr_entry& msr_of(VcpuState& state, std::uint32_t index) {
+  const auto at = std::ranges::find(state.msrs, index, &kvm_msr_entry::index);
+  REQUIRE(at != state.msrs.end());
+  return *at;
+}
+
+constexpr std::size_t kTaskPriority = 0x80;
+constexpr std::size_t kSpurious = 0xf0;
+constexpr std::size_t kRequested = 0x220;  // vectors 0x40 to 0x5f
+constexpr std::size_t kTimerVector = 0x320;
+constexpr std::size_t kXmm0 = 160 / 4;  // in words of 32 bits, as the header of XSAVE
+constexpr std::size_t kStates = 512 / 4;
+constexpr std::array<std::uint32_t, 4> kSystemCallMsrs = {0xc0000081, 0xc0000082, 0xc0000084,
+                                                          0xc0000102};
+
+const std::vector<RegisterClass>& register_classes() {
+  static const std::vector<RegisterClass> classes = {
+      {"general registers", [](VcpuState& state) { state.regs.rbx = 0x1122334455667788; },
+       [](const VcpuState& state) { return std::vector<std::uint64_t>{state.regs.rbx}; }},
+      {"segments and control registers",
+       [](VcpuState& state) {
+         state.sregs.cr2 = 0x123000;
+         state.sregs.gs.base = 0x456000;
+       },
+       [](const VcpuState& state) {
+         return std::vector<std::uint64_t>{state.sregs.cr2, state.sregs.gs.base};
+       }},
+      {"XCR0",
+       [](VcpuState& state) {
+         state.xcrs.nr_xcrs = 1;
+         state.xcrs.xcrs[0].xcr = 0;
+         state.xcrs.xcrs[0].value = 3;  // x87 and SSE
+       },
+       [](const VcpuState& state) { return std::vector<std::uint64_t>{state.xcrs.xcrs[0].value}; }},
+      {"vector registers",
+       [](VcpuState& state) {
+         state.xsave[kStates] |= 3;
+         std::fill_n(state.xsave.begin() + kXmm0, 4, 0x5a5aa5a5);
+       },
+       [](const VcpuState& state) {
+         return std::vector<std::uint64_t>{state.xsave[kXmm0], state.xsave[kXmm0 + 3]};
+       }},
+      {"debug registers",
+       [](VcpuState& state) {
+         state.debugregs.db[0] = 0x1111;
+         state.debugregs.db[3] = 0x4444;
+         state.debugregs.dr7 = 0x402;
+       },
+       [](const VcpuState& state) {
+         return std::vector<std::uint64_t>{state.debugregs.db[0], state.debugregs.db[3],
+                                           state.debugregs.dr7};
+       }},
+      {"LAPIC",
+       [](VcpuState& state) {
+         set_lapic_register(state, kSpurious, 0x1ff);     // on
+         set_lapic_register(state, kTaskPriority, 0xf0);  // nothing is delivered
+         set_lapic_register(state, kRequested, 1u << 21);
+         set_lapic_register(state, kTimerVector, 0x1003d);
+         state.sregs.cr8 = 0xf;
+       },
+       [](const VcpuState& state) {
+         return std::vector<std::uint64_t>{
+             lapic_register(state, kSpurious), lapic_register(state, kTaskPriority),
+             lapic_register(state, kRequested), lapic_register(state, kTimerVector)};
+       }},
+      {"model-specific registers",
+       [](VcpuState& state) {
+         for (const std::uint32_t index : kSystemCallMsrs) {
+           msr_of(state, index).data = index & 0xff;
+         }
+       },
+       [](const VcpuState& state) {
+         std::vector<std::uint64_t> values;
+         for (const kvm_msr_entry& msr : state.msrs) {
+           if (std::ranges::find(kSystemCallMsrs, msr.index) != kSystemCallMsrs.end()) {
+             values.push_back(msr.data);
+           }
+         }
+         return values;
+       }},
+      {"pending events",
+       [](VcpuState& state) {
+         state.events.nmi.masked = 1;
+         state.events.nmi.pending = 1;
+         state.events.flags |= KVM_VCPUEVENT_VALID_NMI_PENDING;
+       },
+       [](const VcpuState& state) {
+         return std::vector<std::uint64_t>{state.events.nmi.masked, state.events.nmi.pending};
+       }},
+      {"state of a halted processor",
+       [](VcpuState& state) { state.mp_state.mp_state = KVM_MP_STATE_HALTED; },
+       [](const VcpuState& state) { return std::vector<std::uint64_t>{state.mp_state.mp_state}; }},
+  };
+  return classes;
+}
+
+TEST_CASE("each class of registers has its values in another vCPU") {
+  TinyGuest first{0xf4};
+  const VcpuState fresh = decode(first.vcpu->save());
+  VcpuState state = fresh;
+  for (const RegisterClass& registers : register_classes()) {
+    registers.fill(state);
+  }
+  TinyGuest second{0xf4};
+  restore(*second.vcpu, state);
+  const VcpuState restored = decode(second.vcpu->save());
+  for (const RegisterClass& registers : register_classes()) {
+    INFO(registers.name);
+    CHECK(registers.read(restored) == registers.read(state));
+    CHECK(registers.read(restored) != registers.read(fresh));
+  }
+}
+
+TEST_CASE("a timer that had expired when it was saved fires") {
+  TinyGuest first{0xf4};
+  VcpuState state = decode(first.vcpu->save());
+  set_lapic_register(state, kSpurious, 0x1ff);
+  set_lapic_register(state, kTimerVector, 0x400ec);  // TSC deadline
+  msr_of(state, kMsrTscDeadline).data = 0;
+  TinyGuest second{0xf4};
+  restore(*second.vcpu, state);
+  VcpuState restored = decode(second.vcpu->save());
+  CHECK(msr_of(restored, kMsrTscDeadline).data == msr_of(state, kMsrTsc).data);
+}
+
 TEST_CASE("a register that cannot be written is passed over when it has that value") {
   TinyGuest guest{0xf4};
   VcpuState state = decode(guest.vcpu->save());
