@@ -21,7 +21,7 @@ Nanoseconds later(Nanoseconds now, Nanoseconds timeout) noexcept {
 }  // namespace
 
 Deadline::Deadline(Nanoseconds timeout) noexcept
-    : timeout_(timeout), end_(later(base::monotonic_now(), timeout)) {}
+    : timeout_(std::max(timeout, Nanoseconds(0))), end_(later(monotonic_now(), timeout_)) {}
 
 Nanoseconds Deadline::remaining(const std::string& operation) const {
   if (timeout_ == kForever) {

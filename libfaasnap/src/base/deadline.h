@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include <faasnap/units.h>
@@ -19,6 +20,10 @@ class Deadline {
   // Returns the same, but at most `limit`.
   Nanoseconds remaining_at_most(Nanoseconds limit, const std::string& operation) const;
   bool passed() const noexcept;
+  // Returns when it has passed, for a wait_until of the standard library.
+  std::chrono::steady_clock::time_point end() const noexcept {
+    return std::chrono::steady_clock::time_point(end_);
+  }
 
  private:
   Nanoseconds timeout_;

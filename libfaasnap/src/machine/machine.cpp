@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/error.h"
 #include "boot/layout.h"
 #include "virtio/balloon/balloon_device.h"
@@ -129,6 +130,7 @@ void Machine::resume_devices() {
 }
 
 base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
+  const base::Deadline deadline(timeout);
   require_live("connect to guest");
   auto [ours, theirs] = base::make_stream_pair();
   auto answer = std::make_shared<std::promise<bool>>();
@@ -137,11 +139,7 @@ base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
     vsock_->connect(port, std::move(*stream), [answer](bool ok) { answer->set_value(ok); });
   });
   // The device also answers when the guest ends.
-  if (timeout == kForever) {
-    accepted.wait();
-  }
-  const bool answered =
-      timeout == kForever || accepted.wait_for(timeout) == std::future_status::ready;
+  const bool answered = accepted.wait_until(deadline.end()) == std::future_status::ready;
   require_live("connect to guest");
   if (!answered) {
     // Closing our end makes the device cancel the attempt.
@@ -340,11 +338,10 @@ std::string Machine::failure() const {
 }
 
 std::optional<VmState> Machine::wait(Nanoseconds timeout) {
+  const base::Deadline deadline(timeout);
   std::unique_lock lock(state_mutex_);
   const auto ended = [&] { return is_final(state_); };
-  if (timeout == kForever) {
-    ended_.wait(lock, ended);
-  } else if (!ended_.wait_for(lock, timeout, ended)) {
+  if (!ended_.wait_until(lock, deadline.end(), ended)) {
     return std::nullopt;
   }
   return state_;
