@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/files/file.h"
+#include "base/files/path.h"
 #include "base/files/pending_file.h"
 
 namespace faasnap::catalogue {
@@ -27,7 +28,7 @@ bool is_directory_name(const std::string& id) {
 
 }  // namespace
 
-CatalogueFiles::CatalogueFiles(fs::path directory) : directory_(fs::absolute(directory)) {
+CatalogueFiles::CatalogueFiles(fs::path directory) : directory_(base::absolute_path(directory)) {
   std::error_code error;
   if (!fs::is_directory(directory_, error)) {
     base::fail(ErrorKind::not_found, "open catalogue", directory_, "not a directory");

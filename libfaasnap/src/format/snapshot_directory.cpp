@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/files/claim.h"
 #include "base/files/file.h"
+#include "base/files/path.h"
 #include "base/random.h"
 
 namespace faasnap::format {
@@ -30,7 +31,7 @@ std::filesystem::path normalised(const std::filesystem::path& path) {
   if (path.empty()) {
     base::fail(ErrorKind::invalid_argument, kCreating, path, "the path is empty");
   }
-  const auto absolute = std::filesystem::absolute(path).lexically_normal();
+  const auto absolute = base::absolute_path(path).lexically_normal();
   return absolute.has_filename() ? absolute : absolute.parent_path();
 }
 

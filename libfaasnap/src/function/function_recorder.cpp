@@ -11,6 +11,7 @@
 #include <faasnap/working_set_recorder.h>
 
 #include "base/error.h"
+#include "base/files/path.h"
 #include "base/progress.h"
 #include "function/agent_reply.h"
 #include "function/free_memory.h"
@@ -27,7 +28,7 @@ constexpr std::size_t kLongestName = 64;
 // Returns the absolute path of a snapshot that can be made: nothing is there, in a directory that
 // exists.
 fs::path target_at(const fs::path& path) {
-  const fs::path absolute = fs::absolute(path).lexically_normal();
+  const fs::path absolute = base::absolute_path(path).lexically_normal();
   fs::path target = absolute.has_filename() ? absolute : absolute.parent_path();
   std::error_code unknown;
   if (!fs::is_directory(target.parent_path(), unknown)) {

@@ -78,7 +78,7 @@ HostReport inspect_kvm() {
 }
 
 HostReport inspect_host(const HostQuery& query) {
-  if (!std::filesystem::is_directory(query.directory)) {
+  if (std::error_code unknown; !std::filesystem::is_directory(query.directory, unknown)) {
     base::fail(ErrorKind::not_found, "inspect host", query.directory, "expected a directory");
   }
   HostReport report;

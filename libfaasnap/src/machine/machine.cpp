@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/error.h"
+#include "base/exception.h"
 #include "boot/layout.h"
 #include "virtio/balloon/balloon_device.h"
 #include "virtio/block/block_device.h"
@@ -38,16 +39,6 @@ MachineShape checked(const MachineShape& shape) {
   return shape;
 }
 
-std::string describe(std::exception_ptr failure) {
-  try {
-    std::rethrow_exception(std::move(failure));
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "unknown exception";
-  }
-}
-
 }  // namespace
 
 Machine::Machine(const MachineShape& shape, base::UniqueFd root_disk,
@@ -58,7 +49,7 @@ Machine::Machine(const MachineShape& shape, base::UniqueFd root_disk,
       system_(kvm::System::open()),
       memory_(shape.memory),
       vm_(system_),
-      loop_([this](std::exception_ptr failure) { fail(describe(std::move(failure))); }),
+      loop_([this](std::exception_ptr failure) { fail(base::describe(failure)); }),
       serial_(attachments.console, limits_.console,
               [this] { vm_.raise_interrupt(boot::kSerialGsi); }),
       power_([this](VmState state) { end(state, {}); }),

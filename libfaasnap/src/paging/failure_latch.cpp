@@ -4,18 +4,10 @@
 
 #include <utility>
 
+#include "base/exception.h"
+
 namespace faasnap::paging {
 namespace {
-
-std::string reason_of(const std::exception_ptr& failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "paging: unknown exception";
-  }
-}
 
 template <typename Action>
 void attempt(Action action) noexcept {
@@ -43,7 +35,7 @@ void FailureLatch::report(std::exception_ptr failure) noexcept {
   failed_ = true;
   attempt([&] {
     if (tell_) {
-      tell_(reason_of(failure));
+      tell_(base::describe(failure));
     }
   });
   attempt([&] {

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/files/file.h"
+#include "base/files/path.h"
 #include "base/progress.h"
 #include "format/frame.h"
 #include "format/snapshot_directory.h"
@@ -207,7 +208,7 @@ std::uint64_t OpenedSnapshot::cached_pages() const {
 }
 
 OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory)
-    : directory_(std::filesystem::absolute(directory).lexically_normal()) {
+    : directory_(base::absolute_path(directory).lexically_normal()) {
   format::check_snapshot_directory(directory_);
   open_files();
   manifest_ = read_manifest();

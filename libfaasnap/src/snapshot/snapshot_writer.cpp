@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/files/file.h"
+#include "base/files/path.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "format/frame.h"
@@ -153,7 +154,7 @@ Snapshot create_snapshot(const std::filesystem::path& path, const SnapshotConten
 
 FileIdentity identify_file(const std::filesystem::path& path, const Progress& progress) {
   const base::UniqueFd fd = base::open_regular(path);
-  FileIdentity identity{std::filesystem::absolute(path), base::file_size(fd, path), 0};
+  FileIdentity identity{base::absolute_path(path), base::file_size(fd, path), 0};
   std::vector<std::byte> buffer(1 << 20);
   for (Bytes done; done < identity.size;) {
     const std::span piece(buffer.data(),

@@ -28,14 +28,6 @@
 namespace faasnap {
 namespace {
 
-std::thread start_thread(const char* name, std::function<void()> body) {
-  try {
-    return base::start_thread(name, std::move(body));
-  } catch (const std::system_error& error) {
-    base::fail_errno("start thread", {}, error.code().value());
-  }
-}
-
 // Tells the client as much as the socket's buffer takes: the caller must not wait.
 void refuse(const GuestStream& stream, std::string_view reason) {
   const std::string line = fmt::format("-ERR {}\r\n", reason);
@@ -141,7 +133,8 @@ void ObjectStoreServer::Impl::serve(GuestStream stream) {
   }
   Connection& connection = connections_.emplace_back(std::move(stream));
   try {
-    connection.thread = start_thread("store-client", [this, &connection] { run(connection); });
+    connection.thread =
+        base::start_thread("store-client", [this, &connection] { run(connection); });
   } catch (const Error&) {
     refuse(*connection.stream, "the server is out of threads");
     connections_.pop_back();
@@ -163,7 +156,7 @@ void ObjectStoreServer::Impl::join_ended() {
 void ObjectStoreServer::Impl::run(Connection& connection) noexcept {
   try {
     store::RespSession(*store_, *connection.stream, budget_, log_, stop_calls_.get_token()).run();
-  } catch (const std::exception&) {
+  } catch (...) {
     // A client that misbehaves or goes away loses its connection; others are not affected.
   }
   const std::lock_guard lock(mutex_);
@@ -179,7 +172,7 @@ void ObjectStoreServer::Impl::listen(const std::filesystem::path& path) {
   listener.fd = std::move(fd);
   try {
     listener.thread =
-        start_thread("store-listen", [this, &listener] { accept_loop(listener.fd.get()); });
+        base::start_thread("store-listen", [this, &listener] { accept_loop(listener.fd.get()); });
   } catch (...) {
     listeners_.pop_back();
     ::unlink(path.c_str());

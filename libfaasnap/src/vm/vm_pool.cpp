@@ -12,6 +12,7 @@
 #include <faasnap/snapshot.h>
 
 #include "base/error.h"
+#include "base/exception.h"
 #include "base/threads/thread.h"
 
 namespace faasnap {
@@ -111,17 +112,9 @@ class VmPool::Impl {
     } else {
       failure_ = failure;
       ++stats_.failures;
-      stats_.last_failure = describe(failure);
+      stats_.last_failure = base::describe(failure);
     }
     changed_.notify_all();
-  }
-
-  static std::string describe(const std::exception_ptr& failure) {
-    try {
-      std::rethrow_exception(failure);
-    } catch (const std::exception& error) {
-      return error.what();
-    }
   }
 
   const Snapshot snapshot_;

@@ -5,6 +5,9 @@
 #include <pthread.h>
 
 #include <csignal>
+#include <system_error>
+
+#include "base/error.h"
 
 namespace faasnap::base {
 namespace {
@@ -27,9 +30,17 @@ class ScopedSignalBlock {
 
 std::thread start_thread(const std::string& name, std::function<void()> body) {
   const ScopedSignalBlock block;
-  std::thread thread(std::move(body));
-  ::pthread_setname_np(thread.native_handle(), name.c_str());
-  return thread;
+  try {
+    std::thread thread(std::move(body));
+    ::pthread_setname_np(thread.native_handle(), name.c_str());
+    return thread;
+  } catch (const std::system_error& error) {
+    throw Error(
+        ErrorKind::limit, "start thread", name,
+        "no more threads can be had; raise RLIMIT_NPROC of the user, pids.max of the cgroup "
+        "or sysctl kernel.threads-max, or run fewer VMs",
+        error.code().value());
+  }
 }
 
 }  // namespace faasnap::base

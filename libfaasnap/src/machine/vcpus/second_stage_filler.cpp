@@ -33,7 +33,7 @@ void SecondStageFiller::enter(PageRange pages) noexcept {
         enter({region.base.value + (from - region.image_offset).value}, to - from);
       }
     }
-  } catch (const Error&) {
+  } catch (...) {
     ended_ = true;  // pages() says how far it came
   }
 }
