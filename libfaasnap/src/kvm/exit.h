@@ -52,10 +52,12 @@ struct InternalError {
   std::string reason;
 };
 
-// The host could not provide a page of guest memory: a mapped file has been truncated, or its disk
-// failed. `address` is set if the kernel reports it (KVM_EXIT_MEMORY_FAULT).
+// The host could not provide a page of guest memory: a mapped file has been truncated, its disk
+// failed, or the host's memory has an error there. `address` is set if the kernel reports it
+// (KVM_EXIT_MEMORY_FAULT).
 struct MemoryFault {
   std::optional<memory::GuestAddress> address;
+  std::string reason;
 };
 
 using Exit = std::variant<IoExit, MmioExit, Interrupted, Halted, Shutdown, SystemEvent,

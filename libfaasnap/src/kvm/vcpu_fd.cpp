@@ -10,8 +10,10 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
 
 #include "base/error.h"
 #include "kvm/abi.h"
@@ -66,6 +68,16 @@ kvm_segment to_kvm_segment(const memory::BootSegment& boot) {
     segment.limit = (segment.limit << 12) | 0xfff;
   }
   return segment;
+}
+
+// KVM sends SIGBUS to the thread that wants a page with a memory error, and would try again for
+// ever (Documentation/mm/hwpoison.rst). The thread blocks the signal, so it stays pending.
+bool take_memory_error() noexcept {
+  sigset_t only;
+  ::sigemptyset(&only);
+  ::sigaddset(&only, SIGBUS);
+  constexpr timespec kNow{};
+  return ::sigtimedwait(&only, nullptr, &kNow) > 0;
 }
 
 std::string suberror_name(std::uint32_t suberror) {
@@ -123,13 +135,17 @@ Exit VcpuFd::run() {
   if (::ioctl(fd_.get(), KVM_RUN, 0) == 0) {
     return decode_exit();
   }
-  if (errno == EINTR || errno == EAGAIN) {
+  const int error_number = errno;
+  if (error_number == EINTR && take_memory_error()) {
+    return MemoryFault{.address = {}, .reason = "a page has a memory error"};
+  }
+  if (error_number == EINTR || error_number == EAGAIN) {
     return Interrupted{};
   }
-  if (errno == EFAULT || errno == EHWPOISON) {
-    return memory_fault();
+  if (error_number == EFAULT || error_number == EHWPOISON) {
+    return memory_fault(error_number);
   }
-  return InternalError{std::string("KVM_RUN: ") + std::strerror(errno)};
+  return InternalError{std::string("KVM_RUN: ") + std::strerror(error_number)};
 }
 
 Exit VcpuFd::complete_pending_io() {
@@ -195,14 +211,17 @@ IoExit VcpuFd::io_exit() const {
 
 // Older kernels never set this exit reason, so the reason of an earlier exit must not be mistaken
 // for it.
-MemoryFault VcpuFd::memory_fault() const noexcept {
+MemoryFault VcpuFd::memory_fault(int error_number) const {
+  MemoryFault fault{.address = {},
+                    .reason = std::string("KVM_RUN: ") + std::strerror(error_number)};
   if (run_->exit_reason != kExitMemoryFault) {
-    return {};
+    return fault;
   }
   MemoryFaultData data;
   static_assert(sizeof(data) <= sizeof(run_->padding));
   std::memcpy(&data, run_->padding, sizeof(data));
-  return {memory::GuestAddress{data.address}};
+  fault.address = memory::GuestAddress{data.address};
+  return fault;
 }
 
 Exit VcpuFd::decode_exit() {
@@ -238,7 +257,15 @@ Exit VcpuFd::decode_exit() {
 }
 
 void let_signal_interrupt_run(const VcpuFd& vcpu, int signal) {
-  const std::uint64_t blocked = ~(std::uint64_t{1} << (signal - 1));
+  // Leaves out the signals that the C library keeps for itself.
+  sigset_t all;
+  ::sigfillset(&all);
+  std::uint64_t blocked = 0;
+  for (int number = 1; number <= 64; ++number) {
+    if (number != signal && number != SIGBUS && ::sigismember(&all, number) == 1) {
+      blocked |= std::uint64_t{1} << (number - 1);
+    }
+  }
   SignalMask mask;
   mask.blocked = {static_cast<std::uint32_t>(blocked), static_cast<std::uint32_t>(blocked >> 32)};
   checked_ioctl(vcpu.fd(), kSetSignalMask, &mask, "KVM_SET_SIGNAL_MASK");

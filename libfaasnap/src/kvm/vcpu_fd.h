@@ -71,7 +71,7 @@ class VcpuFd {
   void set_cpuid(std::span<const kvm_cpuid_entry2> entries);
   Exit decode_exit();
   IoExit io_exit() const;
-  MemoryFault memory_fault() const noexcept;
+  MemoryFault memory_fault(int error_number) const;
 
   base::UniqueFd fd_;
   base::Mapping shared_;  // struct kvm_run and the data after it
@@ -87,7 +87,9 @@ class VcpuFd {
 bool supports_pre_fault(const System& system) noexcept;
 
 // Lets `signal`, which the thread that runs `vcpu` must block, interrupt the guest: run() returns
-// Interrupted and the signal stays pending. No handler is needed (KVM_SET_SIGNAL_MASK).
+// Interrupted and the signal stays pending. No handler is needed (KVM_SET_SIGNAL_MASK). So do the
+// signals by which the C library makes all threads change their user or end, and SIGBUS, by which
+// KVM tells of a page with a memory error: run() then returns MemoryFault.
 void let_signal_interrupt_run(const VcpuFd& vcpu, int signal);
 
 }  // namespace faasnap::kvm

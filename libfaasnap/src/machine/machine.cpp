@@ -189,7 +189,7 @@ void Machine::handle_mmio(const kvm::MmioExit& exit) {
 
 void Machine::handle_memory_fault(const kvm::MemoryFault& fault) {
   fail_memory(fault.address ? fmt::format(" at {:#x}", fault.address->value) : std::string(),
-              "KVM_RUN: Bad address");
+              fault.reason);
 }
 
 void Machine::handle_end(VmState state, std::string reason) { end(state, std::move(reason)); }

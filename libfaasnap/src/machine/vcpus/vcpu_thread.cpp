@@ -9,8 +9,11 @@
 
 #include <csignal>
 #include <ctime>
+#include <exception>
+#include <utility>
 
 #include "base/clock.h"
+#include "base/exception.h"
 #include "base/threads/thread.h"
 #include "kvm/vcpu_fd.h"
 
@@ -24,16 +27,9 @@ struct Overloaded : Handlers... {
 template <class... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
-// The signal that interrupted KVM_RUN stays pending because the thread blocks it, and would
-// interrupt every later run.
-void discard_pending_signal() noexcept {
-  sigset_t only;
-  ::sigemptyset(&only);
-  ::sigaddset(&only, SIGRTMIN);
-  constexpr timespec kNow{};
-  while (::sigtimedwait(&only, nullptr, &kNow) > 0) {
-  }
-}
+// Interrupts KVM_RUN. Nothing sends it on x86 any more, so it is nobody else's. Unlike a real-time
+// signal it is pending at most once, and it can be sent whatever the process's limits are.
+constexpr int kInterrupt = SIGSTKFLT;
 
 VmState final_state(const kvm::SystemEvent& event) {
   switch (event.type) {
@@ -53,7 +49,7 @@ VmState final_state(const kvm::SystemEvent& event) {
 VcpuThread::VcpuThread(kvm::VcpuFd vcpu, unsigned index, ExitHandler& handler)
     : vcpu_(std::move(vcpu)), handler_(handler) {
   // The thread blocks every signal; only KVM_RUN lets this one through, and then returns.
-  kvm::let_signal_interrupt_run(vcpu_, SIGRTMIN);
+  kvm::let_signal_interrupt_run(vcpu_, kInterrupt);
   thread_ = base::start_thread(fmt::format("faasnap-vcpu{}", index), [this] { loop(); });
 }
 
@@ -73,9 +69,23 @@ void VcpuThread::command_locked(Command next) noexcept {
   // flag.
   vcpu_.set_immediate_exit(next != Command::run);
   if (next != Command::run) {
-    ::pthread_kill(thread_.native_handle(), SIGRTMIN);
+    ::pthread_kill(thread_.native_handle(), kInterrupt);
+    interrupted_ = true;
   }
   changed_.notify_all();
+}
+
+// The signal that has interrupted KVM_RUN stays pending because the thread blocks it, and would
+// interrupt every later run. Takes no more than was sent: a thread's own signals come before those
+// of its process, which are somebody else's.
+void VcpuThread::discard_signal_locked() noexcept {
+  if (std::exchange(interrupted_, false)) {
+    sigset_t only;
+    ::sigemptyset(&only);
+    ::sigaddset(&only, kInterrupt);
+    constexpr timespec kNow{};
+    ::sigtimedwait(&only, nullptr, &kNow);
+  }
 }
 
 void VcpuThread::resume() { command(Command::run); }
@@ -114,6 +124,7 @@ void VcpuThread::loop() {
     lock.unlock();
     run_guest();
     lock.lock();
+    discard_signal_locked();
   }
 }
 
@@ -129,9 +140,8 @@ void VcpuThread::run_guest() {
          !std::holds_alternative<kvm::Interrupted>(rest) && handle(rest);
          rest = vcpu_.complete_pending_io()) {
     }
-    discard_pending_signal();
-  } catch (const std::exception& error) {
-    handler_.handle_end(VmState::internal_error, error.what());
+  } catch (...) {
+    handler_.handle_end(VmState::internal_error, base::describe(std::current_exception()));
   }
 }
 
@@ -144,7 +154,11 @@ bool VcpuThread::handle(const kvm::Exit& exit) {
       Overloaded{
           [&](const kvm::IoExit& io) { return handler_.handle_io(io), true; },
           [&](const kvm::MmioExit& mmio) { return handler_.handle_mmio(mmio), true; },
-          [](const kvm::Interrupted&) { return discard_pending_signal(), true; },
+          [&](const kvm::Interrupted&) {
+            const std::lock_guard lock(mutex_);
+            discard_signal_locked();
+            return true;
+          },
           [](const kvm::Halted&) { return true; },
           [&](const kvm::Shutdown&) { return end(VmState::triple_fault); },
           [&](const kvm::SystemEvent& event) { return end(final_state(event)); },

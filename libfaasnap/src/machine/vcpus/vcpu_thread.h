@@ -63,6 +63,7 @@ class VcpuThread {
   bool handle(const kvm::Exit& exit);
   void command(Command next) noexcept;
   void command_locked(Command next) noexcept;
+  void discard_signal_locked() noexcept;
 
   kvm::VcpuFd vcpu_;
   ExitHandler& handler_;
@@ -71,6 +72,7 @@ class VcpuThread {
   std::atomic<Command> command_ = Command::park;
   bool parked_ = false;
   bool halted_ = false;
+  bool interrupted_ = false;  // a signal was sent that the thread has not taken
   std::atomic<pid_t> thread_id_ = 0;
   std::atomic<Nanoseconds::rep> first_entry_ = 0;
   std::thread thread_;
