@@ -30,6 +30,10 @@ struct VmAttachments {
   LogSink log{};
   // What the guest may make this process spend.
   GuestLimits limits{};
+  // True: guest memory is part of core dumps, and of processes that fork from this one. False:
+  // neither, so no crash writes what a guest knows to a disk, and a child that touches guest memory
+  // gets SIGSEGV.
+  bool expose_memory = false;
 };
 
 // How to boot a VM.

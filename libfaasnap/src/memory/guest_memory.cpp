@@ -29,11 +29,18 @@ PageRange pages_of(std::uint64_t offset, std::uint64_t length) {
 
 }  // namespace
 
-GuestMemory::GuestMemory(Bytes size) : mapping_(base::Mapping::anonymous(checked_size(size))) {
+GuestMemory::GuestMemory(Bytes size, base::Exposure exposure)
+    : exposure_(exposure), mapping_(base::Mapping::anonymous(checked_size(size), exposure)) {
   const Bytes low{std::min(size.value, kHoleStart.value)};
   regions_[region_count_++] = {GuestAddress{0}, low, Bytes{0}};
   if (size > low) {
     regions_[region_count_++] = {kHoleEnd, size - low, low};
+  }
+}
+
+void GuestMemory::hide_mapped(PageRange pages) const {
+  if (exposure_ == base::Exposure::hidden) {
+    base::hide(host().subspan(pages.first.offset().value, pages.size().value));
   }
 }
 

@@ -41,12 +41,15 @@ class GuestMemory {
  public:
   // Throws ErrorKind::invalid_argument unless `size` is a multiple of the page size from
   // kMinimumSize to kMaximumSize.
-  explicit GuestMemory(Bytes size);
+  explicit GuestMemory(Bytes size, base::Exposure exposure = base::Exposure::hidden);
 
   Bytes size() const noexcept { return mapping_.size(); }
   std::span<const Region> regions() const noexcept { return {regions_.data(), region_count_}; }
   // Returns all of it, in the order of the image.
   std::span<std::byte> host() const noexcept { return mapping_.bytes(); }
+
+  // Tells the memory that files were mapped over `pages`. Must be called before the guest runs.
+  void hide_mapped(PageRange pages) const;
 
   // Makes view, read and write bring pages in before the host touches them, and fail for pages that
   // are unavailable. For memory that a restore maps; must be called before any other thread uses
@@ -93,6 +96,7 @@ class GuestMemory {
   }
 
  private:
+  base::Exposure exposure_;
   base::Mapping mapping_;
   std::array<Region, 2> regions_;
   std::size_t region_count_ = 0;

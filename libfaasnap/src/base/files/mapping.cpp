@@ -21,9 +21,21 @@ std::byte* map(Bytes size, int protection, int flags, int fd, std::uint64_t offs
 
 }  // namespace
 
-Mapping Mapping::anonymous(Bytes size) {
-  return {map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
-          size};
+void hide(std::span<std::byte> memory) {
+  for (const int advice : {MADV_DONTDUMP, MADV_DONTFORK}) {
+    if (::madvise(memory.data(), memory.size(), advice) != 0) {
+      fail_errno(advice == MADV_DONTDUMP ? "madvise(MADV_DONTDUMP)" : "madvise(MADV_DONTFORK)");
+    }
+  }
+}
+
+Mapping Mapping::anonymous(Bytes size, Exposure exposure) {
+  Mapping mapping(
+      map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), size);
+  if (exposure == Exposure::hidden) {
+    hide(mapping.bytes());
+  }
+  return mapping;
 }
 
 Mapping Mapping::file(const UniqueFd& fd, std::uint64_t offset, Bytes size, int protection,

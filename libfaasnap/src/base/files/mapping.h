@@ -12,6 +12,13 @@
 
 namespace faasnap::base {
 
+// Whether memory is part of core dumps and of processes that fork from this one.
+enum class Exposure { hidden, exposed };
+
+// Leaves memory out of core dumps, and out of processes that fork from this one: a child that
+// touches it there gets SIGSEGV. Mapping over it ends that.
+void hide(std::span<std::byte> memory);
+
 // Owns a range of address space from mmap and unmaps it, even if other things were mapped over it
 // with MAP_FIXED. Movable.
 class Mapping {
@@ -21,8 +28,9 @@ class Mapping {
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();
 
-  // Maps private anonymous memory, zero, not counted against the commit limit.
-  static Mapping anonymous(Bytes size);
+  // Maps private anonymous memory, zero, not counted against the commit limit. It is hidden, since
+  // most of it holds what is a guest's.
+  static Mapping anonymous(Bytes size, Exposure exposure = Exposure::hidden);
   // Maps `size` bytes of the file from `offset` (a multiple of the page size); `protection` and
   // `flags` as for mmap(2).
   static Mapping file(const UniqueFd& fd, std::uint64_t offset, Bytes size, int protection,

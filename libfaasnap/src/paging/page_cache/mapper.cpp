@@ -80,6 +80,9 @@ std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory,
   if (kernel != nullptr && !kernel->read_ahead && made != 0) {
     hint_random(memory, mapped);
   }
+  if (made != 0) {
+    memory.hide_mapped(mapped);
+  }
   return made;
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/files/file.h"
+#include "support/exposure.h"
 #include "support/support.h"
 
 namespace faasnap::base {
@@ -32,6 +33,13 @@ TEST_CASE("anonymous memory is zero, writable and unmapped with its owner") {
     CHECK(is_mapped(address));
   }
   CHECK_FALSE(is_mapped(address));
+}
+
+TEST_CASE("anonymous memory is in neither core dumps nor children, unless that is asked for") {
+  const Mapping hidden = Mapping::anonymous({4 * kPageSize});
+  CHECK(test::is_hidden(hidden.bytes()));
+  const Mapping exposed = Mapping::anonymous({4 * kPageSize}, Exposure::exposed);
+  CHECK_FALSE(test::is_hidden(exposed.bytes()));
 }
 
 TEST_CASE("a mapping moves with its memory") {

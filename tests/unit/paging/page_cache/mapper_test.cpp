@@ -11,6 +11,7 @@
 #include "paging/plan/loading_set.h"
 #include "paging/plan/planner.h"
 #include "paging/support.h"
+#include "support/exposure.h"
 
 namespace faasnap::paging {
 namespace {
@@ -46,6 +47,18 @@ struct Image {
 
 bool shows(const memory::GuestMemory& guest, PageIndex page, std::span<const std::byte> content) {
   return std::memcmp(guest.host().data() + page.offset().value, content.data(), kPageSize) == 0;
+}
+
+TEST_CASE("guest memory is in neither core dumps nor children, whatever is mapped over it") {
+  const Image image(1);
+  for (const Setting setting : {Setting::lazy, Setting::faasnap}) {
+    const memory::GuestMemory guest(kMemory);
+    apply(image.plan(setting), guest, image.files());
+    CHECK(test::is_hidden(guest.host()));
+  }
+  const memory::GuestMemory exposed(kMemory, base::Exposure::exposed);
+  apply(image.plan(Setting::lazy), exposed, image.files());
+  CHECK_FALSE(test::is_hidden(exposed.host()));
 }
 
 TEST_CASE("guest memory shows each byte of the file that the plan puts behind it") {
