@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <vector>
 
+#include <faasnap/monotonic_clock.h>
 #include <faasnap/setting.h>
 #include <faasnap/vm_options.h>
 
@@ -43,6 +44,7 @@ struct RestoreOptions {
   // and becomes holes in the next snapshot. This costs the guest a fault for each page that it uses
   // again, so a VM that serves requests leaves it false, and reports are answered but ignored.
   bool release_free_memory = false;
+  MonotonicClock clock = MonotonicClock::continued;
   // False: the VM stays paused until VM::resume.
   bool start = true;
   VmAttachments attachments{};

@@ -116,7 +116,7 @@ std::vector<std::byte> VmFd::save() const {
   return out.take();
 }
 
-void VmFd::restore(base::ByteReader& in) {
+void VmFd::restore(base::ByteReader& in, MonotonicClock policy) {
   std::array<kvm_irqchip, kIrqChips.size()> chips{};
   for (std::size_t i = 0; i < chips.size(); ++i) {
     chips[i] = in.get_abi<kvm_irqchip>();
@@ -138,7 +138,9 @@ void VmFd::restore(base::ByteReader& in) {
     checked_ioctl(fd_.get(), KVM_SET_IRQCHIP, &chip, "KVM_SET_IRQCHIP");
   }
   checked_ioctl(fd_.get(), KVM_SET_PIT2, &pit, "KVM_SET_PIT2");
-  if (clock_takes_realtime_) {
+  if (policy == MonotonicClock::continued) {
+    clock.realtime = 0;
+  } else if (clock_takes_realtime_) {
     clock.flags = KVM_CLOCK_REALTIME;  // KVM adds the time since clock.realtime, if positive
   } else {
     const std::uint64_t now = realtime();

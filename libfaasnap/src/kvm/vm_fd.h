@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include <faasnap/monotonic_clock.h>
+
 #include "base/bytes.h"
 #include "base/files/fd.h"
 #include "kvm/system.h"
@@ -44,10 +46,10 @@ class VmFd {
   // Returns the state of the interrupt controllers, the interval timer and the clock. No vCPU may
   // be running.
   std::vector<std::byte> save() const;
-  // Restores what save() returned, on a VM of the same shape whose vCPUs exist. Advances the
-  // guest's clock by the wall-clock time since then, never backwards, so that the guest sees the
-  // current time of day. Reads all of its input before it changes anything.
-  void restore(base::ByteReader& in);
+  // Restores what save() returned, on a VM of the same shape whose vCPUs exist. The guest's clock,
+  // which its vCPUs' time-stamp counters advance, goes on as `clock` says, never backwards. Reads
+  // all of its input before it changes anything.
+  void restore(base::ByteReader& in, MonotonicClock clock);
 
  private:
   base::UniqueFd fd_;

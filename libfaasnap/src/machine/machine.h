@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include <faasnap/monotonic_clock.h>
 #include <faasnap/vm_options.h>
 #include <faasnap/vm_state.h>
 #include <faasnap/vm_stats.h>
@@ -83,9 +84,10 @@ class Machine : private ExitHandler {
   void guard_memory(MemoryBacking backing);
   // Prepares memory and the vCPUs' registers for the kernel of `options`.
   void load_kernel(const VmOptions& options);
-  // Restores the state from `save`. Guest memory must have its content already. Throws before any
-  // vCPU has run.
-  void restore(std::span<const format::Section> sections, const std::filesystem::path& file);
+  // Restores the state from `save`, and the guest's clock as `clock` says. Guest memory must have
+  // its content already. Throws before any vCPU has run.
+  void restore(std::span<const format::Section> sections, const std::filesystem::path& file,
+               MonotonicClock clock);
   // Returns the machine's state. The machine must be paused.
   std::vector<format::Section> save();
 

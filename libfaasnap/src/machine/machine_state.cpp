@@ -86,8 +86,8 @@ std::vector<format::Section> Machine::save() {
   return sections;
 }
 
-void Machine::restore(std::span<const format::Section> sections,
-                      const std::filesystem::path& file) {
+void Machine::restore(std::span<const format::Section> sections, const std::filesystem::path& file,
+                      MonotonicClock clock) {
   const SavedState state(sections, file);
   const auto apply = [&](const std::string& name, const auto& restore_component) {
     auto reader = state.reader(name);
@@ -107,7 +107,7 @@ void Machine::restore(std::span<const format::Section> sections,
     apply(vcpu_section(i), [&](auto& in) { vcpus_[i]->vcpu().restore(in); });
   }
   // After the vCPUs, because the guest's clock counts from their time-stamp counters.
-  apply(kKvmSection, [&](auto& in) { vm_.restore(in); });
+  apply(kKvmSection, [&](auto& in) { vm_.restore(in, clock); });
   // Repeats its interrupt, for which the interrupt controllers must have their state.
   apply(kSerialSection, [&](auto& in) { serial_.restore(in); });
   generation_.renew();

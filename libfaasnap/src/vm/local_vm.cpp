@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/exception.h"
 #include "base/files/fd.h"
 #include "base/files/file.h"
 #include "format/snapshot_directory.h"
@@ -116,7 +117,7 @@ LocalVm::LocalVm(const Snapshot& snapshot, const RestoreOptions& options, Prepar
   make_pager(plan);
   timer.lap(stats_.map);
   machine_->give_back_free_memory(options.release_free_memory);
-  restore_state();
+  restore_state(options.clock);
   if (options.prefill) {
     machine_->enable_prefill();
   }
@@ -166,10 +167,10 @@ void LocalVm::make_pager(const RestorePlan& plan) {
           .present = present});
 }
 
-void LocalVm::restore_state() {
+void LocalVm::restore_state(MonotonicClock clock) {
   const OpenedSnapshot& source = opened(*source_);
   try {
-    machine_->restore(source.sections(), source.path_of(format::kStateFile));
+    machine_->restore(source.sections(), source.path_of(format::kStateFile), clock);
   } catch (const Error&) {
     check_machine();  // knows better why its memory could not be touched
     throw;
@@ -245,8 +246,9 @@ LocalVm::Hold::~Hold() {
   }
   try {
     vm_.machine_->resume();
-  } catch (const std::exception& error) {
-    vm_.machine_->fail(error.what());  // has no effect if the machine has ended meanwhile
+  } catch (...) {
+    // Has no effect if the machine has ended meanwhile.
+    vm_.machine_->fail(base::describe(std::current_exception()));
   }
 }
 

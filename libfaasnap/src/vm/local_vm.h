@@ -70,7 +70,7 @@ class LocalVm final : public VM::Impl {
   LocalVm() = default;
   void make_machine(const RestoreOptions& options);
   void make_pager(const RestorePlan& plan);
-  void restore_state();
+  void restore_state(MonotonicClock clock);
   RestoreStats restore_stats() const;
   // Throws the failure that has ended the machine, if one has.
   void check_machine() const;

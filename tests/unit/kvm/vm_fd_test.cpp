@@ -2,6 +2,7 @@
 
 #include "kvm/vm_fd.h"
 
+#include <catch2/generators/catch_generators.hpp>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -43,9 +44,10 @@ void raise_line(const VmFd& vm, std::uint32_t gsi) {
   checked_ioctl(vm.fd(), KVM_IRQ_LINE, &line, "KVM_IRQ_LINE");
 }
 
-void restore(VmFd& vm, const std::vector<std::byte>& saved) {
+void restore(VmFd& vm, const std::vector<std::byte>& saved,
+             MonotonicClock clock = MonotonicClock::continued) {
   auto in = reader(saved);
-  vm.restore(in);
+  vm.restore(in, clock);
 }
 
 TEST_CASE("a guest's write to an ioeventfd signals it and is no exit") {
@@ -90,12 +92,24 @@ TEST_CASE("interrupt controllers are restored as they were saved") {
   CHECK(std::equal(saved.begin(), saved.begin() + chips, again.begin()));
 }
 
-TEST_CASE("the guest's clock is advanced by the time since the save") {
+TEST_CASE("the guest's clock goes on from where it was, however long ago that is") {
+  TinyGuest guest{0xf4};
+  std::vector<std::byte> saved = guest.vm.save();
+  constexpr std::uint64_t kThen = 1'000'000 * kSecond;
+  const std::uint64_t age = GENERATE(0, 100, 100'000) * kSecond;
+  set_clocks(saved, {kThen, clocks(saved).host - age});
+  restore(guest.vm, saved);
+  const std::uint64_t restored = clocks(guest.vm.save()).guest;
+  CHECK(restored >= kThen);
+  CHECK(restored < kThen + 60 * kSecond);
+}
+
+TEST_CASE("the guest's clock is advanced by the time since the save where that is asked for") {
   TinyGuest guest{0xf4};
   std::vector<std::byte> saved = guest.vm.save();
   const Clocks now = clocks(saved);
   set_clocks(saved, {now.guest, now.host - 100 * kSecond});
-  restore(guest.vm, saved);
+  restore(guest.vm, saved, MonotonicClock::advanced);
   const std::uint64_t restored = clocks(guest.vm.save()).guest;
   CHECK(restored >= now.guest + 100 * kSecond);
   CHECK(restored < now.guest + 160 * kSecond);
@@ -106,7 +120,7 @@ TEST_CASE("the guest's clock is not turned back when the host's was") {
   std::vector<std::byte> saved = guest.vm.save();
   const Clocks now = clocks(saved);
   set_clocks(saved, {now.guest, now.host + 1000 * kSecond});
-  restore(guest.vm, saved);
+  restore(guest.vm, saved, GENERATE(MonotonicClock::continued, MonotonicClock::advanced));
   CHECK(clocks(guest.vm.save()).guest >= now.guest);
 }
 

@@ -2,20 +2,26 @@
 
 #include "machine/machine.h"
 
+#include <linux/kvm.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <future>
 #include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
 
+#include "boot/layout.h"
 #include "support/support.h"
 
 namespace faasnap::machine {
@@ -92,6 +98,38 @@ TEST_CASE("a machine that has failed says why, and never runs again") {
   CHECK(error.kind() == ErrorKind::guest);
   CHECK(std::string(error.what()).find("the disk is on fire") != std::string::npos);
   CHECK(machine->first_entry() == Nanoseconds(0));
+}
+
+TEST_CASE("a wait that is nearly for ever lasts until the end") {
+  const auto machine = make_machine();
+  auto ended =
+      std::async(std::launch::async, [&] { return machine->wait(kForever - Nanoseconds(1)); });
+  CHECK(ended.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout);
+  machine->stop();
+  CHECK(ended.get() == VmState::stopped);
+  CHECK(machine->wait(Nanoseconds::min()) == VmState::stopped);
+}
+
+TEST_CASE("a restored machine is told that it is another one") {
+  const auto first = make_machine();
+  const auto saved = first->save();
+  const auto second = make_machine();
+  second->restore(saved, "state", MonotonicClock::continued);
+  using Value = std::array<std::uint8_t, 16>;
+  CHECK(first->memory().read_value<Value>(boot::kVmGenId) == Value{});
+  CHECK(second->memory().read_value<Value>(boot::kVmGenId) != Value{});
+  // By an interrupt that the second 8259 has latched.
+  const auto requested = [&] {
+    const auto sections = second->save();
+    const auto kvm = std::ranges::find(sections, "kvm", &format::Section::name);
+    kvm_irqchip chip{};
+    std::memcpy(&chip, kvm->bytes.data() + sizeof(chip), sizeof(chip));
+    return (chip.chip.pic.irr & (1u << (boot::kGedGsi - 8))) != 0;
+  };
+  for (int i = 0; i < 500 && !requested(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  CHECK(requested());
 }
 
 TEST_CASE("the first reason for an end is the one that is kept") {
