@@ -154,6 +154,12 @@ tools::Json to_json(const InvocationRecord& record, const InvocationPlan& plan) 
   json["rss_bytes"] = record.memory.resident.value;
   json["pss_bytes"] = record.memory.proportional.value;
   json["cache_pages_before"] = record.cached_pages_before;
+  if (record.limits.dropped_console.value != 0) {
+    json["dropped_console_bytes"] = record.limits.dropped_console.value;
+  }
+  if (record.limits.refused_connections != 0) {
+    json["refused_connections"] = record.limits.refused_connections;
+  }
   json["accelerator"] = tools::accelerator();
   json["input"] = plan.input;
   json["result"] = record.result;

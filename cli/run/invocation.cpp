@@ -107,6 +107,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   const VmStats stats = vm.stats();
   record.restore = stats.restore;
   record.prefetch = stats.prefetch;
+  record.limits = stats.limits;
   spans.add_setup(asked + preload, record.setup);
   spans.add_restore(made, asked + preload, record.restore);
   if (plan_.recorded) {

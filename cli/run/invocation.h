@@ -64,6 +64,7 @@ struct InvocationRecord {
   FaultStats faults;
   MemoryUsage memory;
   PrefetchStats prefetch;
+  LimitHits limits;
   RestoreStats restore;
   // Pages of the snapshot in the page cache before the restore: 0 proves a cold start.
   std::uint64_t cached_pages_before = 0;

@@ -182,6 +182,20 @@ TEST_CASE("What the guest sent before it closed reaches a host that reads late")
   CHECK(wait_until([&] { return rig.connections() == 0; }));
 }
 
+TEST_CASE("A packet to the guest has at most 64 KiB of data, however large its buffers are") {
+  SocketRig rig({.receive_buffers = 8, .receive_size = 256 << 10});
+  auto [end, host_port] = rig.connect_from_host(kGuestPort);
+  const auto data = pattern(160 << 10);
+  write_all(end, data);
+  std::vector<std::byte> received;
+  while (received.size() < data.size()) {
+    const Packet packet = rig.next();
+    CHECK(packet.data.size() <= (64 << 10));
+    received.insert(received.end(), packet.data.begin(), packet.data.end());
+  }
+  CHECK(received == data);
+}
+
 TEST_CASE("When the guest closes, a host that waits to write is told although it does not read") {
   SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
