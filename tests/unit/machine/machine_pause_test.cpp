@@ -144,7 +144,7 @@ TEST_CASE("a machine that cannot be paused runs on, and can be paused when it is
   std::ranges::copy(saved->memory().host().first(20 << 20), memory.host().begin());
   saved.reset();
   offer_read(memory);
-  machine->restore(sections, "state");
+  machine->restore(sections, "state", MonotonicClock::continued);
 
   // The disk does not answer until the test writes to the pipe.
   int ends[2];
