@@ -192,6 +192,30 @@ int run_pull(const Arguments& arguments) {
   return tools::kSuccess;
 }
 
+int run_upgrade(const Arguments& arguments) {
+  CommandLine line(
+      {.name = "faasnap snapshot upgrade",
+       .synopsis = "DIR",
+       .text =
+           "Verifies a snapshot, and writes its manifest anew: in the newest format version, and\n"
+           "with the images as they are now. Copies of images, and images that were written to,\n"
+           "are taken if their content is the same as ever.",
+       .example = "faasnap snapshot upgrade snapshots/json"});
+  line.positional({"DIR"});
+  if (!line.parse(arguments)) {
+    return tools::kSuccess;
+  }
+  const Interruption interruption;
+  Steps steps;
+  steps.begin("verify");
+  const Snapshot snapshot = Snapshot::upgrade(
+      line.text("DIR"), [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  steps.done();
+  fmt::print("{}: format version {}\n", snapshot.directory().string(),
+             snapshot.info().format_version);
+  return tools::kSuccess;
+}
+
 int run_prune(const Arguments& arguments) {
   CommandLine line(
       {.name = "faasnap snapshot prune",
@@ -226,6 +250,7 @@ constexpr Subcommand kSnapshotSubcommands[] = {
     {"ls", "[NAME]", "list snapshots, or versions", run_ls_snapshots},
     {"push", "DIR [NAME]", "publish a snapshot", run_push},
     {"pull", "NAME DIR", "fetch a snapshot", run_pull},
+    {"upgrade", "DIR", "verify a snapshot and renew its manifest", run_upgrade},
     {"prune", "DIR", "remove what killed processes have left", run_prune},
 };
 

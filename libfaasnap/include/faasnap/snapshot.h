@@ -73,6 +73,12 @@ class FAASNAP_EXPORT Snapshot {
   // ErrorKind::invalid_argument if a recording by userfaultfd belongs to another snapshot.
   Snapshot derive(const std::filesystem::path& path, const SnapshotOptions& options) const;
 
+  // Verifies the snapshot in `directory` as verify does, and replaces its manifest by one of the
+  // newest format version, which takes the images as they are now: copies and files that were
+  // written to are the same again if their content is. Of other versions only the last one before
+  // it can be read. Throws what verify throws, and changes nothing then.
+  static Snapshot upgrade(const std::filesystem::path& directory, const Progress& progress = {});
+
   // Removes a snapshot: its files, and the directory unless anything else is in it. Returns the
   // names of what is left there. Throws ErrorKind::invalid_argument, and removes nothing, if the
   // directory holds no snapshot; what an interrupted removal has left counts as one.

@@ -25,6 +25,12 @@ struct FileIdentity {
   Bytes size{};
   // CRC-32C of the content.
   std::uint32_t checksum = 0;
+  // CRC-32C of a sample of the content: of up to 64 pages, spread evenly.
+  std::uint32_t sample = 0;
+  // The file when its content was last compared with the checksum: time of modification since the
+  // Unix epoch, and inode number. 0 if it is not known (format version 2).
+  Nanoseconds modified{0};
+  std::uint64_t inode = 0;
 };
 
 // The content of a snapshot's manifest (docs/reference/snapshot-format.md).

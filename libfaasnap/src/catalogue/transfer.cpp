@@ -3,13 +3,13 @@
 #include "catalogue/transfer.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
-#include <system_error>
 
 #include "base/error.h"
 #include "base/files/file.h"
 #include "base/progress.h"
-#include "snapshot/snapshot_writer.h"
+#include "snapshot/image_identity.h"
 
 namespace faasnap::catalogue {
 namespace {
@@ -28,12 +28,13 @@ std::vector<FileIdentity*> images_of(SnapshotInfo& info) {
   return images;
 }
 
-bool is_here(const FileIdentity& image) {
+// Returns the image as the file at `path` is now, or nothing if that is not the image.
+std::optional<FileIdentity> identity_at(const std::filesystem::path& path, FileIdentity image) {
+  image.path = path;
   try {
-    const FileIdentity found = identify_file(image.path);
-    return found.size == image.size && found.checksum == image.checksum;
+    return verify_identity(image);
   } catch (const Error&) {
-    return false;  // a file that cannot be read counts as another one
+    return std::nullopt;  // a file that cannot be read counts as another one
   }
 }
 
@@ -74,8 +75,9 @@ void publish_files(const CatalogueFiles& files, const OpenedSnapshot& snapshot, 
     }
   }
   for (const FileIdentity* image : images_of(info)) {
-    files.publish(base::open_regular(image->path), image->path, files.path_of(*image), anew,
-                  steps.next(image->size));
+    const base::UniqueFd file = base::open_regular(image->path);
+    snapshot.image_check().require_same(*image, file, image->path);
+    files.publish(file, image->path, files.path_of(*image), anew, steps.next(image->size));
   }
 }
 
@@ -94,10 +96,12 @@ void fetch_files(const CatalogueFiles& files, const CatalogueRecords::Version& v
     }
   }
   for (FileIdentity* image : images_of(manifest.info)) {
-    const auto shared = files.path_of(*image);
-    std::error_code unreadable;
-    if (!is_here(*image) && std::filesystem::exists(shared, unreadable)) {
-      image->path = shared;
+    auto found = identity_at(image->path, *image);
+    if (!found) {
+      found = identity_at(files.path_of(*image), *image);
+    }
+    if (found) {
+      *image = *found;
     }
   }
   const std::string text = format::encode_manifest(manifest);

@@ -78,16 +78,21 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
-void check_first_line(std::string_view line, const ManifestReader& decoder,
-                      const std::filesystem::path& file) {
+// Returns the version.
+std::uint32_t check_first_line(std::string_view line, const ManifestReader& decoder,
+                               const std::filesystem::path& file) {
   if (!line.starts_with(kFirstLine)) {
     decoder.reject(fmt::format("does not begin with '{}{}'", kFirstLine, kSnapshotVersion));
   }
-  const auto version = line.substr(kFirstLine.size());
-  if (version != fmt::format("{}", kSnapshotVersion)) {
-    base::fail(ErrorKind::version, "read", file,
-               fmt::format("snapshot has version '{}', expected {}", version, kSnapshotVersion));
+  const auto found = line.substr(kFirstLine.size());
+  for (const std::uint32_t version : {kOldestSnapshotVersion, kSnapshotVersion}) {
+    if (found == fmt::format("{}", version)) {
+      return version;
+    }
   }
+  base::fail(ErrorKind::version, "read", file,
+             fmt::format("snapshot has version '{}', expected {} or {}", found,
+                         kOldestSnapshotVersion, kSnapshotVersion));
 }
 
 // Checks the last line, and returns the text before it.
@@ -175,7 +180,7 @@ Manifest decode_manifest(std::string_view text, const std::filesystem::path& fil
         fmt::format("file has {} bytes, expected at most {}", text.size(), kMaximumManifest.value));
   }
   std::string_view rest = text;
-  check_first_line(take_line(rest), in, file);
+  const std::uint32_t version = check_first_line(take_line(rest), in, file);
   rest = checked_body(text, in);
   take_line(rest);
   while (!rest.empty()) {
@@ -183,7 +188,7 @@ Manifest decode_manifest(std::string_view text, const std::filesystem::path& fil
   }
   Manifest manifest;
   SnapshotInfo& info = manifest.info;
-  info.format_version = kSnapshotVersion;
+  info.format_version = version;
   info.id = in.text("id");
   info.created = Nanoseconds(in.number("created_ns"));
   info.memory = {in.number("memory_bytes")};
@@ -208,6 +213,11 @@ Manifest decode_manifest(std::string_view text, const std::filesystem::path& fil
   }
   in.finish();
   check_sizes(info, in);
+  if (version < 3 &&
+      (info.kernel.modified != Nanoseconds(0) || info.initramfs.modified != Nanoseconds(0) ||
+       info.root_image.modified != Nanoseconds(0))) {
+    in.reject("a key '*.modified_ns' needs version 3");
+  }
   return manifest;
 }
 
@@ -230,6 +240,11 @@ void ManifestWriter::identity(std::string_view key, const FileIdentity& file) {
   if (!file.path.empty()) {
     text(fmt::format("{}.path", key), file.path.string());
     record(key, {file.size, file.checksum});
+    if (file.modified != Nanoseconds(0)) {
+      checksum(fmt::format("{}.sample_crc32c", key), file.sample);
+      number(fmt::format("{}.modified_ns", key), static_cast<std::uint64_t>(file.modified.count()));
+      number(fmt::format("{}.inode", key), file.inode);
+    }
   }
 }
 
@@ -298,7 +313,13 @@ FileIdentity ManifestReader::optional_identity(const std::string& key) {
   }
   const std::string path = text(key + ".path");
   const auto [size, sum] = record(key);
-  return {path, size, sum};
+  FileIdentity identity{path, size, sum};
+  if (has(key + ".modified_ns")) {
+    identity.sample = checksum(key + ".sample_crc32c");
+    identity.modified = Nanoseconds(number(key + ".modified_ns"));
+    identity.inode = number(key + ".inode", std::numeric_limits<std::uint64_t>::max());
+  }
+  return identity;
 }
 
 std::map<std::string, std::string> ManifestReader::labels() {

@@ -16,8 +16,9 @@
 
 namespace faasnap::format {
 
-// The format version of a snapshot as a whole.
-inline constexpr std::uint32_t kSnapshotVersion = 2;
+// The format version of a snapshot as a whole, and the oldest one that can be read.
+inline constexpr std::uint32_t kSnapshotVersion = 3;
+inline constexpr std::uint32_t kOldestSnapshotVersion = 2;
 inline constexpr Bytes kMaximumManifest{64ULL << 10};
 
 // What the manifest records of another file of the snapshot, so that a file of another snapshot in
@@ -30,7 +31,7 @@ struct FileRecord {
   bool operator==(const FileRecord&) const = default;
 };
 
-// The content of the file `manifest`. `info.format_version` is kSnapshotVersion.
+// The content of the file `manifest`.
 struct Manifest {
   SnapshotInfo info;
   FileRecord state;
@@ -55,9 +56,10 @@ inline constexpr std::array<OptionalFile, 5> kOptionalFiles = {{
     {kStreamSetFile, &Manifest::stream_set},
 }};
 
-// Returns the manifest as text: `key = value` lines (docs/reference/snapshot-format.md). Throws
-// ErrorKind::invalid_argument for what the text cannot hold: control characters in a path or label,
-// a label key outside [a-z0-9_.-], more than kMaximumManifest bytes.
+// Returns the manifest as text in kSnapshotVersion: `key = value` lines
+// (docs/reference/snapshot-format.md). Throws ErrorKind::invalid_argument for what the text cannot
+// hold: control characters in a path or label, a label key outside [a-z0-9_.-], more than
+// kMaximumManifest bytes.
 std::string encode_manifest(const Manifest& manifest);
 
 // Parses strictly. Throws ErrorKind::corrupt for an unknown, missing or repeated key and for a

@@ -20,6 +20,7 @@
 #include "format/page_set_file.h"
 #include "format/snapshot_directory.h"
 #include "format/state_file.h"
+#include "snapshot/image_identity.h"
 
 namespace faasnap {
 
@@ -39,6 +40,7 @@ class OpenedSnapshot {
   const std::filesystem::path& directory() const noexcept { return directory_; }
   const format::Manifest& manifest() const noexcept { return manifest_; }
   const SnapshotInfo& info() const noexcept { return manifest_.info; }
+  const ImageCheck& image_check() const noexcept { return image_check_; }
   // Return the path, for messages, and the descriptor of one of the snapshot's files
   // (format::kMemoryFile and so on). The descriptor is closed (-1) if the snapshot has no such
   // file.
@@ -61,7 +63,9 @@ class OpenedSnapshot {
   // Returns the plan that records every first touch of a page that `setting`, lazy or stream, does
   // not load.
   RestorePlan recording_plan(Setting setting) const;
-  void verify(const Progress& progress) const;
+  // Verifies everything, and returns the manifest with the identities of the images as they are
+  // now.
+  format::Manifest verify(const Progress& progress) const;
   std::uint64_t drop_caches() const;
   std::uint64_t cached_pages() const;
 
@@ -96,6 +100,7 @@ class OpenedSnapshot {
   // In the order of format::kSnapshotFiles; closed for a missing file.
   std::array<base::UniqueFd, format::kSnapshotFiles.size()> files_;
   format::Manifest manifest_;
+  ImageCheck image_check_;
   std::vector<format::Section> sections_;
   format::ImageTable image_;
   std::optional<format::PageSetTable> loading_set_;

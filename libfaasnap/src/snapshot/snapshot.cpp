@@ -13,14 +13,15 @@
 #include "base/error.h"
 #include "base/files/file.h"
 #include "base/files/path.h"
+#include "base/files/pending_file.h"
 #include "base/progress.h"
 #include "format/frame.h"
 #include "format/snapshot_directory.h"
 #include "format/working_set_file.h"
 #include "memory/page_set.h"
 #include "paging/page_cache/residency.h"
+#include "snapshot/image_identity.h"
 #include "snapshot/opened_snapshot.h"
-#include "snapshot/snapshot_writer.h"
 
 namespace faasnap {
 namespace {
@@ -34,16 +35,6 @@ void drop_pages(const base::UniqueFd& fd, const std::filesystem::path& path) {
 
 std::uint64_t resident_pages(const base::UniqueFd& fd, const std::filesystem::path& path) {
   return paging::FileResidency({&fd, path}, base::file_size(fd, path)).count();
-}
-
-void verify_identity(const FileIdentity& expected, const Progress& progress) {
-  const FileIdentity found = identify_file(expected.path, progress);
-  if (found.size != expected.size || found.checksum != expected.checksum) {
-    base::fail(
-        ErrorKind::corrupt, "verify snapshot", expected.path,
-        fmt::format("file has {} bytes and checksum {:08x}, expected {} and {:08x}",
-                    found.size.value, found.checksum, expected.size.value, expected.checksum));
-  }
 }
 
 // Read-ahead of a file on opening; a larger working set or table takes a second read.
@@ -77,6 +68,15 @@ Snapshot OpenedSnapshot::commit(format::NewSnapshotDirectory& directory) {
 
 Snapshot Snapshot::open(const std::filesystem::path& directory) {
   return Snapshot(std::make_shared<const OpenedSnapshot>(directory));
+}
+
+Snapshot Snapshot::upgrade(const std::filesystem::path& directory, const Progress& progress) {
+  const Snapshot snapshot = open(directory);
+  const std::string text = format::encode_manifest(opened(snapshot).verify(progress));
+  base::PendingFile manifest(snapshot.directory());
+  base::write_exact(manifest.fd(), std::as_bytes(std::span(text)), 0, manifest.path());
+  manifest.publish_durably(snapshot.directory() / format::kManifestFile);
+  return open(directory);
 }
 
 std::vector<std::string> Snapshot::remove(const std::filesystem::path& directory) {
@@ -139,7 +139,7 @@ std::optional<WorkingSet> OpenedSnapshot::working_set(Recorder recorder) const {
   return set;
 }
 
-void OpenedSnapshot::verify(const Progress& progress) const {
+format::Manifest OpenedSnapshot::verify(const Progress& progress) const {
   read_manifest();
   read_state();
   read_image_table();
@@ -165,11 +165,14 @@ void OpenedSnapshot::verify(const Progress& progress) const {
                               steps.next({table->pages() * kPageSize}));
     }
   }
-  for (const FileIdentity* file : {&info().kernel, &info().initramfs, &info().root_image}) {
+  format::Manifest verified = manifest_;
+  SnapshotInfo& now = verified.info;
+  for (FileIdentity* file : {&now.kernel, &now.initramfs, &now.root_image}) {
     if (!file->path.empty()) {
-      verify_identity(*file, steps.next(file->size));
+      *file = verify_identity(*file, steps.next(file->size));
     }
   }
+  return verified;
 }
 
 template <typename Use>

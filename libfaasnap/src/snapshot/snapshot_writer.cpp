@@ -9,12 +9,9 @@
 
 #include <faasnap/working_set.h>
 
-#include "base/checksum.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/files/file.h"
-#include "base/files/path.h"
-#include "base/progress.h"
 #include "base/random.h"
 #include "format/frame.h"
 #include "format/manifest.h"
@@ -150,21 +147,6 @@ Snapshot create_snapshot(const std::filesystem::path& path, const SnapshotConten
   Writer(directory, contents, progress).write();
   check_memory(contents);
   return OpenedSnapshot::commit(directory);
-}
-
-FileIdentity identify_file(const std::filesystem::path& path, const Progress& progress) {
-  const base::UniqueFd fd = base::open_regular(path);
-  FileIdentity identity{base::absolute_path(path), base::file_size(fd, path), 0};
-  std::vector<std::byte> buffer(1 << 20);
-  for (Bytes done; done < identity.size;) {
-    const std::span piece(buffer.data(),
-                          std::min<std::uint64_t>(buffer.size(), (identity.size - done).value));
-    base::read_exact(fd, piece, done.value, path);
-    identity.checksum = base::crc32c(piece, identity.checksum);
-    done += Bytes{piece.size()};
-    base::report_progress(progress, done, identity.size, "read", path);
-  }
-  return identity;
 }
 
 Snapshot Snapshot::create(const std::filesystem::path& path, std::span<const std::byte> memory,

@@ -47,7 +47,4 @@ struct SnapshotContents {
 Snapshot create_snapshot(const std::filesystem::path& path, const SnapshotContents& contents,
                          const Progress& progress = {});
 
-// Reads the whole file and returns its size, checksum and absolute path.
-FileIdentity identify_file(const std::filesystem::path& path, const Progress& progress = {});
-
 }  // namespace faasnap

@@ -20,6 +20,7 @@
 #include "memory/page_scan.h"
 #include "memory/page_set.h"
 #include "paging/page_cache/preload.h"
+#include "snapshot/image_identity.h"
 #include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_files.h"
 #include "snapshot/snapshot_writer.h"
@@ -48,27 +49,18 @@ base::UniqueFd open_root_image(const std::filesystem::path& path) {
 
 // A root image that takes the place of the one that was saved.
 struct RootImage {
-  std::filesystem::path path;
+  FileIdentity identity;
   base::UniqueFd file;
 };
 
-// Only Snapshot::verify compares its content: reading it here would cost more than the restore.
-RootImage open_same_root_image(const FileIdentity& expected, const RestoreOptions& options) {
-  RootImage image;
-  if (options.root_image.empty()) {
-    image.path = find_image(expected, options.image_directories);
-    image.file = base::open_regular(image.path, O_NOFOLLOW);
-  } else {
-    image.path = options.root_image;
-    image.file = base::open_regular(image.path);
-  }
-  const Bytes size = base::file_size(image.file, image.path);
-  if (size != expected.size) {
-    base::fail(ErrorKind::invalid_argument, "open root image", image.path,
-               fmt::format("file has {} bytes, expected {} as the snapshot's root image {}",
-                           size.value, expected.size.value, expected.path.string()));
-  }
-  return image;
+RootImage open_same_root_image(const OpenedSnapshot& snapshot, const RestoreOptions& options) {
+  const FileIdentity& expected = snapshot.info().root_image;
+  const bool given = !options.root_image.empty();
+  const std::filesystem::path path =
+      given ? options.root_image : find_image(expected, options.image_directories);
+  base::UniqueFd file = base::open_regular(path, given ? 0 : O_NOFOLLOW);
+  FileIdentity identity = snapshot.image_check().require_same(expected, file, path);
+  return {std::move(identity), std::move(file)};
 }
 
 RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options, bool prepared) {
@@ -82,6 +74,11 @@ LocalVm::LocalVm(const VmOptions& options) {
   kernel_.path = options.kernel;
   initramfs_.path = options.initramfs;
   root_image_.path = options.root_image;
+  for (FileIdentity* file : {&kernel_, &initramfs_, &root_image_}) {
+    if (!file->path.empty()) {
+      boot_files_.push_back({file, stamp_of(base::open_regular(file->path), file->path)});
+    }
+  }
   machine_ = std::make_unique<machine::Machine>(
       machine::MachineShape{.vcpus = options.vcpus,
                             .memory = options.memory,
@@ -145,8 +142,8 @@ void LocalVm::make_machine(const RestoreOptions& options) {
   }
   RootImage root;
   if (shape.has_root_disk) {
-    root = open_same_root_image(source.info().root_image, options);
-    root_image_.path = root.path;
+    root = open_same_root_image(source, options);
+    root_image_ = root.identity;
   }
   machine_ = std::make_unique<machine::Machine>(shape, std::move(root.file), root_image_.path,
                                                 options.attachments);
@@ -281,11 +278,14 @@ std::vector<PageAccess> LocalVm::accesses() const {
   return pager_->accesses();
 }
 
+// The files may have been rebuilt since the guest was booted from them.
 void LocalVm::identify_files() {
   if (!identified_) {
-    for (FileIdentity* file : {&kernel_, &initramfs_, &root_image_}) {
-      if (!file->path.empty()) {
-        *file = identify_file(file->path);
+    for (BootFile& file : boot_files_) {
+      *file.identity = identify_file(file.identity->path);
+      if (stamp_of(*file.identity) != file.stamp) {
+        base::fail(ErrorKind::corrupt, "create snapshot", file.identity->path,
+                   "file has been written to since the guest was booted from it");
       }
     }
     identified_ = true;

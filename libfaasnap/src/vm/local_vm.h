@@ -15,6 +15,7 @@
 #include "paging/backing_check.h"
 #include "paging/pager.h"
 #include "paging/snapshot_files.h"
+#include "snapshot/image_identity.h"
 #include "vm/vm_impl.h"
 
 namespace faasnap {
@@ -79,11 +80,17 @@ class LocalVm final : public VM::Impl {
   void identify_files();
   std::vector<PageRange> possibly_nonzero_pages() const;
 
-  // Only the paths at first; sizes and checksums when a snapshot needs them.
+  // Of a booted VM, only the paths at first; sizes and checksums when a snapshot needs them.
   FileIdentity kernel_;
   FileIdentity initramfs_;
   FileIdentity root_image_;
   bool identified_ = false;
+  // The files that were booted from, as they were then.
+  struct BootFile {
+    FileIdentity* identity;
+    FileStamp stamp;
+  };
+  std::vector<BootFile> boot_files_;
   // Kept open while guest memory maps its files.
   std::optional<Snapshot> source_;
   paging::SnapshotFiles files_;

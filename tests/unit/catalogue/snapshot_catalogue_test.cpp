@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "catalogue/catalogue_fixture.h"
+#include "snapshot/image_identity.h"
 
 namespace faasnap {
 namespace {

@@ -24,7 +24,12 @@ Manifest example_manifest() {
   info.memory = 2_GiB;
   info.vcpus = 2;
   info.kernel = {"/boot/vmlinuz = odd name", {8'000'000}, 0x01234567};
-  info.root_image = {"/images/root.erofs", {600'000'000}, 0xffffffff};
+  info.root_image = {"/images/root.erofs",
+                     {600'000'000},
+                     0xffffffff,
+                     0x89abcdef,
+                     Nanoseconds(1'600'000'000'000'000'003),
+                     UINT64_MAX};
   info.labels = {{"function", "json"}, {"note", " spaces  and = signs "}, {"empty", ""}};
   info.nonzero_pages = 38'400;
   info.working_set_pages = 9'000;
@@ -76,7 +81,11 @@ TEST_CASE("a manifest comes back as it was written") {
   CHECK(read.info.kernel.size == written.info.kernel.size);
   CHECK(read.info.kernel.checksum == written.info.kernel.checksum);
   CHECK(read.info.initramfs.path.empty());
+  CHECK(read.info.kernel.modified == Nanoseconds(0));
   CHECK(read.info.root_image.checksum == 0xffffffff);
+  CHECK(read.info.root_image.sample == 0x89abcdef);
+  CHECK(read.info.root_image.modified == Nanoseconds(1'600'000'000'000'000'003));
+  CHECK(read.info.root_image.inode == UINT64_MAX);
   CHECK(read.info.labels == written.info.labels);
   CHECK(read.info.thresholds.merge_gap_pages == 0);
   CHECK(read.info.thresholds.minimum_pages == 4);
@@ -94,7 +103,7 @@ TEST_CASE("a manifest comes back as it was written") {
 }
 
 TEST_CASE("a manifest begins with its format's name and version, for people to read") {
-  CHECK(encode_manifest(example_manifest()).starts_with("faasnap snapshot 2\nid = 0011"));
+  CHECK(encode_manifest(example_manifest()).starts_with("faasnap snapshot 3\nid = 0011"));
 }
 
 TEST_CASE("every key but those of absent files is required, once") {
@@ -113,7 +122,7 @@ TEST_CASE("every key but those of absent files is required, once") {
     }
     begin = end;
   }
-  CHECK(required == 33);
+  CHECK(required == 36);
 }
 
 TEST_CASE("an unknown key is rejected by name") {
@@ -143,14 +152,30 @@ TEST_CASE("sizes that no guest can have are rejected") {
 
 TEST_CASE("another version is ErrorKind::version, whatever follows") {
   CHECK(rejected("faasnap snapshot 1\nanything").kind() == ErrorKind::version);
+  CHECK(rejected("faasnap snapshot 4\nanything").kind() == ErrorKind::version);
   CHECK(rejected("faasnap snapshot 22\n").kind() == ErrorKind::version);
-  CHECK(rejected("faasnap snapshot 2 \n").kind() == ErrorKind::version);
+  CHECK(rejected("faasnap snapshot 3 \n").kind() == ErrorKind::version);
+}
+
+TEST_CASE("the version before is read, and knows nothing of a file but its content") {
+  Manifest manifest = example_manifest();
+  const std::string with_stamp = replaced(example_body(), "snapshot 3", "snapshot 2");
+  CHECK(rejected(sealed(with_stamp)).kind() == ErrorKind::corrupt);
+  manifest.info.root_image.modified = Nanoseconds(0);
+  const std::string text = encode_manifest(manifest);
+  const std::string body =
+      replaced(text.substr(0, text.rfind("crc32c = ")), "snapshot 3", "snapshot 2");
+  const Manifest read = decode_manifest(sealed(body), "m");
+  CHECK(read.info.format_version == 2);
+  CHECK(read.info.root_image.checksum == 0xffffffff);
+  CHECK(read.info.root_image.modified == Nanoseconds(0));
+  CHECK(encode_manifest(read) == text);
 }
 
 TEST_CASE("text that is no manifest is corrupt") {
   const std::string text =
-      GENERATE(as<std::string>{}, "", "\n", "faasnap snapshot 2", "faasnap snapshot 2\n",
-               "faasnap snapshot 2\ncrc32c = 00000000\n", "crc32c = 00000000\n", "\x7f\x45LF");
+      GENERATE(as<std::string>{}, "", "\n", "faasnap snapshot 3", "faasnap snapshot 3\n",
+               "faasnap snapshot 3\ncrc32c = 00000000\n", "crc32c = 00000000\n", "\x7f\x45LF");
   CHECK(rejected(text).kind() == ErrorKind::corrupt);
 }
 

@@ -2,11 +2,15 @@
 
 #include <faasnap/snapshot.h>
 
+#include <fmt/format.h>
 #include <sys/vfs.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
+#include <string>
 
+#include "base/checksum.h"
+#include "snapshot/image_identity.h"
 #include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_fixture.h"
 
@@ -29,7 +33,7 @@ TEST_CASE("a snapshot says after opening what it was made of") {
   guest.save(scratch.path() / "s");
   const Snapshot snapshot = Snapshot::open(scratch.path() / "s");
   const SnapshotInfo& info = snapshot.info();
-  CHECK(info.format_version == 2);
+  CHECK(info.format_version == 3);
   CHECK(info.id.size() == 32);
   CHECK(info.created > Nanoseconds(0));
   CHECK(info.memory == Bytes{SyntheticGuest::kPages * kPageSize});
@@ -147,26 +151,65 @@ TEST_CASE("the progress of verification never runs backwards and ends at its tot
   CHECK(last == end);
 }
 
+// A snapshot that names the image root.img beside it.
+struct WithImage {
+  WithImage() {
+    std::ofstream(image) << "a root file system";
+    const SyntheticGuest guest;
+    const auto candidates = memory::touched_pages(guest.memory());
+    SnapshotContents contents;
+    contents.memory = guest.memory();
+    contents.candidates = candidates;
+    contents.vcpus = 1;
+    contents.root_image = identify_file(image);
+    create_snapshot(directory, contents);
+  }
+
+  ScratchDirectory scratch;
+  std::filesystem::path directory = scratch.path() / "s";
+  std::filesystem::path image = scratch.path() / "root.img";
+};
+
 TEST_CASE("verification notices a root image that has changed since") {
-  const ScratchDirectory scratch;
-  const auto root_image = scratch.path() / "root.img";
-  std::ofstream(root_image) << "a root file system";
-  const SyntheticGuest guest;
-  const auto candidates = memory::touched_pages(guest.memory());
-  SnapshotContents contents;
-  contents.memory = guest.memory();
-  contents.candidates = candidates;
-  contents.vcpus = 1;
-  contents.root_image = identify_file(root_image);
-  const Snapshot snapshot = create_snapshot(scratch.path() / "s", contents);
+  const WithImage files;
+  const Snapshot snapshot = Snapshot::open(files.directory);
   CHECK_NOTHROW(snapshot.verify());
 
-  std::ofstream(root_image) << "a root file sYstem";
+  std::ofstream(files.image) << "a root file sYstem";
   const auto changed = error_of([&] { snapshot.verify(); });
   CHECK(changed.kind() == ErrorKind::corrupt);
-  CHECK(changed.path() == root_image.string());
-  std::filesystem::remove(root_image);
+  CHECK(changed.path() == snapshot.info().root_image.path);
+  CHECK(error_of([&] { Snapshot::upgrade(files.directory); }).kind() == ErrorKind::corrupt);
+  std::filesystem::remove(files.image);
   CHECK(error_of([&] { snapshot.verify(); }).kind() == ErrorKind::not_found);
+}
+
+TEST_CASE("an upgrade takes an image as it is now, if its content is the same") {
+  const WithImage files;
+  const FileIdentity before = Snapshot::open(files.directory).info().root_image;
+  const auto copy = files.scratch.path() / "copy";
+  std::filesystem::copy_file(files.image, copy);
+  std::filesystem::rename(copy, files.image);
+  const Snapshot upgraded = Snapshot::upgrade(files.directory);
+  const FileIdentity& after = upgraded.info().root_image;
+  CHECK(after.inode != before.inode);
+  CHECK(after.modified != before.modified);
+  CHECK(after.checksum == before.checksum);
+  CHECK(upgraded.foreign_names().empty());
+}
+
+TEST_CASE("a snapshot of the version before can be opened, and upgraded") {
+  const ScratchDirectory scratch;
+  const auto directory = scratch.path() / "s";
+  SyntheticGuest().save(directory);
+  std::string text = test::text_of(test::read_all(directory / "manifest"));
+  text.replace(text.find("snapshot 3"), 10, "snapshot 2");
+  text.resize(text.rfind("crc32c = "));
+  text += fmt::format("crc32c = {:08x}\n", base::crc32c(test::bytes_of(text)));
+  test::replace_content(directory / "manifest", test::bytes_of(text));
+  CHECK(Snapshot::open(directory).info().format_version == 2);
+  CHECK(Snapshot::upgrade(directory).info().format_version == 3);
+  CHECK(Snapshot::open(directory).info().format_version == 3);
 }
 
 TEST_CASE("opening what does not exist is not_found, and what is no directory invalid") {

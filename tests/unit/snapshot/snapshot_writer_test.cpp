@@ -10,7 +10,6 @@
 #include <fstream>
 #include <thread>
 
-#include "base/checksum.h"
 #include "snapshot/snapshot_fixture.h"
 
 namespace faasnap {
@@ -156,17 +155,6 @@ TEST_CASE("contents that do not fit together are refused") {
   const auto error = error_of([&] { create_snapshot(scratch.path() / "s", contents); });
   CHECK(error.kind() == ErrorKind::invalid_argument);
   CHECK(entries_in(scratch.path()) == 0);
-}
-
-TEST_CASE("a file is identified by its absolute path, size and checksum") {
-  const ScratchDirectory scratch;
-  const auto file = scratch.path() / "kernel";
-  const std::string content(3'000'000, 'k');
-  std::ofstream(file) << content;
-  const FileIdentity identity = identify_file(file);
-  CHECK(identity.path == file);
-  CHECK(identity.size == Bytes{content.size()});
-  CHECK(identity.checksum == base::crc32c(test::bytes_of(content)));
 }
 
 }  // namespace

@@ -57,6 +57,24 @@ TEST_CASE("an image that the caller names needs no directory") {
   CHECK_NOTHROW(served.restore({.root_image = link}));
 }
 
+TEST_CASE("an image that was rebuilt in place is refused by name") {
+  const Served served;
+  std::fstream(served.image, std::ios::in | std::ios::out).seekp(300'000) << 'x';
+  const Error error = served.refusal({.image_directories = {served.images}});
+  CHECK(error.kind() == ErrorKind::invalid_argument);
+  CHECK(error.path() == served.image);
+  CHECK(served.refusal({.root_image = served.image}).kind() == ErrorKind::invalid_argument);
+}
+
+TEST_CASE("no snapshot is made of a guest whose image was rebuilt since it was booted") {
+  const Served served;
+  VM vm = test::boot_tiny(served.scratch.path(), {.root_image = served.image});
+  std::fstream(served.image, std::ios::in | std::ios::out).seekp(300'000) << 'x';
+  const Error error = error_of([&] { vm.snapshot(served.scratch.path() / "t"); });
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(error.path() == served.image);
+}
+
 TEST_CASE("an image of another size is refused by name") {
   const Served served;
   std::ofstream(served.image, std::ios::app) << std::string(512, 'x');
