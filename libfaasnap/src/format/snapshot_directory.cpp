@@ -116,8 +116,8 @@ NewSnapshotDirectory::NewSnapshotDirectory(const std::filesystem::path& target)
   if (!parent_) {
     base::fail_errno(kCreating, target_);
   }
-  make_partial();
   try {
+    make_partial();
     choose_rename();
   } catch (const Error&) {
     ::rmdir(partial_.c_str());

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <string>
 #include <system_error>
@@ -22,7 +23,12 @@ ScratchDirectory::ScratchDirectory(const std::filesystem::path& parent) {
       base::fail_errno("make temporary directory", parent);
     }
     path_ = name;
-    claim_ = base::open_file(path_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+      claim_ = base::open_file(path_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    } catch (const Error&) {
+      ::rmdir(name.c_str());
+      throw;
+    }
   } while (!base::claim(claim_, path_));
 }
 
