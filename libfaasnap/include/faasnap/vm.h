@@ -121,8 +121,8 @@ class FAASNAP_EXPORT PreparedVM {
   // Starts loading and, unless RestoreOptions::start is false, the vCPUs: the request has come. May
   // be called once; afterwards this object may only be destroyed or assigned to.
   VM start();
-  // Returns what it holds of the host's memory while it waits: guest memory and buffers. Costs what
-  // VM::memory_usage costs.
+  // Returns what it holds of the host's memory while it waits: guest memory and buffers. Takes
+  // about a millisecond for 2 GiB of guest memory, however many VMs the process has.
   Bytes memory() const;
 
  private:

@@ -74,16 +74,15 @@ void add_amount(std::string_view line, std::string_view key, Bytes& sum) {
   sum += Bytes{kibibytes << 10};
 }
 
-Bytes present(std::uintptr_t begin, std::uintptr_t end) {
+}  // namespace
+
+Bytes read_present_memory(std::span<const std::byte> range) {
   Bytes sum;
-  const auto* data = reinterpret_cast<const std::byte*>(begin);
-  for (const PageRange& pages : touched_pages({data, end - begin})) {
+  for (const PageRange& pages : touched_pages(range)) {
     sum += pages.size();
   }
   return sum;
 }
-
-}  // namespace
 
 MemoryUsage read_memory_usage(std::span<const std::byte> range) {
   const auto begin = reinterpret_cast<std::uintptr_t>(range.data());
@@ -96,7 +95,9 @@ MemoryUsage read_memory_usage(std::span<const std::byte> range) {
     if (parse_head(line, mapping)) {
       inside = begin <= mapping.begin && mapping.end <= end;
       if (!inside && mapping.begin < end && begin < mapping.end) {
-        const Bytes part = present(std::max(begin, mapping.begin), std::min(end, mapping.end));
+        const std::uintptr_t first = std::max(begin, mapping.begin);
+        const Bytes part = read_present_memory(
+            {reinterpret_cast<const std::byte*>(first), std::min(end, mapping.end) - first});
         usage.resident += part;
         usage.proportional += part;
       }

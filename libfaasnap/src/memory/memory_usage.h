@@ -17,4 +17,9 @@ namespace faasnap::memory {
 // the pages of such a mapping inside the range are counted as used by this process alone.
 MemoryUsage read_memory_usage(std::span<const std::byte> range);
 
+// Returns how many bytes of `range`, page-aligned addresses of this process, are in the host's
+// memory or swapped out. Reads /proc/self/pagemap, for which the kernel looks at no other mapping:
+// takes a millisecond for 2 GiB, however many VMs the process has.
+Bytes read_present_memory(std::span<const std::byte> range);
+
 }  // namespace faasnap::memory

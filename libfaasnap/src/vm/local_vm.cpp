@@ -249,7 +249,9 @@ LocalVm::Hold::~Hold() {
   }
 }
 
-Bytes LocalVm::memory() const { return memory_usage().resident + pager_->buffers(); }
+Bytes LocalVm::memory() const {
+  return memory::read_present_memory(machine_->memory().host()) + pager_->buffers();
+}
 
 GuestStream LocalVm::connect(std::uint32_t port, Nanoseconds timeout) {
   return GuestStream(machine_->connect(port, timeout).release());

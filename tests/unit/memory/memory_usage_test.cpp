@@ -33,6 +33,13 @@ TEST_CASE("touched pages are resident and untouched ones are not") {
   CHECK(usage.proportional == 3_MiB);
 }
 
+TEST_CASE("what is present can be told without looking at other mappings") {
+  const auto memory = small_pages(8_MiB);
+  touch(memory.bytes().subspan(0, (3_MiB).value));
+  CHECK(read_present_memory(memory.bytes()) == 3_MiB);
+  CHECK(read_present_memory(memory.bytes().subspan((2_MiB).value)) == 1_MiB);
+}
+
 TEST_CASE("a part of a mapping is counted by itself") {
   const auto memory = small_pages(8_MiB);
   touch(memory.bytes());
