@@ -13,14 +13,14 @@ namespace faasnap {
 class Snapshot;
 
 // Warms a snapshot without a VM: brings the pages that a plan reads into the page cache, in the
-// plan's order, with io_uring, on a thread of its own. VM::restore does the same by itself while
+// plan's order, on a thread of its own. VM::restore does the same by itself while
 // the guest runs (FaaSnap, section 4.2: concurrent paging).
 //
 // Keeps the snapshot's files open, so that the snapshot may be destroyed first. The destructor
 // cancels what is outstanding and waits for it. Every member function is safe from any thread.
 class FAASNAP_EXPORT PagePrefetcher {
  public:
-  // Starts at once. Throws ErrorKind::unsupported without io_uring.
+  // Starts at once.
   PagePrefetcher(const Snapshot& snapshot, const RestorePlan& plan);
   ~PagePrefetcher();
   PagePrefetcher(const PagePrefetcher&) = delete;

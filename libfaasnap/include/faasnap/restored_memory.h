@@ -34,8 +34,8 @@ struct RestoredMemoryStats {
 class FAASNAP_EXPORT RestoredMemory {
  public:
   // Maps and registers memory, as VM::prepare does; nothing is loaded yet. Throws
-  // ErrorKind::unsupported or ErrorKind::permission if the plan needs io_uring or userfaultfd and
-  // the host refuses it.
+  // ErrorKind::unsupported or ErrorKind::permission if the plan needs userfaultfd and the host
+  // refuses it.
   RestoredMemory(const Snapshot& snapshot, Setting setting);
   RestoredMemory(const Snapshot& snapshot, const RestorePlan& plan);
   ~RestoredMemory();

@@ -62,6 +62,8 @@ struct PrefetchStats {
   // True if the reads bypassed the page cache (O_DIRECT), which settings that install pages use
   // where the file system has it.
   bool direct = false;
+  // False if the host forbids io_uring, so that threads do the reads, which is slower.
+  bool io_uring = true;
   // From the first request to the last completion; zero while loading is under way.
   Nanoseconds duration{0};
   bool finished = false;
@@ -82,6 +84,8 @@ struct VmStats {
   FreeMemoryStats free_memory;
   PrefetchStats prefetch;
   LimitHits limits;
+  // False if the host forbids io_uring, so that threads read the root image and what is loaded.
+  bool io_uring = true;
 };
 
 // How much of the host's memory a guest's memory takes.

@@ -84,6 +84,7 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
   if (shape_.has_root_disk) {
     auto disk = std::make_unique<virtio::BlockDevice>(loop_, std::move(root_disk), root_path,
                                                       "faasnap-root");
+    io_uring_ = disk->io_uring();
     disk_ = std::make_unique<VirtioSlot>(kDiskSlot, loop_, memory_, std::move(disk), vm_, log_);
     addresses_.add(VirtioSlot::window(kDiskSlot).value, boot::kVirtioMmioSize, *disk_);
   }

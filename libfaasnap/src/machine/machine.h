@@ -129,6 +129,9 @@ class Machine : private ExitHandler {
   Bytes reported_memory() const noexcept { return free_memory_.reported(); }
   Bytes released_memory() const noexcept { return free_memory_.released(); }
 
+  // False if threads read the root image because io_uring is forbidden.
+  bool io_uring() const noexcept { return io_uring_; }
+
   // Returns the ids of the vCPU threads that have begun.
   std::vector<pid_t> vcpu_thread_ids() const;
   // Returns when a vCPU first entered the guest (CLOCK_MONOTONIC), or zero before that.
@@ -180,6 +183,7 @@ class Machine : private ExitHandler {
   std::unique_ptr<VirtioSlot> disk_;
   std::unique_ptr<VirtioSlot> socket_;
   virtio::VsockDevice* vsock_ = nullptr;
+  bool io_uring_ = true;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
   std::unique_ptr<SecondStageFiller> prefiller_;
   // Ends the loop's thread before the devices go, also when the constructor has thrown.

@@ -38,8 +38,8 @@ struct PagerCallbacks {
 class Pager {
  public:
   // `memory` is as its constructor left it. `tuning` matters to plans with HandledFaults. Throws as
-  // `apply` does, and ErrorKind::unsupported or ErrorKind::permission where userfaultfd or io_uring
-  // cannot be had.
+  // `apply` does, and ErrorKind::unsupported or ErrorKind::permission where userfaultfd cannot be
+  // had.
   Pager(const RestorePlan& plan, const memory::GuestMemory& memory, const SnapshotFiles& files,
         PagerCallbacks callbacks = {}, const InstallTuning& tuning = {});
   ~Pager();

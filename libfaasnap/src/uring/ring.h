@@ -13,9 +13,6 @@
 
 #include "base/files/fd.h"
 
-struct io_uring;
-struct io_uring_sqe;
-
 namespace faasnap::uring {
 
 // Says whether this process may use io_uring. `reason` says why not and what would change that.
@@ -35,7 +32,8 @@ struct Completion {
   std::int32_t result = 0;
 };
 
-// An io_uring instance for reads of regular files and block devices (io_uring(7)).
+// Reads of regular files and block devices, many at once, without waiting for each: io_uring(7), or
+// threads that call preadv(2) where the kernel or a filter forbids io_uring.
 //
 // For one thread at a time. A ring may be made on one thread and used on another, but a thread that
 // submits must live until its requests have completed. Descriptors and buffers belong to the caller
@@ -46,9 +44,10 @@ struct Completion {
 class Ring {
  public:
   // Allows up to `entries` requests at once, rounded up to a power of two, at most kMaximumEntries.
-  // Throws ErrorKind::unsupported if the kernel or a filter forbids io_uring.
-  explicit Ring(unsigned entries);
-  ~Ring();
+  static std::unique_ptr<Ring> make(unsigned entries);
+  // Does the same with threads, whether io_uring is available or not.
+  static std::unique_ptr<Ring> make_of_threads(unsigned entries);
+  virtual ~Ring() = default;
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
@@ -69,16 +68,16 @@ class Ring {
   // page cache and the page tables. Its result is 0, or -EFAULT if the file cannot be read.
   [[nodiscard]] bool prepare_populate(std::span<std::byte> mapped, std::uint64_t user_data);
 
-  // Asks the kernel to end the outstanding requests with this `user_data` early. Each still has a
+  // Asks for the outstanding requests with this `user_data` to end early. Each still has a
   // completion, with what it has read, -ECANCELED or -EINTR. A read that a disk is busy with is not
   // ended. Starts all queued requests.
-  void cancel(std::uint64_t user_data);
+  virtual void cancel(std::uint64_t user_data) = 0;
 
   // Starts all queued requests.
-  void submit();
+  void submit() { submit_and_wait(0); }
   // Does the same, and waits until at least `count` completions can be taken, fewer if requests
   // were cancelled; `count` is at most outstanding().
-  void submit_and_wait(unsigned count);
+  virtual void submit_and_wait(unsigned count) = 0;
 
   // Returns the next completion, in no particular order, or nothing if there is none yet. Does not
   // wait.
@@ -97,21 +96,36 @@ class Ring {
 
   // Signals `event`, which must outlive the ring, on each completion from now on; an EventLoop can
   // wait for it. Drain the event before taking the completions. May be called once.
-  void register_event(const base::EventFd& event);
+  virtual void register_event(const base::EventFd& event) = 0;
 
+  // True if threads read because io_uring is forbidden.
+  virtual bool of_threads() const noexcept = 0;
   unsigned capacity() const noexcept { return capacity_; }
   // Returns the number of requests, queued or started, whose completions have not been taken.
   unsigned outstanding() const noexcept { return outstanding_; }
 
- private:
-  // Returns an entry for a further request, which counts as outstanding, or null if there is no
-  // room.
-  io_uring_sqe* next_entry() noexcept;
+ protected:
+  enum class Operation { read, readv, populate };
+  struct Request {
+    Operation operation = Operation::read;
+    const base::UniqueFd* fd = nullptr;  // null for populate
+    std::span<std::byte> bytes{};        // for read and populate
+    std::span<const iovec> pieces{};     // for readv
+    std::uint64_t offset = 0;
+    std::uint64_t user_data = 0;
+  };
 
-  std::unique_ptr<io_uring> ring_;
+  Ring() = default;
+  void set_capacity(unsigned capacity) noexcept { capacity_ = capacity; }
+  // There is room for one more.
+  virtual void queue(const Request& request) = 0;
+  virtual std::optional<Completion> next_completion() noexcept = 0;
+
+ private:
+  bool prepare(const Request& request);
+
   unsigned capacity_ = 0;
   unsigned outstanding_ = 0;
-  unsigned cancellations_ = 0;  // started, and not completed
 };
 
 }  // namespace faasnap::uring

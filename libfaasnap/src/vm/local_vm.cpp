@@ -339,6 +339,7 @@ VmStats LocalVm::stats() const {
     stats.faults.handled = pager_->faults();
     stats.prefetch = pager_->prefetch_stats();
   }
+  stats.io_uring = machine_->io_uring() && stats.prefetch.io_uring;
   stats.free_memory = {.reported = machine_->reported_memory(),
                        .released = machine_->released_memory()};
   stats.limits = machine_->limit_hits();

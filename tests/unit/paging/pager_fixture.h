@@ -16,14 +16,10 @@
 #include "paging/pager.h"
 #include "paging/support.h"
 #include "paging/userfault/userfault.h"
-#include "uring/ring.h"
 
 namespace faasnap::test {
 
 inline void require_paging() {
-  if (const auto availability = uring::available(); !availability) {
-    SKIP("io_uring is not available: " << availability.reason);
-  }
   try {
     const memory::GuestMemory memory(memory::kMinimumSize);
     paging::Userfault(memory.host()).watch({{0}, 1});

@@ -6,15 +6,11 @@
 
 #include "snapshot/snapshot_fixture.h"
 #include "support/support.h"
-#include "uring/ring.h"
 
 namespace faasnap {
 namespace {
 
 TEST_CASE("a prefetcher brings what a plan lists into the page cache, without a VM") {
-  if (const auto availability = uring::available(); !availability) {
-    SKIP("io_uring is not available: " << availability.reason);
-  }
   const test::ScratchDirectory scratch;
   const Snapshot snapshot = test::SyntheticGuest().save_whole(scratch.path() / "snapshot");
   if (snapshot.drop_caches() != 0) {

@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <vector>
 
@@ -13,8 +14,8 @@
 #include "base/files/mapping.h"
 #include "memory/guest_memory.h"
 #include "paging/userfault/userfault.h"
+#include "support/forbidden_calls.h"
 #include "support/support.h"
-#include "uring/ring.h"
 
 // Memory restored without a VM, from a snapshot of memory alone.
 namespace faasnap {
@@ -23,9 +24,6 @@ namespace {
 constexpr Bytes kMemory = memory::kMinimumSize;
 
 void require_paging() {
-  if (const auto availability = uring::available(); !availability) {
-    SKIP("io_uring is not available: " << availability.reason);
-  }
   try {
     const base::Mapping memory = base::Mapping::anonymous({kPageSize});
     const paging::Userfault faults(memory.bytes());
@@ -77,6 +75,26 @@ TEST_CASE("memory is restored bit by bit without a VM, in every setting that a r
     CHECK((restored.stats().handled_faults != 0) == handled);
     CHECK(restored.memory_usage().resident > Bytes{});
   }
+}
+
+TEST_CASE(
+    "without io_uring every setting restores the same, and the figures say that threads read") {
+  require_paging();
+  const Image image;
+  const Snapshot snapshot = image.snapshot();
+  test::without_io_uring(ENOSYS, [&] {
+    for (const Setting setting : {Setting::lazy, Setting::cached, Setting::concurrent,
+                                  Setting::per_region, Setting::reap, Setting::stream}) {
+      INFO(to_string(setting));
+      RestoredMemory restored(snapshot, setting);
+      restored.start();
+      CHECK(std::ranges::equal(restored.bytes(), image.memory.bytes()));
+      restored.wait_loaded();
+      if (setting == Setting::concurrent || setting == Setting::stream) {
+        CHECK_FALSE(restored.stats().prefetch.io_uring);
+      }
+    }
+  });
 }
 
 TEST_CASE("what was restored can be written, and the snapshot stays as it was") {

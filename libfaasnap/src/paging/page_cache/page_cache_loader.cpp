@@ -122,7 +122,9 @@ void PageCacheLoader::cancel() noexcept {
 
 PrefetchStats PageCacheLoader::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  PrefetchStats stats = stats_;
+  stats.io_uring = reads_.io_uring();
+  return stats;
 }
 
 bool PageCacheLoader::started() const {

@@ -44,8 +44,7 @@ struct PageCacheTuning {
 class PageCacheLoader final : public Loader {
  public:
   // `guest_memory`: where page 0 of guest memory is mapped; null if there is no guest. Throws
-  // ErrorKind::unsupported without io_uring, and ErrorKind::invalid_argument for a read of a file
-  // that `files` lacks.
+  // ErrorKind::invalid_argument for a read of a file that `files` lacks.
   PageCacheLoader(const ReadIntoPageCache& load, const SnapshotFiles& files,
                   std::byte* guest_memory = nullptr, const PageCacheTuning& tuning = {},
                   LoaderCallbacks callbacks = {});

@@ -21,7 +21,9 @@ constexpr Bytes kScratchSize{64ULL << 10};
 ReadQueue::ReadQueue(unsigned slots, Bytes buffer)
     : buffers_(buffer.value == 0 ? IoBuffers() : IoBuffers(buffer, slots)),
       requests_(slots),
-      ring_(std::make_unique<uring::Ring>(std::max(slots, 1U))) {}
+      ring_(uring::Ring::make(std::max(slots, 1U))) {
+  io_uring_ = !ring_->of_threads();
+}
 
 std::optional<unsigned> ReadQueue::free_slot() const noexcept {
   const auto free = std::ranges::find(requests_, false, &Request::busy);
@@ -60,7 +62,7 @@ ReadQueue::Request& ReadQueue::start(unsigned slot, const FileRef& file, Bytes o
 // There is room: the ring holds as many requests as there are slots.
 void ReadQueue::queue(unsigned slot) {
   if (!prepare(slot)) {
-    base::fail(ErrorKind::internal, "read", requests_[slot].file.path, "the io_uring ring is full");
+    base::fail(ErrorKind::internal, "read", requests_[slot].file.path, "the ring is full");
   }
 }
 

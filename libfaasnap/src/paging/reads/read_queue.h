@@ -21,8 +21,8 @@
 
 namespace faasnap::paging {
 
-// Reads parts of a snapshot's files with io_uring, several at once. Each read has a slot, and every
-// slot a buffer if the queue has buffers. A read that ends short is continued, one that is
+// Reads parts of a snapshot's files through a ring, several at once. Each read has a slot, and
+// every slot a buffer if the queue has buffers. A read that ends short is continued, one that is
 // interrupted is tried again: a read that the queue reports has brought all that was asked for.
 //
 // Made on one thread and used by one thread at a time, which must live until its reads have ended;
@@ -32,7 +32,6 @@ namespace faasnap::paging {
 class ReadQueue {
  public:
   // Up to `slots` reads at once, each into a buffer of `buffer` bytes; 0: there are no buffers.
-  // Throws ErrorKind::unsupported without io_uring.
   explicit ReadQueue(unsigned slots, Bytes buffer = {});
 
   // Returns a slot that has no read under way; nothing if there is none.
@@ -45,6 +44,9 @@ class ReadQueue {
   // and is populated, which copies nothing; what cannot be populated is read, which tells why.
   void read_into_page_cache(unsigned slot, const FileRef& file, Bytes offset, Bytes length,
                             std::span<std::byte> mapped = {});
+
+  // False if threads read because io_uring is forbidden.
+  bool io_uring() const noexcept { return io_uring_; }
 
   // Starts what is queued.
   void submit() { ring_->submit(); }
@@ -105,6 +107,7 @@ class ReadQueue {
   IoBuffers buffers_;
   base::Mapping scratch_;
   std::vector<Request> requests_;
+  bool io_uring_ = true;
   std::unique_ptr<uring::Ring> ring_;  // its requests use the others
 };
 

@@ -94,6 +94,7 @@ void StreamLoader::start() { progress_.begin(base::monotonic_now()); }
 
 PrefetchStats StreamLoader::stats() const {
   PrefetchStats stats = progress_.stats();
+  stats.io_uring = reads_.io_uring();
   stats.direct = std::all_of(files_.begin(), files_.end(),
                              [](const auto& file) { return !file || file->direct(); });
   return stats;

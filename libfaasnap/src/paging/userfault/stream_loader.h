@@ -41,8 +41,7 @@ std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const Handl
 class StreamLoader final : public Loader {
  public:
   // Installs what `progress` lists into `guest_memory`, and at last shares the `unforeseen` zero
-  // pages. Throws ErrorKind::unsupported without io_uring, and ErrorKind::invalid_argument for a
-  // read of a file that `files` lacks.
+  // pages. Throws ErrorKind::invalid_argument for a read of a file that `files` lacks.
   StreamLoader(LoadProgress& progress, const memory::PageSet& unforeseen,
                std::span<std::byte> guest_memory, const SnapshotFiles& files,
                const Userfault& faults, LoaderCallbacks callbacks,

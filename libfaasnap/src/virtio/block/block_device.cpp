@@ -56,7 +56,7 @@ BlockDevice::BlockDevice(base::EventLoop& loop, base::UniqueFd image,
       sectors_(sectors_of(image_, path)),
       serial_(std::move(serial)),
       requests_(kBlockQueueSize),
-      ring_(kBlockQueueSize) {
+      ring_(uring::Ring::make(kBlockQueueSize)) {
   serial_.resize(kSerialSize);
   const auto block_size = static_cast<std::uint32_t>(kSectorSize);
   std::memcpy(config_.data() + kCapacityOffset, &sectors_, sizeof(sectors_));
@@ -66,7 +66,7 @@ BlockDevice::BlockDevice(base::EventLoop& loop, base::UniqueFd image,
   for (BlockRequest& request : requests_) {
     free_.push_back(&request);
   }
-  ring_.register_event(completed_);
+  ring_->register_event(completed_);
 }
 
 BlockDevice::~BlockDevice() { reset(); }
@@ -105,7 +105,7 @@ void BlockDevice::start_available() {
   if (slice.over()) {
     completed_.signal();  // continues here
   }
-  ring_.submit();
+  ring_->submit();
   queue_->signal_used();
 }
 
@@ -168,7 +168,7 @@ void BlockDevice::submit_read(BlockRequest& request) {
   slice(request.chain.writable, request.done, left, request.pending);
   const std::uint64_t offset = request.sector * kSectorSize + request.done;
   // The ring has an entry for each request, so there is always a free one.
-  if (!ring_.prepare_readv(image_, request.pending, offset, index_of(request))) {
+  if (!ring_->prepare_readv(image_, request.pending, offset, index_of(request))) {
     finish(request, BlockStatus::io_error);
   }
 }
@@ -178,10 +178,10 @@ std::uint64_t BlockDevice::index_of(const BlockRequest& request) const noexcept 
 }
 
 void BlockDevice::take_completions() {
-  ring_.for_each_completion([this](const uring::Completion& completion) {
+  ring_->for_each_completion([this](const uring::Completion& completion) {
     on_read(requests_[completion.user_data], completion.result);
   });
-  ring_.submit();
+  ring_->submit();
   if (queue_ != nullptr) {
     queue_->signal_used();
   }
@@ -219,8 +219,8 @@ void BlockDevice::release(BlockRequest& request) {
 }
 
 void BlockDevice::wait_for_reads() {
-  while (ring_.outstanding() != 0) {
-    ring_.submit_and_wait(1);
+  while (ring_->outstanding() != 0) {
+    ring_->submit_and_wait(1);
     take_completions();
   }
 }
@@ -241,7 +241,7 @@ void BlockDevice::reset() noexcept {
   try {
     for (const BlockRequest& request : requests_) {
       if (request.reading) {
-        ring_.cancel(index_of(request));
+        ring_->cancel(index_of(request));
       }
     }
     wait_for_reads();

@@ -17,7 +17,7 @@
 
 namespace faasnap::virtio {
 
-// A read-only disk (virtio 1.2, section 5.2) whose content is a file. Reads go through io_uring
+// A read-only disk (virtio 1.2, section 5.2) whose content is a file. Reads go through a ring
 // straight into the guest's buffers, many at a time, and through the page cache, which all VMs with
 // the same image share. A write, a request beyond the end and one of more than kMaximumRequest
 // bytes are answered with an I/O error; a flush succeeds at once.
@@ -34,7 +34,7 @@ class BlockDevice final : public Device {
   // `image` is open for reading; `path` names it in messages. `serial` is the disk's serial number
   // for the guest, of which at most 20 bytes are used. May be called on any thread; `loop` must
   // outlive the device. Throws ErrorKind::invalid_argument if the size of `image` is not a multiple
-  // of 512 bytes, and ErrorKind::unsupported without io_uring.
+  // of 512 bytes.
   BlockDevice(base::EventLoop& loop, base::UniqueFd image, const std::filesystem::path& path,
               std::string serial);
   // Must be called on the loop's thread, or after the loop has stopped.
@@ -52,6 +52,9 @@ class BlockDevice final : public Device {
   void reset() noexcept override;
   void save(base::ByteWriter& state) const override;
   void restore(base::ByteReader& state) override;
+
+  // False if threads read because io_uring is forbidden. May be called on any thread.
+  bool io_uring() const noexcept { return !ring_->of_threads(); }
 
  private:
   void start_available();
@@ -79,7 +82,8 @@ class BlockDevice final : public Device {
   std::vector<BlockRequest> requests_;
   std::vector<BlockRequest*> free_;
   base::EventFd completed_;
-  uring::Ring ring_;  // last: its destructor waits for reads that use the members above
+  // Last: its destructor waits for reads that use the members above.
+  std::unique_ptr<uring::Ring> ring_;
 };
 
 }  // namespace faasnap::virtio

@@ -14,18 +14,11 @@
 #include "paging/page_cache/mapper.h"
 #include "paging/plan/planner.h"
 #include "paging/support.h"
-#include "uring/ring.h"
 
 namespace faasnap::paging {
 namespace {
 
 constexpr Bytes kEngineMemory = memory::kMinimumSize;
-
-void require_io_uring() {
-  if (const auto availability = uring::available(); !availability) {
-    SKIP("io_uring is not available: " << availability.reason);
-  }
-}
 
 // A cold loading set of 16 MiB in regions of 37 pages that are scattered over guest memory.
 struct LoadingSet {
@@ -36,7 +29,6 @@ struct LoadingSet {
   std::vector<format::StoredPageRun> regions;
 
   LoadingSet() {
-    require_io_uring();
     Bytes offset = 4_KiB;
     for (std::uint64_t i = 0; i < 110; ++i) {
       const PageRange guest{{(i * 73 % 110) * 100}, kRegionPages};
@@ -229,7 +221,6 @@ TEST_CASE("zero pages are allocated, in a guest that has written some of them") 
 }
 
 TEST_CASE("scattered pages of the memory file are read") {
-  require_io_uring();
   test::ScratchDirectory directory;
   test::PageFile memory{directory.path() / "memory", kEngineMemory, 0};
   const std::vector<PageRange> recorded = {{{100}, 3}, {{5000}, 300}, {{9000}, 1}};
@@ -253,7 +244,6 @@ TEST_CASE("scattered pages of the memory file are read") {
 }
 
 TEST_CASE("a plan without reads ends at once") {
-  require_io_uring();
   PageCacheLoader engine(ReadIntoPageCache{}, SnapshotFiles{});
   engine.start();
   engine.wait();

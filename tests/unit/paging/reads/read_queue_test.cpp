@@ -15,22 +15,13 @@
 namespace faasnap::paging {
 namespace {
 
-void require_io_uring() {
-  if (const auto availability = uring::available(); !availability) {
-    SKIP("io_uring is not available: " << availability.reason);
-  }
-}
-
 // A file of 64 pages.
 struct Pages {
   static constexpr PageRange kAll{{0}, 64};
   test::ScratchDirectory directory;
   test::PageFile file{directory.path() / "file", kAll.size(), 0};
 
-  Pages() {
-    require_io_uring();
-    file.write(kAll);
-  }
+  Pages() { file.write(kAll); }
   bool has(std::span<const std::byte> bytes, PageRange pages) const {
     for (std::uint64_t i = 0; i < pages.count; ++i) {
       const auto page = bytes.subspan(i * kPageSize, kPageSize);
