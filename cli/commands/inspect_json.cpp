@@ -7,6 +7,7 @@
 
 #include "commands/inspection.h"
 #include "output/line_text.h"
+#include "run/cached_pages.h"
 
 namespace faasnap::cli {
 namespace {
@@ -85,11 +86,12 @@ tools::Json to_json(const Inspection& inspection) {
   }
   json["recordings_similarity"] =
       inspection.similarity ? tools::Json(*inspection.similarity) : tools::Json();
-  json["cached_pages"] = snapshot.cached_pages();
   json["foreign_names"] = tools::Json::array();
   for (const std::string& name : snapshot.foreign_names()) {
     json["foreign_names"].push_back(line_text(name));
   }
+  const CachedPages cached = cached_pages(snapshot);
+  json["cached_pages"] = cached.pages ? tools::Json(*cached.pages) : tools::Json();
   return json;
 }
 

@@ -8,6 +8,7 @@
 
 #include "commands/inspection.h"
 #include "output/line_text.h"
+#include "run/cached_pages.h"
 
 namespace faasnap::cli {
 namespace {
@@ -112,8 +113,11 @@ void print(const Inspection& inspection) {
   for (const auto& [key, value] : info.labels) {
     fmt::print("label         {}={}\n", key, value);
   }
-  fmt::print("pages         {} of {} are not zero, {} of its files' are in the page cache\n",
-             info.nonzero_pages, info.memory.pages(), inspection.snapshot.cached_pages());
+  fmt::print("pages         {} of {} are not zero\n", info.nonzero_pages, info.memory.pages());
+  const CachedPages cached = cached_pages(inspection.snapshot);
+  fmt::print("page cache    {}\n", cached.pages
+                                       ? fmt::format("{} pages of its files", *cached.pages)
+                                       : fmt::format("unknown: {}", cached.reason));
   print_recordings(inspection);
   print_sets(inspection);
   for (const std::string& name : inspection.snapshot.foreign_names()) {

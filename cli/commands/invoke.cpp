@@ -150,16 +150,18 @@ tools::Json to_json(const InvocationRecord& record, const InvocationPlan& plan) 
   json["zero_pages"] = record.prefetch.zero_pages;
   json["prefilled_pages"] = record.restore.prefilled_pages;
   json["prefetch_ns"] = record.prefetch.duration.count();
+  json["io_uring"] = record.io_uring;
   json["mappings"] = record.restore.mappings;
   json["rss_bytes"] = record.memory.resident.value;
   json["pss_bytes"] = record.memory.proportional.value;
-  json["cache_pages_before"] = record.cached_pages_before;
   if (record.limits.dropped_console.value != 0) {
     json["dropped_console_bytes"] = record.limits.dropped_console.value;
   }
   if (record.limits.refused_connections != 0) {
     json["refused_connections"] = record.limits.refused_connections;
   }
+  json["cache_pages_before"] =
+      record.cached_before.pages ? tools::Json(*record.cached_before.pages) : tools::Json();
   json["accelerator"] = tools::accelerator();
   json["input"] = plan.input;
   json["result"] = record.result;
@@ -180,8 +182,21 @@ void print_row(const InvocationRecord& record, std::uint64_t number) {
              number + 1, milliseconds(record.setup), milliseconds(record.invoke),
              milliseconds(record.setup + record.invoke), record.faults.vcpu_major,
              record.faults.vcpu_minor, mebibytes(record.prefetch.bytes),
-             mebibytes(record.memory.resident), record.cached_pages_before);
+             mebibytes(record.memory.resident),
+             record.cached_before.pages ? std::to_string(*record.cached_before.pages) : "unknown");
   std::fflush(stdout);
+}
+
+// Says what differs from what the figures usually mean.
+void print_remarks(const InvocationRecord& record) {
+  if (!record.io_uring) {
+    fmt::print(
+        "\nthis host forbids io_uring, so threads read, which is slower; "
+        "see `faasnap doctor`\n");
+  }
+  if (!record.cached_before.pages) {
+    fmt::print("\nwhat was cached before is unknown: {}\n", record.cached_before.reason);
+  }
 }
 
 }  // namespace
@@ -219,6 +234,7 @@ int run_invoke(const Arguments& arguments) {
     traces.add(trace);
   }
   if (!line.has("json")) {
+    print_remarks(record);
     fmt::print("\n{} ({}, {}): {}\n", plan.function, to_string(plan.origin), tools::accelerator(),
                tools::to_text(record.result));
   }

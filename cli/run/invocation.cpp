@@ -68,7 +68,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   if (plan_.drop_caches) {
     plan_.snapshot.drop_caches();
   }
-  record.cached_pages_before = plan_.snapshot.cached_pages();
+  record.cached_before = cached_pages(plan_.snapshot);
   RestoreOptions options;
   options.setting = setting;
   options.root_image = plan_.root_image;
@@ -153,7 +153,7 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
     host_.invoke(warm_->vm, plan_.function, tools::to_text(plan_.record_input));
   }
   InvocationRecord record;
-  record.cached_pages_before = plan_.snapshot.cached_pages();
+  record.cached_before = cached_pages(plan_.snapshot);
   const FaultStats before = warm_->vm.stats().faults;
   InvocationSpans spans(trace, tags_of(plan_));
   const Nanoseconds start = epoch_now();
@@ -168,7 +168,9 @@ void Invoker::invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans) {
   const FunctionReply reply =
       host_.invoke(vm, plan_.function, tools::to_text(plan_.input), {.caller = spans.for_guest()});
   record.invoke = reply.total;
-  record.faults = vm.stats().faults;
+  const VmStats stats = vm.stats();
+  record.faults = stats.faults;
+  record.io_uring = stats.io_uring;
   record.memory = vm.memory_usage();
   record.handler = reply.handler;
   record.agent = reply.agent;

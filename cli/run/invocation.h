@@ -17,6 +17,7 @@
 #include <faasnap/vm_stats.h>
 #include <faasnap/working_set.h>
 
+#include "run/cached_pages.h"
 #include "run/invocation_spans.h"
 #include "tools/json.h"
 #include "tools/origin.h"
@@ -67,7 +68,9 @@ struct InvocationRecord {
   LimitHits limits;
   RestoreStats restore;
   // Pages of the snapshot in the page cache before the restore: 0 proves a cold start.
-  std::uint64_t cached_pages_before = 0;
+  CachedPages cached_before;
+  // See VmStats.
+  bool io_uring = true;
   // Times by the guest's own clock: the function alone, and from the request's head to the reply.
   Nanoseconds handler{0};
   Nanoseconds agent{0};

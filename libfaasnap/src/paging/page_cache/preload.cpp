@@ -38,6 +38,18 @@ void finish_reading(const FileRef& file, const base::Mapping& view, PageRange pa
   }
 }
 
+// Returns how many pages have to be read; all where the kernel does not tell.
+std::uint64_t absent_pages(const FileRef& file, Bytes size) {
+  try {
+    return size.pages() - FileResidency(file, size).count();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::permission) {
+      throw;
+    }
+    return size.pages();
+  }
+}
+
 }  // namespace
 
 Bytes preload(const FileRef& file, Bytes size) {
@@ -45,7 +57,7 @@ Bytes preload(const FileRef& file, Bytes size) {
     base::fail(ErrorKind::corrupt, "read into the page cache", file.path,
                "the file is shorter than guest memory");
   }
-  const std::uint64_t absent = size.pages() - FileResidency(file, size).count();
+  const std::uint64_t absent = absent_pages(file, size);
   if (absent == 0) {
     return {};
   }
