@@ -106,6 +106,10 @@ void print_json(const RecordedFunction& recorded, const Invocation& invocation,
   record["loading_set_pages"] = info.loading_set_pages;
   record["stream_set_pages"] = info.stream_set_pages;
   record["stream_set_zero_pages"] = info.stream_set_zero_pages;
+  if (!recorded.no_userfaultfd.empty()) {
+    record["lacks_settings"] = {to_string(Setting::reap), to_string(Setting::stream)};
+    record["lacks_reason"] = recorded.no_userfaultfd;
+  }
   record["duration_ns"] = static_cast<std::int64_t>(seconds * 1e9);
   std::cout << tools::to_text(record) << "\n";
 }
@@ -123,7 +127,10 @@ void print(const RecordedFunction& recorded, const Invocation& invocation, unsig
       recorded.result, info.nonzero_pages, info.working_set_pages, info.touched_pages,
       info.loading_set_pages, info.loading_set_regions, info.stream_set_pages,
       info.stream_set_zero_pages);
-  if (recordings > 1) {
+  if (!recorded.no_userfaultfd.empty()) {
+    fmt::print("  lacks         the settings {} and {}: {}\n", to_string(Setting::reap),
+               to_string(Setting::stream), recorded.no_userfaultfd);
+  } else if (recordings > 1) {
     fmt::print("  recordings    {}, at least {:.0f} % alike\n", recordings,
                100 * recorded.similarity);
   }

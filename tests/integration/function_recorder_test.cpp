@@ -6,6 +6,7 @@
 #include <faasnap/directory_store.h>
 #include <faasnap/function_recorder.h>
 
+#include "../unit/support/forbidden_calls.h"
 #include "support.h"
 
 using namespace faasnap;
@@ -43,7 +44,8 @@ TEST_CASE("a recorder leaves a snapshot that serves under every setting, and not
   CHECK(nlohmann::json::parse(recorded.result) == run_outside("hello", input));
   CHECK(recorded.similarity > 0.5);
   CHECK(recorded.similarity <= 1);
-  CHECK(steps.front() == "boot the guest");
+  CHECK(recorded.no_userfaultfd.empty());
+  CHECK(steps.front() == "check what the recording needs");
   CHECK(std::ranges::count(steps, "invoke hello and record its pages by mincore") == 1);
   CHECK(std::ranges::count(steps, "invoke hello and record its pages by userfaultfd") == 3);
   CHECK(std::distance(std::filesystem::directory_iterator(directory), {}) == 1);
@@ -60,6 +62,23 @@ TEST_CASE("a recorder leaves a snapshot that serves under every setting, and not
     CHECK(nlohmann::json::parse(host.invoke(vm, "hello", input.dump()).result) ==
           run_outside("hello", input));
   }
+  std::filesystem::remove_all(directory);
+}
+
+TEST_CASE("without userfaultfd the recording by mincore is kept, and says what it lacks") {
+  require_kvm();
+  const auto directory = fresh_directory("mincore-alone");
+  FunctionHost host = function_host();
+  const FunctionRecorder recorder(host, {.guest = boot_options(), .free_memory = FreeMemory::keep});
+  without_userfaultfd([&] {
+    const RecordedFunction recorded = recorder.record("hello", "{}", directory / "hello");
+    CHECK(recorded.no_userfaultfd.find("/dev/userfaultfd") != std::string::npos);
+    CHECK(std::distance(std::filesystem::directory_iterator(directory), {}) == 1);
+    VM vm = VM::restore(recorded.snapshot, {.setting = Setting::faasnap});
+    host.attach(vm);
+    CHECK(host.invoke(vm, "hello", "{}").result == recorded.result);
+    CHECK_THROWS_AS(recorded.snapshot.plan(Setting::stream), Error);
+  });
   std::filesystem::remove_all(directory);
 }
 

@@ -62,6 +62,9 @@ struct RecordedFunction {
   // The least similarity between two consecutive recordings by userfaultfd
   // (WorkingSet::similarity); 1 if there is one only.
   double similarity = 1;
+  // Empty if the function was recorded both ways. Otherwise the reason why userfaultfd could not be
+  // had: the snapshot then lacks what Setting::reap and Setting::stream need.
+  std::string no_userfaultfd{};
 };
 
 // Makes of the images of a guest the snapshots that functions are served from, with the sets of
@@ -70,7 +73,8 @@ struct RecordedFunction {
 //
 // A function is recorded twice over: by mincore in a guest that has never run it (FaaSnap, section
 // 4.4), and by userfaultfd in clones of the snapshot that it is then served from. The last of these
-// is restored with Setting::stream, and adds what the others have missed.
+// is restored with Setting::stream, and adds what the others have missed. Where this process may
+// not use userfaultfd, the recording by mincore alone is kept.
 //
 // Safe from any thread; recordings of several functions may run at the same time.
 class FAASNAP_EXPORT FunctionRecorder {
@@ -85,9 +89,10 @@ class FAASNAP_EXPORT FunctionRecorder {
   // `path`. Everything else that it makes lies in a temporary directory beside `path`, and is gone
   // when the call returns or throws; a call that throws leaves no snapshot either.
   //
-  // Throws what FunctionHost and Snapshot throw; ErrorKind::already_exists if there is something at
-  // `path`, ErrorKind::not_found if it is not in a directory, ErrorKind::unsupported if pages of
-  // the first snapshot stay in the page cache, and ErrorKind::cancelled.
+  // Throws what FunctionHost and Snapshot throw, and ErrorKind::cancelled. Before the guest boots
+  // it throws ErrorKind::already_exists if there is something at `path`, ErrorKind::not_found if it
+  // is not in a directory, and ErrorKind::unsupported if the directory's file system keeps pages in
+  // the page cache that are to be dropped.
   RecordedFunction record(const std::string& function, const std::string& input,
                           const std::filesystem::path& path,
                           const RecordingObserver& observer = {}) const;

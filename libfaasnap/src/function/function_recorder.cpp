@@ -16,6 +16,8 @@
 #include "function/agent_reply.h"
 #include "function/free_memory.h"
 #include "function/scratch_directory.h"
+#include "paging/page_cache/drop_probe.h"
+#include "paging/userfault/userfault.h"
 
 namespace faasnap {
 namespace {
@@ -40,6 +42,30 @@ fs::path target_at(const fs::path& path) {
   return target;
 }
 
+// The recording by mincore sees only pages that were not in the page cache before.
+void check_pages_can_be_dropped(const fs::path& directory) {
+  if (const auto pages = paging::try_dropping_pages(directory); !pages.good()) {
+    base::fail(ErrorKind::unsupported, kRecording, directory,
+               fmt::format("{} of {} pages of a file stay in the page cache when they are dropped, "
+                           "so that a recording would have pages that are not used; choose a "
+                           "directory on a disk file system such as ext4 or XFS",
+                           pages.after, pages.before));
+  }
+}
+
+// Returns why this process cannot record by userfaultfd, or an empty string.
+std::string lack_of_userfaultfd() {
+  try {
+    const paging::Userfault handler({});
+    return {};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::permission && error.kind() != ErrorKind::unsupported) {
+      throw;
+    }
+    return error.what();
+  }
+}
+
 double least_similarity(const std::vector<WorkingSet>& recordings) {
   double least = 1;
   for (std::size_t i = 1; i < recordings.size(); ++i) {
@@ -60,8 +86,15 @@ class Recording {
         observer_(observer) {}
 
   RecordedFunction make(const fs::path& target) {
+    begin("check what the recording needs");
+    check_pages_can_be_dropped(target.parent_path());
+    std::string no_userfaultfd = lack_of_userfaultfd();
     const function::ScratchDirectory scratch(target.parent_path());
     const Snapshot base = make_base(scratch.path() / "base");
+    if (!no_userfaultfd.empty()) {
+      Snapshot snapshot = kept(record_first(base, target));
+      return {std::move(snapshot), std::move(result_), 1, std::move(no_userfaultfd)};
+    }
     const Snapshot served = record_first(base, scratch.path() / "served");
     Snapshot::remove(base.directory());
     std::vector<WorkingSet> recordings;
@@ -71,15 +104,20 @@ class Recording {
     const WorkingSet touched =
         rehearse(served, WorkingSet::merge(recordings), scratch.path() / "rehearsed");
     begin("add the sets of REAP and stream");
-    Snapshot snapshot = served.derive(target, snapshot_options(&touched));
-    if (observer_.stop.stop_requested()) {
-      Snapshot::remove(target);
-      base::check_not_stopped(observer_.stop, kRecording);
-    }
+    Snapshot snapshot = kept(served.derive(target, snapshot_options(&touched)));
     return {std::move(snapshot), std::move(result_), least_similarity(recordings)};
   }
 
  private:
+  // Removes the result again if the caller has asked to stop meanwhile.
+  Snapshot kept(Snapshot snapshot) const {
+    if (observer_.stop.stop_requested()) {
+      Snapshot::remove(snapshot.directory());
+      base::check_not_stopped(observer_.stop, kRecording);
+    }
+    return snapshot;
+  }
+
   void begin(const std::string& step) {
     base::check_not_stopped(observer_.stop, kRecording);
     if (observer_.step) {

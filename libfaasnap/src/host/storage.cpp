@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/magic.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <fstream>
 #include <utility>
-#include <vector>
 
 #include "base/error.h"
-#include "base/files/file.h"
 #include "host/checks.h"
-#include "paging/page_cache/residency.h"
+#include "paging/page_cache/drop_probe.h"
 
 namespace faasnap::host {
 namespace {
@@ -43,48 +38,6 @@ const char* unsuitable(decltype(std::declval<struct statfs>().f_type) type) {
   }
 }
 
-// A file without a name.
-class ScratchFile {
- public:
-  explicit ScratchFile(const std::filesystem::path& directory)
-      : path_(directory / ".faasnap-check-XXXXXX") {
-    std::string name = path_.string();
-    fd_ = base::UniqueFd(::mkostemp(name.data(), O_CLOEXEC));
-    if (!fd_) {
-      base::fail_errno("create", path_);
-    }
-    ::unlink(name.c_str());
-  }
-  const base::UniqueFd& fd() const noexcept { return fd_; }
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-  base::UniqueFd fd_;
-};
-
-// Number of resident pages of a written file, before and after dropping them.
-struct Residency {
-  std::uint64_t before = 0;
-  std::uint64_t after = 0;
-};
-
-Residency try_dropping_pages(const std::filesystem::path& directory) {
-  static constexpr Bytes kSize = 64_KiB;
-  const ScratchFile file(directory);
-  const std::vector<std::byte> content(kSize.value, std::byte{0x5a});
-  base::write_exact(file.fd(), content, 0, file.path());
-  if (::fsync(file.fd().get()) != 0) {
-    base::fail_errno("fsync", file.path());
-  }
-  paging::FileResidency residency({&file.fd(), file.path()}, kSize);
-  Residency result;
-  result.before = residency.count();
-  ::posix_fadvise(file.fd().get(), 0, 0, POSIX_FADV_DONTNEED);
-  result.after = residency.count();
-  return result;
-}
-
 }  // namespace
 
 HostCheck check_file_system(const std::filesystem::path& directory) {
@@ -100,8 +53,8 @@ HostCheck check_file_system(const std::filesystem::path& directory) {
     return check;
   }
   try {
-    const Residency pages = try_dropping_pages(directory);
-    check.ok = pages.before != 0 && pages.after == 0;
+    const paging::DroppedPages pages = paging::try_dropping_pages(directory);
+    check.ok = pages.good();
     check.detail =
         check.ok ? fmt::format("pages of files in {} can be seen and dropped", directory.string())
                  : fmt::format("{} pages of a file in {} are resident, {} after dropping them",

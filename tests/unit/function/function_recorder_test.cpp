@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <unistd.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <memory>
@@ -9,6 +11,7 @@
 #include <faasnap/directory_store.h>
 #include <faasnap/function_recorder.h>
 
+#include "paging/page_cache/drop_probe.h"
 #include "support/support.h"
 
 namespace faasnap {
@@ -39,7 +42,23 @@ TEST_CASE("a boot that fails leaves nothing beside the snapshot that was to be m
   CHECK_THROWS_AS(fixture.recorder.record("hello", "{}", fixture.snapshots / "hello", observer),
                   Error);
   CHECK(fs::is_empty(fixture.snapshots));
-  CHECK(steps == std::vector<std::string>{"boot the guest"});
+  if (!paging::try_dropping_pages(fixture.snapshots).good()) {
+    SKIP("the temporary directory's file system keeps its pages in memory");
+  }
+  CHECK(steps == std::vector<std::string>{"check what the recording needs", "boot the guest"});
+}
+
+TEST_CASE("no guest is booted where the pages of a snapshot could not be dropped") {
+  const fs::path memory = "/dev/shm";
+  if (!fs::is_directory(memory) || paging::try_dropping_pages(memory).good()) {
+    SKIP("there is no /dev/shm in memory");
+  }
+  const Fixture fixture;
+  const auto path = memory / ("faasnap-" + std::to_string(::getpid()));
+  const Error error = test::error_of([&] { fixture.recorder.record("hello", "{}", path); });
+  CHECK(error.kind() == ErrorKind::unsupported);
+  CHECK(error.path() == memory);
+  CHECK_FALSE(fs::exists(path));
 }
 
 TEST_CASE("a recording that is cancelled before it starts boots no guest and leaves nothing") {
