@@ -2,11 +2,28 @@
 
 #pragma once
 
+#include <compare>
 #include <filesystem>
+#include <string>
 
+#include <faasnap/error.h>
 #include <faasnap/host.h>
 
 namespace faasnap::host {
+
+// Version of a kernel, as far as features depend on it.
+struct KernelVersion {
+  unsigned major = 0;
+  unsigned minor = 0;
+  auto operator<=>(const KernelVersion&) const = default;
+};
+
+// Returns the version of the running kernel.
+KernelVersion running_kernel();
+// Returns what to do about a KVM that cannot fill page tables ahead.
+std::string pre_fault_remedy(const KernelVersion& kernel);
+// Returns what to do if userfaultfd cannot be had because of an error of this kind.
+std::string userfaultfd_remedy(ErrorKind kind);
 
 // The checks of inspect_host. Each tries its feature, and reports a failure in its result.
 
@@ -14,6 +31,11 @@ namespace faasnap::host {
 HostCheck check_file_system(const std::filesystem::path& directory);
 HostCheck check_free_space(const std::filesystem::path& directory);
 HostCheck check_read_ahead(const std::filesystem::path& directory);
+
+// Limits of a process, and how many VMs they are enough for.
+HostCheck check_descriptors();
+HostCheck check_locked_memory();
+HostCheck check_mappings();
 
 HostCheck check_io_uring();
 HostCheck check_userfaultfd();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <fmt/format.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include <faasnap/error.h>
 
@@ -13,12 +15,36 @@
 
 namespace faasnap::host {
 
+KernelVersion running_kernel() {
+  utsname name{};
+  KernelVersion version;
+  if (::uname(&name) == 0) {
+    std::sscanf(name.release, "%u.%u", &version.major, &version.minor);
+  }
+  return version;
+}
+
+std::string pre_fault_remedy(const KernelVersion& kernel) {
+  static constexpr KernelVersion kFirst{6, 11};
+  return kernel < kFirst
+             ? "use Linux 6.11 or later"
+             : "let KVM use nested page tables (EPT or NPT), without which it cannot do this: "
+               "parameter ept of kvm_intel, npt of kvm_amd; a virtual host must offer them";
+}
+
+std::string userfaultfd_remedy(ErrorKind kind) {
+  if (kind != ErrorKind::permission) {
+    return "use a kernel with CONFIG_USERFAULTFD, without a seccomp filter that forbids it";
+  }
+  return "give this user access to /dev/userfaultfd (setfacl -m u:USER:rw /dev/userfaultfd), or "
+         "set the sysctl vm.unprivileged_userfaultfd to 1";
+}
+
 HostCheck check_io_uring() {
   const uring::Availability availability = uring::available();
-  return {
-      "io_uring", availability.available,
-      availability ? "available" : "not available: the setting faasnap needs it for prefetching",
-      availability.reason};
+  return {"io_uring", availability.available,
+          availability ? "available" : "not available: threads read instead, which is slower",
+          availability.reason};
 }
 
 HostCheck check_userfaultfd() {
@@ -26,10 +52,7 @@ HostCheck check_userfaultfd() {
     const paging::Userfault handler({});
     return {"userfaultfd", true, "available, also for guests' faults", ""};
   } catch (const Error& error) {
-    return {"userfaultfd", false, error.what(),
-            error.kind() == ErrorKind::permission
-                ? "run as root, or set the sysctl vm.unprivileged_userfaultfd to 1"
-                : "use a kernel with CONFIG_USERFAULTFD, without a seccomp filter that forbids it"};
+    return {"userfaultfd", false, error.what(), userfaultfd_remedy(error.kind())};
   }
 }
 

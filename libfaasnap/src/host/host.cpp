@@ -60,7 +60,7 @@ HostCheck check_pre_fault(const kvm::System& system) {
   return {"kvm_pre_fault_memory", ok,
           ok ? "KVM can fill a guest's page tables ahead of its accesses"
              : "KVM fills a guest's page tables only on access",
-          ok ? "" : "use Linux 6.11 or later"};
+          ok ? "" : host::pre_fault_remedy(host::running_kernel())};
 }
 
 std::optional<kvm::System> add_kvm_checks(HostReport& report) {
@@ -87,6 +87,9 @@ HostReport inspect_host(const HostQuery& query) {
   }
   report.checks.push_back(host::check_io_uring());
   report.checks.push_back(host::check_userfaultfd());
+  report.checks.push_back(host::check_descriptors());
+  report.checks.push_back(host::check_locked_memory());
+  report.checks.push_back(host::check_mappings());
   report.checks.push_back(host::check_file_system(query.directory));
   report.checks.push_back(host::check_free_space(query.directory));
   report.checks.push_back(host::check_read_ahead(query.directory));

@@ -2,11 +2,13 @@
 
 #include <faasnap/host.h>
 
+#include <sys/resource.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
+#include <string>
 
 #include <faasnap/directory_store.h>
 #include <faasnap/object_store_server.h>
@@ -29,8 +31,8 @@ const HostCheck* find(const HostReport& report, const std::string& name) {
 TEST_CASE("a host report has a detail for every check, and a remedy for every bad one only") {
   const ScratchDirectory scratch;
   const HostReport report = inspect_host({.directory = scratch.path(), .redis = {}});
-  for (const char* name :
-       {"kvm", "io_uring", "userfaultfd", "file_system", "free_space", "read_ahead"}) {
+  for (const char* name : {"kvm", "io_uring", "userfaultfd", "descriptors", "locked_memory",
+                           "mappings", "file_system", "free_space", "read_ahead"}) {
     CHECK(find(report, name) != nullptr);
   }
   CHECK(find(report, "redis") == nullptr);
@@ -54,6 +56,38 @@ TEST_CASE("VMs run at speed exactly where KVM opens and its speed is good") {
 TEST_CASE("a directory that is missing is an error, not a bad check") {
   CHECK(error_of([] { inspect_host({.directory = "/nonexistent", .redis = {}}); }).kind() ==
         ErrorKind::not_found);
+}
+
+TEST_CASE("a small limit of descriptors is bad, and says for how many VMs it is enough") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const auto with_limit = [&](rlim_t limit) {
+    const rlimit low{limit, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+    const HostCheck check = host::check_descriptors();
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    return check;
+  };
+  const HostCheck small = with_limit(256);
+  CHECK_FALSE(small.ok);
+  CHECK(small.detail.find("256 files") != std::string::npos);
+  CHECK(small.detail.find("enough for 2 VMs") != std::string::npos);
+  CHECK(small.remedy.find("ulimit -n") != std::string::npos);
+  if (before.rlim_max >= 1024) {
+    CHECK(with_limit(1024).ok);
+  }
+}
+
+TEST_CASE("advice fits the host: no newer kernel where the kernel is new, no root for a device") {
+  CHECK(host::pre_fault_remedy({6, 10}).find("Linux 6.11") != std::string::npos);
+  CHECK(host::pre_fault_remedy({6, 18}).find("Linux 6.11") == std::string::npos);
+  CHECK(host::pre_fault_remedy({7, 0}).find("EPT") != std::string::npos);
+  CHECK(host::running_kernel() > host::KernelVersion{5, 0});
+  const std::string remedy = host::userfaultfd_remedy(ErrorKind::permission);
+  CHECK(remedy.find("/dev/userfaultfd") < remedy.find("sysctl"));
+  CHECK(remedy.find("CONFIG_USERFAULTFD") == std::string::npos);
+  CHECK(host::userfaultfd_remedy(ErrorKind::unsupported).find("CONFIG_USERFAULTFD") !=
+        std::string::npos);
 }
 
 TEST_CASE("a file system in memory is no place for snapshots") {

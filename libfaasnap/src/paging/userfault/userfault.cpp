@@ -22,9 +22,10 @@ constexpr const char* kDevice = "/dev/userfaultfd";
 
 [[noreturn]] void fail_to_open(int error_number) {
   if (error_number == EPERM || error_number == EACCES) {
-    base::fail(ErrorKind::permission, "open userfaultfd", kDevice,
-               "not allowed for the faults of a guest; run as root, grant access to the device, or "
-               "set the sysctl vm.unprivileged_userfaultfd to 1");
+    base::fail(
+        ErrorKind::permission, "open userfaultfd", kDevice,
+        "not allowed for the faults of a guest; give this user access to the device, set the "
+        "sysctl vm.unprivileged_userfaultfd to 1, or run as root");
   }
   if (error_number == ENOSYS || error_number == EINVAL) {
     base::fail(ErrorKind::unsupported, "open userfaultfd", {},
@@ -41,10 +42,12 @@ base::UniqueFd open_userfaultfd() {
   if (fd) {
     return fd;
   }
-  const int error_number = errno;
+  int error_number = errno;
 #ifdef USERFAULTFD_IOC_NEW
   if (const base::UniqueFd device(::open(kDevice, O_RDWR | O_CLOEXEC)); device) {
     fd = base::UniqueFd(::ioctl(device.get(), USERFAULTFD_IOC_NEW, kFlags));
+  } else if (errno == EACCES || errno == EPERM) {
+    error_number = errno;  // the kernel has it: only the device's permissions are missing
   }
 #endif
   if (!fd) {
