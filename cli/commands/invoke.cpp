@@ -25,21 +25,23 @@ constexpr std::uint64_t kMostRepeats = 1'000'000;
 CommandLine invoke_command_line() {
   CommandLine line(
       {.name = "faasnap invoke",
-       .synopsis = "--snapshot DIR --input JSON [--setting S] [OPTION]...",
-       .text = "Restores a microVM from the snapshot and invokes the function in it. Settings:\n"
-               "  warm        the VM has run the function before and stays\n"
-               "  boot        a cold boot\n"
-               "  lazy        guest memory is mapped; every first touch is a page fault\n"
-               "  cached      as lazy, with the memory file in the page cache\n"
-               "  concurrent  as lazy, with the recorded pages read while the guest runs\n"
-               "  per-region  as concurrent, with the memory file mapped only where it has data\n"
-               "  faasnap     as per-region, with the loading set read in order from its own file\n"
-               "  reap        every touched page installed before the guest starts\n"
-               "  stream      every touched page installed in order while the guest runs",
-       .example = "faasnap invoke --snapshot snapshots/json --input '{\"input\": \"json-151k\"}' "
+       .synopsis = "DIR [--input JSON] [--setting S] [OPTION]...",
+       .text =
+           "Restores a microVM from the snapshot in DIR and invokes the function in it. Settings:\n"
+           "  warm        the VM has run the function before and stays\n"
+           "  boot        a cold boot\n"
+           "  lazy        guest memory is mapped; every first touch is a page fault\n"
+           "  cached      as lazy, with the memory file in the page cache\n"
+           "  concurrent  as lazy, with the recorded pages read while the guest runs\n"
+           "  per-region  as concurrent, with the memory file mapped only where it has data\n"
+           "  faasnap     as per-region, with the loading set read in order from its own file\n"
+           "  reap        every touched page installed before the guest starts\n"
+           "  stream      every touched page installed in order while the guest runs",
+       .example = "faasnap invoke snapshots/json --input '{\"input\": \"json-151k\"}' "
                   "--setting faasnap --drop-caches"});
-  line.option("snapshot", "DIR", "the snapshot to restore");
-  line.option("input", "JSON", "the function's input, a JSON object; @FILE reads it from a file");
+  line.positional({}, {"DIR"});
+  line.option("snapshot", "DIR", "the same as DIR");
+  add_input_option(line);
   line.option("setting", "S", "how to get the VM (default: faasnap)");
   line.option("function", "NAME", "the function (default: the one that was recorded)");
   line.flag("drop-caches", "drop the snapshot's pages from the page cache before each restore");
@@ -62,6 +64,16 @@ CommandLine invoke_command_line() {
   add_store_options(line);
   add_config_option(line);
   return line;
+}
+
+std::string snapshot_of(const CommandLine& line) {
+  const auto argument = line.optional_text("DIR");
+  const auto option = line.optional_text("snapshot");
+  if (argument.has_value() == option.has_value()) {
+    throw tools::UsageError(argument ? "the snapshot is named twice, as DIR and by --snapshot"
+                                     : "DIR, the snapshot to restore, is missing");
+  }
+  return argument ? *argument : *option;
 }
 
 std::string label(const Snapshot& snapshot, const std::string& name) {
@@ -105,7 +117,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   }
   const Nanoseconds opened = epoch_now();
   const auto begun = std::chrono::steady_clock::now();
-  const Snapshot snapshot = Snapshot::open(line.text("snapshot"));
+  const Snapshot snapshot = Snapshot::open(snapshot_of(line));
   const Nanoseconds opening = std::chrono::steady_clock::now() - begun;
   const std::string function = line.optional_text("function").value_or(label(snapshot, "function"));
   if (function.empty()) {

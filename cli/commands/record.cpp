@@ -23,13 +23,13 @@ constexpr std::uint64_t kMostRecordings = 100;
 CommandLine record_command_line() {
   CommandLine line(
       {.name = "faasnap record",
-       .synopsis = "FUNCTION --input JSON --snapshot DIR [OPTION]...",
+       .synopsis = "FUNCTION --snapshot DIR [--input JSON] [OPTION]...",
        .text = "Boots a microVM, invokes the function in it while recording which of the guest's "
                "pages it\nuses, and makes a snapshot from which `faasnap invoke` serves it.",
        .example =
            "faasnap record json --input '{\"input\": \"json-13k\"}' --snapshot snapshots/json"});
   line.positional({"FUNCTION"});
-  line.option("input", "JSON", "the function's input, a JSON object; @FILE reads it from a file");
+  add_input_option(line);
   line.option("snapshot", "DIR", "the snapshot to make; must not exist");
   line.list("label", "LABEL", "a label for the snapshot, KEY=VALUE; repeatable");
   line.option("recordings", "N", "invoke N times for the recording by userfaultfd (default: 1)");

@@ -28,6 +28,12 @@ void add_catalogue_options(CommandLine& line) {
   add_config_option(line);
 }
 
+// What a new user lacks who has only snapshots in directories.
+constexpr const char* kWhatACatalogueIs =
+    "A catalogue is a directory of snapshots that several hosts share, with an index in a Redis "
+    "server (docs/guide/catalogue.md); a snapshot that `faasnap record` has made needs none: "
+    "`faasnap inspect DIR` shows it.";
+
 SnapshotCatalogue open_catalogue(const CommandLine& line) {
   const Config config = load_config(line.optional_text("config"));
   RedisConfig redis = config.catalogue.redis.address ? config.catalogue.redis : config.store.redis;
@@ -36,7 +42,8 @@ SnapshotCatalogue open_catalogue(const CommandLine& line) {
   }
   if (!redis.address) {
     throw tools::UsageError(
-        "--redis is missing, and the settings file has no 'redis' in [catalogue]");
+        fmt::format("--redis is missing, and the settings file has no 'redis' in [catalogue]. {}",
+                    kWhatACatalogueIs));
   }
   std::filesystem::path directory = config.catalogue.directory.value_or("");
   if (const auto given = line.optional_text("catalogue")) {
@@ -44,7 +51,8 @@ SnapshotCatalogue open_catalogue(const CommandLine& line) {
   }
   if (directory.empty()) {
     throw tools::UsageError(
-        "--catalogue is missing, and the settings file has no 'dir' in [catalogue]");
+        fmt::format("--catalogue is missing, and the settings file has no 'dir' in [catalogue]. {}",
+                    kWhatACatalogueIs));
   }
   return SnapshotCatalogue(redis_options(redis), directory);
 }

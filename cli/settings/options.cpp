@@ -61,6 +61,11 @@ FreeMemory parse_free_memory_option(const std::string& text, const std::string& 
   throw tools::UsageError(fmt::format("{} {}: report, zero or keep is expected", what, text));
 }
 
+void add_input_option(CommandLine& line) {
+  line.option("input", "JSON", "the function's input, a JSON object; @FILE reads it from a file",
+              "{}");
+}
+
 tools::Json parse_input(const std::string& text) {
   std::size_t place = 0;
   auto input = tools::parse_json(text.starts_with('@') ? read_text(text.substr(1)) : text, &place);

@@ -26,6 +26,8 @@ tools::Origin parse_origin_option(const std::string& text, const std::string& wh
 // Throws UsageError that lists the modes.
 FreeMemory parse_free_memory_option(const std::string& text, const std::string& what);
 
+// Declares --input, an empty object by default.
+void add_input_option(CommandLine& line);
 // Returns the JSON object that the option --input says, or with @FILE, the file. Throws UsageError.
 tools::Json parse_input(const std::string& text);
 

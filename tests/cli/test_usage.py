@@ -56,11 +56,22 @@ class Usage(CliCase):
     def test_a_missing_argument(self):
         self.refused(2, "verify", says="DIR is missing")
         self.refused(2, "record", *INPUT, "--snapshot", "s", says="FUNCTION is missing")
-        self.refused(2, "record", "hello", "--snapshot", "s", says="--input is missing")
         self.refused(2, "record", "hello", *INPUT, says="--snapshot is missing")
-        self.refused(2, "invoke", *INPUT, says="--snapshot is missing")
+        self.refused(2, "invoke", *INPUT, says="DIR, the snapshot to restore, is missing")
+        self.refused(2, "invoke", "s", "--snapshot", "s", says="twice")
         self.refused(2, "lab", says="command")
         self.refused(2, "lab", "--cpus", "2", "--", says="command")
+
+    def test_a_catalogue_that_is_missing_is_explained(self):
+        self.refused(2, "snapshot", "ls", says=("--redis is missing", "A catalogue is"))
+        self.refused(2, "snapshot", "ls", "--redis", "none",
+                     says=("--catalogue is missing", "A catalogue is"))
+
+    def test_the_snapshot_is_an_argument_and_the_input_empty_by_default(self):
+        self.refused(1, "invoke", "none", says="none")
+        self.refused(1, "invoke", "--snapshot", "none", says="none")
+        self.refused(1, "record", "hello", "--snapshot", "none/none", "--images", "none",
+                     says="none")
 
     def test_an_option_without_its_value_or_given_twice(self):
         self.refused(2, "record", "hello", "--input")
@@ -133,8 +144,8 @@ class Doctor(CliCase):
         done = self.run_cli("doctor", "--json", "--redis", self.path("no-socket"))
         report = json.loads(done.stdout)
         checks = {check["name"]: check for check in report["checks"]}
-        for name in ("kvm", "io_uring", "userfaultfd", "file_system", "free_space", "read_ahead",
-                     "redis"):
+        for name in ("kvm", "io_uring", "userfaultfd", "descriptors", "locked_memory", "mappings",
+                     "file_system", "free_space", "read_ahead", "redis"):
             self.assertIn(name, checks)
         for check in checks.values():
             self.assertTrue(check["detail"])

@@ -171,6 +171,8 @@ class InvokeTest(AgentTest):
     def test_an_unknown_function_is_not_found(self):
         for name in ("nothing", "../agent", "Echo", "echo.py", "%65cho"):
             self.assert_error(self.post(f"/invoke?function={name}"), 404, "unknown function")
+        reply = self.post("/invoke?function=nothing")
+        self.assert_error(reply, 404, "this guest has broken, counted, dice, echo")
 
     def test_a_request_without_function_name_is_refused(self):
         self.assert_error(self.post("/invoke"), 400, "function=NAME")

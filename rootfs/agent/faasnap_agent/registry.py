@@ -47,7 +47,8 @@ class Registry:
     def _import(self, name):
         path = os.path.join(self._folder, f"{name}.py")
         if not _NAME.match(name) or not os.path.isfile(path):
-            raise UnknownFunction(f"unknown function {name!r:.80}")
+            known = ", ".join(self.names())
+            raise UnknownFunction(f"unknown function {name!r:.80}; this guest has {known}")
         spec = importlib.util.spec_from_file_location(f"faasnap_function_{name}", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
