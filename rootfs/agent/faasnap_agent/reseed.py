@@ -70,8 +70,8 @@ def reseed():
 
 
 def _reseed_openssl():
-    """RAND_add reseeds the generator that those of all threads are children of; each child sees
-    that at its next draw, and reseeds itself. RAND_poll does nothing since OpenSSL 3.0."""
+    """RAND_add reseeds the generator that those of all threads are children of, from the kernel as
+    well; each child sees that at its next draw, and reseeds itself."""
     for name in _CRYPTO_LIBRARIES:
         try:
             library = ctypes.CDLL(name, mode=os.RTLD_NOW | os.RTLD_NOLOAD)
