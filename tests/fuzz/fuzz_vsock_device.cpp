@@ -30,7 +30,12 @@ class Host {
       case 0: {
         auto [theirs, ours] = base::make_stream_pair();
         keep(std::move(ours));
-        return device_->connect(input.byte() % 4, std::move(theirs), {});
+        try {
+          device_->connect(input.byte() % 4, std::move(theirs), {});
+        } catch (const Error& error) {
+          fuzz::require(error.kind() == ErrorKind::limit);
+        }
+        break;
       }
       case 1:
       case 2:

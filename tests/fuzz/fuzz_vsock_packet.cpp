@@ -13,6 +13,8 @@
 #include <span>
 #include <vector>
 
+#include <faasnap/error.h>
+
 #include "base/threads/event_loop.h"
 #include "input.h"
 #include "memory/guest_memory.h"
@@ -141,7 +143,13 @@ class Session {
   void connect() {
     auto [theirs, ours] = base::make_stream_pair();
     keep(std::move(ours));
-    device_->connect(input_.byte() % 4, std::move(theirs), {});
+    try {
+      device_->connect(input_.byte() % 4, std::move(theirs), {});
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::limit) {
+        std::abort();
+      }
+    }
   }
   void host_writes() {
     if (!ends_.empty()) {

@@ -73,7 +73,8 @@ class FAASNAP_EXPORT VM {
   void stop();
 
   // Returns a stream to the guest's vsock port `port`. Throws ErrorKind::guest if nothing listens
-  // there or the guest ends, and ErrorKind::timeout.
+  // there or the guest ends, ErrorKind::limit if there are as many connections as
+  // GuestLimits::connections allows, and ErrorKind::timeout.
   GuestStream connect(std::uint32_t port, Nanoseconds timeout);
   // Takes the guest's connections to the host's vsock port `port`. Calls `accept` for each, on the
   // VM's device thread; it must not block.

@@ -143,10 +143,13 @@ void VsockDevice::open_socket(const std::filesystem::path& path) {
 
 void VsockDevice::start_connect(std::uint32_t guest_port, base::UniqueFd stream, Connected done,
                                 bool greet) {
-  if (queues_.empty() || !make_room()) {
+  if (queues_.empty() || closed_) {
     stream.reset();
     answer(done, false);
     return;
+  }
+  if (!make_room()) {
+    base::fail(ErrorKind::limit, "connect to guest", {}, too_many());
   }
   const PortPair ports{.host = allocate_host_port(), .guest = guest_port};
   const std::string greeting = greet ? fmt::format("OK {}\n", ports.host) : "";
@@ -170,9 +173,6 @@ std::uint32_t VsockDevice::allocate_host_port() {
 // Returns true if there is room for one more connection. If need be, drops one that the guest has
 // ended and the host has not read, or one that the host has closed and the guest has not finished.
 bool VsockDevice::make_room() {
-  if (closed_) {
-    return false;
-  }
   if (connections() < maximum_connections_) {
     return true;
   }
@@ -185,13 +185,16 @@ bool VsockDevice::make_room() {
   });
   if (closed == connections_.end()) {
     ++refused_;
-    log(fmt::format("vsock: refused a connection: {} exist (GuestLimits::connections)",
-                    maximum_connections_));
     return false;
   }
   queue_reset(closed->first);
   forget(closed);
   return true;
+}
+
+std::string VsockDevice::too_many() const {
+  return fmt::format("{} vsock connections exist, as many as GuestLimits::connections allows",
+                     maximum_connections_);
 }
 
 void VsockDevice::add(Connection connection, Connected done) {

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <faasnap/units.h>
@@ -53,7 +54,8 @@ class VsockDevice final : public Device {
 
   // Connects `stream`, a connected socket, with the guest's port. Calls `done` once with whether
   // the guest accepted; if not, `stream` is closed. Closing the other end of `stream` cancels the
-  // attempt. If the guest has no driver, the attempt fails.
+  // attempt. If the guest has no driver, the attempt fails. Throws ErrorKind::limit if there are as
+  // many connections as are allowed.
   void connect(std::uint32_t guest_port, base::UniqueFd stream, Connected done);
   // Accepts the guest's connections to `host_port`: calls `accept`, which must not block, with the
   // other end of each. Replaces an earlier listener of that port; an empty function removes it.
@@ -118,6 +120,7 @@ class VsockDevice final : public Device {
   void start_connect(std::uint32_t guest_port, base::UniqueFd stream, Connected done, bool greet);
   std::uint32_t allocate_host_port();
   bool make_room();
+  std::string too_many() const;
   void add(Connection connection, Connected done);
   void settle(Entry& entry);
   void forget(Entries::iterator entry);

@@ -158,7 +158,12 @@ void VsockDevice::on_packet(const PacketHeader& packet, std::span<const iovec> d
 // Handles the guest's request for a connection to a listener in this process or to another
 // process's Unix socket.
 void VsockDevice::accept(const PacketHeader& request) {
+  if (closed_) {
+    answer_reset(request);
+    return;
+  }
   if (!make_room()) {
+    log("vsock: refused a connection: " + too_many());
     answer_reset(request);
     return;
   }

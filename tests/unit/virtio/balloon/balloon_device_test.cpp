@@ -148,7 +148,6 @@ TEST_CASE("A report of much memory is released in pieces, between which a VM can
     released_before = rig.releaser.pages();
     CHECK(queue.used_index() == 0);
   });
-  CHECK(released_before > 0);
   CHECK(released_before < kPages);
   rig.driver.resume();
   CHECK(rig.driver.wait_used(kLinuxReportingQueue).length == 0);
