@@ -55,7 +55,8 @@ bool is_void(std::string_view name) { return name == "meta" || name == "br"; }
 // Builds an element from parts that are already escaped.
 class Element {
  public:
-  static Html make(std::string_view name, Attributes attributes, const std::string& content) {
+  static Html make(std::string_view name, const Attributes& attributes,
+                   const std::string& content) {
     Html html;
     html.markup_ = fmt::format("<{}", name);
     for (const auto& [key, value] : attributes) {
@@ -98,11 +99,11 @@ std::string AttributeValue::number(double value) {
   return text;
 }
 
-Html element(std::string_view name, Attributes attributes, const Html& content) {
+Html element(std::string_view name, const Attributes& attributes, const Html& content) {
   return Element::make(name, attributes, content.markup());
 }
 
-Html element(std::string_view name, Attributes attributes, std::string_view plain) {
+Html element(std::string_view name, const Attributes& attributes, std::string_view plain) {
   return Element::make(name, attributes, text(plain).markup());
 }
 

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <concepts>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace faasnap::bench::report {
 
@@ -46,10 +46,10 @@ class AttributeValue {
   std::string text_;
 };
 
-using Attributes = std::initializer_list<std::pair<std::string_view, AttributeValue>>;
+using Attributes = std::vector<std::pair<std::string_view, AttributeValue>>;
 
 // `name` and the attributes' names come from the program.
-Html element(std::string_view name, Attributes attributes, const Html& content);
-Html element(std::string_view name, Attributes attributes, std::string_view plain = {});
+Html element(std::string_view name, const Attributes& attributes, const Html& content);
+Html element(std::string_view name, const Attributes& attributes, std::string_view plain = {});
 
 }  // namespace faasnap::bench::report

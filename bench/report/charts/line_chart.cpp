@@ -67,13 +67,12 @@ Html marker(double x, double y, std::size_t kind, const std::string& colour,
   constexpr double kR = 4;
   const Html title = element("title", {}, tip);
   const auto path = [&](const char* from, const char* outline) {
-    return element(
-        "path", {{"d", fmt::format("M{:.1f} {:.1f}{}{}", x, y, from, outline)}, {"class", colour}},
-        title);
+    return svg_shape("path", {{"d", fmt::format("M{:.1f} {:.1f}{}{}", x, y, from, outline)}},
+                     colour, title);
   };
   switch (kind % kMarkers) {
     case 0:
-      return element("circle", {{"cx", x}, {"cy", y}, {"r", kR}, {"class", colour}}, title);
+      return svg_shape("circle", {{"cx", x}, {"cy", y}, {"r", kR}}, colour, title);
     case 1:
       return svg_box(x - kR, y - kR, 2 * kR, 2 * kR, colour, tip);
     case 2:
@@ -94,7 +93,7 @@ Html draw(const Line& line, std::size_t kind, const LineLayout& layout,
     path +=
         fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", layout.x(place), layout.y(value));
   }
-  Html drawn = element("path", {{"d", path}, {"class", "line " + line.colour}});
+  Html drawn = svg_shape("path", {{"d", path}}, "line " + line.colour);
   for (const auto& [place, value] : line.points) {
     drawn += marker(layout.x(place), layout.y(value), kind, line.colour,
                     fmt::format("{}, {}: {}", line.label, places[place], quantity.format(value)));

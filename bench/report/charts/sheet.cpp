@@ -68,8 +68,7 @@ double height_of(const Picture& picture) {
 }
 
 Html card(const Picture& picture, double height) {
-  Html drawn =
-      element("rect", {{"width", kCardWidth}, {"height", height}, {"rx", 6}, {"class", "card"}});
+  Html drawn = svg_shape("rect", {{"width", kCardWidth}, {"height", height}, {"rx", 6}}, "card");
   double y = kPad;
   drawn +=
       paragraph(wrap(picture.title, kPictureWidth, kCaptionLetter), y, kCaptionLine, "caption");
@@ -113,18 +112,18 @@ std::string draw(const Sheet& sheet) {
   Html document = element("title", {}, sheet.title);
   document += element("style", {}, Html::constant(drawing_style()));
   document += element("style", {}, Html::constant(kSheetStyle));
-  document += element("rect", {{"width", width}, {"height", height}, {"class", "back"}});
+  document += svg_shape("rect", {{"width", width}, {"height", height}}, "back");
   document += content;
-  return element("svg",
-                 {{"xmlns", "http://www.w3.org/2000/svg"},
-                  {"width", width},
-                  {"height", height},
-                  {"viewBox", fmt::format("0 0 {:.0f} {:.0f}", width, height)},
-                  {"role", "img"},
-                  {"aria-label", sheet.title}},
-                 document)
-             .markup() +
-         "\n";
+  Attributes attributes{{"xmlns", "http://www.w3.org/2000/svg"},
+                        {"width", width},
+                        {"height", height},
+                        {"viewBox", fmt::format("0 0 {:.0f} {:.0f}", width, height)},
+                        {"role", "img"},
+                        {"aria-label", sheet.title}};
+  for (auto& attribute : plain_font()) {
+    attributes.push_back(std::move(attribute));
+  }
+  return element("svg", attributes, document).markup() + "\n";
 }
 
 }  // namespace faasnap::bench::report

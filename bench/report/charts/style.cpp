@@ -4,15 +4,24 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
 #include "report/measurements/settings.h"
 
 namespace faasnap::bench::report {
 namespace {
 
-constexpr std::string_view kLightPage =
-    "--back:#fff;--fore:#1d2329;--dim:#57606a;--grid:#d8dee4;--card:#f6f8fa;--note:#fff3d6";
-constexpr std::string_view kDarkPage =
-    "--back:#14181d;--fore:#e4e8ec;--dim:#a3adb8;--grid:#343c46;--card:#1c2229;--note:#40340f";
+// Colours of the page itself, apart from those of settings.
+constexpr std::array kPage{
+    KnownSetting{"back", "#fff", "#14181d"},    KnownSetting{"fore", "#1d2329", "#e4e8ec"},
+    KnownSetting{"dim", "#57606a", "#a3adb8"},  KnownSetting{"grid", "#d8dee4", "#343c46"},
+    KnownSetting{"card", "#f6f8fa", "#1c2229"}, KnownSetting{"note", "#fff3d6", "#40340f"},
+};
+
+constexpr std::string_view kFonts = R"(system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif)";
 
 constexpr std::string_view kShapes = R"css(
 svg{font:11.5px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
@@ -27,20 +36,88 @@ svg .note{white-space:pre;paint-order:stroke;stroke:var(--card);stroke-width:3px
 .line{fill:none!important;stroke-width:1.6}
 )css";
 
-std::string colours(std::string_view page, std::string_view KnownSetting::*of_page) {
-  std::string css = fmt::format(":root{{{}", page);
-  for (const KnownSetting& setting : kSettings) {
-    css += fmt::format(";--{}:{}", setting.name, setting.*of_page);
+std::string colours(std::string_view KnownSetting::*of_page) {
+  std::string css;
+  const auto add = [&](const KnownSetting& colour) {
+    css += fmt::format("{}--{}:{}", css.empty() ? "" : ";", colour.name, colour.*of_page);
+  };
+  std::ranges::for_each(kPage, add);
+  std::ranges::for_each(kSettings, add);
+  return ":root{" + css + "}";
+}
+
+std::string_view light(std::string_view name) {
+  const auto find = [&](const auto& colours) -> std::string_view {
+    const auto found = std::ranges::find(colours, name, &KnownSetting::name);
+    return found == colours.end() ? std::string_view() : found->light;
+  };
+  const auto of_page = find(kPage);
+  return of_page.empty() ? find(kSettings) : of_page;
+}
+
+bool has_word(std::string_view css_class, std::string_view word) {
+  return fmt::format(" {} ", css_class).find(fmt::format(" {} ", word)) != std::string::npos;
+}
+
+Attributes paint_of_text(std::string_view css_class) {
+  const bool dim = has_word(css_class, "tick") || has_word(css_class, "words");
+  Attributes paint{{"fill", light(dim ? "dim" : "fore")}};
+  static constexpr std::pair<std::string_view, double> kSizes[] = {
+      {"tick", 10.5}, {"words", 12}, {"caption", 13}, {"heading", 17}};
+  for (const auto& [word, size] : kSizes) {
+    if (has_word(css_class, word)) {
+      paint.emplace_back("font-size", size);
+    }
   }
-  return css + "}";
+  if (has_word(css_class, "caption") || has_word(css_class, "heading")) {
+    paint.emplace_back("font-weight", 600);
+  }
+  return paint;
+}
+
+// Returns the colour that one of the words of the class stands for.
+std::string_view colour_of(std::string_view css_class) {
+  for (const auto& colours :
+       {std::span<const KnownSetting>(kPage), std::span<const KnownSetting>(kSettings)}) {
+    for (const KnownSetting& colour : colours) {
+      if (has_word(css_class, colour.name) ||
+          has_word(css_class, fmt::format("s-{}", colour.name))) {
+        return colour.light;
+      }
+    }
+  }
+  return light("other");
 }
 
 }  // namespace
 
+Attributes plain_paint(std::string_view element, std::string_view css_class) {
+  if (element == "text") {
+    return paint_of_text(css_class);
+  }
+  const std::string_view colour = colour_of(css_class);
+  Attributes paint;
+  if (has_word(css_class, "line")) {
+    paint = {{"fill", "none"}, {"stroke", colour}, {"stroke-width", 1.6}};
+  } else {
+    paint = {{element == "line" ? "stroke" : "fill", colour}};
+  }
+  static constexpr std::pair<std::string_view, double> kOpacities[] = {
+      {"shade1", 0.5}, {"shade2", 0.25}, {"span", 0.8}};
+  for (const auto& [word, opacity] : kOpacities) {
+    if (has_word(css_class, word)) {
+      paint.emplace_back("opacity", opacity);
+    }
+  }
+  return paint;
+}
+
+Attributes plain_font() { return {{"font-family", kFonts}, {"font-size", 11.5}}; }
+
 std::string drawing_style() {
-  std::string css = fmt::format("\n{}\n@media(prefers-color-scheme:dark){{{}}}{}",
-                                colours(kLightPage, &KnownSetting::light),
-                                colours(kDarkPage, &KnownSetting::dark), kShapes);
+  std::string css =
+      fmt::format("\n{}\n@media(prefers-color-scheme:dark){{{}}}{}", colours(&KnownSetting::light),
+                  colours(&KnownSetting::dark), kShapes);
   for (const KnownSetting& setting : kSettings) {
     css += fmt::format(".s-{0}{{fill:var(--{0});stroke:var(--{0})}}\n", setting.name);
   }

@@ -5,15 +5,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "report/charts/style.h"
 
 namespace faasnap::bench::report {
+
+Html svg_shape(std::string_view name, Attributes attributes, std::string_view css_class,
+               const Html& content) {
+  attributes.emplace_back("class", css_class);
+  for (auto& attribute : plain_paint(name, css_class)) {
+    attributes.push_back(std::move(attribute));
+  }
+  return element(name, attributes, content);
+}
 
 Html svg_text(double x, double y, std::string_view plain, Anchor anchor,
               std::string_view css_class) {
   const char* where = anchor == Anchor::start    ? "start"
                       : anchor == Anchor::middle ? "middle"
                                                  : "end";
-  return element("text", {{"x", x}, {"y", y}, {"text-anchor", where}, {"class", css_class}}, plain);
+  return svg_shape("text", {{"x", x}, {"y", y}, {"text-anchor", where}}, css_class, text(plain));
 }
 
 Html svg_box(double x, double y, double width, double height, const std::string& css_class,
@@ -22,13 +34,12 @@ Html svg_box(double x, double y, double width, double height, const std::string&
   if (!tip.empty()) {
     title = element("title", {}, tip);
   }
-  return element("rect",
-                 {{"x", x}, {"y", y}, {"width", width}, {"height", height}, {"class", css_class}},
-                 title);
+  return svg_shape("rect", {{"x", x}, {"y", y}, {"width", width}, {"height", height}}, css_class,
+                   title);
 }
 
 Html svg_line(double x1, double y1, double x2, double y2, const std::string& css_class) {
-  return element("line", {{"x1", x1}, {"y1", y1}, {"x2", x2}, {"y2", y2}, {"class", css_class}});
+  return svg_shape("line", {{"x1", x1}, {"y1", y1}, {"x2", x2}, {"y2", y2}}, css_class);
 }
 
 Html side_by_side(const Pictures& pictures) {

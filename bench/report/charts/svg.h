@@ -18,6 +18,11 @@ inline constexpr double kLine = 14;
 
 enum class Anchor { start, middle, end };
 
+// Returns an SVG element with the class and what the style says about it as attributes
+// (plain_paint).
+Html svg_shape(std::string_view name, Attributes attributes, std::string_view css_class,
+               const Html& content = {});
+
 Html svg_text(double x, double y, std::string_view text, Anchor anchor = Anchor::start,
               std::string_view css_class = "");
 // `tip` is the text under a pointer; may be empty.

@@ -65,10 +65,8 @@ Html draw(const SpanOfTime& span, const std::string& colour, double y, double en
   }
   const double begin = x_of(span.start);
   if (span.duration == 0) {
-    return element(
-        "path",
-        {{"d", fmt::format("M{:.1f} {:.1f}l4 5l-4 5l-4 -5z", begin, y + 3)}, {"class", colour}},
-        element("title", {}, describe(span)));
+    return svg_shape("path", {{"d", fmt::format("M{:.1f} {:.1f}l4 5l-4 5l-4 -5z", begin, y + 3)}},
+                     colour, element("title", {}, describe(span)));
   }
   const double width = std::max(1.0, x_of(span.start + span.duration) - begin);
   return svg_box(begin, y + 3, width, kRowHeight - 6, colour + " span", describe(span));
