@@ -42,8 +42,9 @@ class FAASNAP_EXPORT VM {
   static VM boot(const VmOptions& options);
 
   // Restores a VM from a snapshot, as `options.setting` says. Checks everything before anything
-  // runs. A snapshot may be restored any number of times, concurrently too; the VM keeps what it
-  // needs of it, so `snapshot` may be destroyed before the VM.
+  // runs; throws ErrorKind::corrupt if a file has been written to since Snapshot::open. A snapshot
+  // may be restored any number of times, concurrently too; the VM keeps what it needs of it, so
+  // `snapshot` may be destroyed before the VM.
   static VM restore(const Snapshot& snapshot, const RestoreOptions& options = {});
 
   // Does everything of a restore that is possible before there is a request: makes KVM objects,

@@ -63,6 +63,9 @@ class OpenedSnapshot {
   // Returns the plan that records every first touch of a page that `setting`, lazy or stream, does
   // not load.
   RestorePlan recording_plan(Setting setting) const;
+  // Throws ErrorKind::corrupt if a file has been written to since it was opened and checked. Takes
+  // a system call for each file.
+  void require_unchanged() const;
   // Verifies everything, and returns the manifest with the identities of the images as they are
   // now.
   format::Manifest verify(const Progress& progress) const;
@@ -99,6 +102,7 @@ class OpenedSnapshot {
   std::filesystem::path directory_;
   // In the order of format::kSnapshotFiles; closed for a missing file.
   std::array<base::UniqueFd, format::kSnapshotFiles.size()> files_;
+  std::array<FileStamp, format::kSnapshotFiles.size()> stamps_;
   format::Manifest manifest_;
   ImageCheck image_check_;
   std::vector<format::Section> sections_;

@@ -184,6 +184,15 @@ void OpenedSnapshot::for_each_file(Use use) const {
   }
 }
 
+void OpenedSnapshot::require_unchanged() const {
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const auto path = path_of(format::kSnapshotFiles[i]);
+    if (files_[i] && stamp_of(files_[i], path) != stamps_[i]) {
+      fail_corrupt_file(path, "file has been written to since the snapshot was opened");
+    }
+  }
+}
+
 std::uint64_t OpenedSnapshot::drop_caches() const {
   std::uint64_t left = 0;
   for_each_file([&](const std::filesystem::path& path, const base::UniqueFd& fd) {
@@ -246,6 +255,7 @@ void OpenedSnapshot::open_files() {
         format::kOptionalFiles.end();
     if (!optional || ::lstat(path_of(name).c_str(), &status) == 0) {
       files_[i] = open_ahead(name);
+      stamps_[i] = stamp_of(files_[i], path_of(name));
     }
   }
 }

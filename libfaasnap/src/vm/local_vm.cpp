@@ -98,6 +98,7 @@ LocalVm::LocalVm(const Snapshot& snapshot, const RestoreOptions& options, Prepar
   initramfs_ = snapshot.info().initramfs;
   root_image_ = snapshot.info().root_image;
   identified_ = true;
+  opened(snapshot).require_unchanged();
   source_ = snapshot;
   files_ = files_of(opened(snapshot));
   run_ = options.start;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
@@ -92,6 +93,18 @@ TEST_CASE("no snapshot is made of a restored VM whose memory file was written to
   CHECK(error.kind() == ErrorKind::corrupt);
   CHECK(error.path() == file);
   CHECK_FALSE(std::filesystem::exists(scratch.path() / "second"));
+}
+
+TEST_CASE("no VM is restored from files that were written to since they were opened") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  const std::string name = GENERATE("memory", "state", "loading-set");
+  const auto file = snapshot.directory() / name;
+  const std::byte zero{0};
+  base::write_exact(base::open_file(file, O_WRONLY), {&zero, 1}, 4096, file);
+  const Error error = error_of([&] { VM::restore(snapshot, {.setting = Setting::lazy}); });
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(error.path() == file);
 }
 
 TEST_CASE("no snapshot is made of a VM that is stopped meanwhile") {
