@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <iostream>
+#include <utility>
 
 #include <faasnap/snapshot.h>
 #include <faasnap/trace.h>
@@ -138,7 +139,23 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           .recorded = traced ? recorded_set(snapshot) : std::nullopt,
           .opened = opened,
           .opening = opening,
+          .limits = {.store = store_limits(config)},
           .recording = line.optional_text("record-accesses").value_or("")};
+}
+
+// How often the guest has met a limit of the store; empty if it has not.
+tools::Json store_limit_hits(const StoreUse& use) {
+  tools::Json hits;
+  for (const auto& [name, count] : {std::pair{"refused_connections", use.refused_connections},
+                                    {"closed_connections", use.closed_connections},
+                                    {"refused_changes", use.refused_changes},
+                                    {"delays", use.delays},
+                                    {"dropped_log_lines", use.dropped_log_lines}}) {
+    if (count != 0) {
+      hits[name] = count;
+    }
+  }
+  return hits;
 }
 
 tools::Json to_json(const InvocationRecord& record, const InvocationPlan& plan) {
@@ -174,6 +191,9 @@ tools::Json to_json(const InvocationRecord& record, const InvocationPlan& plan) 
   }
   json["cache_pages_before"] =
       record.cached_before.pages ? tools::Json(*record.cached_before.pages) : tools::Json();
+  if (auto hits = store_limit_hits(record.store); !hits.empty()) {
+    json["store_limits"] = std::move(hits);
+  }
   json["accelerator"] = tools::accelerator();
   json["input"] = plan.input;
   json["result"] = record.result;

@@ -45,6 +45,7 @@ struct Invoker::Warm {
   Warm(VM&& made, const std::stop_token& stop)
       : vm(std::move(made)), stop_guest(stop, [this] { vm.stop(); }) {}
   VM vm;
+  StoreAccount account;
   std::stop_callback<std::function<void()>> stop_guest;
 };
 
@@ -75,6 +76,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   options.image_directories = plan_.image_directories;
   options.prefill = plan_.prefill;
   options.record_accesses = !plan_.recording.empty();
+  options.attachments.limits = plan_.limits;
   const Nanoseconds made = epoch_now();
   std::optional<PreparedVM> prepared;
   if (plan_.prepared) {
@@ -85,7 +87,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   const Nanoseconds asked = epoch_now();
   const auto begun = Clock::now();
   VM vm = prepared ? prepared->start() : VM::restore(plan_.snapshot, options);
-  host_.attach(vm);
+  const StoreAccount account = host_.attach(vm);
   // The file that `cached` reads beforehand is preparation, not part of the invocation.
   const Nanoseconds preload = prepared ? Nanoseconds(0) : vm.stats().restore.preload;
   record.setup = since(begun) - preload;
@@ -108,6 +110,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   record.restore = stats.restore;
   record.prefetch = stats.prefetch;
   record.limits = stats.limits;
+  record.store = account.use();
   spans.add_setup(asked + preload, record.setup);
   spans.add_restore(made, asked + preload, record.restore);
   if (plan_.recorded) {
@@ -129,6 +132,7 @@ InvocationRecord Invoker::run_booted(Trace& trace) {
   options.root_image = plan_.root_image.empty() ? allowed(info.root_image) : plan_.root_image;
   options.vcpus = info.vcpus;
   options.memory = info.memory;
+  options.attachments.limits = plan_.limits;
   options.command_line += " quiet faasnap.function=" + plan_.function;
   const Nanoseconds start = epoch_now();
   const auto begun = Clock::now();
@@ -148,8 +152,9 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
     options.setting = Setting::cached;
     options.root_image = plan_.root_image;
     options.image_directories = plan_.image_directories;
+    options.attachments.limits = plan_.limits;
     warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), stop_);
-    host_.attach(warm_->vm);
+    warm_->account = host_.attach(warm_->vm);
     host_.invoke(warm_->vm, plan_.function, tools::to_text(plan_.record_input));
   }
   InvocationRecord record;
@@ -160,6 +165,7 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
   invoke(warm_->vm, record, spans);
   spans.finish(start, epoch_now());
   record.faults = difference(record.faults, before);
+  record.store = warm_->account.use();
   return record;
 }
 

@@ -11,8 +11,10 @@
 #include <vector>
 
 #include <faasnap/function_host.h>
+#include <faasnap/guest_limits.h>
 #include <faasnap/restore_options.h>
 #include <faasnap/snapshot.h>
+#include <faasnap/store_account.h>
 #include <faasnap/trace.h>
 #include <faasnap/vm_stats.h>
 #include <faasnap/working_set.h>
@@ -46,6 +48,8 @@ struct InvocationPlan {
   // When opening the snapshot began, since the Unix epoch, and how long it took.
   Nanoseconds opened{0};
   Nanoseconds opening{0};
+  // What each guest may spend.
+  GuestLimits limits{};
   // File for a recording of the invocation by userfaultfd, or empty. Only with the setting lazy.
   std::filesystem::path recording{};
 };
@@ -67,6 +71,8 @@ struct InvocationRecord {
   PrefetchStats prefetch;
   LimitHits limits;
   RestoreStats restore;
+  // What the guest has used of the store; of a cold boot nothing is told.
+  StoreUse store;
   // Pages of the snapshot in the page cache before the restore: 0 proves a cold start.
   CachedPages cached_before;
   // See VmStats.

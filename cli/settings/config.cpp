@@ -143,6 +143,15 @@ class Reader {
             {"tls_name", take_text(redis.tls_name)}};
   }
 
+  Section store_section() {
+    Section section = shared_section(config_.store.directory, config_.store.redis);
+    section["read_only"] = take_flag(config_.store.read_only);
+    section["quota"] = [this](const toml::key& key, const toml::node& value) {
+      config_.store.quota = parsed(key, value, parse_size);
+    };
+    return section;
+  }
+
   Take take_number(std::uint64_t& into) {
     return [this, &into](const toml::key& key, const toml::node& value) {
       into = number(key, value, kMostPages);
@@ -160,7 +169,7 @@ class Reader {
         {"kernel", take_path(config_.images.kernel)},
         {"initramfs", take_path(config_.images.initramfs)},
         {"root_image", take_path(config_.images.root_image)}}},
-      {"store", shared_section(config_.store.directory, config_.store.redis)},
+      {"store", store_section()},
       {"catalogue", shared_section(config_.catalogue.directory, config_.catalogue.redis)},
       {"vm",
        {{"vcpus",

@@ -43,6 +43,9 @@ struct Config {
   struct {
     std::optional<std::filesystem::path> directory;
     RedisConfig redis;
+    // What the guests may do.
+    bool read_only = false;
+    std::optional<Bytes> quota;
   } store;
   struct {
     std::optional<std::filesystem::path> directory;

@@ -108,6 +108,13 @@ ChosenStore open_store(const CommandLine& line, const Config& config) {
                             : *config.store.directory);
 }
 
+StoreLimits store_limits(const Config& config) {
+  StoreLimits limits;
+  limits.read_only = config.store.read_only;
+  limits.stored = config.store.quota.value_or(limits.stored);
+  return limits;
+}
+
 FillCounts fill_store(ObjectStore& store, const fs::path& directory, bool replace,
                       const std::function<void(const std::string& key)>& begin,
                       const Progress& progress) {

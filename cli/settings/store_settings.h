@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include <faasnap/guest_limits.h>
 #include <faasnap/object_store.h>
 #include <faasnap/progress.h>
 #include <faasnap/redis_options.h>
@@ -30,6 +31,9 @@ void add_store_options(CommandLine& line);
 // Redis server must answer. Throws UsageError if one place names both a directory and a server, or
 // if there is no home for the default.
 ChosenStore open_store(const CommandLine& line, const Config& config);
+
+// Returns what the guests may do with the store, by the settings file.
+StoreLimits store_limits(const Config& config);
 
 struct FillCounts {
   std::uint64_t put = 0;

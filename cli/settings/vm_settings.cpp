@@ -125,6 +125,7 @@ VmOptions vm_options(const CommandLine& line, const Config& config, const std::s
       find_image(line, "initramfs", config.images.initramfs, directory / "initramfs");
   options.root_image =
       find_image(line, "root-image", config.images.root_image, directory / "rootfs.img");
+  options.attachments.limits.store = store_limits(config);
   options.command_line += words.empty() ? " quiet" : " quiet " + words;
   return options;
 }

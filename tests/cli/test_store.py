@@ -169,6 +169,13 @@ class Usage(CliCase):
         both = self.write("both.toml", '[store]\ndir = "a"\nredis = "h:1"\n')
         self.refused(2, "store", "ls", "--config", both, says="redis")
 
+    def test_settings_of_what_guests_may_do(self):
+        good = self.write("good.toml", '[store]\ndir = "a"\nread_only = true\nquota = "1G"\n')
+        self.assertEqual(self.run_cli("store", "ls", "--config", good).returncode, 0)
+        for line in ("read_only = 1", 'quota = "much"'):
+            bad = self.write("bad.toml", f'[store]\ndir = "a"\n{line}\n')
+            self.refused(2, "store", "ls", "--config", bad, says=("bad.toml:3", line.split()[0]))
+
     def test_addresses_that_are_none(self):
         for address in ("host", "host:0", "host:x", "host:70000"):
             self.refused(1, "store", "ls", "--redis", address, says=address)

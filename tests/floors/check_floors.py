@@ -29,7 +29,7 @@ HOME_OF = {
     "error.h": "base", "trace.h": "trace", "guest_stream.h": "machine",
     "snapshot.h": "snapshot", "working_set.h": "snapshot",
     "object_store.h": "store", "directory_store.h": "store", "redis_store.h": "store",
-    "object_store_server.h": "store",
+    "object_store_server.h": "store", "store_account.h": "store",
     "vm.h": "vm", "vm_pool.h": "vm", "restored_memory.h": "vm", "page_prefetcher.h": "vm",
     "working_set_recorder.h": "vm",
     "guest_channel.h": "guest", "host.h": "host", "snapshot_catalogue.h": "catalogue",

@@ -11,6 +11,7 @@
 #include <faasnap/export.h>
 #include <faasnap/log.h>
 #include <faasnap/object_store.h>
+#include <faasnap/store_account.h>
 #include <faasnap/trace.h>
 #include <faasnap/units.h>
 #include <faasnap/vm.h>
@@ -62,9 +63,12 @@ class FAASNAP_EXPORT FunctionHost {
   FunctionHost(const FunctionHost&) = delete;
   FunctionHost& operator=(const FunctionHost&) = delete;
 
-  // Gives the functions of the VM the object store. A VM has it until it ends; each VM needs it
-  // anew, also one that was restored or taken from a VmPool.
-  void attach(VM& vm);
+  // Gives the functions of the VM the object store, within VM::limits. A VM has it until it ends;
+  // each VM needs it anew, also one that was restored or taken from a VmPool. Returns the account
+  // of what the guest uses.
+  StoreAccount attach(VM& vm);
+  // Does the same within the limits of `account`, which several VMs may share.
+  void attach(VM& vm, const StoreAccount& account);
 
   // Boots a VM, attaches the store, and waits until the agent answers. If the guest fails, the
   // error has the last line of its console. Throws what VM::boot throws; ErrorKind::not_found if

@@ -2,6 +2,10 @@
 
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+#include <string>
+
 #include <faasnap/units.h>
 
 namespace faasnap {
@@ -17,12 +21,64 @@ struct ConsoleLimits {
   Bytes burst = 1_MiB;
 };
 
+// Lines that a guest can make the library log.
+struct LogLimits {
+  // Lines a second, and how many at once after a silence. The others are dropped; the next line
+  // that is logged is preceded by one that says how many were.
+  std::uint64_t per_second = 1;
+  std::uint64_t burst = 16;
+};
+
+// The object store, for the connections of one StoreAccount together. A command beyond a limit of
+// what may be changed gets an error reply, and the connection remains; one beyond a rate waits.
+struct StoreLimits {
+  // ---- What the guest sees and may change.
+
+  // Prefix of each key of the guest in the store: it sees no others, and never the prefix. Guests
+  // with the same prefix share their objects.
+  std::string prefix{};
+  // True: SET and DEL are refused with ErrorKind::permission.
+  bool read_only = false;
+
+  // ---- How much it may store.
+
+  // Bytes and number of the objects that the guest has set and not removed, with those that it is
+  // sending. A value that replaces another needs room beside it. SET is refused with
+  // ErrorKind::no_space.
+  Bytes stored = 1_GiB;
+  std::uint64_t objects = 10'000;
+
+  // ---- How much it may ask for.
+
+  // Connections at a time, each of which costs a thread and less than 1 MiB. One more is closed
+  // with an error reply.
+  unsigned connections = 32;
+  // Bytes a second in both directions together, and requests; each key of DEL and EXISTS is one. As
+  // much as comes in a second may be used at once.
+  Bytes bytes_per_second = 1_GiB;
+  std::uint64_t requests_per_second = 10'000;
+
+  // ---- How long it may keep the server waiting.
+
+  // Total time in which the guest neither sends the rest of a request nor takes the reply. What it
+  // does send or take earns time again: a second for each `least_rate` bytes, up to `stall`. The
+  // connection is closed.
+  Nanoseconds stall = std::chrono::seconds(30);
+  Bytes least_rate = 16_KiB;
+  // Time between two requests. The connection is closed.
+  Nanoseconds idle = std::chrono::minutes(15);
+
+  // Failed commands that are logged.
+  LogLimits log{};
+};
+
 // All limits of a VM.
 struct GuestLimits {
   ConsoleLimits console{};
   // Maximum number of vsock connections at a time, in both directions and including those that are
   // closing; each takes one or two descriptors of the process. A further one is refused.
   unsigned connections = 128;
+  StoreLimits store{};
 };
 
 }  // namespace faasnap

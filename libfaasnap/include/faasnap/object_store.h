@@ -26,6 +26,10 @@ struct ObjectInfo {
 // has no pieces. An exception that the sink throws ends the transfer and reaches the caller.
 using ValueSink = std::function<void(std::span<const std::byte> piece, Bytes total)>;
 
+// Fills `out` with the next bytes of a value. An exception that it throws ends the transfer and
+// reaches the caller.
+using ValueSource = std::function<void(std::span<std::byte> out)>;
+
 // Where functions read their inputs and write their outputs: values under keys, both of any bytes.
 // DirectoryStore keeps them in a directory, RedisStore on a Redis server; other implementations
 // may keep them elsewhere.
@@ -54,9 +58,13 @@ class FAASNAP_EXPORT ObjectStore {
   // not exist.
   virtual bool read(std::string_view key, const ValueSink& sink,
                     const std::stop_token& stop = {}) const = 0;
-  // Creates or replaces the value. If `progress` cancels, the value stays as it was.
-  virtual void set(std::string_view key, std::span<const std::byte> value,
-                   const Progress& progress = {}, const std::stop_token& stop = {}) = 0;
+  // Creates or replaces the value. If `progress` cancels, the value stays as it was. Calls write().
+  void set(std::string_view key, std::span<const std::byte> value, const Progress& progress = {},
+           const std::stop_token& stop = {});
+  // Streams a value of `size` bytes from `source` without holding all of it in memory. If `source`
+  // throws, the value stays as it was.
+  virtual void write(std::string_view key, Bytes size, const ValueSource& source,
+                     const std::stop_token& stop = {}) = 0;
   // Returns true if the key existed.
   virtual bool remove(std::string_view key, const std::stop_token& stop = {}) = 0;
   // Returns the size of the value, or nothing if the key does not exist.
@@ -70,7 +78,7 @@ class FAASNAP_EXPORT ObjectStore {
  protected:
   // For implementations. Both throw ErrorKind::invalid_argument outside of the limits.
   static void check_key(std::string_view key);
-  static void check_value(std::span<const std::byte> value);
+  static void check_size(Bytes size);
 };
 
 }  // namespace faasnap

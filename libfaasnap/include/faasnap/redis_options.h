@@ -33,7 +33,8 @@ struct RedisOptions {
   std::string password{};
   unsigned database = 0;
   // Prefix of every key on the server. Stores with different prefixes do not see each other's
-  // objects.
+  // objects. Empty: kObjectKeys for a RedisStore, so that it touches no keys of anybody else, and
+  // none for a SnapshotCatalogue.
   std::string prefix{};
   // Throws ErrorKind::unsupported if hiredis was built without TLS; never falls back to plain text.
   std::optional<RedisTls> tls{};
@@ -42,6 +43,9 @@ struct RedisOptions {
   // Read and write timeout.
   Nanoseconds timeout = std::chrono::seconds(10);
 };
+
+// What the keys of objects on the server start with by default.
+inline constexpr std::string_view kObjectKeys = "faasnap-objects:";
 
 // Keys on the server that start with this, after adding the prefix, are reserved for the snapshot
 // catalogue (docs/guide/catalogue.md). A RedisStore refuses them.

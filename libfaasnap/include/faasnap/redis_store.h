@@ -28,8 +28,8 @@ class FAASNAP_EXPORT RedisStore final : public ObjectStore {
 
   bool read(std::string_view key, const ValueSink& sink,
             const std::stop_token& stop = {}) const override;
-  void set(std::string_view key, std::span<const std::byte> value, const Progress& progress = {},
-           const std::stop_token& stop = {}) override;
+  void write(std::string_view key, Bytes size, const ValueSource& source,
+             const std::stop_token& stop = {}) override;
   bool remove(std::string_view key, const std::stop_token& stop = {}) override;
   std::optional<Bytes> size(std::string_view key, const std::stop_token& stop = {}) const override;
   std::vector<ObjectInfo> list(std::string_view pattern = "*",

@@ -83,6 +83,9 @@ class FAASNAP_EXPORT VM {
   // Types `text` into the serial console.
   void write_console(std::string_view text);
 
+  // Returns what the guest may spend, as the VM was made (VmAttachments::limits).
+  const GuestLimits& limits() const noexcept;
+
   // Writes a snapshot of this VM as the new directory `path`, whole or not at all. The VM is paused
   // meanwhile, and afterwards runs or not as the last call of pause and resume says, also if that
   // came meanwhile. Throws ErrorKind::io, and leaves no snapshot, if a page of guest memory cannot

@@ -54,7 +54,9 @@ class FunctionHost::Impl {
         server_(std::move(store),
                 [this](LogLevel level, std::string_view text) { note(level, text); }) {}
 
-  void serve(GuestStream stream) { server_.serve(std::move(stream)); }
+  void serve(GuestStream stream, const StoreAccount& account) {
+    server_.serve(std::move(stream), account);
+  }
 
   Trouble trouble() const {
     const std::lock_guard lock(mutex_);
@@ -83,9 +85,16 @@ FunctionHost::FunctionHost(std::shared_ptr<ObjectStore> store, LogSink log)
     : impl_(std::make_unique<Impl>(std::move(store), std::move(log))) {}
 FunctionHost::~FunctionHost() = default;
 
-void FunctionHost::attach(VM& vm) {
-  vm.listen(kObjectStorePort,
-            [impl = impl_.get()](GuestStream stream) { impl->serve(std::move(stream)); });
+StoreAccount FunctionHost::attach(VM& vm) {
+  StoreAccount account(vm.limits().store);
+  attach(vm, account);
+  return account;
+}
+
+void FunctionHost::attach(VM& vm, const StoreAccount& account) {
+  vm.listen(kObjectStorePort, [impl = impl_.get(), account](GuestStream stream) {
+    impl->serve(std::move(stream), account);
+  });
 }
 
 VM FunctionHost::boot(const VmOptions& guest, const BootOptions& options) {

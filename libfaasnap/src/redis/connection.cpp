@@ -13,7 +13,6 @@
 #include <new>
 
 #include "base/error.h"
-#include "base/progress.h"
 #include "base/text.h"
 #include "base/threads/sigpipe.h"
 #include "redis/address.h"
@@ -23,9 +22,8 @@ namespace faasnap::redis {
 namespace {
 
 constexpr const char* kAsking = "ask Redis";
-// Maximum number of bytes that are read from the socket at once, and handed to it.
-constexpr std::size_t kInput = 64 << 10;
-constexpr std::size_t kOutput = 256 << 10;
+// Maximum number of bytes of a value that are read from the socket at once, and handed to it.
+constexpr std::size_t kPiece = 64 << 10;
 
 timeval to_timeval(Nanoseconds duration) {
   const auto microseconds = std::chrono::ceil<std::chrono::microseconds>(duration).count();
@@ -165,22 +163,21 @@ bool Connection::read(std::string_view key, const Sink& sink) {
   return true;
 }
 
-void Connection::set(std::string_view key, std::span<const std::byte> value,
-                     const Progress& progress) {
+void Connection::set(std::string_view key, Bytes size, const Source& source) {
   const auto append = [&](std::string_view text) {
     if (redisAppendFormattedCommand(context_.get(), text.data(), text.size()) != REDIS_OK) {
       fail_transfer();
     }
   };
-  append(fmt::format("*3\r\n$3\r\nSET\r\n${}\r\n{}\r\n${}\r\n", key.size(), key, value.size()));
-  const Bytes total{value.size()};
-  for (Bytes done; done < total;) {
+  append(fmt::format("*3\r\n$3\r\nSET\r\n${}\r\n{}\r\n${}\r\n", key.size(), key, size.value));
+  std::vector<std::byte> buffer(std::min<std::uint64_t>(kPiece, size.value));
+  for (Bytes done; done < size;) {
     const auto piece =
-        value.subspan(done.value).first(std::min<std::uint64_t>(kOutput, (total - done).value));
+        std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), (size - done).value));
+    source(piece);
     append({reinterpret_cast<const char*>(piece.data()), piece.size()});
     flush();
     done += Bytes{piece.size()};
-    base::report_progress(progress, done, total, "store object", {});
   }
   append("\r\n");
   receive();
@@ -198,7 +195,7 @@ void Connection::fill_input() {
   if (!unread_.empty()) {
     return;
   }
-  input_.resize(kInput);
+  input_.resize(kPiece);
   errno = 0;
   const ssize_t got = tls_ ? read_tls(*context_, input_) : base::retry_eintr([&] {
     return ::recv(context_->fd, input_.data(), input_.size(), 0);

@@ -12,7 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include <faasnap/progress.h>
 #include <faasnap/redis_options.h>
 
 namespace faasnap::redis {
@@ -31,6 +30,8 @@ class Connection {
   using Words = std::span<const std::string_view>;
   // Receives the pieces of a value in order, none if it is empty.
   using Sink = std::function<void(std::span<const std::byte> piece, Bytes total)>;
+  // Fills `out` with the next bytes of a value.
+  using Source = std::function<void(std::span<std::byte> out)>;
 
   // Largest value that a Redis server keeps.
   static constexpr Bytes kMaximumValue = 512_MiB;
@@ -55,8 +56,9 @@ class Connection {
 
   // Streams the value of `key` to `sink`. Returns false if the key does not exist.
   bool read(std::string_view key, const Sink& sink);
-  // Sends `value` in pieces from where it is.
-  void set(std::string_view key, std::span<const std::byte> value, const Progress& progress);
+  // Sets `key` to a value of `size` bytes, piece by piece. If `source` throws, the server keeps the
+  // old value, and the connection may only be destroyed.
+  void set(std::string_view key, Bytes size, const Source& source);
 
   // True if the server has neither closed its end nor sent anything that no command asked for.
   bool usable() const noexcept;

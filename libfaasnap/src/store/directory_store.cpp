@@ -3,10 +3,12 @@
 #include <faasnap/directory_store.h>
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -14,7 +16,6 @@
 #include "base/files/fd.h"
 #include "base/files/file.h"
 #include "base/files/pending_file.h"
-#include "base/progress.h"
 #include "store/glob.h"
 #include "store/object_path.h"
 
@@ -22,8 +23,42 @@ namespace faasnap {
 namespace {
 
 // Maximum number of bytes of a value that are read or written at once.
-constexpr std::uint64_t kReadPiece = 64 << 10;
-constexpr std::uint64_t kWritePiece = 8 << 20;
+constexpr std::uint64_t kPiece = 64 << 10;
+
+// The directory of values that are being written. No object has this name, since it starts with
+// '.'.
+constexpr const char* kPending = ".new";
+// A writer whose file has not changed for so long is gone.
+constexpr auto kAbandoned = std::chrono::hours(1);
+
+// What cannot be removed is left to somebody who may.
+void remove_abandoned(const std::filesystem::path& directory) {
+  const auto now = std::filesystem::file_time_type::clock::now();
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code gone;
+    const auto written = entry->last_write_time(gone);
+    if (!gone && now - written > kAbandoned) {
+      std::filesystem::remove(entry->path(), gone);
+    }
+  }
+}
+
+// Checks that `size` more bytes leave `keep` of the file system.
+void check_room(const base::UniqueFd& fd, Bytes size, Bytes keep,
+                const std::filesystem::path& path) {
+  struct statvfs status {};
+  if (::fstatvfs(fd.get(), &status) != 0) {
+    base::fail_errno("query free space", path);
+  }
+  const std::uint64_t free = status.f_bavail * status.f_frsize;
+  if (free < keep.value || free - keep.value < size.value) {
+    base::fail(ErrorKind::no_space, "store object", path,
+               fmt::format("value of {} bytes would leave less than {} of {} free bytes",
+                           size.value, keep.value, free));
+  }
+}
 
 // An open file keeps its content when another value takes its place. Returns no descriptor if there
 // is no such file.
@@ -40,8 +75,10 @@ base::UniqueFd open_object(const std::filesystem::path& path) {
 
 }  // namespace
 
-DirectoryStore::DirectoryStore(std::filesystem::path directory) : directory_(std::move(directory)) {
+DirectoryStore::DirectoryStore(std::filesystem::path directory, Bytes keep_free)
+    : directory_(std::move(directory)), keep_free_(keep_free) {
   base::make_directories(directory_);
+  remove_abandoned(directory_ / kPending);
 }
 
 std::filesystem::path DirectoryStore::path_of(std::string_view key) const {
@@ -62,7 +99,7 @@ bool DirectoryStore::read(std::string_view key, const ValueSink& sink,
         ErrorKind::corrupt, "read object", path,
         fmt::format("file of {} bytes, expected at most {}", size.value, kMaximumValue.value));
   }
-  std::vector<std::byte> buffer(std::min(size.value, kReadPiece));
+  std::vector<std::byte> buffer(std::min(size.value, kPiece));
   for (Bytes done; done < size;) {
     const auto piece =
         std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), (size - done).value));
@@ -73,19 +110,21 @@ bool DirectoryStore::read(std::string_view key, const ValueSink& sink,
   return true;
 }
 
-void DirectoryStore::set(std::string_view key, std::span<const std::byte> value,
-                         const Progress& progress, const std::stop_token& /*stop*/) {
+void DirectoryStore::write(std::string_view key, Bytes size, const ValueSource& source,
+                           const std::stop_token& /*stop*/) {
   const auto target = path_of(key);
-  check_value(value);
+  check_size(size);
   base::make_directories(target.parent_path());
-  // The pending file's name starts with '.', as the file of no key does.
-  base::PendingFile pending(directory_);
-  const Bytes total{value.size()};
-  for (Bytes done; done < total;) {
-    const std::uint64_t length = std::min(kWritePiece, (total - done).value);
-    base::write_exact(pending.fd(), value.subspan(done.value, length), done.value, pending.path());
-    done += Bytes{length};
-    base::report_progress(progress, done, total, "store object", pending.path());
+  base::make_directories(directory_ / kPending);
+  base::PendingFile pending(directory_ / kPending);
+  check_room(pending.fd(), size, keep_free_, pending.path());
+  std::vector<std::byte> buffer(std::min(size.value, kPiece));
+  for (Bytes done; done < size;) {
+    const auto piece =
+        std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), (size - done).value));
+    source(piece);
+    base::write_exact(pending.fd(), piece, done.value, pending.path());
+    done += Bytes{piece.size()};
   }
   pending.publish(target);
 }

@@ -4,9 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
+#include "base/progress.h"
 
 namespace faasnap {
 
@@ -25,6 +27,18 @@ std::optional<std::vector<std::byte>> ObjectStore::get(std::string_view key,
   return found ? std::optional(std::move(value)) : std::nullopt;
 }
 
+void ObjectStore::set(std::string_view key, std::span<const std::byte> value,
+                      const Progress& progress, const std::stop_token& stop) {
+  const Bytes total{value.size()};
+  Bytes done;
+  const auto source = [&](std::span<std::byte> out) {
+    std::ranges::copy(value.subspan(done.value, out.size()), out.begin());
+    done += Bytes{out.size()};
+    base::report_progress(progress, done, total, "store object", {});
+  };
+  write(key, total, source, stop);
+}
+
 void ObjectStore::check_key(std::string_view key) {
   if (key.empty() || key.size() > kMaximumKey) {
     base::fail(ErrorKind::invalid_argument, "object store", {},
@@ -32,11 +46,11 @@ void ObjectStore::check_key(std::string_view key) {
   }
 }
 
-void ObjectStore::check_value(std::span<const std::byte> value) {
-  if (value.size() > kMaximumValue.value) {
+void ObjectStore::check_size(Bytes size) {
+  if (size > kMaximumValue) {
     base::fail(
         ErrorKind::invalid_argument, "object store", {},
-        fmt::format("value of {} bytes, expected at most {}", value.size(), kMaximumValue.value));
+        fmt::format("value of {} bytes, expected at most {}", size.value, kMaximumValue.value));
   }
 }
 

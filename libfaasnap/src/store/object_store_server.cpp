@@ -22,7 +22,7 @@
 #include "base/error.h"
 #include "base/files/fd.h"
 #include "base/threads/thread.h"
-#include "store/byte_budget.h"
+#include "store/account.h"
 #include "store/resp_session.h"
 
 namespace faasnap {
@@ -68,33 +68,29 @@ class ObjectStoreServer::Impl {
       : store_(std::move(store)), log_(std::move(log)) {}
   ~Impl();
 
-  void serve(GuestStream stream);
-  void listen(const std::filesystem::path& path);
+  void serve(GuestStream stream, std::shared_ptr<store::Account> account);
+  void listen(const std::filesystem::path& path, std::shared_ptr<store::Account> account);
 
  private:
   struct Connection {
-    explicit Connection(GuestStream s) : stream(std::move(s)) {}
     std::optional<GuestStream> stream;
+    std::shared_ptr<store::Account> account;
     bool ended = false;
     std::thread thread;
   };
   struct Listener {
     std::filesystem::path path;
+    std::shared_ptr<store::Account> account;
     base::UniqueFd fd;
     std::thread thread;
   };
 
-  // Bytes of values that all clients together may be sending. A value is held twice, by hiredis and
-  // as an argument, so the memory is twice that.
-  static constexpr Bytes kBudget = ObjectStore::kMaximumValue;
-
   void run(Connection& connection) noexcept;
-  void accept_loop(int listener) noexcept;
+  void accept_loop(const Listener& listener) noexcept;
   void join_ended();
 
   const std::shared_ptr<ObjectStore> store_;
   const LogSink log_;
-  store::ByteBudget budget_{kBudget};
   // Stops listeners, and calls of the store.
   base::EventFd stop_listening_;
   std::stop_source stop_calls_;
@@ -106,7 +102,6 @@ class ObjectStoreServer::Impl {
 
 ObjectStoreServer::Impl::~Impl() {
   stop_listening_.signal();
-  budget_.close();
   for (Listener& listener : listeners_) {
     listener.thread.join();
     ::unlink(listener.path.c_str());
@@ -125,18 +120,21 @@ ObjectStoreServer::Impl::~Impl() {
   }
 }
 
-void ObjectStoreServer::Impl::serve(GuestStream stream) {
+void ObjectStoreServer::Impl::serve(GuestStream stream, std::shared_ptr<store::Account> account) {
   const std::lock_guard lock(mutex_);
   join_ended();
-  if (connections_.size() >= kMaximumClients) {
+  if (connections_.size() >= kMaximumClients || !account->open_connection()) {
     return refuse(stream, "max number of clients reached");
   }
-  Connection& connection = connections_.emplace_back(std::move(stream));
+  Connection& connection = connections_.emplace_back();
+  connection.stream = std::move(stream);
+  connection.account = std::move(account);
   try {
     connection.thread =
         base::start_thread("store-client", [this, &connection] { run(connection); });
   } catch (const Error&) {
     refuse(*connection.stream, "the server is out of threads");
+    connection.account->close_connection();
     connections_.pop_back();
   }
 }
@@ -155,24 +153,29 @@ void ObjectStoreServer::Impl::join_ended() {
 
 void ObjectStoreServer::Impl::run(Connection& connection) noexcept {
   try {
-    store::RespSession(*store_, *connection.stream, budget_, log_, stop_calls_.get_token()).run();
+    store::RespSession(*store_, *connection.account, *connection.stream, log_,
+                       stop_calls_.get_token())
+        .run();
   } catch (...) {
     // A client that misbehaves or goes away loses its connection; others are not affected.
   }
   const std::lock_guard lock(mutex_);
   connection.stream.reset();
+  connection.account->close_connection();
   connection.ended = true;
 }
 
-void ObjectStoreServer::Impl::listen(const std::filesystem::path& path) {
+void ObjectStoreServer::Impl::listen(const std::filesystem::path& path,
+                                     std::shared_ptr<store::Account> account) {
   base::UniqueFd fd = bind_socket(path);
   const std::lock_guard lock(mutex_);
   Listener& listener = listeners_.emplace_back();
   listener.path = path;
+  listener.account = std::move(account);
   listener.fd = std::move(fd);
   try {
     listener.thread =
-        base::start_thread("store-listen", [this, &listener] { accept_loop(listener.fd.get()); });
+        base::start_thread("store-listen", [this, &listener] { accept_loop(listener); });
   } catch (...) {
     listeners_.pop_back();
     ::unlink(path.c_str());
@@ -180,21 +183,21 @@ void ObjectStoreServer::Impl::listen(const std::filesystem::path& path) {
   }
 }
 
-void ObjectStoreServer::Impl::accept_loop(int listener) noexcept {
+void ObjectStoreServer::Impl::accept_loop(const Listener& listener) noexcept {
   // Pause before the next accept after one failed for lack of descriptors.
   static constexpr int kRetryMilliseconds = 50;
-  pollfd entries[] = {{stop_listening_.get(), POLLIN, 0}, {listener, POLLIN, 0}};
+  pollfd entries[] = {{stop_listening_.get(), POLLIN, 0}, {listener.fd.get(), POLLIN, 0}};
   for (;;) {
     base::retry_eintr([&] { return ::poll(entries, 2, -1); });
     if (entries[0].revents != 0) {
       return;
     }
-    base::UniqueFd client(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    base::UniqueFd client(::accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!client) {
       ::poll(entries, 1, kRetryMilliseconds);
       continue;
     }
-    serve(GuestStream(client.release()));
+    serve(GuestStream(client.release()), listener.account);
   }
 }
 
@@ -202,8 +205,12 @@ ObjectStoreServer::ObjectStoreServer(std::shared_ptr<ObjectStore> store, LogSink
     : impl_(std::make_unique<Impl>(std::move(store), std::move(log))) {}
 ObjectStoreServer::~ObjectStoreServer() = default;
 
-void ObjectStoreServer::serve(GuestStream stream) { impl_->serve(std::move(stream)); }
+void ObjectStoreServer::serve(GuestStream stream, const StoreAccount& account) {
+  impl_->serve(std::move(stream), account.account_);
+}
 
-void ObjectStoreServer::listen(const std::filesystem::path& socket) { impl_->listen(socket); }
+void ObjectStoreServer::listen(const std::filesystem::path& socket, const StoreAccount& account) {
+  impl_->listen(socket, account.account_);
+}
 
 }  // namespace faasnap

@@ -67,7 +67,9 @@ Page scan(Connection& connection, const std::string& cursor, const std::string& 
 
 class RedisStore::Impl {
  public:
-  explicit Impl(RedisOptions options) : prefix(options.prefix), client(std::move(options)) {}
+  explicit Impl(RedisOptions options)
+      : prefix(options.prefix.empty() ? std::string(kObjectKeys) : options.prefix),
+        client(std::move(options)) {}
 
   // Returns the key's name on the server. Throws ErrorKind::invalid_argument if it is reserved.
   std::string name_of(std::string_view key) const {
@@ -99,11 +101,11 @@ bool RedisStore::read(std::string_view key, const ValueSink& sink,
   return found;
 }
 
-void RedisStore::set(std::string_view key, std::span<const std::byte> value,
-                     const Progress& progress, const std::stop_token& stop) {
+void RedisStore::write(std::string_view key, Bytes size, const ValueSource& source,
+                       const std::stop_token& stop) {
   const std::string name = impl_->name_of(key);
-  check_value(value);
-  impl_->client.run([&](Connection& connection) { connection.set(name, value, progress); }, stop);
+  check_size(size);
+  impl_->client.run([&](Connection& connection) { connection.set(name, size, source); }, stop);
 }
 
 bool RedisStore::remove(std::string_view key, const std::stop_token& stop) {

@@ -2,172 +2,158 @@
 
 #include "store/resp_parser.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <new>
-#include <string_view>
 #include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
 
 namespace faasnap::store {
-
-// The request under construction; hiredis calls back with each of its parts. Exceptions must not
-// pass through hiredis: a callback that refuses a part returns null and sets `refusal`.
-struct RespParser::Request {
-  std::vector<std::string> arguments;
-  std::size_t declared = 0;
-  // Bytes of all arguments, and of the largest.
-  std::size_t total = 0;
-  std::size_t largest = 0;
-  std::string refusal;
-
-  void* refuse(const char* reason) {
-    refusal = reason;
-    return nullptr;
-  }
-
-  void* begin(std::size_t count, bool nested) {
-    if (nested) {
-      return refuse("expected a bulk string, got an array in an array");
-    }
-    if (count > kMaximumArguments) {
-      return refuse("too many arguments");
-    }
-    *this = Request();
-    declared = count;
-    return this;
-  }
-
-  bool fits(std::size_t length) const {
-    const std::size_t new_largest = std::max(largest, length);
-    return new_largest <= kMaximumLarge.value &&
-           total + length - new_largest <= kMaximumSmall.value;
-  }
-
-  void* add(std::string_view argument) {
-    if (!fits(argument.size())) {
-      return refuse("request is too large");
-    }
-    try {
-      arguments.emplace_back(argument);
-    } catch (const std::bad_alloc&) {
-      return refuse("out of memory");
-    }
-    total += argument.size();
-    largest = std::max(largest, argument.size());
-    return this;
-  }
-};
-
 namespace {
 
-template <typename Request>
-Request& request_of(const redisReadTask* task) {
-  return *static_cast<Request*>(task->privdata);
-}
+constexpr std::string_view kLineEnd = "\r\n";
+// Type, the digits of any 64-bit number, and the end of the line.
+constexpr std::size_t kLongestLine = 1 + 20 + 2;
 
 }  // namespace
 
-void RespParser::Deleter::operator()(Request* request) const noexcept { delete request; }
-
-redisReplyObjectFunctions* RespParser::callbacks() {
-  static redisReplyObjectFunctions functions = [] {
-    redisReplyObjectFunctions made{};
-    made.createString = [](const redisReadTask* task, char* text, std::size_t length) -> void* {
-      auto& request = request_of<Request>(task);
-      if (task->parent == nullptr || task->type != REDIS_REPLY_STRING) {
-        return request.refuse("expected an array of bulk strings");
-      }
-      return request.add({text, length});
-    };
-    // `count` is int or size_t, depending on the version of hiredis.
-    made.createArray = [](const redisReadTask* task, auto count) -> void* {
-      return request_of<Request>(task).begin(static_cast<std::size_t>(count),
-                                             task->parent != nullptr);
-    };
-    made.createInteger = [](const redisReadTask* task, long long) -> void* {
-      return request_of<Request>(task).refuse("expected an array of bulk strings, got an integer");
-    };
-    made.createNil = [](const redisReadTask* task) -> void* {
-      return request_of<Request>(task).refuse("expected an array of bulk strings, got a nil");
-    };
-    made.freeObject = [](void*) {};  // the parser owns the request
-    return made;
-  }();
-  return &functions;
-}
-
-RespParser::RespParser() : request_(new Request) { start_reader(); }
-
-void RespParser::start_reader() {
-  reader_.reset(redisReaderCreateWithFunctions(callbacks()));
-  if (reader_ == nullptr) {
-    throw std::bad_alloc();
-  }
-  reader_->privdata = request_.get();
-}
-
 void RespParser::feed(std::span<const std::byte> data) {
-  const auto* text = reinterpret_cast<const char*>(data.data());
-  if (redisReaderFeed(reader_.get(), text, data.size()) != REDIS_OK) {
-    reject(reader_->errstr);
-  }
+  buffer_.erase(0, std::exchange(read_, 0));
+  buffer_.append(reinterpret_cast<const char*>(data.data()), data.size());
 }
 
-std::optional<std::vector<std::string>> RespParser::next() {
+std::optional<RespParser::Request> RespParser::next() {
   for (;;) {
-    void* complete = nullptr;
-    pending_ = {};
-    if (redisReaderGetReply(reader_.get(), &complete) != REDIS_OK) {
-      reject(request_->refusal.empty() ? reader_->errstr : request_->refusal);
-    }
-    if (complete == nullptr) {
-      check_pending();
-      return std::nullopt;
-    }
-    if (request_->arguments.size() != request_->declared) {
-      reject("expected an array of bulk strings");
-    }
-    if (request_->largest > kMaximumSmall.value) {
-      shrink();
-    }
-    if (!request_->arguments.empty()) {  // Redis skips an empty array, too
-      return std::exchange(request_->arguments, {});
+    switch (state_) {
+      case State::value:
+        if (!skip_value()) {
+          return std::nullopt;
+        }
+        break;
+      case State::end_of_value:
+        if (!take_line_end()) {
+          return std::nullopt;
+        }
+        state_ = State::count;
+        break;
+      case State::count: {
+        const auto count = take_number('*');
+        if (!count) {
+          return std::nullopt;
+        }
+        begin(*count);
+        break;
+      }
+      case State::length: {
+        const auto length = take_number('$');
+        if (!length) {
+          return std::nullopt;
+        }
+        length_ = *length;
+        if (length_ <= kMaximumHeld.value - held_) {
+          state_ = State::argument;
+          break;
+        }
+        if (missing_ != 1 || request_.arguments.empty() || length_ > kMaximumValue.value) {
+          reject("request is too large");
+        }
+        state_ = State::value;
+        request_.value = Bytes{length_};
+        return std::exchange(request_, {});
+      }
+      case State::argument:
+        if (!take_argument()) {
+          return std::nullopt;
+        }
+        if (missing_ == 0) {
+          state_ = State::count;
+          return std::exchange(request_, {});
+        }
+        state_ = State::length;
+        break;
     }
   }
 }
 
-// Starts again with what is unread: hiredis keeps the buffer of a large argument as long as a byte
-// of the next request is in it.
-void RespParser::shrink() {
-  const std::string rest(reader_->buf + reader_->pos, reader_->len - reader_->pos);
-  start_reader();
-  feed(std::as_bytes(std::span(rest)));
+std::size_t RespParser::take_value(std::span<std::byte> out) {
+  if (state_ != State::value) {
+    return 0;
+  }
+  const auto piece = unread().substr(0, std::min<std::uint64_t>(out.size(), length_));
+  std::ranges::copy(std::as_bytes(std::span(piece)), out.begin());
+  read_ += piece.size();
+  length_ -= piece.size();
+  if (length_ == 0) {
+    state_ = State::end_of_value;
+  }
+  return piece.size();
 }
 
-// hiredis has consumed the type of the item that it waits for, and keeps the rest, which must be a
-// length. Anything longer is a line without end.
-void RespParser::check_pending() {
-  static constexpr std::size_t kLongestLength = 22;
-  const std::string_view rest(reader_->buf + reader_->pos, reader_->len - reader_->pos);
-  const auto end = rest.substr(0, kLongestLength).find("\r\n");
+// Returns false if more of the value comes.
+bool RespParser::skip_value() {
+  const std::uint64_t here = std::min<std::uint64_t>(unread().size(), length_);
+  read_ += here;
+  length_ -= here;
+  if (length_ != 0) {
+    return false;
+  }
+  state_ = State::end_of_value;
+  return true;
+}
+
+void RespParser::begin(std::uint64_t arguments) {
+  if (arguments > kMaximumArguments) {
+    reject("too many arguments");
+  }
+  missing_ = arguments;
+  held_ = 0;
+  state_ = missing_ == 0 ? State::count : State::length;  // Redis skips an empty array, too
+}
+
+// Returns false if it has not come.
+bool RespParser::take_argument() {
+  if (unread().size() < length_ + kLineEnd.size()) {
+    return false;
+  }
+  request_.arguments.emplace_back(unread().substr(0, length_));
+  read_ += length_;
+  held_ += length_;
+  --missing_;
+  return take_line_end();
+}
+
+// Returns the number of a line that starts with `type`, or nothing if the line has not come.
+std::optional<std::uint64_t> RespParser::take_number(char type) {
+  const std::string_view rest = unread().substr(0, kLongestLine);
+  if (!rest.empty() && rest[0] != type) {
+    reject("expected an array of bulk strings");
+  }
+  const auto end = rest.find(kLineEnd);
   if (end == std::string_view::npos) {
-    if (rest.size() >= kLongestLength) {
-      reject("expected the length of a bulk string");
+    if (rest.size() == kLongestLine) {
+      reject("expected a count or a length");
     }
-    return;
+    return std::nullopt;
   }
-  const auto length = base::parse_number<std::uint64_t>(rest.substr(0, end));
-  if (!length) {
-    reject("expected the length of a bulk string");
+  const auto number = base::parse_number<std::uint64_t>(rest.substr(1, end - 1));
+  if (!number) {
+    reject("expected a count or a length");
   }
-  if (!request_->fits(*length)) {
-    reject("request is too large");
+  read_ += end + kLineEnd.size();
+  return number;
+}
+
+// Returns false if it has not come.
+bool RespParser::take_line_end() {
+  const auto rest = unread().substr(0, kLineEnd.size());
+  if (rest != kLineEnd.substr(0, rest.size())) {
+    reject("expected the end of a bulk string");
   }
-  pending_ = {*length};
+  if (rest.size() < kLineEnd.size()) {
+    return false;
+  }
+  read_ += kLineEnd.size();
+  return true;
 }
 
 void RespParser::reject(const std::string& reason) {

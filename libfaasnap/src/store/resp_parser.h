@@ -2,13 +2,12 @@
 
 #pragma once
 
-#include <hiredis/read.h>
-
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <faasnap/units.h>
@@ -17,44 +16,59 @@ namespace faasnap::store {
 
 // Parses requests of the Redis protocol (RESP2): arrays of bulk strings. The client is not trusted:
 // the limits below bound the memory of a request, and a length is checked when it is declared,
-// before its bytes are read.
+// before its bytes are read. A last argument that exceeds kMaximumHeld is not held, as parsers of
+// clients do, but handed on piece by piece.
 class RespParser {
  public:
   // Maximum number of arguments of a request.
   static constexpr std::size_t kMaximumArguments = 1024;
-  // Maximum number of bytes of all arguments but the largest.
-  static constexpr Bytes kMaximumSmall = 1_MiB;
-  // Maximum number of bytes of the largest argument.
-  static constexpr Bytes kMaximumLarge = 512_MiB;
+  // Maximum number of bytes of all arguments that are held.
+  static constexpr Bytes kMaximumHeld = 64_KiB;
+  // Maximum number of bytes of a last argument that is not held.
+  static constexpr Bytes kMaximumValue = 512_MiB;
 
-  RespParser();
+  struct Request {
+    // The command's name first; never empty.
+    std::vector<std::string> arguments;
+    // Size of one more argument, the last, whose bytes take_value() returns.
+    std::optional<Bytes> value;
+  };
 
   // Takes the next bytes of the stream, at most kFeed at once.
   static constexpr std::size_t kFeed = 64 << 10;
   void feed(std::span<const std::byte> data);
-  // Returns the arguments of the next complete request, the command's name first, or nothing if
-  // there is none yet; never an empty request. Throws ErrorKind::corrupt if the bytes are not a
-  // request or exceed a limit; the parser may only be destroyed then.
-  std::optional<std::vector<std::string>> next();
-  // Declared length of the argument that next() found incomplete; 0 if there is none.
-  Bytes pending() const noexcept { return pending_; }
+  // Returns the next request, or nothing if it has not come. Skips what is left of the value of the
+  // request before. Throws ErrorKind::corrupt if the bytes are not a request or exceed a limit; the
+  // parser may only be destroyed then.
+  std::optional<Request> next();
+  // Moves bytes of the last request's value that have come to `out` and returns how many.
+  std::size_t take_value(std::span<std::byte> out);
+  // True between two requests.
+  bool idle() const noexcept { return state_ == State::count && unread().empty(); }
 
  private:
-  struct Request;
-  struct Deleter {
-    void operator()(redisReader* reader) const noexcept { redisReaderFree(reader); }
-    void operator()(Request* request) const noexcept;
-  };
+  // What comes next.
+  enum class State { count, length, argument, value, end_of_value };
 
-  static redisReplyObjectFunctions* callbacks();
-  void start_reader();
-  void shrink();
-  void check_pending();
+  std::string_view unread() const noexcept { return std::string_view(buffer_).substr(read_); }
+  std::optional<std::uint64_t> take_number(char type);
+  bool take_line_end();
+  bool skip_value();
+  void begin(std::uint64_t arguments);
+  bool take_argument();
   [[noreturn]] static void reject(const std::string& reason);
 
-  std::unique_ptr<Request, Deleter> request_;
-  std::unique_ptr<redisReader, Deleter> reader_;
-  Bytes pending_;
+  // Bytes of the stream; those before `read_` have been consumed.
+  std::string buffer_;
+  std::size_t read_ = 0;
+  State state_ = State::count;
+  Request request_;
+  // Number of arguments that have not come.
+  std::uint64_t missing_ = 0;
+  // Bytes of the arguments that have come.
+  std::uint64_t held_ = 0;
+  // Length of the argument that comes next, or what is left of the value.
+  std::uint64_t length_ = 0;
 };
 
 }  // namespace faasnap::store

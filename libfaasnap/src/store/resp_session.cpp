@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <utility>
 
@@ -18,6 +17,8 @@ namespace {
 // Replies are sent when they have this size, or when there is no other request. Larger values are
 // streamed.
 constexpr std::size_t kOutput = 64 << 10;
+
+using Arguments = std::vector<std::string>;
 
 constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
 
@@ -38,15 +39,18 @@ struct RespSession::Command {
   // Number of arguments, including the name.
   std::size_t least;
   std::size_t most;
-  void (RespSession::*run)(const Arguments&);
+  void (RespSession::*run)(const Request&);
+  // `keys`: each argument is a key, and costs as much as a request. `value`: the last argument may
+  // be one that the parser does not hold.
+  enum class Takes { words, keys, value } takes = Takes::words;
 };
 
 const std::vector<RespSession::Command>& RespSession::commands() {
   static const std::vector<Command> table{
       {"GET", 2, 2, &RespSession::get},
-      {"SET", 3, 3, &RespSession::set},
-      {"DEL", 2, kAnyNumber, &RespSession::remove},
-      {"EXISTS", 2, kAnyNumber, &RespSession::exists},
+      {"SET", 3, 3, &RespSession::set, Command::Takes::value},
+      {"DEL", 2, kAnyNumber, &RespSession::remove, Command::Takes::keys},
+      {"EXISTS", 2, kAnyNumber, &RespSession::exists, Command::Takes::keys},
       {"STRLEN", 2, 2, &RespSession::length},
       {"PING", 1, 2, &RespSession::ping},
       // Client libraries send these when they connect.
@@ -60,22 +64,21 @@ const std::vector<RespSession::Command>& RespSession::commands() {
   return table;
 }
 
-RespSession::RespSession(ObjectStore& store, GuestStream& stream, ByteBudget& budget,
+RespSession::RespSession(ObjectStore& store, Account& account, GuestStream& stream,
                          const LogSink& log, std::stop_token stop)
-    : store_(store),
-      stream_(stream),
-      budget_(budget),
+    : account_(account),
+      objects_(store, account),
+      stream_(stream, account, stop),
       log_(log),
       stop_(std::move(stop)),
       input_(RespParser::kFeed) {}
 
 void RespSession::run() {
+  account_.pace_requests(1, stop_);  // a connection costs more than most requests
   try {
     do {
-      while (auto request = parser_.next()) {
+      while (const auto request = parser_.next()) {
         execute(*request);
-        request.reset();
-        piece_ = {};
         if (output_.size() >= kOutput) {
           flush();
         }
@@ -87,7 +90,7 @@ void RespSession::run() {
       flush();
     } while (read_more());
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::corrupt && !sending_) {
+    if (error.kind() == ErrorKind::corrupt && !sending_ && !stream_.broken()) {
       reply_error(fmt::format("Protocol error: {}", error.what()));
       flush();
     }
@@ -97,35 +100,48 @@ void RespSession::run() {
 
 // Returns false at the end of the stream.
 bool RespSession::read_more() {
-  const Bytes pending = parser_.pending();
-  const bool large = pending > RespParser::kMaximumSmall;
-  if (large && piece_.size() < pending) {
-    piece_ = {};  // a session that waits holds nothing that others wait for
-    piece_ = budget_.take(pending, kStall);
-  }
-  const std::size_t got = stream_.read(input_, large ? kStall : kForever);
+  const std::size_t got = parser_.idle() ? stream_.read_first(input_) : stream_.read(input_);
   parser_.feed(std::span(input_).first(got));
   return got != 0;
 }
 
-void RespSession::execute(Arguments& request) {
-  const std::string name = upper_case(request[0]);
+// Fills `out` with the next bytes of the request's value.
+void RespSession::read_value(std::span<std::byte> out) {
+  while (!out.empty()) {
+    const std::size_t taken = parser_.take_value(out);
+    out = out.subspan(taken);
+    if (taken == 0 && !read_more()) {
+      gone_ = true;
+      base::fail(ErrorKind::guest, "read value", {}, "the guest has closed the connection");
+    }
+  }
+}
+
+void RespSession::execute(const Request& request) {
+  const Arguments& arguments = request.arguments;
+  const std::string name = upper_case(arguments[0]);
   const auto& table = commands();
   const auto command =
       std::find_if(table.begin(), table.end(), [&](const auto& c) { return c.name == name; });
   if (command == table.end()) {
     // Clients that try HELLO first look for these words.
-    return reply_error(fmt::format("unknown command '{}'", base::printable(request[0])));
+    return reply_error(fmt::format("unknown command '{}'", base::printable(arguments[0])));
   }
-  if (request.size() < command->least || request.size() > command->most) {
+  const std::size_t count = arguments.size() + (request.value ? 1 : 0);
+  if (count < command->least || count > command->most) {
     return reply_error(fmt::format("wrong number of arguments for '{}' command", command->name));
   }
+  if (request.value && command->takes != Command::Takes::value) {
+    return reply_error(fmt::format("argument of '{}' command is too large", command->name));
+  }
+  account_.pace_requests(command->takes == Command::Takes::keys ? count - 1 : 1, stop_);
   try {
     (this->*command->run)(request);
   } catch (const Error& error) {
-    if (log_) {
-      log_(LogLevel::warning, fmt::format("{}: {}", command->name, error.what()));
+    if (gone_ || stream_.broken()) {
+      throw;
     }
+    account_.log(log_, LogLevel::warning, fmt::format("{}: {}", command->name, error.what()));
     if (sending_) {
       throw;  // a reply that has begun cannot report an error
     }
@@ -136,12 +152,12 @@ void RespSession::execute(Arguments& request) {
 
 void RespSession::flush() {
   sending_ = true;
-  stream_.write(std::as_bytes(std::span(output_)), kStall);
+  stream_.write(std::as_bytes(std::span(output_)));
   output_.clear();
   sending_ = false;
 }
 
-void RespSession::get(const Arguments& request) {
+void RespSession::get(const Request& request) {
   std::string small;  // a value that is replied when all of it has come
   const auto sink = [&](std::span<const std::byte> piece, Bytes total) {
     if (total.value <= kOutput) {
@@ -153,9 +169,9 @@ void RespSession::get(const Arguments& request) {
       flush();
       sending_ = true;
     }
-    stream_.write(piece, kStall);
+    stream_.write(piece);
   };
-  if (!store_.read(request[1], sink, stop_)) {
+  if (!objects_.read(request.arguments[1], sink, stop_)) {
     return reply_nil();
   }
   if (!sending_) {
@@ -165,56 +181,66 @@ void RespSession::get(const Arguments& request) {
   output_ += "\r\n";
 }
 
-void RespSession::set(const Arguments& request) {
-  store_.set(request[1], std::as_bytes(std::span(request[2])), {}, stop_);
+void RespSession::set(const Request& request) {
+  if (request.value) {
+    objects_.write(
+        request.arguments[1], *request.value, [this](auto out) { read_value(out); }, stop_);
+  } else {
+    auto rest = std::as_bytes(std::span(request.arguments[2]));
+    const auto held = [&rest](std::span<std::byte> out) {
+      std::ranges::copy(rest.first(out.size()), out.begin());
+      rest = rest.subspan(out.size());
+    };
+    objects_.write(request.arguments[1], {rest.size()}, held, stop_);
+  }
   reply_status("OK");
 }
 
-void RespSession::remove(const Arguments& request) {
+void RespSession::remove(const Request& request) {
   std::uint64_t removed = 0;
-  for (std::size_t i = 1; i < request.size(); ++i) {
-    removed += store_.remove(request[i], stop_);
+  for (std::size_t i = 1; i < request.arguments.size(); ++i) {
+    removed += objects_.remove(request.arguments[i], stop_);
   }
   reply_integer(removed);
 }
 
-void RespSession::exists(const Arguments& request) {
+void RespSession::exists(const Request& request) {
   std::uint64_t found = 0;
-  for (std::size_t i = 1; i < request.size(); ++i) {
-    found += store_.size(request[i], stop_).has_value();
+  for (std::size_t i = 1; i < request.arguments.size(); ++i) {
+    found += objects_.size(request.arguments[i], stop_).has_value();
   }
   reply_integer(found);
 }
 
-void RespSession::length(const Arguments& request) {
-  reply_integer(store_.size(request[1], stop_).value_or(Bytes{0}).value);
+void RespSession::length(const Request& request) {
+  reply_integer(objects_.size(request.arguments[1], stop_).value_or(Bytes{0}).value);
 }
 
-void RespSession::ping(const Arguments& request) {
-  request.size() == 1 ? reply_status("PONG") : reply_bulk(request[1]);
+void RespSession::ping(const Request& request) {
+  request.arguments.size() == 1 ? reply_status("PONG") : reply_bulk(request.arguments[1]);
 }
 
-void RespSession::echo(const Arguments& request) { reply_bulk(request[1]); }
+void RespSession::echo(const Request& request) { reply_bulk(request.arguments[1]); }
 
-void RespSession::client(const Arguments& request) {
-  const std::string what = upper_case(request[1]);
+void RespSession::client(const Request& request) {
+  const std::string what = upper_case(request.arguments[1]);
   if (what == "SETNAME" || what == "SETINFO") {
     return reply_status("OK");
   }
-  reply_error(fmt::format("unknown subcommand '{}'", base::printable(request[1])));
+  reply_error(fmt::format("unknown subcommand '{}'", base::printable(request.arguments[1])));
 }
 
-void RespSession::select(const Arguments& request) {
-  request[1] == "0" ? reply_status("OK") : reply_error("DB index is out of range");
+void RespSession::select(const Request& request) {
+  request.arguments[1] == "0" ? reply_status("OK") : reply_error("DB index is out of range");
 }
 
-void RespSession::describe_commands(const Arguments&) { output_ += "*0\r\n"; }
+void RespSession::describe_commands(const Request&) { output_ += "*0\r\n"; }
 
-void RespSession::info(const Arguments&) {
+void RespSession::info(const Request&) {
   reply_bulk("# Server\r\nserver_name:faasnap\r\nredis_mode:standalone\r\n");
 }
 
-void RespSession::quit(const Arguments&) {
+void RespSession::quit(const Request&) {
   reply_status("OK");
   quit_ = true;
 }

@@ -48,6 +48,7 @@ class LocalVm final : public VM::Impl {
   GuestStream connect(std::uint32_t port, Nanoseconds timeout) override;
   void listen(std::uint32_t port, std::function<void(GuestStream)> accept) override;
   void write_console(std::string_view text) override { machine_->type(text); }
+  const GuestLimits& limits() const noexcept override { return machine_->limits(); }
   Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options) override;
   VmStats stats() const override;
   MemoryUsage memory_usage() const override;

@@ -31,6 +31,7 @@ std::string VM::id() const { return impl_->id(); }
 VmState VM::state() const { return impl_->state(); }
 std::string VM::failure() const { return impl_->failure(); }
 std::optional<VmState> VM::wait(Nanoseconds timeout) { return impl_->wait(timeout); }
+const GuestLimits& VM::limits() const noexcept { return impl_->limits(); }
 void VM::pause() { impl_->pause(); }
 void VM::resume() { impl_->resume(); }
 void VM::stop() { impl_->stop(); }

@@ -46,6 +46,7 @@ class VM::Impl {
   virtual GuestStream connect(std::uint32_t port, Nanoseconds timeout) = 0;
   virtual void listen(std::uint32_t port, std::function<void(GuestStream)> accept) = 0;
   virtual void write_console(std::string_view text) = 0;
+  virtual const GuestLimits& limits() const noexcept = 0;
   virtual Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options) = 0;
   virtual VmStats stats() const = 0;
   virtual MemoryUsage memory_usage() const = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -49,8 +50,49 @@ TEST_CASE("setting an object again replaces the value and leaves no other file")
   store.set("k", bytes_of("a longer value"));
   store.set("k", bytes_of("new"));
   CHECK(text_of(*store.get("k")) == "new");
-  const std::filesystem::directory_iterator files(scratch.path());
-  CHECK(std::distance(begin(files), end(files)) == 1);
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(scratch.path())) {
+    files += entry.is_regular_file();
+  }
+  CHECK(files == 1);
+}
+
+TEST_CASE("what a killed writer has left is removed, and what is being written is not") {
+  const ScratchDirectory scratch;
+  const auto pending = scratch.path() / ".new";
+  std::filesystem::create_directory(pending);
+  std::ofstream(pending / ".new-old") << "left behind";
+  std::ofstream(pending / ".new-young") << "under way";
+  std::filesystem::last_write_time(
+      pending / ".new-old", std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  const DirectoryStore store(scratch.path());
+  CHECK_FALSE(std::filesystem::exists(pending / ".new-old"));
+  CHECK(std::filesystem::exists(pending / ".new-young"));
+  CHECK(store.list().empty());
+}
+
+TEST_CASE(
+    "a value that would take what is kept of the file system is refused, and leaves nothing") {
+  const ScratchDirectory scratch;
+  DirectoryStore store(scratch.path(), ObjectStore::kMaximumValue + Bytes{1ULL << 60});
+  CHECK(error_of([&] { store.set("k", bytes_of("v")); }).kind() == ErrorKind::no_space);
+  CHECK(store.list().empty());
+  CHECK(std::filesystem::is_empty(scratch.path() / ".new"));
+}
+
+TEST_CASE("a source that fails leaves the old value, and no file") {
+  const ScratchDirectory scratch;
+  DirectoryStore store(scratch.path());
+  store.set("k", bytes_of("before"));
+  unsigned pieces = 0;
+  const auto fail_late = [&](std::span<std::byte>) {
+    if (++pieces == 3) {
+      throw Error(ErrorKind::guest, "read value", "", "gone");
+    }
+  };
+  CHECK(error_of([&] { store.write("k", 1_MiB, fail_late); }).kind() == ErrorKind::guest);
+  CHECK(text_of(*store.get("k")) == "before");
+  CHECK(std::filesystem::is_empty(scratch.path() / ".new"));
 }
 
 TEST_CASE("a removed object is gone, and removing it again says so") {

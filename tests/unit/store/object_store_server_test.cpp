@@ -19,7 +19,7 @@
 
 #include "base/files/fd.h"
 #include "store/resp_parser.h"
-#include "support/descriptor_limit.h"
+#include "store/server_fixture.h"
 #include "support/support.h"
 
 namespace faasnap {
@@ -27,56 +27,15 @@ namespace {
 
 using std::chrono::milliseconds;
 using test::bytes_of;
+using test::command;
 using test::error_of;
+using test::kPatience;
+using test::read_bytes;
+using test::read_to_end;
+using test::reply_to;
 using test::ScratchDirectory;
+using test::Server;
 using test::text_of;
-
-constexpr Nanoseconds kPatience = std::chrono::seconds(20);
-
-struct Server {
-  ScratchDirectory scratch;
-  std::shared_ptr<ObjectStore> store = std::make_shared<DirectoryStore>(scratch.path() / "store");
-  ObjectStoreServer server{store};
-
-  GuestStream connect() {
-    auto [near, far] = base::make_stream_pair();
-    server.serve(GuestStream(far.release()));
-    return GuestStream(near.release());
-  }
-};
-
-// Exactly the bytes that are there until `expected` bytes have come, or the end.
-std::string read_bytes(GuestStream& stream, std::size_t expected) {
-  std::string text;
-  std::array<std::byte, 4096> buffer;
-  while (text.size() < expected) {
-    const std::size_t room = std::min(buffer.size(), expected - text.size());
-    const std::size_t got = stream.read(std::span(buffer).first(room), kPatience);
-    if (got == 0) {
-      break;
-    }
-    text += text_of(std::span(buffer).first(got));
-  }
-  return text;
-}
-
-std::string read_to_end(GuestStream& stream) { return read_bytes(stream, 1 << 20); }
-
-std::string command(std::initializer_list<std::string_view> words) {
-  std::string text = fmt::format("*{}\r\n", words.size());
-  for (const std::string_view word : words) {
-    text += fmt::format("${}\r\n{}\r\n", word.size(), word);
-  }
-  return text;
-}
-
-// The reply to one command on a connection of its own.
-std::string reply_to(Server& server, std::initializer_list<std::string_view> words) {
-  GuestStream client = server.connect();
-  client.write(bytes_of(command(words)));
-  client.shutdown_write();
-  return read_to_end(client);
-}
 
 // Returns the server's answer to raw bytes, until it closes the connection.
 std::string reply_to_raw(std::string_view bytes) {
@@ -260,25 +219,42 @@ TEST_CASE("lines without end get a protocol error, not memory") {
   CHECK(is_protocol_error(reply_to_raw("*1\r\n-" + std::string(100'000, 'x'))));
 }
 
-TEST_CASE("a second large argument is refused when its length is declared") {
-  const std::string large(2 << 20, 'x');
-  CHECK(is_protocol_error(
-      reply_to_raw("*3\r\n$3\r\nSET\r\n$2097152\r\n" + large + "\r\n$2097152\r\n")));
+TEST_CASE("a large argument that is not the last is refused when its length is declared") {
+  CHECK(is_protocol_error(reply_to_raw("*3\r\n$3\r\nSET\r\n$2097152\r\n")));
+  CHECK(is_protocol_error(reply_to_raw("*1\r\n$2097152\r\n")));
 }
 
-TEST_CASE("many arguments that add up to more than a mebibyte are refused") {
+TEST_CASE("many arguments that add up to more than 64 KiB are refused") {
   std::string request = "*40\r\n";
-  for (int i = 0; i < 40; ++i) {
-    request += "$50000\r\n" + std::string(50'000, 'x') + "\r\n";
+  for (int i = 0; i < 14; ++i) {
+    request += "$5000\r\n" + std::string(5'000, 'x') + "\r\n";
   }
   CHECK(is_protocol_error(reply_to_raw(request)));
+}
+
+TEST_CASE("an argument that no command holds is refused, skipped, and leaves the rest usable") {
+  Server server;
+  const std::string large(5 << 20, 'x');
+  GuestStream client = server.connect();
+  std::thread writer([&] {
+    client.write(bytes_of(command({"ECHO", large}) + command({"SET", "k", "v", large}) +
+                          command({"GET", large}) + command({"PING"})),
+                 kPatience);
+  });
+  const std::string expected =
+      "-ERR argument of 'ECHO' command is too large\r\n"
+      "-ERR wrong number of arguments for 'SET' command\r\n"
+      "-ERR argument of 'GET' command is too large\r\n"
+      "+PONG\r\n";
+  CHECK(read_bytes(client, expected.size()) == expected);
+  writer.join();
 }
 
 TEST_CASE("a client that leaves in the middle of a request or a reply disturbs nobody") {
   Server server;
   server.store->set("big", std::vector<std::byte>(8 << 20));
   for (const std::string& bytes : {std::string("*2\r\n$3\r\nGE"), command({"GET", "big"}),
-                                   std::string("*1\r\n$500000000\r\nx")}) {
+                                   std::string("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$500000000\r\nx")}) {
     GuestStream client = server.connect();
     client.write(bytes_of(bytes));
   }
@@ -290,9 +266,9 @@ TEST_CASE("the server ends while clients are idle, in the middle of a request, a
   server->store->set("big", std::vector<std::byte>(8 << 20));
   GuestStream idle = server->connect();
   GuestStream partial = server->connect();
-  partial.write(bytes_of("*1\r\n$400000000\r\nabc"));
-  GuestStream waiting = server->connect();  // for the memory that `partial` holds
-  waiting.write(bytes_of("*1\r\n$400000000\r\nabc"));
+  partial.write(bytes_of("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$400000000\r\nabc"));
+  GuestStream waiting = server->connect();  // for the key that `partial` changes
+  waiting.write(bytes_of(command({"DEL", "k"})));
   GuestStream deaf = server->connect();
   deaf.write(bytes_of(command({"GET", "big"})));
   std::this_thread::sleep_for(milliseconds(50));
@@ -301,16 +277,20 @@ TEST_CASE("the server ends while clients are idle, in the middle of a request, a
 }
 
 TEST_CASE(
-    "the client after the last one allowed is told so, and another may come when one leaves") {
-  // Each client has two ends in this process, and the server duplicates its own.
-  test::require_descriptors(4 * ObjectStoreServer::kMaximumClients);
-  Server server;
+    "the connection after a guest's last one is refused, others come in, and so does the next when "
+    "one leaves") {
+  Server server({.connections = 4});
   std::vector<GuestStream> clients;
-  for (unsigned i = 0; i < ObjectStoreServer::kMaximumClients; ++i) {
+  for (unsigned i = 0; i < 4; ++i) {
     clients.push_back(server.connect());
   }
   GuestStream refused = server.connect();
   CHECK(read_to_end(refused) == "-ERR max number of clients reached\r\n");
+  CHECK(server.account.use().connections == 4);
+  CHECK(server.account.use().refused_connections == 1);
+  GuestStream other = server.connect(StoreAccount());
+  other.write(bytes_of(command({"QUIT"})));
+  CHECK(read_to_end(other) == "+OK\r\n");
   clients.back().write(bytes_of(command({"QUIT"})));
   CHECK(read_to_end(clients.back()) == "+OK\r\n");
   CHECK(reply_to(server, {"PING"}) == "+PONG\r\n");
@@ -327,8 +307,7 @@ class FakeStore final : public ObjectStore {
   bool read(std::string_view, const ValueSink& sink, const std::stop_token& stop) const override {
     return read_(sink, stop);
   }
-  void set(std::string_view, std::span<const std::byte>, const Progress&,
-           const std::stop_token&) override {}
+  void write(std::string_view, Bytes, const ValueSource&, const std::stop_token&) override {}
   bool remove(std::string_view, const std::stop_token&) override { return false; }
   std::optional<Bytes> size(std::string_view, const std::stop_token&) const override { return {}; }
   std::vector<ObjectInfo> list(std::string_view, const std::stop_token&) const override {
@@ -342,9 +321,10 @@ class FakeStore final : public ObjectStore {
 struct FakeServer {
   explicit FakeServer(FakeStore::Read read) : server(std::make_shared<FakeStore>(std::move(read))) {
     auto [near, far] = base::make_stream_pair();
-    server.serve(GuestStream(far.release()));
+    server.serve(GuestStream(far.release()), account);
     client.emplace(near.release());
   }
+  StoreAccount account;
   ObjectStoreServer server;
   std::optional<GuestStream> client;
 };
@@ -422,11 +402,17 @@ TEST_CASE("a socket path that is too long, empty or below nothing is refused") {
         ErrorKind::not_found);
 }
 
-TEST_CASE("the parser tells the declared length of an argument before it has come") {
+TEST_CASE("a request whose last argument is large is returned before that has come") {
   store::RespParser parser;
-  parser.feed(bytes_of("*2\r\n$3\r\nGET\r\n$5000000\r\nabc"));
-  CHECK_FALSE(parser.next().has_value());
-  CHECK(parser.pending() == Bytes{5'000'000});
+  parser.feed(bytes_of("*2\r\n$3\r\nSET\r\n$5000000\r\nabc"));
+  const auto request = parser.next();
+  REQUIRE(request.has_value());
+  CHECK(request->arguments == std::vector<std::string>{"SET"});
+  CHECK(request->value == Bytes{5'000'000});
+  std::array<std::byte, 8> piece;
+  CHECK(parser.take_value(piece) == 3);
+  CHECK(parser.take_value(piece) == 0);
+  CHECK_FALSE(parser.idle());
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <faasnap/redis_store.h>
 
 #include "base/files/fd.h"
+#include "redis/connection.h"
 #include "redis/redis_fixture.h"
 #include "support/support.h"
 
@@ -42,13 +43,13 @@ std::string command_of(std::initializer_list<std::string_view> words) {
 // A guest's connection to a server of objects that are kept by Redis.
 class Guest {
  public:
-  explicit Guest(const RedisOptions& options)
+  explicit Guest(const RedisOptions& options, StoreLimits limits = {})
       : server_(std::make_shared<RedisStore>(options), [this](LogLevel, std::string_view text) {
           const std::lock_guard lock(mutex_);
           log_ += text;
         }) {
     auto [near, far] = base::make_stream_pair();
-    server_.serve(GuestStream(far.release()));
+    server_.serve(GuestStream(far.release()), StoreAccount(std::move(limits)));
     stream_.emplace(near.release());
   }
 
@@ -115,11 +116,32 @@ TEST_CASE("a guest has no command that reaches past its objects") {
     CHECK(guest.ask({word, "*", "a", "b"}) == fmt::format("-ERR unknown command '{}'", word));
   }
   CHECK(guest.ask({"SELECT", "1"}) == "-ERR DB index is out of range");
-  CHECK(guest.ask({"SET", "faasnap:snapshots", "x"}) == "-ERR SET failed: invalid_argument");
-  CHECK(guest.ask({"DEL", "faasnap:snapshots"}) == "-ERR DEL failed: invalid_argument");
   // A key is a key, whatever is in it.
   CHECK(guest.ask({"SET", "k\r\nFLUSHALL\r\n", "\r\n*1\r\n$8\r\nFLUSHALL\r\n"}) == "+OK");
   CHECK(store.list().size() == 2);
+}
+
+TEST_CASE("a guest reaches no key of anybody else on the server") {
+  const RedisServer redis;
+  redis::Connection others(redis.options());
+  others.command({"SET", "text", "1"});
+  others.command({"HSET", "faasnap:snapshots", "name", "1"});
+  Guest guest(redis.options());
+  for (const char* key : {"text", "faasnap:snapshots"}) {
+    CHECK(guest.ask({"GET", key}) == "$-1");
+    CHECK(guest.ask({"DEL", key}) == ":0");
+    CHECK(guest.ask({"SET", key, "x"}) == "+OK");
+    CHECK(guest.ask({"DEL", key}) == ":1");
+  }
+  CHECK(others.command({"EXISTS", "text", "faasnap:snapshots"})->integer == 2);
+}
+
+TEST_CASE("a guest's prefix holds on the server, too") {
+  const RedisServer redis;
+  RedisStore store(redis.options());
+  Guest guest(redis.options(), {.prefix = "guest/"});
+  CHECK(guest.ask({"SET", "k", "value"}) == "+OK");
+  CHECK(text_of(*store.get("guest/k")) == "value");
 }
 
 TEST_CASE("what fails on the server is an error for the guest, and its text is for the host") {

@@ -104,7 +104,7 @@ TEST_CASE("stores of different prefixes do not see each other's objects") {
   first.set("k", bytes_of("1"));
   second.set("k", bytes_of("22"));
   CHECK(text_of(*first.get("k")) == "1");
-  CHECK(text_of(*plain.get("[a]*k")) == "1");
+  CHECK_FALSE(plain.get("[a]*k").has_value());
   REQUIRE(first.list().size() == 1);
   CHECK(first.list()[0].key == "k");
   CHECK(first.list()[0].size == Bytes{1});
@@ -114,8 +114,7 @@ TEST_CASE("keys that no store takes, and reserved ones, are refused") {
   const RedisServer server;
   RedisOptions options = server.options();
   RedisStore store(options);
-  for (const std::string& key :
-       {std::string(), std::string(513, 'k'), std::string("faasnap:snapshots")}) {
+  for (const std::string& key : {std::string(), std::string(513, 'k')}) {
     CHECK(kind_of([&] { store.get(key); }) == ErrorKind::invalid_argument);
     CHECK(kind_of([&] { store.set(key, {}); }) == ErrorKind::invalid_argument);
     CHECK(kind_of([&] { store.remove(key); }) == ErrorKind::invalid_argument);
