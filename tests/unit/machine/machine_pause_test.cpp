@@ -21,6 +21,7 @@
 
 #include "base/files/file.h"
 #include "support/support.h"
+#include "uring/ring.h"
 
 namespace faasnap::machine {
 namespace {
@@ -130,6 +131,9 @@ int find_ring() {
 }
 
 TEST_CASE("a machine that cannot be paused runs on, and can be paused when it is possible again") {
+  if (const auto availability = uring::available(); !availability) {
+    SKIP("io_uring is not available: " << availability.reason);
+  }
   const test::ScratchDirectory directory;
   write_kernel(directory.path() / "kernel");
   auto saved = make_machine(make_image());
