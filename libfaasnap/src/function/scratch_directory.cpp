@@ -17,7 +17,8 @@
 namespace faasnap::function {
 
 ScratchDirectory::ScratchDirectory(const std::filesystem::path& parent) {
-  do {
+  bool claimed = false;
+  while (!claimed) {
     std::string name = (parent / (std::string(format::kScratchPrefix) + "XXXXXX")).string();
     if (::mkdtemp(name.data()) == nullptr) {
       base::fail_errno("make temporary directory", parent);
@@ -25,11 +26,12 @@ ScratchDirectory::ScratchDirectory(const std::filesystem::path& parent) {
     path_ = name;
     try {
       claim_ = base::open_file(path_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      claimed = base::claim(claim_, path_);
     } catch (const Error&) {
       ::rmdir(name.c_str());
       throw;
     }
-  } while (!base::claim(claim_, path_));
+  }
 }
 
 ScratchDirectory::~ScratchDirectory() {

@@ -6,28 +6,41 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <optional>
+
+#include "base/error.h"
 
 namespace faasnap::base {
 namespace {
 
-bool is_named(const UniqueFd& fd, const std::filesystem::path& path) noexcept {
+// Returns nothing if that cannot be found out; errno says why.
+std::optional<bool> is_named(const UniqueFd& fd, const std::filesystem::path& path) noexcept {
   struct stat opened {};
   struct stat named {};
-  return ::fstat(fd.get(), &opened) == 0 && ::lstat(path.c_str(), &named) == 0 &&
-         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+  if (::fstat(fd.get(), &opened) != 0) {
+    return std::nullopt;
+  }
+  if (::lstat(path.c_str(), &named) != 0) {
+    return errno == ENOENT ? std::optional(false) : std::nullopt;
+  }
+  return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
 }  // namespace
 
-bool claim(const UniqueFd& fd, const std::filesystem::path& path) noexcept {
+bool claim(const UniqueFd& fd, const std::filesystem::path& path) {
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     return false;
   }
-  return is_named(fd, path);
+  const auto named = is_named(fd, path);
+  if (!named) {
+    fail_errno("claim", path);
+  }
+  return *named;
 }
 
 bool is_abandoned(const UniqueFd& fd, const std::filesystem::path& path) noexcept {
-  return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && is_named(fd, path);
+  return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && is_named(fd, path).value_or(false);
 }
 
 }  // namespace faasnap::base

@@ -13,8 +13,9 @@ namespace faasnap::base {
 // network file system a lock on a directory is seen by this host alone.
 
 // Called by the maker once it has made `path` and opened it as `fd`. Returns false if a cleaner was
-// faster and is about to remove it: the maker makes another. The claim ends with the descriptor.
-bool claim(const UniqueFd& fd, const std::filesystem::path& path) noexcept;
+// faster and is about to remove it: the maker makes another. Throws if neither can be told. The
+// claim ends with the descriptor.
+bool claim(const UniqueFd& fd, const std::filesystem::path& path);
 
 // Called by a cleaner that has opened `path` as `fd`. Returns true if nobody makes it any more and
 // `path` still names it; then nobody can claim it until the descriptor is closed. False where the

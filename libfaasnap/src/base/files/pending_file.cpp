@@ -18,7 +18,16 @@ PendingFile::PendingFile(const std::filesystem::path& directory) {
   do {
     path_ = directory / (std::string(kPendingPrefix) + base::random_id());
     fd_ = base::open_file(path_, O_WRONLY | O_CREAT | O_EXCL);
-  } while (!base::claim(fd_, path_));
+  } while (!claimed());
+}
+
+bool PendingFile::claimed() const {
+  try {
+    return base::claim(fd_, path_);
+  } catch (const Error&) {
+    ::unlink(path_.c_str());
+    throw;
+  }
 }
 
 PendingFile::~PendingFile() {

@@ -29,6 +29,9 @@ class PendingFile {
   void publish_durably(const std::filesystem::path& target);
 
  private:
+  // Claims the file, or removes it and throws.
+  bool claimed() const;
+
   std::filesystem::path path_;
   base::UniqueFd fd_;
 };
