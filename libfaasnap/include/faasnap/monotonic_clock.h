@@ -5,7 +5,8 @@
 namespace faasnap {
 
 // How a restored guest's monotonic clock (CLOCK_MONOTONIC), by which its timers run, goes on. Its
-// wall clock is a matter of its own: with each invocation the guest's agent sets it right.
+// wall clock is a matter of its own: with each invocation the guest's agent sets it right, but for
+// the time that the request takes to get there.
 enum class MonotonicClock {
   // From where it stood when the snapshot was made, as if the guest had been paused: no timer is
   // overdue, however old the snapshot is. A guest without the agent must set its wall clock itself.
