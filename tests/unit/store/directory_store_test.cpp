@@ -183,7 +183,7 @@ TEST_CASE("a store below a file cannot be made") {
   const ScratchDirectory scratch;
   std::ofstream(scratch.path() / "file") << "x";
   CHECK(error_of([&] { DirectoryStore(scratch.path() / "file" / "store"); }).kind() ==
-        ErrorKind::invalid_argument);
+        ErrorKind::already_exists);
 }
 
 TEST_CASE("readers see a whole value while writers replace it") {
