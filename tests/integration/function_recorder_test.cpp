@@ -74,7 +74,7 @@ TEST_CASE("without userfaultfd the recording by mincore is kept, and says what i
     const RecordedFunction recorded = recorder.record("hello", "{}", directory / "hello");
     CHECK(recorded.no_userfaultfd.find("/dev/userfaultfd") != std::string::npos);
     CHECK(std::distance(std::filesystem::directory_iterator(directory), {}) == 1);
-    VM vm = VM::restore(recorded.snapshot, {.setting = Setting::faasnap});
+    VM vm = VM::restore(recorded.snapshot, restored_with(Setting::faasnap));
     host.attach(vm);
     CHECK(host.invoke(vm, "hello", "{}").result == recorded.result);
     CHECK_THROWS_AS(recorded.snapshot.plan(Setting::stream), Error);
