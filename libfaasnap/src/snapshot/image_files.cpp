@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFinding = "find image";
+constexpr const char* kFindingImage = "find image";
 
 // Both paths are canonical.
 bool lies_below(const fs::path& file, const fs::path& directory) {
@@ -30,7 +30,7 @@ fs::path find_image(const FileIdentity& image, std::span<const fs::path> directo
   std::error_code error;
   const fs::path file = fs::canonical(image.path, error);
   if (error) {
-    base::fail_errno(kFinding, image.path, error.value());
+    base::fail_errno(kFindingImage, image.path, error.value());
   }
   std::vector<std::string> names;
   for (const fs::path& directory : directories) {
@@ -41,7 +41,7 @@ fs::path find_image(const FileIdentity& image, std::span<const fs::path> directo
     names.push_back(directory.string());
   }
   base::fail(
-      ErrorKind::permission, kFinding, image.path,
+      ErrorKind::permission, kFindingImage, image.path,
       fmt::format("the snapshot names this file, which lies below none of the directories "
                   "that images may be in ({}); allow its directory, or name the image "
                   "itself (faasnap invoke: --allow-images DIR, --root-image FILE)",

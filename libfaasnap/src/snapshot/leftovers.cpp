@@ -22,8 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFinding = "find leftovers";
-constexpr const char* kRemoving = "remove leftovers";
+constexpr const char* kFindingLeftovers = "find leftovers";
+constexpr const char* kRemovingLeftovers = "remove leftovers";
 
 enum class Kind { none, directory, file };
 
@@ -48,7 +48,7 @@ void for_each_entry(const fs::path& directory,
     visit(*entry);
   }
   if (error) {
-    base::fail_errno(kFinding, directory, error.value());
+    base::fail_errno(kFindingLeftovers, directory, error.value());
   }
 }
 
@@ -112,7 +112,7 @@ std::vector<Leftover> remove_leftovers(const fs::path& directory) {
     std::error_code error;
     fs::remove_all(leftover.path, error);
     if (error) {
-      base::fail_errno(kRemoving, leftover.path, error.value());
+      base::fail_errno(kRemovingLeftovers, leftover.path, error.value());
     }
     removed.push_back(leftover);
   });
