@@ -169,7 +169,7 @@ TEST_CASE("The serial number fills twenty bytes") {
   rig.driver.start();
   const Buffer id = rig.data(20);
   CHECK(rig.run(kGetId, 0, {id}) == Result{0, 21});
-  CHECK(text_of(rig.bytes_at(id)) == std::string("serial-0123") + std::string(9, '\0'));
+  CHECK(text_of(rig.bytes_at(id)) == std::string("serial-0123").append(9, '\0'));
   const Buffer small = rig.data(6);
   CHECK(rig.run(kGetId, 0, {small}) == Result{0, 7});
   CHECK(text_of(rig.bytes_at(small)) == "serial");
