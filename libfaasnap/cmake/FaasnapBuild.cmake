@@ -23,6 +23,7 @@ find_package(fmt REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+pkg_check_modules(libseccomp REQUIRED IMPORTED_TARGET libseccomp)
 # File offsets have 64 bits on x86-64 without its definition, which would keep a precompiled header
 # from being used.
 set_target_properties(PkgConfig::hiredis PROPERTIES INTERFACE_COMPILE_OPTIONS "")
@@ -53,7 +54,7 @@ set(FAASNAP_FLOORS
   base
   memory uring redis trace
   format kvm virtio boot
-  paging machine
+  paging machine worker
   snapshot store
   vm
   guest host catalogue

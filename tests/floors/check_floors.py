@@ -22,7 +22,7 @@ import re
 import sys
 
 LEVELS = [["base"], ["memory", "uring", "redis", "trace"], ["format", "kvm", "virtio", "boot"],
-          ["paging", "machine"], ["snapshot", "store"], ["vm"], ["guest", "host", "catalogue"],
+          ["paging", "machine", "worker"], ["snapshot", "store"], ["vm"], ["guest", "host", "catalogue"],
           ["function"]]
 # The floor that implements the classes of a public header; the other headers are plain data.
 HOME_OF = {
@@ -32,7 +32,7 @@ HOME_OF = {
     "object_store_server.h": "store", "store_account.h": "store",
     "vm.h": "vm", "vm_pool.h": "vm", "restored_memory.h": "vm", "page_prefetcher.h": "vm",
     "working_set_recorder.h": "vm",
-    "guest_channel.h": "guest", "host.h": "host", "snapshot_catalogue.h": "catalogue",
+    "worker_pool.h": "worker", "guest_channel.h": "guest", "host.h": "host", "snapshot_catalogue.h": "catalogue",
     "function_host.h": "function", "function_recorder.h": "function",
 }
 LEVEL_OF = {floor: level for level, floors in enumerate(LEVELS) for floor in floors}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include <faasnap/monotonic_clock.h>
@@ -48,6 +49,8 @@ struct RestoreOptions {
   // False: the VM stays paused until VM::resume.
   bool start = true;
   VmAttachments attachments{};
+  // A process of its own for the VM. Nothing: the VM is in this process.
+  std::optional<WorkerOptions> worker{};
 };
 
 }  // namespace faasnap

@@ -26,8 +26,8 @@ class PreparedVM;
 class Snapshot;
 struct SnapshotOptions;
 
-// One KVM virtual machine in this process, with a thread for each vCPU and one for its devices. A
-// process may have any number of them.
+// One KVM virtual machine with a thread for each vCPU and one for its devices, in this process or,
+// if the options say so, in a worker of its own. A process may have any number of them.
 //
 // A VM owns everything that it made. The destructor stops the guest, joins the threads and never
 // throws. Every member function may be called from any thread, except from a callback of the same
@@ -95,6 +95,9 @@ class FAASNAP_EXPORT VM {
   Snapshot snapshot(const std::filesystem::path& path);
   Snapshot snapshot(const std::filesystem::path& path, const SnapshotOptions& options);
 
+  // Returns the process that the VM has for itself, nothing for a VM in this process.
+  std::optional<WorkerInfo> worker() const;
+
   // Returns how the VM is doing, up to now. Reads a file in /proc for each vCPU, about 5
   // microseconds each: a server may ask after every request.
   VmStats stats() const;
@@ -111,6 +114,8 @@ class FAASNAP_EXPORT VM {
  private:
   friend class PreparedVM;
   friend class WorkingSetRecorder;
+  static std::unique_ptr<Impl> make(const Snapshot& snapshot, const RestoreOptions& options,
+                                    bool prepared);
   explicit VM(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };

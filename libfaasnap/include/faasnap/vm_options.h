@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include <faasnap/guest_limits.h>
 #include <faasnap/log.h>
 #include <faasnap/units.h>
+#include <faasnap/worker_options.h>
 
 namespace faasnap {
 
@@ -56,6 +58,8 @@ struct VmOptions {
   // The guest's vsock address, 3 or more.
   std::uint32_t guest_cid = 3;
   VmAttachments attachments{};
+  // A process of its own for the VM. Nothing: the VM is in this process.
+  std::optional<WorkerOptions> worker{};
 
   // ---- What changes performance.
 

@@ -83,27 +83,26 @@ void write_command_line(const memory::GuestMemory& memory, std::string_view comm
 
 // Loads it at the end of low memory, or as high as the kernel can reach.
 Placement load_initramfs(const memory::GuestMemory& memory, const LoadedKernel& kernel,
-                         const std::filesystem::path& path) {
-  const base::UniqueFd fd = base::open_regular(path);
-  const std::uint64_t size = base::file_size(fd, path).value;
+                         const base::OpenFile& file) {
+  const std::uint64_t size = base::file_size(file.fd, file.path).value;
   const std::uint64_t end =
       std::min(memory.regions().front().size.value, kernel.initramfs_limit + 1);
   const std::uint64_t start = size < end ? (end - size) & ~(kPageSize - 1) : 0;
   if (size == 0 || start < kernel.end.value) {
     base::fail(
-        ErrorKind::invalid_argument, "load the initramfs", path,
+        ErrorKind::invalid_argument, "load the initramfs", file.path,
         fmt::format("{} bytes, expected 1 to {}, the room between the kernel and the end of low "
                     "memory; see the memory option",
                     size, end > kernel.end.value ? end - kernel.end.value : 0));
   }
-  base::read_exact(fd, *memory.view(memory::GuestAddress{start}, size), 0, path);
+  base::read_exact(file.fd, *memory.view(memory::GuestAddress{start}, size), 0, file.path);
   return {static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(size)};
 }
 
 }  // namespace
 
 void write_boot_params(const memory::GuestMemory& memory, const LoadedKernel& kernel,
-                       std::string_view command_line, const std::filesystem::path& initramfs,
+                       std::string_view command_line, const base::OpenFile& initramfs,
                        memory::GuestAddress rsdp) {
   write_command_line(memory, command_line, std::min(kCommandLineLimit, kernel.command_line_limit));
 
@@ -118,7 +117,7 @@ void write_boot_params(const memory::GuestMemory& memory, const LoadedKernel& ke
   put(page, kLoaderType, kUnregisteredLoader);
   put(page, kCommandLineAddress, static_cast<std::uint32_t>(kCommandLine.value));
   put(page, kAcpiRsdp, rsdp.value);
-  if (!initramfs.empty()) {
+  if (initramfs) {
     const Placement placement = load_initramfs(memory, kernel, initramfs);
     put(page, kInitramfsAddress, placement.address);
     put(page, kInitramfsSize, placement.size);

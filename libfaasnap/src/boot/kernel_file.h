@@ -5,12 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "base/files/fd.h"
+#include "base/files/file.h"
 #include "boot/kernel_image.h"
 #include "memory/guest_address.h"
 #include "memory/guest_memory.h"
@@ -20,7 +19,8 @@ namespace faasnap::boot {
 // A kernel's file during loading: opened once, with its size and its first bytes.
 class KernelFile {
  public:
-  explicit KernelFile(const std::filesystem::path& path);
+  // `file` must outlive the object.
+  explicit KernelFile(const base::OpenFile& file);
 
   std::uint64_t size() const noexcept { return size_; }
   std::span<const std::byte> head() const noexcept { return head_; }
@@ -32,8 +32,7 @@ class KernelFile {
   [[noreturn]] void reject(const std::string& reason) const;
 
  private:
-  std::filesystem::path path_;
-  base::UniqueFd fd_;
+  const base::OpenFile& file_;
   std::uint64_t size_ = 0;
   std::vector<std::byte> head_;
 };

@@ -18,12 +18,11 @@ constexpr std::uint64_t kHeadSize = 4096;
 
 }  // namespace
 
-KernelFile::KernelFile(const std::filesystem::path& path)
-    : path_(path),
-      fd_(base::open_regular(path)),
-      size_(base::file_size(fd_, path).value),
+KernelFile::KernelFile(const base::OpenFile& file)
+    : file_(file),
+      size_(base::file_size(file.fd, file.path).value),
       head_(std::min(size_, kHeadSize)) {
-  base::read_exact(fd_, head_, 0, path_);
+  base::read_exact(file_.fd, head_, 0, file_.path);
 }
 
 void KernelFile::copy_to(const memory::GuestMemory& memory, memory::GuestAddress address,
@@ -36,19 +35,19 @@ void KernelFile::copy_to(const memory::GuestMemory& memory, memory::GuestAddress
     reject(fmt::format("needs {} bytes at guest address {:#x}, which is not memory", length,
                        address.value));
   }
-  base::read_exact(fd_, *target, offset, path_);
+  base::read_exact(file_.fd, *target, offset, file_.path);
 }
 
 void KernelFile::reject(const std::string& reason) const {
-  base::fail(ErrorKind::invalid_argument, "load a kernel", path_, reason);
+  base::fail(ErrorKind::invalid_argument, "load a kernel", file_.path, reason);
 }
 
 KernelRoom kernel_room(const memory::GuestMemory& memory) {
   return {kHighMemory.value, memory.regions().front().size.value};
 }
 
-LoadedKernel load_kernel(const memory::GuestMemory& memory, const std::filesystem::path& path) {
-  const KernelFile file(path);
+LoadedKernel load_kernel(const memory::GuestMemory& memory, const base::OpenFile& opened) {
+  const KernelFile file(opened);
   if (is_elf(file)) {
     return load_elf(memory, file);
   }

@@ -4,9 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <vector>
 
+#include "base/files/file.h"
 #include "memory/guest_address.h"
 #include "memory/guest_memory.h"
 
@@ -31,6 +31,6 @@ struct LoadedKernel {
 // (Documentation/arch/x86/boot.rst of Linux), or a statically linked x86-64 ELF vmlinux, entered by
 // the same protocol. Checks every field of the file against the file and the guest's memory. Throws
 // ErrorKind::invalid_argument, with the name of the file and what was expected.
-LoadedKernel load_kernel(const memory::GuestMemory& memory, const std::filesystem::path& path);
+LoadedKernel load_kernel(const memory::GuestMemory& memory, const base::OpenFile& file);
 
 }  // namespace faasnap::boot

@@ -163,7 +163,8 @@ class Recording {
                                .root_image = options_.guest.root_image,
                                .release_free_memory = options_.free_memory == FreeMemory::report,
                                .start = false,
-                               .attachments = attachments()});
+                               .attachments = attachments(),
+                               .worker = options_.guest.worker});
     const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });
     const WorkingSet recorded = invoke(vm, base, Recorder::mincore);
     settle(vm);
@@ -182,7 +183,8 @@ class Recording {
                                  .record_accesses = true,
                                  .root_image = options_.guest.root_image,
                                  .start = false,
-                                 .attachments = attachments()});
+                                 .attachments = attachments(),
+                                 .worker = options_.guest.worker});
     const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });
     return invoke(vm, served, Recorder::userfaultfd);
   }

@@ -19,6 +19,7 @@
 namespace faasnap::machine {
 namespace {
 
+constexpr const char* kConnect = "connect to guest";
 constexpr unsigned kMaximumVcpus = 8;
 constexpr std::uint32_t kMinimumCid = 3;  // the hypervisor and the host use the lower ones
 constexpr unsigned kSocketSlot = 0;
@@ -124,26 +125,40 @@ void Machine::resume_devices() {
 
 base::UniqueFd Machine::connect(std::uint32_t port, Nanoseconds timeout) {
   const base::Deadline deadline(timeout);
-  require_live("connect to guest");
   auto [ours, theirs] = base::make_stream_pair();
-  auto answer = std::make_shared<std::promise<bool>>();
+  auto answer = std::make_shared<std::promise<void>>();
   auto accepted = answer->get_future();
-  loop_.run([&, stream = &theirs] {
-    vsock_->connect(port, std::move(*stream), [answer](bool ok) { answer->set_value(ok); });
+  connect(port, std::move(theirs), [answer](std::exception_ptr failure) {
+    failure ? answer->set_exception(std::move(failure)) : answer->set_value();
   });
   // The device also answers when the guest ends.
-  const bool answered = accepted.wait_until(deadline.end()) == std::future_status::ready;
-  require_live("connect to guest");
-  if (!answered) {
+  if (accepted.wait_until(deadline.end()) != std::future_status::ready) {
+    require_live(kConnect);
     // Closing our end makes the device cancel the attempt.
-    base::fail(ErrorKind::timeout, "connect to guest", {},
+    base::fail(ErrorKind::timeout, kConnect, {},
                fmt::format("vsock port {} did not answer in time", port));
   }
-  if (!accepted.get()) {
-    base::fail(ErrorKind::guest, "connect to guest", {},
-               fmt::format("nothing listens on vsock port {}", port));
-  }
+  accepted.get();
   return std::move(ours);
+}
+
+void Machine::connect(std::uint32_t port, base::UniqueFd stream,
+                      std::function<void(std::exception_ptr)> done) {
+  require_live(kConnect);
+  loop_.run([&] {
+    vsock_->connect(port, std::move(stream), [this, port, done = std::move(done)](bool accepted) {
+      try {
+        require_live(kConnect);
+        if (!accepted) {
+          base::fail(ErrorKind::guest, kConnect, {},
+                     fmt::format("nothing listens on vsock port {}", port));
+        }
+        done(nullptr);
+      } catch (const Error&) {
+        done(std::current_exception());
+      }
+    });
+  });
 }
 
 void Machine::listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept) {

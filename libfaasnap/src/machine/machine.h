@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -19,7 +20,7 @@
 #include <faasnap/vm_stats.h>
 
 #include "base/bytes.h"
-#include "base/files/fd.h"
+#include "base/files/file.h"
 #include "base/threads/event_loop.h"
 #include "format/state_file.h"
 #include "kvm/system.h"
@@ -82,8 +83,9 @@ class Machine : private ExitHandler {
   // and an unavailable page ends the guest with the reason from `backing`. May be called once,
   // before restore.
   void guard_memory(MemoryBacking backing);
-  // Prepares memory and the vCPUs' registers for the kernel of `options`.
-  void load_kernel(const VmOptions& options);
+  // Prepares memory and the vCPUs' registers for a kernel. `initramfs` may be empty.
+  void load_kernel(const base::OpenFile& kernel, const base::OpenFile& initramfs,
+                   std::string_view command_line);
   // Restores the state from `save`, and the guest's clock as `clock` says. Guest memory must have
   // its content already. Throws before any vCPU has run.
   void restore(std::span<const format::Section> sections, const std::filesystem::path& file,
@@ -115,6 +117,10 @@ class Machine : private ExitHandler {
   std::optional<VmState> wait(Nanoseconds timeout);
 
   base::UniqueFd connect(std::uint32_t port, Nanoseconds timeout);
+  // Connects `stream`, a connected socket. Calls `done` once, on the devices' thread or before it
+  // returns, with null or the reason of a failure. Closing the other end cancels the attempt.
+  void connect(std::uint32_t port, base::UniqueFd stream,
+               std::function<void(std::exception_ptr)> done);
   void listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept);
   void type(std::string_view text) { serial_.type(text); }
   LimitHits limit_hits() const { return {{serial_.dropped()}, vsock_->refused()}; }

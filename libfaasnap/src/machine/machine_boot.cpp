@@ -9,15 +9,16 @@
 
 namespace faasnap::machine {
 
-void Machine::load_kernel(const VmOptions& options) {
+void Machine::load_kernel(const base::OpenFile& file, const base::OpenFile& initramfs,
+                          std::string_view command_line) {
   boot::AcpiConfig acpi{.vcpus = shape_.vcpus, .virtio = {}};
   for (const VirtioSlot* slot : slots()) {
     acpi.virtio.push_back(
         {.base = VirtioSlot::window(slot->index()), .gsi = boot::kVirtioGsi + slot->index()});
   }
-  const auto kernel = boot::load_kernel(memory_, options.kernel);
+  const auto kernel = boot::load_kernel(memory_, file);
   const auto rsdp = boot::write_acpi_tables(memory_, acpi);
-  boot::write_boot_params(memory_, kernel, options.command_line, options.initramfs, rsdp);
+  boot::write_boot_params(memory_, kernel, command_line, initramfs, rsdp);
   generation_.renew();
   vcpus_.front()->vcpu().set_boot_state(boot::write_initial_state(memory_, kernel.entry));
 }

@@ -32,6 +32,11 @@ class OpenedSnapshot {
   // Opens and checks `directory` as Snapshot::open does.
   explicit OpenedSnapshot(const std::filesystem::path& directory);
 
+  // In the order of format::kSnapshotFiles; closed for a missing file.
+  using Files = std::array<base::UniqueFd, format::kSnapshotFiles.size()>;
+  // Does the same with files that are open already; `directory` is for messages.
+  static Snapshot of_files(const std::filesystem::path& directory, Files files);
+
   // Opens what has been written into `directory`, then commits it: a snapshot that could not be
   // opened never gets its name.
   static Snapshot commit(format::NewSnapshotDirectory& directory);
@@ -46,6 +51,7 @@ class OpenedSnapshot {
   // file.
   std::filesystem::path path_of(std::string_view file) const { return directory_ / file; }
   const base::UniqueFd& fd_of(std::string_view file) const noexcept;
+  const Files& files() const noexcept { return files_; }
 
   // Returns every section of the state file, including the image's table.
   std::span<const format::Section> sections() const noexcept { return sections_; }
@@ -78,7 +84,8 @@ class OpenedSnapshot {
     return table ? &*table : nullptr;
   }
 
-  void open_files();
+  OpenedSnapshot(std::filesystem::path directory, Files files);
+  static Files open_files(const std::filesystem::path& directory);
   // Each reads one file through its descriptor and checks it, also against the manifest.
   format::Manifest read_manifest() const;
   std::vector<format::Section> read_state() const;
@@ -92,16 +99,12 @@ class OpenedSnapshot {
       std::string_view file, const std::optional<format::FileRecord>& expected) const;
   void check_record(std::string_view file, const format::FileRecord& expected, Bytes size,
                     std::uint32_t checksum) const;
-  // Opens a file and starts read-ahead of what opening needs: the end of the image, all or the
-  // beginning of the others.
-  base::UniqueFd open_ahead(std::string_view file) const;
   // Calls `use(path, descriptor)` for every existing file.
   template <typename Use>
   void for_each_file(Use use) const;
 
   std::filesystem::path directory_;
-  // In the order of format::kSnapshotFiles; closed for a missing file.
-  std::array<base::UniqueFd, format::kSnapshotFiles.size()> files_;
+  Files files_;
   std::array<FileStamp, format::kSnapshotFiles.size()> stamps_;
   format::Manifest manifest_;
   ImageCheck image_check_;

@@ -52,6 +52,20 @@ void expect_equal(const std::filesystem::path& path, const char* what, const Val
   }
 }
 
+// Opens a file and starts read-ahead of what opening needs: the end of the image, all or the
+// beginning of the others.
+base::UniqueFd open_ahead(const std::filesystem::path& directory, std::string_view file) {
+  const auto path = directory / file;
+  base::UniqueFd fd = base::open_regular(path, O_NOFOLLOW);
+  const std::uint64_t size = base::file_size(fd, path).value;
+  const std::uint64_t length =
+      std::min(size, file == format::kMemoryFile ? kPageSize : kReadAhead.value);
+  if (length != 0) {
+    base::read_ahead(fd, file == format::kMemoryFile ? size - length : 0, {length}, path);
+  }
+  return fd;
+}
+
 }  // namespace
 
 Snapshot::Snapshot(std::shared_ptr<const OpenedSnapshot> opened) noexcept
@@ -64,6 +78,11 @@ Snapshot OpenedSnapshot::commit(format::NewSnapshotDirectory& directory) {
   directory.commit();
   opened->directory_ = directory.target();
   return Snapshot(opened);
+}
+
+Snapshot OpenedSnapshot::of_files(const std::filesystem::path& directory, Files files) {
+  return Snapshot(
+      std::shared_ptr<const OpenedSnapshot>(new OpenedSnapshot(directory, std::move(files))));
 }
 
 Snapshot Snapshot::open(const std::filesystem::path& directory) {
@@ -220,9 +239,15 @@ std::uint64_t OpenedSnapshot::cached_pages() const {
 }
 
 OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory)
-    : directory_(base::absolute_path(directory).lexically_normal()) {
-  format::check_snapshot_directory(directory_);
-  open_files();
+    : OpenedSnapshot(base::absolute_path(directory).lexically_normal(), open_files(directory)) {}
+
+OpenedSnapshot::OpenedSnapshot(std::filesystem::path directory, Files files)
+    : directory_(std::move(directory)), files_(std::move(files)) {
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (files_[i]) {
+      stamps_[i] = stamp_of(files_[i], path_of(format::kSnapshotFiles[i]));
+    }
+  }
   manifest_ = read_manifest();
   for (const auto& [name, record] : format::kOptionalFiles) {
     const bool expected = (manifest_.*record).has_value();
@@ -246,30 +271,20 @@ OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory)
 
 // Starts read-ahead of all of them first: a disk reads their beginnings together faster than one
 // after the other.
-void OpenedSnapshot::open_files() {
-  for (std::size_t i = 0; i < files_.size(); ++i) {
+OpenedSnapshot::Files OpenedSnapshot::open_files(const std::filesystem::path& directory) {
+  format::check_snapshot_directory(directory);
+  Files files;
+  for (std::size_t i = 0; i < files.size(); ++i) {
     const std::string_view name = format::kSnapshotFiles[i];
     struct stat status {};
     const bool optional =
         std::ranges::find(format::kOptionalFiles, name, &format::OptionalFile::name) !=
         format::kOptionalFiles.end();
-    if (!optional || ::lstat(path_of(name).c_str(), &status) == 0) {
-      files_[i] = open_ahead(name);
-      stamps_[i] = stamp_of(files_[i], path_of(name));
+    if (!optional || ::lstat((directory / name).c_str(), &status) == 0) {
+      files[i] = open_ahead(directory, name);
     }
   }
-}
-
-base::UniqueFd OpenedSnapshot::open_ahead(std::string_view file) const {
-  const auto path = path_of(file);
-  base::UniqueFd fd = base::open_regular(path, O_NOFOLLOW);
-  const std::uint64_t size = base::file_size(fd, path).value;
-  const std::uint64_t length =
-      std::min(size, file == format::kMemoryFile ? kPageSize : kReadAhead.value);
-  if (length != 0) {
-    base::read_ahead(fd, file == format::kMemoryFile ? size - length : 0, {length}, path);
-  }
-  return fd;
+  return files;
 }
 
 void OpenedSnapshot::check_record(std::string_view file, const format::FileRecord& expected,

@@ -26,7 +26,7 @@ namespace {
 constexpr const char* kCreating = "create snapshot";
 
 void check(const std::filesystem::path& path, const SnapshotContents& contents) {
-  const Bytes memory{contents.memory.size()};
+  const Bytes memory = contents.memory;
   if (memory.value == 0 || memory.value % kPageSize != 0) {
     base::fail(
         ErrorKind::invalid_argument, kCreating, path,
@@ -34,12 +34,6 @@ void check(const std::filesystem::path& path, const SnapshotContents& contents) 
   }
   if (contents.working_set != nullptr) {
     check_recording(*contents.working_set, memory, path);
-  }
-}
-
-void check_memory(const SnapshotContents& contents) {
-  if (contents.check_memory) {
-    contents.check_memory({});
   }
 }
 
@@ -53,7 +47,7 @@ class Writer {
     info.format_version = format::kSnapshotVersion;
     info.id = base::random_id();
     info.created = base::realtime_now();
-    info.memory = {contents.memory.size()};
+    info.memory = contents.memory;
     info.vcpus = contents.vcpus;
     info.kernel = contents.kernel;
     info.initramfs = contents.initramfs;
@@ -69,7 +63,7 @@ class Writer {
       write_sets(directory_,
                  {.image = image_file_,
                   .image_path = directory_.path_of(format::kMemoryFile),
-                  .table = image_,
+                  .table = machine_.image,
                   .recorded = touched ? nullptr : set,
                   .touched = touched ? set : nullptr},
                  manifest_, progress_);
@@ -83,18 +77,16 @@ class Writer {
   void write_memory() {
     const auto path = directory_.path_of(format::kMemoryFile);
     image_file_ = directory_.create(format::kMemoryFile);
-    image_ = format::write_memory_image(image_file_, path, contents_.memory, contents_.candidates,
-                                        progress_, contents_.check_memory);
-    check_memory(contents_);
+    machine_ = contents_.capture(image_file_, path, progress_);
     const auto& info = manifest_.info;
     const auto checksum = format::write_image_trailer(image_file_, path, info.id, info.memory);
     manifest_.memory = {format::image_file_size(info.memory), checksum};
-    manifest_.info.nonzero_pages = image_.nonzero_pages();
+    manifest_.info.nonzero_pages = machine_.image.nonzero_pages();
   }
 
   void write_state() {
-    std::vector<format::Section> sections(contents_.sections.begin(), contents_.sections.end());
-    sections.push_back(format::save_image_table(image_));
+    std::vector<format::Section> sections = machine_.sections;
+    sections.push_back(format::save_image_table(machine_.image));
     const auto bytes = format::encode_state(sections);
     base::write_new_file(directory_.path_of(format::kStateFile), bytes);
     manifest_.state = {{bytes.size()}, format::frame_checksum(bytes)};
@@ -104,7 +96,7 @@ class Writer {
   const SnapshotContents& contents_;
   const Progress& progress_;
   base::UniqueFd image_file_;
-  format::ImageTable image_;
+  CapturedMachine machine_;
   format::Manifest manifest_;
 };
 
@@ -140,12 +132,21 @@ format::Manifest manifest_of_image(const format::Manifest& original,
 
 }  // namespace
 
+CaptureMachine capture_bytes(std::span<const std::byte> memory, std::vector<PageRange> candidates,
+                             std::vector<format::Section> sections) {
+  return [=](const base::UniqueFd& image, const std::filesystem::path& path,
+             const Progress& progress) {
+    return CapturedMachine{
+        .sections = sections,
+        .image = format::write_memory_image(image, path, memory, candidates, progress)};
+  };
+}
+
 Snapshot create_snapshot(const std::filesystem::path& path, const SnapshotContents& contents,
                          const Progress& progress) {
   check(path, contents);
   format::NewSnapshotDirectory directory(path);
   Writer(directory, contents, progress).write();
-  check_memory(contents);
   return OpenedSnapshot::commit(directory);
 }
 
@@ -153,8 +154,8 @@ Snapshot Snapshot::create(const std::filesystem::path& path, std::span<const std
                           const SnapshotOptions& options) {
   const PageRange all{PageIndex{0}, Bytes{memory.size()}.pages()};
   SnapshotContents contents;
-  contents.memory = memory;
-  contents.candidates = {&all, 1};
+  contents.capture = capture_bytes(memory, {all});
+  contents.memory = {memory.size()};
   contents.labels = options.labels;
   contents.working_set = options.working_set;
   contents.thresholds = options.thresholds;

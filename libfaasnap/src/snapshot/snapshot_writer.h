@@ -14,23 +14,36 @@
 #include <faasnap/snapshot.h>
 #include <faasnap/units.h>
 
+#include "base/files/fd.h"
+#include "format/memory_image.h"
 #include "format/state_file.h"
 
 namespace faasnap {
 
-// The content of a new snapshot. Views only: the caller keeps ownership.
-struct SnapshotContents {
+// What a snapshot has of a machine, beside the content of its memory.
+struct CapturedMachine {
   // The machine's sections, whose names differ from format::kMemorySection. Empty for an image
   // alone.
-  std::span<const format::Section> sections;
-  // Guest memory, in the order of the image. Must not change during the call.
-  std::span<const std::byte> memory;
-  // The pages of it that may be non-zero, sorted; see memory::touched_pages.
-  std::span<const PageRange> candidates;
-  // Throws if `memory` is not, or no longer, what the guest has left there. Called with pages that
-  // cannot be read; and with none when all of them have been read, and before the snapshot gets its
-  // name. May be empty.
-  std::function<void(PageRange unreadable)> check_memory;
+  std::vector<format::Section> sections{};
+  format::ImageTable image{};
+};
+
+// Writes the image of a machine's memory into the empty file `image`, whose path is for messages,
+// and returns the rest of its state of the same moment. Throws if not all of it can be read.
+using CaptureMachine = std::function<CapturedMachine(
+    const base::UniqueFd& image, const std::filesystem::path& path, const Progress& progress)>;
+
+// Returns what captures `memory`, which must outlive it and not change, in the order of the image.
+// `candidates` are the pages that may be non-zero, sorted; see memory::touched_pages.
+CaptureMachine capture_bytes(std::span<const std::byte> memory, std::vector<PageRange> candidates,
+                             std::vector<format::Section> sections = {});
+
+// The content of a new snapshot.
+struct SnapshotContents {
+  // Called once.
+  CaptureMachine capture;
+  // The size of guest memory.
+  Bytes memory;
   unsigned vcpus = 0;
   FileIdentity kernel;
   FileIdentity initramfs;

@@ -43,26 +43,6 @@ class LapTimer {
   Nanoseconds last_ = base::monotonic_now();
 };
 
-base::UniqueFd open_root_image(const std::filesystem::path& path) {
-  return path.empty() ? base::UniqueFd() : base::open_regular(path);
-}
-
-// A root image that takes the place of the one that was saved.
-struct RootImage {
-  FileIdentity identity;
-  base::UniqueFd file;
-};
-
-RootImage open_same_root_image(const OpenedSnapshot& snapshot, const RestoreOptions& options) {
-  const FileIdentity& expected = snapshot.info().root_image;
-  const bool given = !options.root_image.empty();
-  const std::filesystem::path path =
-      given ? options.root_image : find_image(expected, options.image_directories);
-  base::UniqueFd file = base::open_regular(path, given ? 0 : O_NOFOLLOW);
-  FileIdentity identity = snapshot.image_check().require_same(expected, file, path);
-  return {std::move(identity), std::move(file)};
-}
-
 RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options, bool prepared) {
   return options.record_accesses ? opened(snapshot).recording_plan(options.setting)
                                  : snapshot.plan(options.setting, prepared);
@@ -70,47 +50,35 @@ RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options, bo
 
 }  // namespace
 
-LocalVm::LocalVm(const VmOptions& options) {
-  kernel_.path = options.kernel;
-  initramfs_.path = options.initramfs;
-  root_image_.path = options.root_image;
-  for (FileIdentity* file : {&kernel_, &initramfs_, &root_image_}) {
-    if (!file->path.empty()) {
-      boot_files_.push_back({file, stamp_of(base::open_regular(file->path), file->path)});
-    }
-  }
+LocalVm::LocalVm(const VmOptions& options, BootFiles files) : snapshots_(files) {
   machine_ = std::make_unique<machine::Machine>(
       machine::MachineShape{.vcpus = options.vcpus,
                             .memory = options.memory,
                             .guest_cid = options.guest_cid,
-                            .has_root_disk = !options.root_image.empty(),
+                            .has_root_disk = static_cast<bool>(files.root_image),
                             .has_balloon = options.report_free_memory},
-      open_root_image(options.root_image), options.root_image, options.attachments);
+      std::move(files.root_image.fd), files.root_image.path, options.attachments);
   machine_->give_back_free_memory(true);
-  machine_->load_kernel(options);
+  machine_->load_kernel(files.kernel, files.initramfs, options.command_line);
   resume();
 }
 
-// Delegates, so that the destructor runs if this constructor throws.
-LocalVm::LocalVm(const Snapshot& snapshot, const RestoreOptions& options, Prepared when)
-    : LocalVm() {
-  kernel_ = snapshot.info().kernel;
-  initramfs_ = snapshot.info().initramfs;
-  root_image_ = snapshot.info().root_image;
-  identified_ = true;
+LocalVm::LocalVm(const Snapshot& snapshot, const RestoreOptions& options, RootImage root_image,
+                 bool prepared)
+    : LocalVm(snapshot.info(), root_image.identity) {
   opened(snapshot).require_unchanged();
   source_ = snapshot;
   files_ = files_of(opened(snapshot));
   run_ = options.start;
-  stats_.prepared = when == Prepared::ahead;
-  const RestorePlan plan = plan_for(snapshot, options, when == Prepared::ahead);
+  stats_.prepared = prepared;
+  const RestorePlan plan = plan_for(snapshot, options, prepared);
   LapTimer timer;
   if (plan.load_if<PreloadFile>() != nullptr) {
     paging::preload(files_.memory, snapshot.info().memory);
     timer.lap(stats_.preload);
   }
   asked_ = base::monotonic_now();
-  make_machine(options);
+  make_machine(options, std::move(root_image));
   timer.lap(stats_.create);
   make_pager(plan);
   timer.lap(stats_.map);
@@ -129,7 +97,7 @@ LocalVm::~LocalVm() {
   }
 }
 
-void LocalVm::make_machine(const RestoreOptions& options) {
+void LocalVm::make_machine(const RestoreOptions& options, RootImage root_image) {
   const OpenedSnapshot& source = opened(*source_);
   const auto state_file = source.path_of(format::kStateFile);
   if (source.info().vcpus == 0) {
@@ -141,13 +109,12 @@ void LocalVm::make_machine(const RestoreOptions& options) {
     base::fail(ErrorKind::corrupt, kRestore, state_file,
                "section 'machine': memory and vCPUs differ from the manifest");
   }
-  RootImage root;
-  if (shape.has_root_disk) {
-    root = open_same_root_image(source, options);
-    root_image_ = root.identity;
+  if (shape.has_root_disk != static_cast<bool>(root_image.file)) {
+    base::fail(ErrorKind::corrupt, kRestore, state_file,
+               "section 'machine': only one of it and the manifest has a root image");
   }
-  machine_ = std::make_unique<machine::Machine>(shape, std::move(root.file), root_image_.path,
-                                                options.attachments);
+  machine_ = std::make_unique<machine::Machine>(shape, std::move(root_image.file),
+                                                root_image.identity.path, options.attachments);
 }
 
 void LocalVm::make_pager(const RestorePlan& plan) {
@@ -254,6 +221,11 @@ Bytes LocalVm::memory() const {
   return memory::read_present_memory(machine_->memory().host()) + pager_->buffers();
 }
 
+void LocalVm::connect(std::uint32_t port, base::UniqueFd stream,
+                      std::function<void(std::exception_ptr)> done) {
+  machine_->connect(port, std::move(stream), std::move(done));
+}
+
 GuestStream LocalVm::connect(std::uint32_t port, Nanoseconds timeout) {
   return GuestStream(machine_->connect(port, timeout).release());
 }
@@ -281,20 +253,6 @@ std::vector<PageAccess> LocalVm::accesses() const {
   return pager_->accesses();
 }
 
-// The files may have been rebuilt since the guest was booted from them.
-void LocalVm::identify_files() {
-  if (!identified_) {
-    for (BootFile& file : boot_files_) {
-      *file.identity = identify_file(file.identity->path);
-      if (stamp_of(*file.identity) != file.stamp) {
-        base::fail(ErrorKind::corrupt, "create snapshot", file.identity->path,
-                   "file has been written to since the guest was booted from it");
-      }
-    }
-    identified_ = true;
-  }
-}
-
 std::vector<PageRange> LocalVm::possibly_nonzero_pages() const {
   std::vector<PageRange> touched = memory::touched_pages(machine_->memory().host());
   if (!source_) {
@@ -308,24 +266,21 @@ std::vector<PageRange> LocalVm::possibly_nonzero_pages() const {
 }
 
 Snapshot LocalVm::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {
-  const std::lock_guard lock(snapshot_mutex_);
-  identify_files();
+  return snapshots_.write(
+      path, options, machine_->shape().memory, machine_->shape().vcpus,
+      [this](const base::UniqueFd& image, const std::filesystem::path& name,
+             const Progress& progress) { return capture(image, name, progress); });
+}
+
+CapturedMachine LocalVm::capture(const base::UniqueFd& image, const std::filesystem::path& path,
+                                 const Progress& progress) {
   const Hold paused(*this);
-  const auto sections = machine_->save();
-  const auto candidates = possibly_nonzero_pages();
-  const SnapshotContents contents{
-      .sections = sections,
-      .memory = machine_->memory().host(),
-      .candidates = candidates,
-      .check_memory = [&](PageRange unreadable) { check_saved_memory(path, unreadable); },
-      .vcpus = machine_->shape().vcpus,
-      .kernel = kernel_,
-      .initramfs = initramfs_,
-      .root_image = root_image_,
-      .labels = options.labels,
-      .working_set = options.working_set,
-      .thresholds = options.thresholds};
-  return create_snapshot(path, contents, options.progress);
+  CapturedMachine captured{.sections = machine_->save(), .image = {}};
+  captured.image = format::write_memory_image(
+      image, path, machine_->memory().host(), possibly_nonzero_pages(), progress,
+      [&](PageRange unreadable) { check_saved_memory(path, unreadable); });
+  check_saved_memory(path, {});
+  return captured;
 }
 
 VmStats LocalVm::stats() const {

@@ -15,7 +15,7 @@
 #include "paging/backing_check.h"
 #include "paging/pager.h"
 #include "paging/snapshot_files.h"
-#include "snapshot/image_identity.h"
+#include "vm/vm_files.h"
 #include "vm/vm_impl.h"
 
 namespace faasnap {
@@ -25,11 +25,11 @@ namespace faasnap {
 class LocalVm final : public VM::Impl {
  public:
   // See VM::boot.
-  explicit LocalVm(const VmOptions& options);
-  // See VM::prepare. Says whether it comes `ahead` of the request that `start` serves, or is a part
-  // of it.
-  enum class Prepared { ahead, just_now };
-  LocalVm(const Snapshot& snapshot, const RestoreOptions& options, Prepared when);
+  LocalVm(const VmOptions& options, BootFiles files);
+  // See VM::prepare. `prepared` says whether it comes ahead of the request that `start` serves, or
+  // is a part of it.
+  LocalVm(const Snapshot& snapshot, const RestoreOptions& options, RootImage root_image,
+          bool prepared);
   ~LocalVm() override;
 
   void start() override;
@@ -38,6 +38,7 @@ class LocalVm final : public VM::Impl {
   bool records_accesses() const override { return pager_ && pager_->records(); }
   std::vector<PageAccess> accesses() const override;
 
+  std::optional<WorkerInfo> worker() const override { return std::nullopt; }
   VmState state() const override { return machine_->state(); }
   std::string failure() const override { return machine_->failure(); }
   std::optional<VmState> wait(Nanoseconds timeout) override { return machine_->wait(timeout); }
@@ -55,6 +56,14 @@ class LocalVm final : public VM::Impl {
   std::vector<PageLoad> loads() const override;
   void wait_loaded() const override;
 
+  // See Machine::connect.
+  void connect(std::uint32_t port, base::UniqueFd stream,
+               std::function<void(std::exception_ptr)> done);
+  // Saves the machine for a snapshot; it is paused meanwhile. Throws as VM::snapshot.
+  CapturedMachine capture(const base::UniqueFd& image, const std::filesystem::path& path,
+                          const Progress& progress);
+  Bytes guest_memory() const noexcept { return machine_->shape().memory; }
+
  private:
   // Holds the VM paused, whatever its callers ask for meanwhile. Any number may exist at a time.
   class Hold {
@@ -69,29 +78,21 @@ class LocalVm final : public VM::Impl {
     LocalVm& vm_;
   };
 
-  LocalVm() = default;
-  void make_machine(const RestoreOptions& options);
+  // Delegated to, so that the destructor runs if a constructor throws.
+  LocalVm(const SnapshotInfo& source, const FileIdentity& root_image)
+      : snapshots_(source, root_image) {}
+  void make_machine(const RestoreOptions& options, RootImage root_image);
   void make_pager(const RestorePlan& plan);
   void restore_state(MonotonicClock clock);
   RestoreStats restore_stats() const;
   // Throws the failure that has ended the machine, if one has.
   void check_machine() const;
-  // See SnapshotContents::check_memory; `path` is the snapshot that is being made.
+  // Throws if memory is not, or no longer, what the guest has left there. Called with pages that
+  // cannot be read, and with none when all have been read. `path` is the image that is being made.
   void check_saved_memory(const std::filesystem::path& path, PageRange unreadable) const;
-  void identify_files();
   std::vector<PageRange> possibly_nonzero_pages() const;
 
-  // Of a booted VM, only the paths at first; sizes and checksums when a snapshot needs them.
-  FileIdentity kernel_;
-  FileIdentity initramfs_;
-  FileIdentity root_image_;
-  bool identified_ = false;
-  // The files that were booted from, as they were then.
-  struct BootFile {
-    FileIdentity* identity;
-    FileStamp stamp;
-  };
-  std::vector<BootFile> boot_files_;
+  VmSnapshots snapshots_;
   // Kept open while guest memory maps its files.
   std::optional<Snapshot> source_;
   paging::SnapshotFiles files_;
@@ -101,7 +102,6 @@ class LocalVm final : public VM::Impl {
   bool run_ = false;
   RestoreStats stats_;  // without what changes after the start
   Nanoseconds asked_{0};
-  std::mutex snapshot_mutex_;
   std::mutex pausing_;  // guards what follows, and the machine's pause and resume
   bool shall_run_ = false;
   unsigned holds_ = 0;

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "vm/local_vm.h"
+#include "vm/remote_vm.h"
+#include "vm/vm_files.h"
 #include "vm/vm_impl.h"
 
 namespace faasnap {
@@ -15,19 +17,35 @@ VM::VM(VM&& other) noexcept = default;
 VM& VM::operator=(VM&& other) noexcept = default;
 VM::~VM() = default;
 
-VM VM::boot(const VmOptions& options) { return VM(std::make_unique<LocalVm>(options)); }
+VM VM::boot(const VmOptions& options) {
+  BootFiles files = open_boot_files(options);
+  if (options.worker) {
+    return VM(std::make_unique<RemoteVm>(options, std::move(files)));
+  }
+  return VM(std::make_unique<LocalVm>(options, std::move(files)));
+}
+
+std::unique_ptr<VM::Impl> VM::make(const Snapshot& snapshot, const RestoreOptions& options,
+                                   bool prepared) {
+  RootImage root_image = open_root_image(opened(snapshot), options);
+  if (options.worker) {
+    return std::make_unique<RemoteVm>(snapshot, options, root_image, prepared);
+  }
+  return std::make_unique<LocalVm>(snapshot, options, std::move(root_image), prepared);
+}
 
 VM VM::restore(const Snapshot& snapshot, const RestoreOptions& options) {
-  auto impl = std::make_unique<LocalVm>(snapshot, options, LocalVm::Prepared::just_now);
+  auto impl = make(snapshot, options, false);
   impl->start();
   return VM(std::move(impl));
 }
 
 PreparedVM VM::prepare(const Snapshot& snapshot, const RestoreOptions& options) {
-  return PreparedVM(std::make_unique<LocalVm>(snapshot, options, LocalVm::Prepared::ahead));
+  return PreparedVM(make(snapshot, options, true));
 }
 
 std::string VM::id() const { return impl_->id(); }
+std::optional<WorkerInfo> VM::worker() const { return impl_->worker(); }
 VmState VM::state() const { return impl_->state(); }
 std::string VM::failure() const { return impl_->failure(); }
 std::optional<VmState> VM::wait(Nanoseconds timeout) { return impl_->wait(timeout); }

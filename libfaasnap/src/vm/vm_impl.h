@@ -37,6 +37,7 @@ class VM::Impl {
   // See VM::id.
   const std::string& id() const noexcept { return id_; }
 
+  virtual std::optional<WorkerInfo> worker() const = 0;
   virtual VmState state() const = 0;
   virtual std::string failure() const = 0;
   virtual std::optional<VmState> wait(Nanoseconds timeout) = 0;

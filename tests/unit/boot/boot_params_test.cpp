@@ -42,7 +42,7 @@ MapEntry map_entry(const memory::GuestMemory& memory, unsigned index) {
 std::string refusal(const memory::GuestMemory& memory, const LoadedKernel& kernel,
                     std::string_view command_line, const std::filesystem::path& initramfs) {
   try {
-    write_boot_params(memory, kernel, command_line, initramfs, kRsdp);
+    write_boot_params(memory, kernel, command_line, base::open_if_named(initramfs), kRsdp);
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::invalid_argument);
     return error.what();
@@ -121,7 +121,7 @@ TEST_CASE("an initramfs lies at the end of low memory, on a page of its own") {
   const TemporaryDirectory directory;
   const auto path = directory.write("initramfs", std::vector<std::byte>(5000, std::byte{0x44}));
   const memory::GuestMemory memory(memory::kMinimumSize);
-  write_boot_params(memory, vmlinux(), "", path, kRsdp);
+  write_boot_params(memory, vmlinux(), "", base::open_if_named(path), kRsdp);
   const auto address = field<std::uint32_t>(memory, 0x218);
   CHECK(address == memory::kMinimumSize.value - 2 * kPageSize);
   CHECK(field<std::uint32_t>(memory, 0x21c) == 5000);
@@ -135,7 +135,7 @@ TEST_CASE("an initramfs stays below the kernel's limit") {
   const memory::GuestMemory memory(memory::kMinimumSize);
   LoadedKernel kernel = vmlinux();
   kernel.initramfs_limit = 0x3ffffff;
-  write_boot_params(memory, kernel, "", path, kRsdp);
+  write_boot_params(memory, kernel, "", base::open_if_named(path), kRsdp);
   CHECK(field<std::uint32_t>(memory, 0x218) == 0x3fff000);
 }
 

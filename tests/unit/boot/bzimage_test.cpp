@@ -131,7 +131,7 @@ TEST_CASE("a stock kernel is loaded") {
     SKIP("no vmlinuz in $FAASNAP_IMAGES");
   }
   const memory::GuestMemory memory(memory::kMinimumSize);
-  const LoadedKernel kernel = load_kernel(memory, path);
+  const LoadedKernel kernel = load_kernel(memory, base::open_if_named(path));
   CHECK(kernel.command_line_limit == 2047);
   CHECK(kernel.entry.value % (2u << 20) == 0x200);
 }

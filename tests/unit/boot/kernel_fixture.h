@@ -53,7 +53,7 @@ void put(std::vector<std::byte>& bytes, std::size_t offset, Integer value) {
 class KernelLoader {
  public:
   LoadedKernel load(const std::vector<std::byte>& bytes) {
-    return load_kernel(memory, directory_.write("kernel", bytes));
+    return load_kernel(memory, base::open_if_named(directory_.write("kernel", bytes)));
   }
   // Checks that the file is refused, with its name, for a reason that contains `words`.
   void check_refused(const std::vector<std::byte>& bytes, const std::string& words) {

@@ -201,9 +201,8 @@ TEST_CASE("a snapshot names the shared copy of an image that a host lacks") {
   const fs::path image = rig.local("rootfs.img");
   test::replace_content(image, test::bytes_of("the root file system"));
   SnapshotContents contents;
-  contents.memory = rig.guest.memory();
-  const PageRange all{PageIndex{0}, SyntheticGuest::kPages};
-  contents.candidates = {&all, 1};
+  contents.capture = capture_bytes(rig.guest.memory(), {{PageIndex{0}, SyntheticGuest::kPages}});
+  contents.memory = {rig.guest.memory().size()};
   contents.root_image = identify_file(image);
   rig.catalogue().push(create_snapshot(rig.local("s"), contents), "json");
   CHECK(rig.catalogue().pull("json", rig.local("same")).info().root_image.path == image);

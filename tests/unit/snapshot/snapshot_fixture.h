@@ -83,9 +83,8 @@ class SyntheticGuest {
     const auto candidates = memory::touched_pages(memory());
     const WorkingSet recorded = working_set();
     SnapshotContents contents;
-    contents.sections = sections_;
-    contents.memory = memory();
-    contents.candidates = candidates;
+    contents.capture = capture_bytes(memory(), candidates, sections_);
+    contents.memory = {memory().size()};
     contents.vcpus = 2;
     contents.labels = {{"function", "json"}};
     contents.working_set = with_working_set ? &recorded : nullptr;

@@ -158,8 +158,8 @@ struct WithImage {
     const SyntheticGuest guest;
     const auto candidates = memory::touched_pages(guest.memory());
     SnapshotContents contents;
-    contents.memory = guest.memory();
-    contents.candidates = candidates;
+    contents.capture = capture_bytes(guest.memory(), candidates);
+    contents.memory = {guest.memory().size()};
     contents.vcpus = 1;
     contents.root_image = identify_file(image);
     create_snapshot(directory, contents);

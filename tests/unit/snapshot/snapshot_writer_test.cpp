@@ -141,15 +141,16 @@ TEST_CASE("contents that do not fit together are refused") {
   const SyntheticGuest guest;
   SnapshotContents contents;
   contents.vcpus = 1;
-  contents.memory = guest.memory();
+  contents.capture = capture_bytes(guest.memory(), {});
+  contents.memory = {guest.memory().size()};
   const WorkingSet foreign("id", {2 * kPageSize}, {});
   const format::Section twin{std::string(format::kMemorySection), 1, {}};
   SECTION("a working set of another size of memory") { contents.working_set = &foreign; }
-  SECTION("memory that is no number of pages") {
-    contents.memory = contents.memory.first(kPageSize + 1);
-  }
+  SECTION("memory that is no number of pages") { contents.memory = {kPageSize + 1}; }
   SECTION("no memory") { contents.memory = {}; }
-  SECTION("a section with the name of the image's own") { contents.sections = {&twin, 1}; }
+  SECTION("a section with the name of the image's own") {
+    contents.capture = capture_bytes(guest.memory(), {}, {twin});
+  }
   SECTION("a label of two lines") { contents.labels = {{"a", "b\nstate.bytes = 1"}}; }
   SECTION("a label with a name that is none") { contents.labels = {{"A b", "c"}}; }
   const auto error = error_of([&] { create_snapshot(scratch.path() / "s", contents); });

@@ -58,6 +58,10 @@ UniqueFd open_regular(const std::filesystem::path& path, int flags) {
   return fd;
 }
 
+OpenFile open_if_named(const std::filesystem::path& path) {
+  return {path.empty() ? UniqueFd() : open_regular(path), path};
+}
+
 Bytes file_size(const UniqueFd& fd, const std::filesystem::path& path) {
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {

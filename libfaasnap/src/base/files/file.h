@@ -25,6 +25,17 @@ UniqueFd open_file(const std::filesystem::path& path, int flags);
 // Opens `path` for reading, with `flags` added, and checks that it is a regular file.
 UniqueFd open_regular(const std::filesystem::path& path, int flags = 0);
 
+// A file that is open for reading, and its name for messages. Empty: there is none.
+struct OpenFile {
+  UniqueFd fd{};
+  std::filesystem::path path{};
+
+  explicit operator bool() const noexcept { return static_cast<bool>(fd); }
+};
+
+// Opens `path` for reading and checks that it is a regular file. No file has an empty path.
+OpenFile open_if_named(const std::filesystem::path& path);
+
 Bytes file_size(const UniqueFd& fd, const std::filesystem::path& path);
 
 // Fills `out` from `offset`. Throws ErrorKind::corrupt if the file ends earlier.

@@ -26,14 +26,27 @@ class ScopedSignalBlock {
   sigset_t before_;
 };
 
+std::function<void(std::string_view)>& preparation() {
+  static std::function<void(std::string_view)> prepare;
+  return prepare;
+}
+
 }  // namespace
+
+void prepare_threads(std::function<void(std::string_view name)> prepare) {
+  preparation() = std::move(prepare);
+}
 
 std::thread start_thread(const std::string& name, std::function<void()> body) {
   const ScopedSignalBlock block;
   try {
-    std::thread thread(std::move(body));
-    ::pthread_setname_np(thread.native_handle(), name.c_str());
-    return thread;
+    return std::thread([name, body = std::move(body)] {
+      ::pthread_setname_np(::pthread_self(), name.c_str());
+      if (preparation()) {
+        preparation()(name);
+      }
+      body();
+    });
   } catch (const std::system_error& error) {
     throw Error(
         ErrorKind::limit, "start thread", name,

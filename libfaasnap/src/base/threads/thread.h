@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace faasnap::base {
@@ -12,5 +13,10 @@ namespace faasnap::base {
 // caller's signal handlers never run on a thread of the library. `body` must not throw. Throws
 // ErrorKind::limit if no thread can be had.
 std::thread start_thread(const std::string& name, std::function<void()> body);
+
+// Calls `prepare` with the name of each thread that is started from now on, on that thread and
+// before it does anything else. For a program that is alone in its process; must be called before
+// there are threads.
+void prepare_threads(std::function<void(std::string_view name)> prepare);
 
 }  // namespace faasnap::base

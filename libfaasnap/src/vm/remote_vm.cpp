@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "vm/remote_vm.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "format/memory_image.h"
+#include "format/snapshot_directory.h"
+#include "format/state_file.h"
+#include "snapshot/opened_snapshot.h"
+#include "worker/protocol.h"
+#include "worker/worker_source.h"
+
+namespace faasnap {
+namespace {
+
+using worker::decode;
+using worker::encode;
+using worker::Kind;
+
+constexpr const char* kBoot = "boot virtual machine";
+constexpr const char* kRestore = "restore virtual machine";
+constexpr const char* kConnect = "connect to guest";
+
+// How long a worker may take to stop its guest before it is killed.
+constexpr Nanoseconds kStopLimit = std::chrono::seconds(5);
+
+worker::Sinks sinks_of(const VmAttachments& attachments) {
+  return {.console = static_cast<bool>(attachments.console),
+          .log = static_cast<bool>(attachments.log)};
+}
+
+void require_no_socket(const VmAttachments& attachments, const char* operation) {
+  if (!attachments.vsock_socket.empty()) {
+    base::fail(ErrorKind::unsupported, operation, attachments.vsock_socket,
+               "vsock_socket is not for a VM in a worker; use VM::connect and VM::listen");
+  }
+}
+
+template <typename Value>
+Value decoded(const std::vector<std::byte>& body) {
+  Value value{};
+  decode(body, value);
+  return value;
+}
+
+}  // namespace
+
+RemoteVm::RemoteVm(const VmOptions& options, BootFiles files)
+    : attachments_(options.attachments),
+      snapshots_(files),
+      guest_memory_(options.memory),
+      vcpus_(options.vcpus) {
+  require_no_socket(attachments_, kBoot);
+  take(*options.worker);
+  std::vector<int> descriptors;
+  for (const base::OpenFile* file : {&files.kernel, &files.initramfs, &files.root_image}) {
+    if (*file) {
+      descriptors.push_back(file->fd.get());
+    }
+  }
+  client_->call(Kind::boot, kBoot,
+                encode(worker::BootRequest{.options = options, .sinks = sinks_of(attachments_)}),
+                {.files = descriptors});
+}
+
+RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
+                   const RootImage& root_image, bool prepared)
+    : attachments_(options.attachments),
+      snapshots_(snapshot.info(), root_image.identity),
+      source_(snapshot),
+      guest_memory_(snapshot.info().memory),
+      vcpus_(snapshot.info().vcpus),
+      records_accesses_(options.record_accesses),
+      prepared_(prepared),
+      asked_(base::monotonic_now()) {
+  require_no_socket(attachments_, kRestore);
+  opened(snapshot).require_unchanged();
+  take(*options.worker);
+  worker::RestoreRequest request{.directory = snapshot.directory(),
+                                 .options = options,
+                                 .prepared = prepared,
+                                 .asked = asked_,
+                                 .sinks = sinks_of(attachments_)};
+  request.options.root_image = root_image.identity.path;
+  std::vector<int> descriptors;
+  const auto& files = opened(snapshot).files();
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (files[i]) {
+      request.files |= 1U << i;
+      descriptors.push_back(files[i].get());
+    }
+  }
+  if (root_image.file) {
+    descriptors.push_back(root_image.file.get());
+  }
+  client_->call(Kind::restore, kRestore, encode(request), {.files = descriptors});
+}
+
+void RemoteVm::take(const WorkerOptions& options) {
+  client_ = WorkerSource::take(options);
+  client_->assign(
+      options,
+      {.event = [this](worker::Message message) { on_event(std::move(message)); },
+       .ended = [this](const std::string& reason) { end(VmState::internal_error, reason); }});
+}
+
+void RemoteVm::start() {
+  if (prepared_) {
+    asked_ = base::monotonic_now();
+  }
+  client_->call(Kind::start, kRestore, encode(asked_));
+  total_ = base::monotonic_now() - asked_;
+}
+
+void RemoteVm::on_event(worker::Message message) {
+  switch (static_cast<Kind>(message.kind)) {
+    case Kind::ended: {
+      VmState state{};
+      std::string reason;
+      decode(message.body, state, reason);
+      if (!is_final(state)) {
+        base::fail(ErrorKind::corrupt, "receive from worker", {}, "the state is not final");
+      }
+      end(state, reason);
+      return;
+    }
+    case Kind::console: {
+      const auto text = decoded<std::string>(message.body);
+      if (attachments_.console) {
+        attachments_.console(text);
+      }
+      return;
+    }
+    case Kind::log: {
+      LogLevel level{};
+      std::string text;
+      decode(message.body, level, text);
+      if (attachments_.log) {
+        attachments_.log(level, text);
+      }
+      return;
+    }
+    case Kind::stream: {
+      const auto port = decoded<std::uint32_t>(message.body);
+      std::unique_lock lock(mutex_);
+      const auto found = listeners_.find(port);
+      const auto accept = found == listeners_.end() ? nullptr : found->second;
+      lock.unlock();
+      // Without a listener, or room for its descriptor, the stream ends here.
+      if (accept && message.files.size() == 1) {
+        accept(GuestStream(message.files.front().release()));
+      }
+      return;
+    }
+    default:
+      base::fail(ErrorKind::corrupt, "receive from worker", {},
+                 fmt::format("unexpected message {}", message.kind));
+  }
+}
+
+// The first end counts.
+void RemoteVm::end(VmState state, const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (!final_state_) {
+    final_state_ = state;
+    failure_ = reason;
+    ended_.notify_all();
+  }
+}
+
+VmState RemoteVm::state() const {
+  const auto known = [this] {
+    const std::lock_guard lock(mutex_);
+    return final_state_;
+  };
+  if (const auto state = known()) {
+    return *state;
+  }
+  try {
+    return decoded<VmState>(client_->call(Kind::state, "ask for the state"));
+  } catch (const Error&) {
+    return known().value_or(VmState::internal_error);
+  }
+}
+
+std::string RemoteVm::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+std::optional<VmState> RemoteVm::wait(Nanoseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const auto ended = [&] { return final_state_.has_value(); };
+  if (timeout == kForever) {
+    ended_.wait(lock, ended);
+  } else {
+    ended_.wait_for(lock, timeout, ended);
+  }
+  return final_state_;
+}
+
+void RemoteVm::pause() { client_->call(Kind::pause, "pause virtual machine"); }
+
+void RemoteVm::resume() { client_->call(Kind::resume, "resume virtual machine"); }
+
+void RemoteVm::stop() {
+  if (!client_->alive()) {
+    return;
+  }
+  try {
+    client_->call(Kind::stop, "stop virtual machine", {}, {.timeout = kStopLimit});
+  } catch (const Error&) {
+    // Whatever keeps it from answering, its end is what was asked for.
+  }
+  if (!wait(kStopLimit)) {
+    client_->kill();
+    wait(kForever);
+  }
+}
+
+GuestStream RemoteVm::connect(std::uint32_t port, Nanoseconds timeout) {
+  auto [ours, theirs] = base::make_stream_pair();
+  const std::array<int, 1> stream{theirs.get()};
+  try {
+    client_->call(Kind::connect, kConnect, encode(port), {.files = stream, .timeout = timeout});
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::timeout) {
+      // Closing our end makes the device cancel the attempt.
+      base::fail(ErrorKind::timeout, kConnect, {},
+                 fmt::format("vsock port {} did not answer in time", port));
+    }
+    throw;
+  }
+  return GuestStream(ours.release());
+}
+
+void RemoteVm::listen(std::uint32_t port, std::function<void(GuestStream)> accept) {
+  const bool listens = static_cast<bool>(accept);
+  {
+    const std::lock_guard lock(mutex_);
+    listeners_[port] = std::move(accept);
+  }
+  client_->call(Kind::listen, "listen for guest", encode(port, listens));
+}
+
+void RemoteVm::write_console(std::string_view text) {
+  while (!text.empty()) {
+    const auto piece = text.substr(0, worker::kPacketBody);
+    client_->call(Kind::write_console, "write to console", encode(std::string(piece)));
+    text.remove_prefix(piece.size());
+  }
+}
+
+Snapshot RemoteVm::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {
+  return snapshots_.write(
+      path, options, guest_memory_, vcpus_,
+      [this](const base::UniqueFd& image, const std::filesystem::path& name,
+             const Progress& progress) { return capture(image, name, progress); });
+}
+
+CapturedMachine RemoteVm::capture(const base::UniqueFd& image, const std::filesystem::path& path,
+                                  const Progress& progress) {
+  const std::array<int, 1> file{image.get()};
+  const auto body =
+      client_->call(Kind::capture, "create snapshot", encode(path, static_cast<bool>(progress)),
+                    {.files = file, .progress = progress});
+  CapturedMachine captured{.sections = format::decode_state(body, path), .image = {}};
+  const auto table = std::find_if(
+      captured.sections.begin(), captured.sections.end(),
+      [](const format::Section& section) { return section.name == format::kMemorySection; });
+  captured.image =
+      format::load_image_table(format::require_section(captured.sections, format::kMemorySection,
+                                                       format::kMemorySectionVersion, path),
+                               path);
+  captured.sections.erase(table);
+  if (captured.image.memory != guest_memory_) {
+    base::fail(ErrorKind::corrupt, "create snapshot", path,
+               "the worker has captured a memory of another size");
+  }
+  return captured;
+}
+
+VmStats RemoteVm::stats() const {
+  auto stats = decoded<VmStats>(client_->call(Kind::stats, "ask for statistics"));
+  if (source_) {
+    stats.restore.total = total_ - stats.restore.preload;
+  }
+  return stats;
+}
+
+Bytes RemoteVm::memory() const {
+  return decoded<Bytes>(client_->call(Kind::memory, "ask for memory"));
+}
+
+MemoryUsage RemoteVm::memory_usage() const {
+  return decoded<MemoryUsage>(client_->call(Kind::memory_usage, "ask for memory"));
+}
+
+std::vector<PageLoad> RemoteVm::loads() const {
+  return decoded<std::vector<PageLoad>>(client_->call(Kind::loads, "ask for loads"));
+}
+
+void RemoteVm::wait_loaded() const { client_->call(Kind::wait_loaded, "wait for loading"); }
+
+std::vector<PageAccess> RemoteVm::accesses() const {
+  return decoded<std::vector<PageAccess>>(client_->call(Kind::accesses, "ask for accesses"));
+}
+
+}  // namespace faasnap

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/threads/thread.h"
+#include "format/state_file.h"
+#include "snapshot/opened_snapshot.h"
+
+namespace faasnap::worker {
+namespace {
+
+constexpr const char* kReceive = "receive from caller";
+
+// The descriptors of a message, in order.
+class Files {
+ public:
+  explicit Files(Message& message) : files_(message.files) {}
+
+  base::UniqueFd next() {
+    if (used_ == files_.size()) {
+      base::fail(ErrorKind::limit, kReceive, {},
+                 fmt::format("{} descriptors came, expected more; the worker may have no room for "
+                             "them (RLIMIT_NOFILE)",
+                             files_.size()));
+    }
+    return std::move(files_[used_++]);
+  }
+  base::OpenFile next_if_named(const std::filesystem::path& path) {
+    return {path.empty() ? base::UniqueFd() : next(), path};
+  }
+
+ private:
+  std::vector<base::UniqueFd>& files_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace
+
+void Server::run() {
+  while (auto message = channel_.receive()) {
+    take(std::move(*message));
+  }
+}
+
+void Server::take(Message message) {
+  const std::uint64_t call = message.call;
+  const auto at_once = [&](const std::function<Body()>& make) { answer(call, make); };
+  const auto later = [&](std::function<Body()> make) {
+    answer_later(std::move(message), [make = std::move(make)](const Message&) { return make(); });
+  };
+  switch (static_cast<Kind>(message.kind)) {
+    case Kind::boot:
+      return at_once([&] { return boot(message), Body(); });
+    case Kind::restore:
+      return at_once([&] { return restore(message), Body(); });
+    case Kind::start:
+      return answer_later(std::move(message), [this](const Message& m) { return start(m); });
+    case Kind::pause:
+      return later([this] { return vm().pause(), Body(); });
+    case Kind::resume:
+      return later([this] { return vm().resume(), Body(); });
+    case Kind::stop:
+      return later([this] { return vm().stop(), Body(); });
+    case Kind::state:
+      return at_once([&] { return encode(vm().state()); });
+    case Kind::connect:
+      return connect(std::move(message));
+    case Kind::listen:
+      return at_once([&] { return listen(message), Body(); });
+    case Kind::write_console:
+      return at_once([&] {
+        std::string text;
+        decode(message.body, text);
+        return vm().write_console(text), Body();
+      });
+    case Kind::capture:
+      return answer_later(std::move(message), [this](const Message& m) { return capture(m); });
+    case Kind::stats:
+      return at_once([&] { return encode(stats()); });
+    case Kind::memory_usage:
+      return later([this] { return encode(vm().memory_usage()); });
+    case Kind::memory:
+      return later([this] { return encode(vm().memory()); });
+    case Kind::loads:
+      return at_once([&] { return encode(vm().loads()); });
+    case Kind::wait_loaded:
+      return later([this] { return vm().wait_loaded(), Body(); });
+    case Kind::accesses:
+      return at_once([&] { return encode(vm().accesses()); });
+    case Kind::go_on: {
+      bool goes_on = false;
+      decode(message.body, goes_on);
+      const std::lock_guard lock(mutex_);
+      goes_on_[call] = goes_on;
+      changed_.notify_all();
+      return;
+    }
+    default:
+      base::fail(ErrorKind::corrupt, kReceive, {},
+                 fmt::format("unexpected message {}", message.kind));
+  }
+}
+
+LocalVm& Server::vm() const {
+  if (!vm_) {
+    base::fail(ErrorKind::invalid_argument, kReceive, {}, "there is no VM yet");
+  }
+  return *vm_;
+}
+
+void Server::boot(Message& message) {
+  BootRequest request;
+  decode(message.body, request);
+  request.options.attachments = attachments(request.sinks);
+  Files files(message);
+  BootFiles boot{.kernel = {files.next(), request.options.kernel},
+                 .initramfs = files.next_if_named(request.options.initramfs),
+                 .root_image = files.next_if_named(request.options.root_image)};
+  vm_ = std::make_unique<LocalVm>(request.options, std::move(boot));
+  report_end();
+}
+
+void Server::restore(Message& message) {
+  RestoreRequest request;
+  decode(message.body, request);
+  delay_ = (base::monotonic_now() - request.asked).count();
+  request.options.attachments = attachments(request.sinks);
+  Files files(message);
+  OpenedSnapshot::Files snapshot;
+  for (std::size_t i = 0; i < snapshot.size(); ++i) {
+    if ((request.files >> i & 1) != 0) {
+      snapshot[i] = files.next();
+    }
+  }
+  const std::filesystem::path& root_image = request.options.root_image;
+  vm_ = std::make_unique<LocalVm>(
+      OpenedSnapshot::of_files(request.directory, std::move(snapshot)), request.options,
+      RootImage{.identity = {.path = root_image}, .file = files.next_if_named(root_image).fd},
+      request.prepared);
+  report_end();
+}
+
+Server::Body Server::start(const Message& message) {
+  Nanoseconds asked{0};
+  decode(message.body, asked);
+  if (vm().stats().restore.prepared) {
+    delay_ = (base::monotonic_now() - asked).count();
+  }
+  vm().start();
+  return {};
+}
+
+void Server::connect(Message message) {
+  const std::uint64_t call = message.call;
+  try {
+    std::uint32_t port = 0;
+    decode(message.body, port);
+    vm().connect(port, Files(message).next(), [this, call](const std::exception_ptr& failure) {
+      failure ? fail(call, failure) : send(Kind::done, call, {});
+    });
+  } catch (...) {
+    fail(call, std::current_exception());
+  }
+}
+
+void Server::listen(const Message& message) {
+  std::uint32_t port = 0;
+  bool listens = false;
+  decode(message.body, port, listens);
+  std::function<void(GuestStream)> accept;
+  if (listens) {
+    accept = [this, port](GuestStream stream) {
+      const std::array<int, 1> file{stream.descriptor()};
+      send(Kind::stream, 0, encode(port), file);
+    };
+  }
+  vm().listen(port, std::move(accept));
+}
+
+Server::Body Server::capture(const Message& message) {
+  std::filesystem::path path;
+  bool reports = false;
+  decode(message.body, path, reports);
+  if (message.files.size() != 1) {
+    base::fail(ErrorKind::limit, "create snapshot", path, "the file did not reach the worker");
+  }
+  Progress progress;
+  if (reports) {
+    progress = [this, call = message.call](Bytes done, Bytes total) {
+      send(Kind::progress, call, encode(done, total));
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return goes_on_.contains(call); });
+      return goes_on_.extract(call).mapped();
+    };
+  }
+  CapturedMachine captured = vm().capture(message.files.front(), path, progress);
+  captured.sections.push_back(format::save_image_table(captured.image));
+  return format::encode_state(captured.sections);
+}
+
+VmStats Server::stats() const {
+  VmStats stats = vm().stats();
+  if (stats.restore.first_instruction != Nanoseconds(0)) {
+    stats.restore.first_instruction += Nanoseconds(delay_.load());
+  }
+  return stats;
+}
+
+void Server::report_end() {
+  base::start_thread("faasnap-end", [this] {
+    const auto state = vm_->wait(kForever);
+    send(Kind::ended, 0, encode(*state, vm_->failure()));
+  }).detach();
+}
+
+VmAttachments Server::attachments(const Sinks& sinks) {
+  VmAttachments attachments;
+  if (sinks.console) {
+    attachments.console = [this](std::string_view text) {
+      send(Kind::console, 0, encode(std::string(text)));
+    };
+  }
+  if (sinks.log) {
+    attachments.log = [this](LogLevel level, std::string_view text) {
+      send(Kind::log, 0, encode(level, std::string(text)));
+    };
+  }
+  return attachments;
+}
+
+void Server::answer(std::uint64_t call, const std::function<Body()>& make) {
+  Body body;
+  try {
+    body = make();
+  } catch (...) {
+    return fail(call, std::current_exception());
+  }
+  send(Kind::done, call, body);
+}
+
+void Server::answer_later(Message message, std::function<Body(const Message&)> make) {
+  const std::uint64_t call = message.call;
+  try {
+    const auto shared = std::make_shared<Message>(std::move(message));
+    base::start_thread("faasnap-call", [this, shared, make = std::move(make)] {
+      answer(shared->call, [&] { return make(*shared); });
+    }).detach();
+  } catch (...) {
+    fail(call, std::current_exception());
+  }
+}
+
+void Server::fail(std::uint64_t call, const std::exception_ptr& failure) {
+  send(Kind::failed, call, encode(describe(failure)));
+}
+
+// The process ends if nobody listens any more.
+void Server::send(Kind kind, std::uint64_t call, std::span<const std::byte> body,
+                  std::span<const int> files) {
+  try {
+    channel_.send(static_cast<std::uint32_t>(kind), call, body, files);
+  } catch (const Error&) {
+    std::_Exit(1);
+  }
+}
+
+}  // namespace faasnap::worker

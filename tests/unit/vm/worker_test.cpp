@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <faasnap/snapshot.h>
+#include <faasnap/vm.h>
+#include <faasnap/vm_pool.h>
+#include <faasnap/working_set_recorder.h>
+
+#include "support/support.h"
+#include "vm/tiny_vm.h"
+
+namespace faasnap {
+namespace {
+
+using test::boot_tiny;
+using test::error_of;
+using test::ScratchDirectory;
+using test::snapshot_tiny;
+
+namespace fs = std::filesystem;
+
+const RestoreOptions kInWorker{.worker = WorkerOptions{}};
+
+std::vector<std::byte> memory_of(const Snapshot& snapshot) {
+  auto content = base::read_file(snapshot.directory() / "memory", 1_GiB);
+  content.resize(snapshot.info().memory.value);
+  return content;
+}
+
+std::size_t differences(const std::vector<std::byte>& one, const std::vector<std::byte>& other) {
+  REQUIRE(one.size() == other.size());
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    count += one[i] != other[i];
+  }
+  return count;
+}
+
+// True once the process is gone.
+bool gone(pid_t process) {
+  for (int i = 0; i < 200; ++i) {
+    if (::kill(process, 0) != 0) {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+TEST_CASE("a VM in a worker goes through its states as one in this process does") {
+  const ScratchDirectory scratch;
+  const bool remote = GENERATE(false, true);
+  INFO("remote: " << remote);
+  VM vm = boot_tiny(scratch.path(), remote ? VmOptions{.worker = WorkerOptions{}} : VmOptions{});
+  CHECK(vm.worker().has_value() == remote);
+  CHECK(vm.state() == VmState::running);
+  vm.pause();
+  CHECK(vm.state() == VmState::paused);
+  vm.pause();
+  vm.resume();
+  CHECK(vm.state() == VmState::running);
+  CHECK_FALSE(vm.wait(std::chrono::milliseconds(1)));
+  CHECK(vm.stats().restore.total == Nanoseconds(0));
+  CHECK(vm.memory_usage().resident > Bytes{0});
+  CHECK(vm.loads().empty());
+  CHECK_NOTHROW(vm.wait_loaded());
+  CHECK_NOTHROW(vm.write_console("hello"));
+  CHECK_NOTHROW(vm.listen(7, [](GuestStream) {}));
+  const Error refused = error_of([&] { vm.connect(80, std::chrono::seconds(5)); });
+  CHECK(refused.kind() == ErrorKind::guest);
+  CHECK(std::string(refused.what()) == "connect to guest: nothing listens on vsock port 80");
+  vm.stop();
+  CHECK(vm.state() == VmState::stopped);
+  CHECK(vm.wait() == VmState::stopped);
+  vm.stop();
+  CHECK(vm.failure().empty());
+  for (const auto& call :
+       std::vector<std::function<void()>>{[&] { vm.pause(); }, [&] { vm.resume(); },
+                                          [&] { vm.connect(80, std::chrono::seconds(5)); }}) {
+    const Error error = error_of(call);
+    CHECK(error.kind() == ErrorKind::guest);
+    CHECK(std::string(error.what()).ends_with("the guest has ended: stopped"));
+  }
+}
+
+TEST_CASE("a VM in a worker is restored and saved as one in this process is") {
+  const ScratchDirectory scratch;
+  const Snapshot first = snapshot_tiny(scratch.path());
+  const Setting setting = GENERATE(from_range(kAllSettings));
+  INFO(to_string(setting));
+  RestoreOptions options = kInWorker;
+  options.setting = setting;
+  options.start = false;
+  VM vm = VM::restore(first, options);
+  CHECK(vm.state() == VmState::paused);
+  CHECK_NOTHROW(vm.wait_loaded());
+  std::vector<std::pair<Bytes, Bytes>> progress;
+  const Snapshot second = vm.snapshot(
+      scratch.path() / "second", {.labels = {{"a", "b"}}, .progress = [&](Bytes done, Bytes total) {
+                                    progress.emplace_back(done, total);
+                                    return true;
+                                  }});
+  CHECK_NOTHROW(second.verify());
+  CHECK(second.info().labels.at("a") == "b");
+  CHECK(second.info().kernel.path == first.info().kernel.path);
+  CHECK(second.info().kernel.checksum == first.info().kernel.checksum);
+  REQUIRE_FALSE(progress.empty());
+  CHECK(progress.back().first == progress.back().second);
+  // The generation id is renewed by a restore, and nothing else.
+  CHECK(differences(memory_of(first), memory_of(second)) <= 16);
+  // What a worker has saved is restored in this process.
+  CHECK(VM::restore(second).state() == VmState::running);
+}
+
+TEST_CASE("a snapshot of a VM in a worker can be cancelled") {
+  const ScratchDirectory scratch;
+  VM vm = boot_tiny(scratch.path(), {.worker = WorkerOptions{}});
+  const Error error = error_of(
+      [&] { vm.snapshot(scratch.path() / "s", {.progress = [](Bytes, Bytes) { return false; }}); });
+  CHECK(error.kind() == ErrorKind::cancelled);
+  CHECK_FALSE(fs::exists(scratch.path() / "s"));
+  CHECK(vm.state() == VmState::running);
+}
+
+TEST_CASE("a prepared VM waits in its worker, and statistics count from its start") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  PreparedVM prepared = VM::prepare(snapshot, kInWorker);
+  CHECK(prepared.memory() > Bytes{0});
+  VM vm = prepared.start();
+  CHECK(vm.state() == VmState::running);
+  const RestoreStats stats = vm.stats().restore;
+  CHECK(stats.prepared);
+  CHECK(stats.total > Nanoseconds(0));
+  CHECK(stats.create > Nanoseconds(0));
+}
+
+TEST_CASE("the working set of a VM in a worker is recorded") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  RestoreOptions options = kInWorker;
+  options.record_accesses = true;
+  VM vm = VM::restore(snapshot, options);
+  WorkingSetRecorder recorder(snapshot, vm, {.recorder = Recorder::userfaultfd});
+  vm.pause();
+  CHECK(recorder.finish().snapshot_id() == snapshot.info().id);
+}
+
+TEST_CASE("a worker that is killed is an error of its VM alone") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  VM vm = VM::restore(snapshot, kInWorker);
+  VM other = VM::restore(snapshot, kInWorker);
+  const pid_t worker = vm.worker()->process;
+  REQUIRE(worker != other.worker()->process);
+  std::thread killer([&] { ::kill(worker, SIGKILL); });
+  CHECK(vm.wait() == VmState::internal_error);
+  killer.join();
+  CHECK(vm.state() == VmState::internal_error);
+  const std::string reason =
+      "worker " + std::to_string(worker) + " was killed by signal 9 (Killed)";
+  CHECK(vm.failure() == reason);
+  for (const auto& call : std::vector<std::function<void()>>{
+           [&] { vm.pause(); }, [&] { vm.resume(); }, [&] { static_cast<void>(vm.stats()); },
+           [&] { vm.connect(80, std::chrono::seconds(5)); }, [&] { vm.wait_loaded(); },
+           [&] { vm.write_console("x"); }, [&] { vm.snapshot(scratch.path() / "s"); }}) {
+    const Error error = error_of(call);
+    CHECK(error.kind() == ErrorKind::guest);
+    CHECK(std::string(error.what()).ends_with("the guest has ended: internal_error: " + reason));
+  }
+  CHECK_FALSE(fs::exists(scratch.path() / "s"));
+  CHECK_NOTHROW(vm.stop());
+  CHECK(other.state() == VmState::running);
+}
+
+TEST_CASE("a worker ends with its VM") {
+  const ScratchDirectory scratch;
+  pid_t worker = 0;
+  {
+    const VM vm = boot_tiny(scratch.path(), {.worker = WorkerOptions{}});
+    worker = vm.worker()->process;
+    CHECK(::kill(worker, 0) == 0);
+  }
+  CHECK(::kill(worker, 0) != 0);
+}
+
+TEST_CASE("a worker ends with the process that started it") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t parent = ::fork();
+  REQUIRE(parent >= 0);
+  if (parent == 0) {
+    const VM vm = VM::restore(snapshot, kInWorker);
+    const pid_t worker = vm.worker()->process;
+    static_cast<void>(::write(ends[1], &worker, sizeof(worker)));
+    ::pause();
+    ::_exit(0);
+  }
+  pid_t worker = 0;
+  REQUIRE(::read(ends[0], &worker, sizeof(worker)) == sizeof(worker));
+  CHECK(::kill(worker, 0) == 0);
+  ::kill(parent, SIGKILL);
+  ::waitpid(parent, nullptr, 0);
+  CHECK(gone(worker));
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("a worker has no descriptors but those that its VM needs") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  int leaky[2];  // of a careless embedder: not close-on-exec
+  REQUIRE(::pipe(leaky) == 0);
+  const VM vm = VM::restore(snapshot, kInWorker);
+  const fs::path directory = fs::path("/proc") / std::to_string(vm.worker()->process) / "fd";
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    std::error_code ignored;
+    const std::string target = fs::read_symlink(entry.path(), ignored).string();
+    INFO(entry.path() << " " << target);
+    const bool needed = target.starts_with("socket:") || target.starts_with("anon_inode:") ||
+                        target == "/dev/kvm" || target == "/dev/null" ||
+                        target == "/dev/userfaultfd" ||
+                        target.starts_with(snapshot.directory().string());
+    CHECK(needed);
+    CHECK_FALSE(target.starts_with("pipe:"));
+  }
+  ::close(leaky[0]);
+  ::close(leaky[1]);
+}
+
+TEST_CASE("errors of a worker are those of this process") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  const Snapshot image =
+      Snapshot::create(scratch.path() / "image", std::vector<std::byte>(kPageSize, std::byte{1}));
+  const auto error_with = [&](const Snapshot& from, RestoreOptions options) {
+    return error_of([&] { VM::restore(from, options); });
+  };
+  const Error here = error_with(image, {});
+  const Error there = error_with(image, kInWorker);
+  CHECK(there.kind() == here.kind());
+  CHECK(std::string(there.what()) == here.what());
+  CHECK(error_with(snapshot, {.worker = WorkerOptions{.program = "/nowhere"}}).kind() ==
+        ErrorKind::not_found);
+}
+
+TEST_CASE("a pool keeps VMs that wait in their workers") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  VmPool pool(snapshot, kInWorker, 2);
+  pool.wait_full();
+  const VM vm = pool.take();
+  CHECK(vm.stats().restore.prepared);
+  CHECK(vm.worker());
+}
+
+}  // namespace
+}  // namespace faasnap

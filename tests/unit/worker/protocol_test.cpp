@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "worker/protocol.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "support/support.h"
+
+namespace faasnap::worker {
+namespace {
+
+using test::error_of;
+
+TEST_CASE("options arrive as they were sent") {
+  RestoreRequest sent{.directory = "/snapshots/json",
+                      .files = 5,
+                      .options = {.setting = Setting::reap,
+                                  .prefill = false,
+                                  .record_accesses = true,
+                                  .root_image = "/images/root",
+                                  .release_free_memory = true,
+                                  .start = false},
+                      .prepared = true,
+                      .asked = Nanoseconds(-7),
+                      .sinks = {.console = true, .log = false}};
+  RestoreRequest got;
+  decode(encode(sent), got);
+  CHECK(got.directory == sent.directory);
+  CHECK(got.files == 5);
+  CHECK(got.options.setting == Setting::reap);
+  CHECK_FALSE(got.options.prefill);
+  CHECK(got.options.record_accesses);
+  CHECK(got.options.root_image == "/images/root");
+  CHECK(got.options.release_free_memory);
+  CHECK_FALSE(got.options.start);
+  CHECK(got.prepared);
+  CHECK(got.asked == Nanoseconds(-7));
+  CHECK(got.sinks.console);
+  CHECK_FALSE(got.sinks.log);
+}
+
+TEST_CASE("an error arrives with its kind, operation, path, reason and number") {
+  const auto failure = [] {
+    base::fail_errno("open the hypervisor", "/dev/kvm", EACCES);
+    return 0;
+  };
+  const Error sent = error_of(failure);
+  ErrorText text;
+  decode(encode(describe(std::make_exception_ptr(sent))), text);
+  const Error got = error_of([&] { raise(text); });
+  CHECK(got.kind() == sent.kind());
+  CHECK(got.operation() == sent.operation());
+  CHECK(got.path() == sent.path());
+  CHECK(got.error_number() == EACCES);
+  CHECK(std::string(got.what()) == sent.what());
+}
+
+TEST_CASE("lists arrive as they were sent") {
+  const std::vector<PageAccess> sent{{PageIndex{3}, Nanoseconds(9), true, false, true},
+                                     {PageIndex{1}, Nanoseconds(10), false, true, false}};
+  std::vector<PageAccess> got;
+  decode(encode(sent), got);
+  CHECK(got == sent);
+}
+
+TEST_CASE("a body that nobody writes is refused") {
+  const auto refused = [](const std::vector<std::byte>& body, auto value) {
+    return error_of([&] { decode(body, value); }).kind() == ErrorKind::corrupt;
+  };
+  CHECK(refused({}, std::uint32_t{0}));
+  CHECK(refused(encode(std::uint64_t{1}), std::uint32_t{0}));         // bytes are left
+  CHECK(refused({std::byte{2}}, false));                              // no truth value
+  CHECK(refused({std::byte{99}}, VmState::running));                  // no enumerator
+  CHECK(refused(encode(std::uint32_t{0xffff'ffff}), std::string()));  // longer than the body
+  CHECK(refused(encode(std::uint32_t{0xffff'ffff}), std::vector<PageLoad>()));
+}
+
+}  // namespace
+}  // namespace faasnap::worker
