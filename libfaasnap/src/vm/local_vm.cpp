@@ -128,7 +128,12 @@ void LocalVm::make_pager(const RestorePlan& plan) {
   pager_ = std::make_unique<paging::Pager>(
       plan, machine_->memory(), files_,
       paging::PagerCallbacks{
-          .failed = [this](const std::string& reason) { machine_->fail(reason); },
+          .failed =
+              [this](const std::string& reason) {
+                // Not every failure of mapped memory tells which file is at fault.
+                const std::string fault = backing_->diagnose();
+                machine_->fail(fault.empty() ? reason : fmt::format("{}: {}", reason, fault));
+              },
           .present = present});
 }
 

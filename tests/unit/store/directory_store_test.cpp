@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <set>
@@ -182,8 +183,9 @@ TEST_CASE("a directory in an object's place is an error that names it") {
 TEST_CASE("a store below a file cannot be made") {
   const ScratchDirectory scratch;
   std::ofstream(scratch.path() / "file") << "x";
-  CHECK(error_of([&] { DirectoryStore(scratch.path() / "file" / "store"); }).kind() ==
-        ErrorKind::already_exists);
+  const Error error = error_of([&] { DirectoryStore(scratch.path() / "file" / "store"); });
+  CHECK(error.error_number() == ENOTDIR);
+  CHECK(error.path() == scratch.path() / "file" / "store");
 }
 
 TEST_CASE("readers see a whole value while writers replace it") {

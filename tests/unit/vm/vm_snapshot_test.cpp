@@ -75,7 +75,9 @@ TEST_CASE("no snapshot is made of a restored VM whose memory cannot be read any 
   cut_files(first.directory());
   const Error error = error_of([&] { vm.snapshot(scratch.path() / "second"); });
   INFO(error.what());
-  CHECK((error.kind() == ErrorKind::io || error.kind() == ErrorKind::corrupt));
+  // A loader may have found it out, and ended the VM, before the snapshot began.
+  CHECK((error.kind() == ErrorKind::io || error.kind() == ErrorKind::corrupt ||
+         error.kind() == ErrorKind::guest));
   CHECK(std::string(error.what()).find(first.directory().string()) != std::string::npos);
   CHECK_FALSE(std::filesystem::exists(scratch.path() / "second"));
 }

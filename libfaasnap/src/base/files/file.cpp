@@ -140,17 +140,21 @@ void write_new_file(const std::filesystem::path& path, std::span<const std::byte
 }
 
 void make_directories(const std::filesystem::path& path) {
+  const auto make = [&] { return ::mkdir(path.c_str(), 0700) == 0; };
   std::error_code error;
-  if (path.empty() || std::filesystem::is_directory(path, error)) {
+  if (path.empty() || std::filesystem::is_directory(path, error) || make()) {
     return;
   }
-  make_directories(path.parent_path());
-  if (::mkdir(path.c_str(), 0700) != 0) {
-    const int failure = errno;
-    // Another process may have made it meanwhile.
-    if (!std::filesystem::is_directory(path, error)) {
-      fail_errno("create directory", path, failure);
+  if (errno == ENOENT && path.has_parent_path()) {
+    make_directories(path.parent_path());
+    if (make()) {
+      return;
     }
+  }
+  const int failure = errno;
+  // Another process may have made it meanwhile.
+  if (!std::filesystem::is_directory(path, error)) {
+    fail_errno("create directory", path, failure);
   }
 }
 
