@@ -80,8 +80,8 @@ constexpr std::array kControlThreads = {
 // (kvm/abi.h).
 
 // Running a vCPU.
-constexpr std::array<unsigned long, 3> kVcpuRequests = {KVM_RUN, kvm::kSetSignalMask,
-                                                        KVM_KVMCLOCK_CTRL};
+constexpr std::array<unsigned long, 4> kVcpuRequests = {KVM_RUN, kvm::kSetSignalMask,
+                                                        KVM_KVMCLOCK_CTRL, KVM_IRQ_LINE};
 
 // Interrupts and notifications of devices; answering page faults; pages of the second stage.
 constexpr std::array kDeviceRequests = {static_cast<unsigned long>(KVM_IRQFD),
@@ -97,30 +97,49 @@ constexpr std::array kDeviceRequests = {static_cast<unsigned long>(KVM_IRQFD),
 constexpr unsigned long kPagemapScan = _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, 96);
 
 // Making a VM, saving and restoring its state.
-constexpr std::array<unsigned long, 43> kControlRequests = {
-    KVM_CHECK_EXTENSION,    KVM_CREATE_IRQCHIP,
-    KVM_CREATE_PIT2,        KVM_CREATE_VCPU,
-    KVM_CREATE_VM,          KVM_GET_API_VERSION,
-    KVM_GET_CLOCK,
+constexpr std::array<unsigned long, 42> kControlRequests = {KVM_CHECK_EXTENSION,
+                                                            KVM_CREATE_IRQCHIP,
+                                                            KVM_CREATE_PIT2,
+                                                            KVM_CREATE_VCPU,
+                                                            KVM_CREATE_VM,
+                                                            KVM_GET_API_VERSION,
+                                                            KVM_GET_CLOCK,
 
-    KVM_GET_DEBUGREGS,      KVM_GET_IRQCHIP,
-    KVM_GET_LAPIC,          KVM_GET_MP_STATE,
-    kvm::kGetMsrs,          kvm::kGetMsrIndexList,
-    KVM_GET_PIT2,           KVM_GET_REGS,
-    KVM_GET_SREGS,          kvm::kGetSupportedCpuid,
-    KVM_GET_TSC_KHZ,        KVM_GET_VCPU_EVENTS,
-    KVM_GET_VCPU_MMAP_SIZE, KVM_GET_XCRS,
-    KVM_IRQ_LINE,           kvm::kGetXsave,
-    KVM_SET_CLOCK,          kvm::kSetCpuid2,
-    KVM_SET_DEBUGREGS,      KVM_SET_IDENTITY_MAP_ADDR,
-    KVM_SET_IRQCHIP,        KVM_SET_LAPIC,
-    KVM_SET_MP_STATE,       kvm::kSetMsrs,
-    KVM_SET_PIT2,           KVM_SET_REGS,
-    KVM_SET_SREGS,          KVM_SET_TSC_KHZ,
-    KVM_SET_TSS_ADDR,       KVM_SET_USER_MEMORY_REGION,
-    KVM_SET_VCPU_EVENTS,    KVM_SET_XCRS,
-    kvm::kSetXsave,         UFFDIO_API,
-    USERFAULTFD_IOC_NEW,    kPagemapScan};
+                                                            KVM_GET_DEBUGREGS,
+                                                            KVM_GET_IRQCHIP,
+                                                            KVM_GET_LAPIC,
+                                                            KVM_GET_MP_STATE,
+                                                            kvm::kGetMsrs,
+                                                            kvm::kGetMsrIndexList,
+                                                            KVM_GET_PIT2,
+                                                            KVM_GET_REGS,
+                                                            KVM_GET_SREGS,
+                                                            kvm::kGetSupportedCpuid,
+                                                            KVM_GET_TSC_KHZ,
+                                                            KVM_GET_VCPU_EVENTS,
+                                                            KVM_GET_VCPU_MMAP_SIZE,
+                                                            KVM_GET_XCRS,
+                                                            kvm::kGetXsave,
+                                                            KVM_SET_CLOCK,
+                                                            kvm::kSetCpuid2,
+                                                            KVM_SET_DEBUGREGS,
+                                                            KVM_SET_IDENTITY_MAP_ADDR,
+                                                            KVM_SET_IRQCHIP,
+                                                            KVM_SET_LAPIC,
+                                                            KVM_SET_MP_STATE,
+                                                            kvm::kSetMsrs,
+                                                            KVM_SET_PIT2,
+                                                            KVM_SET_REGS,
+                                                            KVM_SET_SREGS,
+                                                            KVM_SET_TSC_KHZ,
+                                                            KVM_SET_TSS_ADDR,
+                                                            KVM_SET_USER_MEMORY_REGION,
+                                                            KVM_SET_VCPU_EVENTS,
+                                                            KVM_SET_XCRS,
+                                                            kvm::kSetXsave,
+                                                            UFFDIO_API,
+                                                            USERFAULTFD_IOC_NEW,
+                                                            kPagemapScan};
 
 // A new thread, as pthread_create makes it.
 constexpr std::uint32_t kThreadFlags = CLONE_VM | CLONE_THREAD;
