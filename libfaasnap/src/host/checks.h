@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -32,7 +33,10 @@ HostCheck check_file_system(const std::filesystem::path& directory);
 HostCheck check_free_space(const std::filesystem::path& directory);
 HostCheck check_read_ahead(const std::filesystem::path& directory);
 
-// Limits of a process, and how many VMs they are enough for.
+// Limits of a process, and how many VMs they are enough for. What a restored VM takes at most, with
+// every device and a loader; a setting that maps regions needs a mapping for each besides.
+inline constexpr std::uint64_t kDescriptorsOfVm = 24;
+inline constexpr std::uint64_t kMappingsOfVm = 32;
 HostCheck check_descriptors();
 HostCheck check_locked_memory();
 HostCheck check_mappings();

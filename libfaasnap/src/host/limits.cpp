@@ -13,10 +13,6 @@
 namespace faasnap::host {
 namespace {
 
-// What a restored VM takes at most, with every device and a loader; tests/unit/vm and
-// tests/integration hold it to that. A setting that maps regions needs a mapping for each besides.
-constexpr std::uint64_t kDescriptorsOfVm = 24;
-constexpr std::uint64_t kMappingsOfVm = 64;
 // Mappings of a plan with many regions, for comparison.
 constexpr std::uint64_t kMappingsOfLargePlan = 1000;
 // What the process has besides its VMs.
