@@ -62,6 +62,7 @@ CommandLine invoke_command_line() {
       "use this root image instead of the one that the snapshot names; must have the same content");
   add_image_options(line, false);
   add_image_directories_option(line);
+  add_worker_option(line);
   add_store_options(line);
   add_config_option(line);
   return line;
@@ -136,6 +137,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           .drop_caches = line.has("drop-caches"),
           .prepared = line.has("prepared") || config.restore.prepared.value_or(false),
           .prefill = !line.has("no-prefill") && config.restore.prefill.value_or(true),
+          .worker = worker_options(line, config),
           .recorded = traced ? recorded_set(snapshot) : std::nullopt,
           .opened = opened,
           .opening = opening,

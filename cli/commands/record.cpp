@@ -39,6 +39,7 @@ CommandLine record_command_line() {
               "report");
   line.flag("json", "print a JSON record");
   add_image_options(line, true);
+  add_worker_option(line);
   add_store_options(line);
   add_config_option(line);
   return line;

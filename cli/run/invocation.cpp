@@ -75,6 +75,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   options.root_image = plan_.root_image;
   options.image_directories = plan_.image_directories;
   options.prefill = plan_.prefill;
+  options.worker = plan_.worker;
   options.record_accesses = !plan_.recording.empty();
   options.attachments.limits = plan_.limits;
   const Nanoseconds made = epoch_now();
@@ -130,6 +131,7 @@ InvocationRecord Invoker::run_booted(Trace& trace) {
   options.kernel = allowed(info.kernel);
   options.initramfs = allowed(info.initramfs);
   options.root_image = plan_.root_image.empty() ? allowed(info.root_image) : plan_.root_image;
+  options.worker = plan_.worker;
   options.vcpus = info.vcpus;
   options.memory = info.memory;
   options.attachments.limits = plan_.limits;
@@ -150,6 +152,7 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
   if (!warm_) {
     RestoreOptions options;
     options.setting = Setting::cached;
+    options.worker = plan_.worker;
     options.root_image = plan_.root_image;
     options.image_directories = plan_.image_directories;
     options.attachments.limits = plan_.limits;

@@ -43,6 +43,8 @@ struct InvocationPlan {
   // True if the VM is prepared before the request, with which the measurement begins.
   bool prepared = false;
   bool prefill = true;
+  // The process for each VM; nothing for this one.
+  std::optional<WorkerOptions> worker{};
   // The recording whose groups appear in the spans; empty if no spans are wanted.
   std::optional<WorkingSet> recorded{};
   // When opening the snapshot began, since the Unix epoch, and how long it took.

@@ -183,7 +183,8 @@ class Reader {
         {"free_memory",
          [this](const auto& key, const auto& value) {
            config_.vm.free_memory = parsed(key, value, parse_free_memory_option);
-         }}}},
+         }},
+        {"in_process", take_flag(config_.vm.in_process)}}},
       {"restore",
        {{"setting",
          [this](const auto& key, const auto& value) {

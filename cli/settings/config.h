@@ -55,6 +55,7 @@ struct Config {
     std::optional<unsigned> vcpus;
     std::optional<Bytes> memory;
     std::optional<FreeMemory> free_memory;
+    std::optional<bool> in_process;
   } vm;
   struct {
     std::optional<tools::Origin> setting;

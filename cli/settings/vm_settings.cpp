@@ -87,6 +87,15 @@ void add_image_options(CommandLine& line, bool boots) {
   }
 }
 
+void add_worker_option(CommandLine& line) {
+  line.flag("in-process", "run the VM in this process, without a confined one of its own");
+}
+
+std::optional<WorkerOptions> worker_options(const CommandLine& line, const Config& config) {
+  const bool here = line.has("in-process") || config.vm.in_process.value_or(false);
+  return here ? std::nullopt : std::optional(WorkerOptions{});
+}
+
 fs::path images_directory(const CommandLine& line, const Config& config) {
   return choose(line.optional_text("images"), environment("FAASNAP_IMAGES"),
                 config.images.directory, std::optional<fs::path>(kDefaultImages));
@@ -117,6 +126,7 @@ std::vector<fs::path> image_directories(const CommandLine& line, const Config& c
 
 VmOptions vm_options(const CommandLine& line, const Config& config, const std::string& words) {
   VmOptions options;
+  options.worker = worker_options(line, config);
   options.vcpus = vcpu_count(line, config, options.vcpus);
   options.memory = memory_size(line, config, options.memory);
   const fs::path directory = images_directory(line, config);

@@ -22,6 +22,12 @@ void add_config_option(CommandLine& line);
 // Adds --images and, if `boots`, the options of a VM that is booted.
 void add_image_options(CommandLine& line, bool boots);
 
+// Adds --in-process, for a command that runs VMs.
+void add_worker_option(CommandLine& line);
+// Returns the worker for a VM: a process of its own, unless the option or the settings file say
+// otherwise.
+std::optional<WorkerOptions> worker_options(const CommandLine& line, const Config& config);
+
 // Returns the directory of kernel, initramfs, root image and inputs.
 std::filesystem::path images_directory(const CommandLine& line, const Config& config);
 
