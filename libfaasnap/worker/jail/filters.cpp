@@ -28,7 +28,7 @@
 namespace faasnap::worker {
 namespace {
 
-constexpr const char* kOperation = "filter system calls";
+constexpr const char* kFiltering = "filter system calls";
 
 // cachestat(2) of Linux 6.5.
 constexpr int kCachestat = 451;
@@ -153,7 +153,7 @@ using Context = std::unique_ptr<void, Release>;
 
 void check(int result) {
   if (result < 0) {
-    base::fail_errno(kOperation, {}, -result);
+    base::fail_errno(kFiltering, {}, -result);
   }
 }
 
@@ -198,7 +198,7 @@ void allow_mappings(const Context& context) {
 std::vector<sock_filter> program_of(const Context& context) {
   const base::UniqueFd file(::memfd_create("faasnap-filter", MFD_CLOEXEC));
   if (!file) {
-    base::fail_errno(kOperation);
+    base::fail_errno(kFiltering);
   }
   check(::seccomp_export_bpf(context.get(), file.get()));
   const Bytes size = base::file_size(file, {});
@@ -210,7 +210,7 @@ std::vector<sock_filter> program_of(const Context& context) {
 std::vector<sock_filter> make_program(ThreadRole role) {
   const Context context(::seccomp_init(SCMP_ACT_KILL_PROCESS));
   if (!context) {
-    base::fail(ErrorKind::unsupported, kOperation, {}, "libseccomp does not know this host");
+    base::fail(ErrorKind::unsupported, kFiltering, {}, "libseccomp does not know this host");
   }
   check(::seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));
   allow(context, kEveryThread);
@@ -267,7 +267,7 @@ void Filters::install(ThreadRole role) const {
   const sock_fprog filter{.len = static_cast<unsigned short>(program.size()),
                           .filter = const_cast<sock_filter*>(program.data())};
   if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0) {
-    base::fail_errno(kOperation);
+    base::fail_errno(kFiltering);
   }
 }
 

@@ -17,7 +17,7 @@
 namespace faasnap::worker {
 namespace {
 
-constexpr const char* kOperation = "restrict files of worker";
+constexpr const char* kRestricting = "restrict files of worker";
 
 // The structure of Landlock's version 6: kernels of earlier versions take its beginning
 // (Documentation/userspace-api/landlock.rst).
@@ -57,7 +57,7 @@ void allow(const base::UniqueFd& ruleset, const char* path, std::uint64_t rights
   const landlock_path_beneath_attr rule{.allowed_access = rights, .parent_fd = place.get()};
   if (!place ||
       ::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
-    base::fail_errno(kOperation, path);
+    base::fail_errno(kRestricting, path);
   }
 }
 
@@ -74,7 +74,7 @@ unsigned restrict_files(const std::string& proc) {
   const base::UniqueFd ruleset(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size_of(known), 0)));
   if (!ruleset) {
-    base::fail_errno(kOperation);
+    base::fail_errno(kRestricting);
   }
   allow(ruleset, proc.c_str(), LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
   for (const char* device : kDevices) {
@@ -83,7 +83,7 @@ unsigned restrict_files(const std::string& proc) {
               attributes.files);
   }
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
-    base::fail_errno(kOperation);
+    base::fail_errno(kRestricting);
   }
   return known;
 }

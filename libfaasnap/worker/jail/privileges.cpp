@@ -17,7 +17,7 @@
 namespace faasnap::worker {
 namespace {
 
-constexpr const char* kOperation = "drop privileges of worker";
+constexpr const char* kDropping = "drop privileges of worker";
 
 }  // namespace
 
@@ -30,13 +30,13 @@ void drop_privileges() {
   const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
   if (::syscall(SYS_capset, &header, none.data()) != 0 ||
       ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    base::fail_errno(kOperation);
+    base::fail_errno(kDropping);
   }
 }
 
 void die_with_parent(int socket) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
-    base::fail_errno(kOperation);
+    base::fail_errno(kDropping);
   }
   pollfd entry{socket, POLLIN, 0};
   if (::poll(&entry, 1, 0) < 0 || (entry.revents & POLLHUP) != 0) {

@@ -18,7 +18,7 @@
 namespace faasnap::worker {
 namespace {
 
-constexpr const char* kOperation = "empty the root directory";
+constexpr const char* kEmptying = "empty the root directory";
 // Any directory serves: what is in it is out of sight afterwards.
 constexpr const char* kPlace = "/tmp";
 constexpr unsigned long kInert = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -26,13 +26,13 @@ constexpr unsigned long kInert = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 void mount_at(const char* source, const std::string& target, const char* type, unsigned long flags,
               const char* data = nullptr) {
   if (::mount(source, target.c_str(), type, flags, data) != 0) {
-    base::fail_errno(kOperation, target);
+    base::fail_errno(kEmptying, target);
   }
 }
 
 void make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0755) != 0) {
-    base::fail_errno(kOperation, path);
+    base::fail_errno(kEmptying, path);
   }
 }
 
@@ -56,7 +56,7 @@ void empty_root() {
   // The old root lies over the new one and is taken away (pivot_root(2), "pivot_root(".", ".")").
   if (::chdir(kPlace) != 0 || ::syscall(SYS_pivot_root, ".", ".") != 0 ||
       ::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0) {
-    base::fail_errno(kOperation);
+    base::fail_errno(kEmptying);
   }
   mount_at(nullptr, "/", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | kInert);
 }
