@@ -28,8 +28,6 @@
 namespace faasnap {
 namespace {
 
-constexpr const char* kRestore = "restore virtual machine";
-
 // Adds the time since construction, or since the last lap, to a duration.
 class LapTimer {
  public:

@@ -26,7 +26,6 @@ using worker::encode;
 using worker::Kind;
 
 constexpr const char* kBoot = "boot virtual machine";
-constexpr const char* kRestore = "restore virtual machine";
 constexpr const char* kConnect = "connect to guest";
 
 // How long a worker may take to stop its guest before it is killed.

@@ -13,6 +13,9 @@
 
 namespace faasnap {
 
+// The operation in errors.
+inline constexpr const char* kRestore = "restore virtual machine";
+
 // What `VM` and `PreparedVM` need of a machine, wherever it is. Member functions that are not
 // described here are those of VM, with the same rules; the destructor must not throw.
 class VM::Impl {

@@ -14,8 +14,6 @@
 namespace faasnap::worker {
 namespace {
 
-constexpr const char* kStart = "start worker";
-
 // How long the worker may leave a message unread.
 constexpr Nanoseconds kSendingLimit = std::chrono::seconds(10);
 

@@ -29,7 +29,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kStart = "start worker";
 constexpr const char* kName = "faasnap-worker";
 constexpr const char* kInstalledProgram = FAASNAP_WORKER_PROGRAM;
 constexpr int kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |

@@ -15,6 +15,9 @@
 
 namespace faasnap::worker {
 
+// The operation in errors.
+inline constexpr const char* kStart = "start worker";
+
 // A worker's process, seen from the one that starts it. Killed and reaped with the object.
 class Process {
  public:

@@ -137,7 +137,7 @@ TEST_CASE("a machine that cannot be paused runs on, and can be paused when it is
   const test::ScratchDirectory directory;
   write_kernel(directory.path() / "kernel");
   auto saved = make_machine(make_image());
-  saved->load_kernel({.kernel = directory.path() / "kernel"});
+  saved->load_kernel(base::open_if_named(directory.path() / "kernel"), {}, "x");
   auto sections = saved->save();
   std::ranges::find(sections, "virtio-blk", &format::Section::name)->bytes = disk_state();
 

@@ -90,4 +90,22 @@ inline Snapshot snapshot_tiny(const std::filesystem::path& directory) {
   return whole;
 }
 
+// Returns how many bytes of the guest's memory differ: of the image without its last page, the
+// trailer.
+inline std::size_t different_bytes(const Snapshot& one, const Snapshot& other) {
+  const auto memory_of = [](const Snapshot& snapshot) {
+    auto content = base::read_file(snapshot.directory() / "memory", 1_GiB);
+    content.resize(snapshot.info().memory.value);
+    return content;
+  };
+  const auto first = memory_of(one);
+  const auto second = memory_of(other);
+  REQUIRE(first.size() == second.size());
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    count += first[i] != second[i];
+  }
+  return count;
+}
+
 }  // namespace faasnap::test

@@ -22,20 +22,10 @@ namespace faasnap {
 namespace {
 
 using test::boot_tiny;
+using test::different_bytes;
 using test::error_of;
 using test::ScratchDirectory;
 using test::snapshot_tiny;
-
-std::vector<std::byte> content_of(const std::filesystem::path& file) {
-  return base::read_file(file, 1_GiB);
-}
-
-// Returns the guest's memory as `snapshot` has it: the file without its last page, the trailer.
-std::vector<std::byte> memory_of(const Snapshot& snapshot) {
-  auto content = content_of(snapshot.directory() / "memory");
-  content.resize(snapshot.info().memory.value);
-  return content;
-}
 
 void cut_files(const std::filesystem::path& directory) {
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
@@ -52,14 +42,7 @@ TEST_CASE("a snapshot of a restored VM has the memory that it was restored from"
   const Snapshot second = vm.snapshot(scratch.path() / "second");
   CHECK_NOTHROW(second.verify());
   // The generation id is renewed by a restore, and nothing else.
-  auto before = memory_of(first);
-  auto after = memory_of(second);
-  REQUIRE(before.size() == after.size());
-  std::size_t different = 0;
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    different += before[i] != after[i];
-  }
-  CHECK(different <= 16);
+  CHECK(different_bytes(first, second) <= 16);
 }
 
 TEST_CASE("no snapshot is made of a restored VM whose memory cannot be read any more") {

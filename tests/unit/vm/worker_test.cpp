@@ -26,6 +26,7 @@ namespace faasnap {
 namespace {
 
 using test::boot_tiny;
+using test::different_bytes;
 using test::error_of;
 using test::ScratchDirectory;
 using test::snapshot_tiny;
@@ -33,21 +34,6 @@ using test::snapshot_tiny;
 namespace fs = std::filesystem;
 
 const RestoreOptions kInWorker{.worker = WorkerOptions{}};
-
-std::vector<std::byte> memory_of(const Snapshot& snapshot) {
-  auto content = base::read_file(snapshot.directory() / "memory", 1_GiB);
-  content.resize(snapshot.info().memory.value);
-  return content;
-}
-
-std::size_t differences(const std::vector<std::byte>& one, const std::vector<std::byte>& other) {
-  REQUIRE(one.size() == other.size());
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < one.size(); ++i) {
-    count += one[i] != other[i];
-  }
-  return count;
-}
 
 // True once the process is gone.
 bool gone(pid_t process) {
@@ -120,7 +106,7 @@ TEST_CASE("a VM in a worker is restored and saved as one in this process is") {
   REQUIRE_FALSE(progress.empty());
   CHECK(progress.back().first == progress.back().second);
   // The generation id is renewed by a restore, and nothing else.
-  CHECK(differences(memory_of(first), memory_of(second)) <= 16);
+  CHECK(different_bytes(first, second) <= 16);
   // What a worker has saved is restored in this process.
   CHECK(VM::restore(second).state() == VmState::running);
 }
