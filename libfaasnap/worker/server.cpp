@@ -134,15 +134,21 @@ void Server::restore(Message& message) {
   delay_ = (base::monotonic_now() - request.asked).count();
   request.options.attachments = attachments(request.sinks);
   Files files(message);
-  OpenedSnapshot::Files snapshot;
-  for (std::size_t i = 0; i < snapshot.size(); ++i) {
-    if ((request.files >> i & 1) != 0) {
-      snapshot[i] = files.next();
+  const auto take = [&](std::uint32_t set) {
+    OpenedSnapshot::Files taken;
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+      if ((set >> i & 1) != 0) {
+        taken[i] = files.next();
+      }
     }
-  }
+    return taken;
+  };
+  OpenedSnapshot::Files snapshot = take(request.files);
+  OpenedSnapshot::Files direct = take(request.direct_files);
   const std::filesystem::path& root_image = request.options.root_image;
   vm_ = std::make_unique<LocalVm>(
-      OpenedSnapshot::of_files(request.directory, std::move(snapshot)), request.options,
+      OpenedSnapshot::of_files(request.directory, std::move(snapshot), std::move(direct)),
+      request.options,
       RootImage{.identity = {.path = root_image}, .file = files.next_if_named(root_image).fd},
       request.prepared);
   report_end();

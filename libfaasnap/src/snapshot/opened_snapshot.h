@@ -34,8 +34,9 @@ class OpenedSnapshot {
 
   // In the order of format::kSnapshotFiles; closed for a missing file.
   using Files = std::array<base::UniqueFd, format::kSnapshotFiles.size()>;
-  // Does the same with files that are open already; `directory` is for messages.
-  static Snapshot of_files(const std::filesystem::path& directory, Files files);
+  // Does the same with files that are open already, some of them for direct reads, too; `directory`
+  // is for messages.
+  static Snapshot of_files(const std::filesystem::path& directory, Files files, Files direct);
 
   // Opens what has been written into `directory`, then commits it: a snapshot that could not be
   // opened never gets its name.
@@ -52,6 +53,8 @@ class OpenedSnapshot {
   std::filesystem::path path_of(std::string_view file) const { return directory_ / file; }
   const base::UniqueFd& fd_of(std::string_view file) const noexcept;
   const Files& files() const noexcept { return files_; }
+  // Returns the file opened for reads that bypass the page cache, closed where it is not.
+  const base::UniqueFd& direct_fd_of(std::string_view file) const noexcept;
 
   // Returns every section of the state file, including the image's table.
   std::span<const format::Section> sections() const noexcept { return sections_; }
@@ -84,7 +87,7 @@ class OpenedSnapshot {
     return table ? &*table : nullptr;
   }
 
-  OpenedSnapshot(std::filesystem::path directory, Files files);
+  OpenedSnapshot(std::filesystem::path directory, Files files, Files direct = {});
   static Files open_files(const std::filesystem::path& directory);
   // Each reads one file through its descriptor and checks it, also against the manifest.
   format::Manifest read_manifest() const;
@@ -105,6 +108,7 @@ class OpenedSnapshot {
 
   std::filesystem::path directory_;
   Files files_;
+  Files direct_;
   std::array<FileStamp, format::kSnapshotFiles.size()> stamps_;
   format::Manifest manifest_;
   ImageCheck image_check_;

@@ -26,6 +26,11 @@
 namespace faasnap {
 namespace {
 
+std::size_t number_of(std::string_view file) noexcept {
+  const auto at = std::ranges::find(format::kSnapshotFiles, file);
+  return static_cast<std::size_t>(at - format::kSnapshotFiles.begin());
+}
+
 void drop_pages(const base::UniqueFd& fd, const std::filesystem::path& path) {
   const int error = ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
   if (error != 0) {
@@ -80,9 +85,10 @@ Snapshot OpenedSnapshot::commit(format::NewSnapshotDirectory& directory) {
   return Snapshot(opened);
 }
 
-Snapshot OpenedSnapshot::of_files(const std::filesystem::path& directory, Files files) {
-  return Snapshot(
-      std::shared_ptr<const OpenedSnapshot>(new OpenedSnapshot(directory, std::move(files))));
+Snapshot OpenedSnapshot::of_files(const std::filesystem::path& directory, Files files,
+                                  Files direct) {
+  return Snapshot(std::shared_ptr<const OpenedSnapshot>(
+      new OpenedSnapshot(directory, std::move(files), std::move(direct))));
 }
 
 Snapshot Snapshot::open(const std::filesystem::path& directory) {
@@ -129,8 +135,11 @@ const format::Section& OpenedSnapshot::section(std::string_view name, std::uint3
 }
 
 const base::UniqueFd& OpenedSnapshot::fd_of(std::string_view file) const noexcept {
-  const auto at = std::ranges::find(format::kSnapshotFiles, file);
-  return files_[static_cast<std::size_t>(at - format::kSnapshotFiles.begin())];
+  return files_[number_of(file)];
+}
+
+const base::UniqueFd& OpenedSnapshot::direct_fd_of(std::string_view file) const noexcept {
+  return direct_[number_of(file)];
 }
 
 std::optional<WorkingSet> OpenedSnapshot::working_set(Recorder recorder) const {
@@ -241,8 +250,8 @@ std::uint64_t OpenedSnapshot::cached_pages() const {
 OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory)
     : OpenedSnapshot(base::absolute_path(directory).lexically_normal(), open_files(directory)) {}
 
-OpenedSnapshot::OpenedSnapshot(std::filesystem::path directory, Files files)
-    : directory_(std::move(directory)), files_(std::move(files)) {
+OpenedSnapshot::OpenedSnapshot(std::filesystem::path directory, Files files, Files direct)
+    : directory_(std::move(directory)), files_(std::move(files)), direct_(std::move(direct)) {
   for (std::size_t i = 0; i < files_.size(); ++i) {
     if (files_[i]) {
       stamps_[i] = stamp_of(files_[i], path_of(format::kSnapshotFiles[i]));

@@ -12,7 +12,8 @@ namespace faasnap {
 // closed.
 inline paging::SnapshotFiles files_of(const OpenedSnapshot& snapshot) {
   const auto file = [&](std::string_view name) {
-    return paging::FileRef{&snapshot.fd_of(name), snapshot.path_of(name)};
+    return paging::FileRef{&snapshot.fd_of(name), snapshot.path_of(name),
+                           &snapshot.direct_fd_of(name)};
   };
   return {.memory = file(format::kMemoryFile),
           .loading_set = file(format::kLoadingSetFile),

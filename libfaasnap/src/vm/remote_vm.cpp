@@ -14,6 +14,7 @@
 #include "format/memory_image.h"
 #include "format/snapshot_directory.h"
 #include "format/state_file.h"
+#include "paging/reads/direct_file.h"
 #include "snapshot/opened_snapshot.h"
 #include "worker/protocol.h"
 #include "worker/worker_source.h"
@@ -41,6 +42,24 @@ void require_no_socket(const VmAttachments& attachments, const char* operation) 
     base::fail(ErrorKind::unsupported, operation, attachments.vsock_socket,
                "vsock_socket is not for a VM in a worker; use VM::connect and VM::listen");
   }
+}
+
+// Opens what a worker reads past the page cache, since it cannot open a file by itself: what the
+// settings that install pages read.
+OpenedSnapshot::Files files_read_directly(const Snapshot& snapshot, const RestoreOptions& options) {
+  OpenedSnapshot::Files direct;
+  const auto& files = opened(snapshot).files();
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::string_view name = format::kSnapshotFiles[i];
+    const bool reap = options.setting == Setting::reap;
+    const bool stream = options.setting == Setting::stream;
+    if (files[i] &&
+        ((name == format::kReapSetFile && reap) || (name == format::kStreamSetFile && stream) ||
+         (name == format::kMemoryFile && (reap || stream || options.record_accesses)))) {
+      direct[i] = paging::open_directly(files[i]);
+    }
+  }
+  return direct;
 }
 
 template <typename Value>
@@ -90,13 +109,17 @@ RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
                                  .sinks = sinks_of(attachments_)};
   request.options.root_image = root_image.identity.path;
   std::vector<int> descriptors;
-  const auto& files = opened(snapshot).files();
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    if (files[i]) {
-      request.files |= 1U << i;
-      descriptors.push_back(files[i].get());
+  const auto add = [&](const OpenedSnapshot::Files& files, std::uint32_t& set) {
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      if (files[i]) {
+        set |= 1U << i;
+        descriptors.push_back(files[i].get());
+      }
     }
-  }
+  };
+  add(opened(snapshot).files(), request.files);
+  const OpenedSnapshot::Files direct = files_read_directly(snapshot, options);
+  add(direct, request.direct_files);
   if (root_image.file) {
     descriptors.push_back(root_image.file.get());
   }

@@ -76,9 +76,11 @@ struct BootRequest {
 
 struct RestoreRequest {
   std::filesystem::path directory;
-  // Bit i says that file i of format::kSnapshotFiles exists. The root image comes last, if
+  // Bit i says that file i of format::kSnapshotFiles exists, and that it comes opened for direct
+  // reads, too. Their descriptors come in this order. The root image comes last, if
   // `options.root_image` is not empty.
   std::uint32_t files = 0;
+  std::uint32_t direct_files = 0;
   RestoreOptions options;
   bool prepared = false;
   // When it was asked for, by CLOCK_MONOTONIC.
@@ -179,7 +181,8 @@ void fields(Wire& wire, BootRequest& value) {
 }
 template <typename Wire>
 void fields(Wire& wire, RestoreRequest& value) {
-  wire(value.directory, value.files, value.options, value.prepared, value.asked, value.sinks);
+  wire(value.directory, value.files, value.direct_files, value.options, value.prepared, value.asked,
+       value.sinks);
 }
 template <typename Wire>
 void fields(Wire& wire, RestoreStats& value) {

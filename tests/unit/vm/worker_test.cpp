@@ -93,6 +93,9 @@ TEST_CASE("a VM in a worker is restored and saved as one in this process is") {
   VM vm = VM::restore(first, options);
   CHECK(vm.state() == VmState::paused);
   CHECK_NOTHROW(vm.wait_loaded());
+  const VM here = VM::restore(first, {.setting = setting, .start = false});
+  CHECK_NOTHROW(here.wait_loaded());
+  CHECK(vm.stats().prefetch.direct == here.stats().prefetch.direct);
   std::vector<std::pair<Bytes, Bytes>> progress;
   const Snapshot second = vm.snapshot(
       scratch.path() / "second", {.labels = {{"a", "b"}}, .progress = [&](Bytes done, Bytes total) {

@@ -18,6 +18,7 @@ using test::error_of;
 TEST_CASE("options arrive as they were sent") {
   RestoreRequest sent{.directory = "/snapshots/json",
                       .files = 5,
+                      .direct_files = 4,
                       .options = {.setting = Setting::reap,
                                   .prefill = false,
                                   .record_accesses = true,
@@ -31,6 +32,7 @@ TEST_CASE("options arrive as they were sent") {
   decode(encode(sent), got);
   CHECK(got.directory == sent.directory);
   CHECK(got.files == 5);
+  CHECK(got.direct_files == 4);
   CHECK(got.options.setting == Setting::reap);
   CHECK_FALSE(got.options.prefill);
   CHECK(got.options.record_accesses);

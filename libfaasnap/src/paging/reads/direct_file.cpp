@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files/file.h"
@@ -25,16 +26,25 @@ bool reads_directly(const base::UniqueFd& fd) noexcept {
 
 }  // namespace
 
+base::UniqueFd open_directly(const base::UniqueFd& fd) noexcept {
+  const std::string again = fmt::format("/proc/self/fd/{}", fd.get());
+  base::UniqueFd direct(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
+  return direct && reads_directly(direct) ? std::move(direct) : base::UniqueFd();
+}
+
 DirectFile::DirectFile(const FileRef& file) : path_(file.path) {
   if (file.fd == nullptr || !*file.fd) {
     base::fail(ErrorKind::invalid_argument, "open for loading", file.path,
                "the plan uses a file that the snapshot lacks");
   }
-  const std::string again = fmt::format("/proc/self/fd/{}", file.fd->get());
-  fd_ = base::UniqueFd(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
-  direct_ = fd_ && reads_directly(fd_);
-  if (!direct_) {
-    fd_ = base::UniqueFd(::fcntl(file.fd->get(), F_DUPFD_CLOEXEC, 0));
+  const bool opened = file.direct != nullptr && *file.direct;
+  if (!opened) {
+    fd_ = open_directly(*file.fd);
+  }
+  direct_ = opened || fd_;
+  if (!fd_) {
+    const base::UniqueFd& fd = opened ? *file.direct : *file.fd;
+    fd_ = base::UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
   }
   if (!fd_) {
     base::fail_errno("open for loading", path_);

@@ -11,8 +11,12 @@
 
 namespace faasnap::paging {
 
-// A file of a snapshot, opened anew so that reads of it bypass the page cache (O_DIRECT) where the
-// file system allows; the caller's own descriptor stays as it is. Buffers, offsets and lengths must
+// Opens the file of `fd` anew so that reads of it bypass the page cache (O_DIRECT). Returns nothing
+// where the file system does not allow that, or this process has no way to open it.
+base::UniqueFd open_directly(const base::UniqueFd& fd) noexcept;
+
+// A file of a snapshot, for reads that bypass the page cache where that is possible; the caller's
+// own descriptor stays as it is. Buffers, offsets and lengths must
 // be multiples of the page size.
 class DirectFile {
  public:
