@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
     options.initramfs = images / "initramfs";
     options.root_image = images / "rootfs.img";
     options.command_line += " quiet";
+    options.worker.emplace();  // the VM is in a confined process of its own
     options.attachments.console = [](std::string_view text) {
       std::fwrite(text.data(), 1, text.size(), stderr);
     };

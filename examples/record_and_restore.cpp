@@ -21,14 +21,17 @@ using namespace faasnap;
 void record_and_restore(const std::filesystem::path& images, const std::filesystem::path& data) {
   FunctionHost host(std::make_shared<DirectoryStore>(images / "inputs"));
   std::filesystem::create_directories(data);
+  const RestoreOptions lazily{
+      .setting = Setting::lazy, .image_directories = {images}, .worker = WorkerOptions{}};
   // 1. A snapshot of a guest that is ready for its first invocation.
   VM booted = host.boot({.kernel = images / "vmlinuz",
                          .initramfs = images / "initramfs",
-                         .root_image = images / "rootfs.img"});
+                         .root_image = images / "rootfs.img",
+                         .worker = WorkerOptions{}});
   const Snapshot base = booted.snapshot(data / "base");
   // 2. One invocation, the pages that it uses, and the snapshot that is served from.
   base.drop_caches();
-  VM first = VM::restore(base, {.setting = Setting::lazy, .image_directories = {images}});
+  VM first = VM::restore(base, lazily);
   host.attach(first);
   WorkingSetRecorder recorder(base, first);
   host.invoke(first, "json", R"({"input": "json-13k"})");
@@ -40,7 +43,7 @@ void record_and_restore(const std::filesystem::path& images, const std::filesyst
   // Setting::concurrent does by itself.
   served.drop_caches();
   const PagePrefetcher prefetcher(served, served.plan(Setting::concurrent));
-  VM clone = VM::restore(served, {.setting = Setting::lazy, .image_directories = {images}});
+  VM clone = VM::restore(served, lazily);
   host.attach(clone);
   std::printf("%s\n", host.invoke(clone, "json", R"({"input": "json-151k"})").result.c_str());
   prefetcher.wait();

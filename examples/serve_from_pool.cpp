@@ -72,7 +72,10 @@ int main(int argc, char** argv) try {
   const std::string function = snapshot.info().labels.at("function");
   // Declared before the pool, so that it outlives every VM.
   FunctionHost host(std::make_shared<DirectoryStore>(argv[3]));
-  VmPool pool(snapshot, {.setting = Setting::faasnap, .image_directories = {argv[2]}}, kWorkers);
+  VmPool pool(
+      snapshot,
+      {.setting = Setting::faasnap, .image_directories = {argv[2]}, .worker = WorkerOptions{}},
+      kWorkers);
   pool.wait_full();
 
   Requests requests;

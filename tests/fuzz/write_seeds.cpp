@@ -184,9 +184,9 @@ void write_all(const std::filesystem::path& directory) {
                                            {{1}, Nanoseconds(1000), false, false},
                                            {{5}, Nanoseconds(70'000), true, true}}}));
   // Without the padding: the table is what the target takes.
-  const auto head = page_set_table();
+  const auto table = page_set_table();
   constexpr std::size_t kTableSize = 24 + (4 + 2) + 5 * 8 + 2 * 4 + 2 * 16 + 8;
-  write_frame(directory / "page_set" / "good", std::span(head).first(kTableSize));
+  write_frame(directory / "page_set" / "good", std::span(table).first(kTableSize));
   const std::string_view head =
       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2";
   write(directory / "http_head" / "good", std::as_bytes(std::span(head)));

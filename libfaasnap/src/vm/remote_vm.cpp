@@ -206,11 +206,14 @@ VmState RemoteVm::state() const {
   if (const auto state = known()) {
     return *state;
   }
+  VmState state = VmState::internal_error;
   try {
-    return decoded<VmState>(client_->call(Kind::state, "ask for the state"));
+    state = decoded<VmState>(client_->call(Kind::state, "ask for the state"));
   } catch (const Error&) {
-    return known().value_or(VmState::internal_error);
+    // The worker has ended, and the guest with it.
   }
+  // The reason for an end comes by itself, and must be there once the end is told.
+  return is_final(state) ? wait_for_end(kStopLimit).value_or(state) : state;
 }
 
 std::string RemoteVm::failure() const {
@@ -218,7 +221,9 @@ std::string RemoteVm::failure() const {
   return failure_;
 }
 
-std::optional<VmState> RemoteVm::wait(Nanoseconds timeout) {
+std::optional<VmState> RemoteVm::wait(Nanoseconds timeout) { return wait_for_end(timeout); }
+
+std::optional<VmState> RemoteVm::wait_for_end(Nanoseconds timeout) const {
   std::unique_lock lock(mutex_);
   const auto ended = [&] { return final_state_.has_value(); };
   if (timeout == kForever) {

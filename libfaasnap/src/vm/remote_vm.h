@@ -57,6 +57,8 @@ class RemoteVm final : public VM::Impl {
   void wait_loaded() const override;
 
  private:
+  // Returns the final state, or nothing if `timeout` passes first.
+  std::optional<VmState> wait_for_end(Nanoseconds timeout) const;
   void take(const WorkerOptions& options);
   void on_event(worker::Message message);
   void end(VmState state, const std::string& reason);
@@ -74,7 +76,7 @@ class RemoteVm final : public VM::Impl {
   Nanoseconds total_{0};
 
   mutable std::mutex mutex_;
-  std::condition_variable ended_;
+  mutable std::condition_variable ended_;
   std::optional<VmState> final_state_;
   std::string failure_;
   std::map<std::uint32_t, std::function<void(GuestStream)>> listeners_;

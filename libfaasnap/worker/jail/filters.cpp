@@ -12,6 +12,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -230,6 +231,9 @@ std::vector<sock_filter> make_program(ThreadRole role) {
   for (const unsigned long command : {F_DUPFD_CLOEXEC, F_GETFL, F_SETFL}) {
     allow_if(context, SCMP_SYS(fcntl), {equals(1, command)});
   }
+  // The two ends of a connection that the guest opens; the caller gets one of them.
+  allow_if(context, SCMP_SYS(socketpair),
+           {equals(0, AF_UNIX), equals(1, SOCK_STREAM | SOCK_CLOEXEC)});
   // Threads that read where there is no io_uring. Flags of clone3 are out of a filter's sight: the
   // C library goes on with clone.
   answer(context, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));

@@ -81,6 +81,21 @@ TEST_CASE("threads of vCPUs and devices open no files, and those of vCPUs make n
   }
 }
 
+TEST_CASE("threads of devices make pairs of connected streams, and no others do") {
+  const auto make_pair = [] {
+    int ends[2];
+    return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0 ? 7 : 0;
+  };
+  int status = 0;
+  CHECK(run_filtered(ThreadRole::device, make_pair, &status) == 0);
+  CHECK(status == 7);
+  CHECK(run_filtered(ThreadRole::vcpu, make_pair) == SIGSYS);
+  CHECK(run_filtered(ThreadRole::device, [] {
+          int ends[2];
+          return ::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends);
+        }) == SIGSYS);
+}
+
 TEST_CASE("a vCPU's thread may ask KVM for nothing but to run, and the kernel for no rings") {
   CHECK(run_filtered(ThreadRole::vcpu, [] { return ::ioctl(0, KVM_CREATE_VM, 0); }) == SIGSYS);
   CHECK(run_filtered(ThreadRole::vcpu, [] {
