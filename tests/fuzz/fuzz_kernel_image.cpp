@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/files/file.h"
 #include "boot/boot_params.h"
 #include "boot/initial_state.h"
 #include "boot/kernel_image.h"
@@ -21,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::require(::ftruncate(file.get(), 0) == 0 &&
                 ::pwrite(file.get(), data, size, 0) == static_cast<ssize_t>(size));
   try {
-    const boot::LoadedKernel kernel = boot::load_kernel(memory, path);
+    const boot::LoadedKernel kernel = boot::load_kernel(memory, base::open_if_named(path));
     boot::write_boot_params(memory, kernel, "console=ttyS0", {}, memory::GuestAddress{0xe0000});
     boot::write_initial_state(memory, kernel.entry);
   } catch (const Error& error) {

@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <new>
 #include <vector>
 
 #include "base/error.h"
@@ -37,6 +38,13 @@ constexpr int kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_N
 constexpr int kLowestSpare = 16;
 // More than the few frames between clone and execve need.
 constexpr Bytes kChildStack = 64_KiB;
+// The new process runs in our memory until it runs the program: nothing is copied. Not where
+// sanitizers keep state of their own in that memory.
+#ifdef FAASNAP_SANITIZED
+constexpr int kMemory = 0;
+#else
+constexpr int kMemory = CLONE_VM;
+#endif
 
 // Returns the file that holds this code: the library, or the program that it is linked with.
 fs::path own_file() {
@@ -78,7 +86,7 @@ base::UniqueFd spare(const base::UniqueFd& fd) {
 }
 
 // What the new process does before it runs the program. It shares our memory meanwhile, and our
-// thread waits, so it only makes system calls.
+// thread waits, so it only makes system calls. Lies in memory that it shares in any case.
 struct Launch {
   const char* program = nullptr;
   std::array<const char*, 4> arguments{};
@@ -148,15 +156,16 @@ struct Launched {
 Launched launch_with(Launch launch, bool namespaces) {
   launch.namespaces = namespaces;
   launch.arguments[2] = namespaces ? kWithNamespaces : kWithoutNamespaces;
-  const base::Mapping stack = base::Mapping::anonymous(kChildStack);
-  const auto bytes = stack.bytes();
+  const base::Mapping memory = base::Mapping::shared(kChildStack);
+  const auto bytes = memory.bytes();
+  auto& shared = *new (bytes.data()) Launch(launch);
   const SignalsBlocked blocked;
   Launched launched;
   launched.id =
       ::clone(run_launch, bytes.data() + bytes.size(),
-              CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | (namespaces ? kNamespaces : 0),
-              &launch, &launched.pidfd);
-  launched.error_number = launched.id < 0 ? errno : launch.error_number;
+              kMemory | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | (namespaces ? kNamespaces : 0),
+              &shared, &launched.pidfd);
+  launched.error_number = launched.id < 0 ? errno : shared.error_number;
   return launched;
 }
 

@@ -38,6 +38,10 @@ Mapping Mapping::anonymous(Bytes size, Exposure exposure) {
   return mapping;
 }
 
+Mapping Mapping::shared(Bytes size) {
+  return {map(size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), size};
+}
+
 Mapping Mapping::file(const UniqueFd& fd, std::uint64_t offset, Bytes size, int protection,
                       int flags) {
   return {map(size, protection, flags, fd.get(), offset), size};

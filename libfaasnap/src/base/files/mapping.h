@@ -31,6 +31,8 @@ class Mapping {
   // Maps private anonymous memory, zero, not counted against the commit limit. It is hidden, since
   // most of it holds what is a guest's.
   static Mapping anonymous(Bytes size, Exposure exposure = Exposure::hidden);
+  // Maps anonymous memory, zero, that a child process shares with its parent.
+  static Mapping shared(Bytes size);
   // Maps `size` bytes of the file from `offset` (a multiple of the page size); `protection` and
   // `flags` as for mmap(2).
   static Mapping file(const UniqueFd& fd, std::uint64_t offset, Bytes size, int protection,
