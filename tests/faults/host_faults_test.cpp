@@ -44,19 +44,10 @@ using test::GuestOutput;
 // Longer than any operation takes on a busy machine: what waits longer waits forever.
 constexpr unsigned kHangSeconds = 180;
 
-VmOptions small_vm(const path& kernel, const GuestOutput& output) {
-  VmOptions options;
-  options.kernel = kernel;
-  options.memory = 128_MiB;
-  options.vcpus = 1;
-  options.attachments.console = output.sink();
-  return options;
-}
-
 // A VM and what it says.
 class Guest {
  public:
-  explicit Guest(const path& kernel) : vm_(VM::boot(small_vm(kernel, output_))) {
+  explicit Guest(const path& kernel) : vm_(VM::boot(test::small_guest_options(kernel, output_))) {
     if (output_.take(vm_, std::chrono::seconds(60)) != std::string(1, test::kReady)) {
       throw Error(ErrorKind::guest, "boot", {}, "not ready: " + vm_.failure());
     }

@@ -154,15 +154,6 @@ class Soak {
   }
 };
 
-VmOptions boot_options(const path& kernel, const GuestOutput& output) {
-  VmOptions options;
-  options.kernel = kernel;
-  options.memory = 128_MiB;
-  options.vcpus = 1;
-  options.attachments.console = output.sink();
-  return options;
-}
-
 RestoreOptions restore_options(Setting setting, const GuestOutput& output) {
   RestoreOptions options;
   options.setting = setting;
@@ -194,7 +185,7 @@ void Soak::ask(VM& vm, const GuestOutput& output, Random& random) {
 
 void Soak::make_snapshot() {
   const GuestOutput output;
-  VM vm = VM::boot(boot_options(kernel(), output));
+  VM vm = VM::boot(test::small_guest_options(kernel(), output));
   output.take(vm, std::chrono::seconds(60));
   const Snapshot bare = vm.snapshot(directory_ / "bare");
   const auto recorded = [&](Recorder recorder) {
@@ -216,7 +207,7 @@ void Soak::make_snapshot() {
 
 void Soak::boot(Random& random) {
   const GuestOutput output;
-  VM vm = VM::boot(boot_options(kernel(), output));
+  VM vm = VM::boot(test::small_guest_options(kernel(), output));
   if (output.take(vm, std::chrono::seconds(60)) != std::string(1, test::kReady)) {
     throw Error(ErrorKind::guest, "boot", {}, vm.failure());
   }

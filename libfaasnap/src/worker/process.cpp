@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/files/file.h"
 #include "base/files/mapping.h"
+#include "base/threads/signals_blocked.h"
 #include "worker/channel.h"
 #include "worker/program.h"
 
@@ -133,20 +134,6 @@ int run_launch(void* argument) {
   ::_exit(127);
 }
 
-// Blocks every signal: a handler of the caller's must not run in the new process.
-class SignalsBlocked {
- public:
-  SignalsBlocked() noexcept {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
 struct Launched {
   pid_t id = -1;
   int pidfd = -1;
@@ -159,7 +146,7 @@ Launched launch_with(Launch launch, bool namespaces) {
   const base::Mapping memory = base::Mapping::shared(kChildStack);
   const auto bytes = memory.bytes();
   auto& shared = *new (bytes.data()) Launch(launch);
-  const SignalsBlocked blocked;
+  const base::SignalsBlocked blocked;
   Launched launched;
   launched.id =
       ::clone(run_launch, bytes.data() + bytes.size(),

@@ -38,12 +38,8 @@ Snapshot record_small_guest(const std::filesystem::path& directory) {
   test::write_small_guest(kernel);
   std::ofstream(disk) << std::string(1 << 20, 'd');
   const GuestOutput output;
-  VmOptions options;
-  options.kernel = kernel;
+  VmOptions options = test::small_guest_options(kernel, output);
   options.root_image = disk;
-  options.memory = 128_MiB;
-  options.vcpus = 1;
-  options.attachments.console = output.sink();
   const auto boot = [&] {
     try {
       return VM::boot(options);

@@ -15,11 +15,13 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/files/file.h"
+#include "support/elf_kernel.h"
 #include "support/support.h"
 #include "uring/ring.h"
 
@@ -41,26 +43,7 @@ constexpr std::uint64_t kStatus = kRings + 0x3000;
 void write_kernel(const std::filesystem::path& path) {
   constexpr std::array<std::uint8_t, 9> kCode{0xff, 0x04, 0x25, 0, 0, 0, 2,  // inc dword [kCounter]
                                               0xeb, 0xf7};                   // jmp to the start
-  Elf64_Ehdr header{};
-  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-  header.e_ident[EI_CLASS] = ELFCLASS64;
-  header.e_ident[EI_DATA] = ELFDATA2LSB;
-  header.e_type = ET_EXEC;
-  header.e_machine = EM_X86_64;
-  header.e_entry = 0x1000000;
-  header.e_phoff = sizeof(header);
-  header.e_phentsize = sizeof(Elf64_Phdr);
-  header.e_phnum = 1;
-  Elf64_Phdr segment{};
-  segment.p_type = PT_LOAD;
-  segment.p_offset = sizeof(header) + sizeof(segment);
-  segment.p_paddr = header.e_entry;
-  segment.p_filesz = segment.p_memsz = kCode.size();
-  std::vector<std::byte> file(segment.p_offset + kCode.size());
-  std::memcpy(file.data(), &header, sizeof(header));
-  std::memcpy(file.data() + sizeof(header), &segment, sizeof(segment));
-  std::memcpy(file.data() + segment.p_offset, kCode.data(), kCode.size());
-  base::write_new_file(path, file);
+  base::write_new_file(path, test::elf_kernel(std::as_bytes(std::span(kCode))));
 }
 
 // Returns the state of a disk with one queue that its driver runs.

@@ -2,14 +2,14 @@
 
 #include "support/small_guest.h"
 
-#include <elf.h>
-
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <fstream>
+#include <span>
 #include <stdexcept>
 #include <utility>
+
+#include "support/elf_kernel.h"
 
 // The kernel, position-independent, entered in 64-bit mode with an identity mapping.
 asm(R"(
@@ -56,8 +56,6 @@ extern "C" const char small_guest_end[];
 namespace faasnap::test {
 namespace {
 
-constexpr std::uint64_t kLoadAddress = 16 << 20;
-
 // What the guest computes.
 char expected_answer(char byte) {
   std::uint32_t page = 12345;
@@ -72,36 +70,22 @@ char expected_answer(char byte) {
 }  // namespace
 
 void write_small_guest(const std::filesystem::path& path) {
-  const auto size = static_cast<std::uint64_t>(small_guest_end - small_guest_begin);
-  Elf64_Ehdr file{};
-  std::memcpy(file.e_ident, ELFMAG, SELFMAG);
-  file.e_ident[EI_CLASS] = ELFCLASS64;
-  file.e_ident[EI_DATA] = ELFDATA2LSB;
-  file.e_ident[EI_VERSION] = EV_CURRENT;
-  file.e_type = ET_EXEC;
-  file.e_machine = EM_X86_64;
-  file.e_version = EV_CURRENT;
-  file.e_entry = kLoadAddress;
-  file.e_phoff = sizeof(file);
-  file.e_ehsize = sizeof(file);
-  file.e_phentsize = sizeof(Elf64_Phdr);
-  file.e_phnum = 1;
-  Elf64_Phdr segment{};
-  segment.p_type = PT_LOAD;
-  segment.p_flags = PF_R | PF_W | PF_X;
-  segment.p_offset = 4096;
-  segment.p_vaddr = segment.p_paddr = kLoadAddress;
-  segment.p_filesz = segment.p_memsz = size;
-  segment.p_align = 4096;
-  std::string bytes(reinterpret_cast<const char*>(&file), sizeof(file));
-  bytes.append(reinterpret_cast<const char*>(&segment), sizeof(segment));
-  bytes.resize(4096);
-  bytes.append(small_guest_begin, size);
+  const auto bytes = elf_kernel(std::as_bytes(std::span(small_guest_begin, small_guest_end)));
   std::ofstream out(path, std::ios::binary);
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.write(reinterpret_cast<const char*>(bytes.data()),
+            static_cast<std::streamsize>(bytes.size()));
   if (!out.flush()) {
     throw std::runtime_error("cannot write " + path.string());
   }
+}
+
+VmOptions small_guest_options(const std::filesystem::path& kernel, const GuestOutput& output) {
+  VmOptions options;
+  options.kernel = kernel;
+  options.memory = 128_MiB;
+  options.vcpus = 1;
+  options.attachments.console = output.sink();
+  return options;
 }
 
 ConsoleSink GuestOutput::sink() const {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include <faasnap/vm.h>
+#include <faasnap/vm_options.h>
 
 namespace faasnap::test {
 
@@ -37,6 +38,9 @@ class GuestOutput {
   };
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
+
+// Returns how to boot the small guest, with all that it says going to `output`.
+VmOptions small_guest_options(const std::filesystem::path& kernel, const GuestOutput& output);
 
 // Types `byte` into the guest's console and returns whether the right answer comes.
 bool answers(VM& vm, const GuestOutput& output, char byte);

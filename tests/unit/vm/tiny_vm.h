@@ -2,8 +2,6 @@
 
 #pragma once
 
-#include <elf.h>
-
 #include <catch2/catch_test_macros.hpp>
 #include <cstring>
 #include <filesystem>
@@ -14,37 +12,20 @@
 #include <faasnap/working_set.h>
 
 #include "base/files/file.h"
+#include "support/elf_kernel.h"
 
 namespace faasnap::test {
 
 // A guest that halts at once and for ever, and has a MiB of data: enough for whatever is done to a
 // VM from outside, on any host that has KVM.
 inline std::filesystem::path write_tiny_kernel(const std::filesystem::path& path) {
-  static constexpr std::uint64_t kBase = 16 << 20;
   static constexpr unsigned char kCode[] = {0xfa, 0xf4, 0xeb, 0xfd};  // cli; hlt; jmp hlt
-  std::vector<std::byte> file(kPageSize + (1 << 20));
-  Elf64_Ehdr header{};
-  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-  header.e_ident[EI_CLASS] = ELFCLASS64;
-  header.e_ident[EI_DATA] = ELFDATA2LSB;
-  header.e_type = ET_EXEC;
-  header.e_machine = EM_X86_64;
-  header.e_entry = kBase;
-  header.e_phoff = sizeof(header);
-  header.e_phentsize = sizeof(Elf64_Phdr);
-  header.e_phnum = 1;
-  Elf64_Phdr segment{};
-  segment.p_type = PT_LOAD;
-  segment.p_offset = kPageSize;
-  segment.p_vaddr = segment.p_paddr = kBase;
-  segment.p_filesz = segment.p_memsz = file.size() - kPageSize;
-  std::memcpy(file.data(), &header, sizeof(header));
-  std::memcpy(file.data() + sizeof(header), &segment, sizeof(segment));
-  for (std::size_t i = kPageSize; i < file.size(); ++i) {
-    file[i] = static_cast<std::byte>(1 + i * 7 + i / kPageSize);
+  std::vector<std::byte> content(1 << 20);
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    content[i] = static_cast<std::byte>(1 + i * 7 + i / kPageSize);
   }
-  std::memcpy(file.data() + kPageSize, kCode, sizeof(kCode));
-  base::write_new_file(path, file);
+  std::memcpy(content.data(), kCode, sizeof(kCode));
+  base::write_new_file(path, elf_kernel(content));
   return path;
 }
 

@@ -4,27 +4,13 @@
 
 #include <pthread.h>
 
-#include <csignal>
 #include <system_error>
 
 #include "base/error.h"
+#include "base/threads/signals_blocked.h"
 
 namespace faasnap::base {
 namespace {
-
-// A new thread inherits the signal mask of its creator.
-class ScopedSignalBlock {
- public:
-  ScopedSignalBlock() noexcept {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~ScopedSignalBlock() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 std::function<void(std::string_view)>& preparation() {
   static std::function<void(std::string_view)> prepare;
@@ -38,7 +24,7 @@ void prepare_threads(std::function<void(std::string_view name)> prepare) {
 }
 
 std::thread start_thread(const std::string& name, std::function<void()> body) {
-  const ScopedSignalBlock block;
+  const SignalsBlocked blocked;  // a new thread inherits the mask
   try {
     return std::thread([name, body = std::move(body)] {
       ::pthread_setname_np(::pthread_self(), name.c_str());
