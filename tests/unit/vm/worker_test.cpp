@@ -203,6 +203,7 @@ TEST_CASE("a worker ends with the process that started it") {
     ::pause();
     ::_exit(0);
   }
+  ::close(ends[1]);  // should the child end without a word, there is nothing to read
   pid_t worker = 0;
   REQUIRE(::read(ends[0], &worker, sizeof(worker)) == sizeof(worker));
   CHECK(::kill(worker, 0) == 0);
@@ -210,7 +211,6 @@ TEST_CASE("a worker ends with the process that started it") {
   ::waitpid(parent, nullptr, 0);
   CHECK(gone(worker));
   ::close(ends[0]);
-  ::close(ends[1]);
 }
 
 TEST_CASE("a worker has no descriptors but those that its VM needs") {

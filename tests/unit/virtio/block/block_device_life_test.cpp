@@ -11,6 +11,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <cstring>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "virtio/block/block_rig.h"
@@ -119,6 +121,15 @@ TEST_CASE("A reset ends the reads of a disk that does not answer") {
   CHECK(rig.driver.queues[0].used_index() == 0);
 }
 
+bool is_asleep(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string number;
+  std::string name;
+  std::string state;
+  file >> number >> name >> state;
+  return state == "S";
+}
+
 TEST_CASE("No more than the limit is read at a time, and the rest follows") {
   BlockRig rig(32 << 20);
   rig.driver.start();
@@ -129,10 +140,14 @@ TEST_CASE("No more than the limit is read at a time, and the rest follows") {
   rig.offer_reads(2 * kAtOnce, kLength);
   // Drain waits for what the device has taken, and for nothing else.
   std::atomic<bool> drained = false;
+  std::atomic<pid_t> waiter = 0;
   std::thread caller([&] {
+    waiter = ::gettid();
     rig.driver.drain();
     drained = true;
   });
+  // The device takes no more once the drain waits, and before that it has no data.
+  REQUIRE(wait_until([&] { return waiter != 0 && is_asleep(waiter); }));
   const std::vector<std::byte> piece(64 << 10);
   while (!drained) {
     if (::write(disk.get(), piece.data(), piece.size()) < 0) {
