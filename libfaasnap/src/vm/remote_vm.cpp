@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/error.h"
 #include "format/memory_image.h"
 #include "format/snapshot_directory.h"
@@ -225,12 +226,7 @@ std::optional<VmState> RemoteVm::wait(Nanoseconds timeout) { return wait_for_end
 
 std::optional<VmState> RemoteVm::wait_for_end(Nanoseconds timeout) const {
   std::unique_lock lock(mutex_);
-  const auto ended = [&] { return final_state_.has_value(); };
-  if (timeout == kForever) {
-    ended_.wait(lock, ended);
-  } else {
-    ended_.wait_for(lock, timeout, ended);
-  }
+  ended_.wait_until(lock, base::Deadline(timeout).end(), [&] { return final_state_.has_value(); });
   return final_state_;
 }
 

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <utility>
 
-#include "base/clock.h"
+#include "base/deadline.h"
 #include "base/error.h"
 #include "base/threads/thread.h"
 
@@ -20,17 +20,6 @@ constexpr Nanoseconds kSendingLimit = std::chrono::seconds(10);
 template <typename Number>
 Kind kind_of(Number number) {
   return static_cast<Kind>(number);
-}
-
-// Waits on a condition variable; kForever has no end.
-template <typename Condition>
-bool wait_for(std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
-              Nanoseconds timeout, Condition condition) {
-  if (timeout == kForever) {
-    changed.wait(lock, condition);
-    return true;
-  }
-  return changed.wait_for(lock, timeout, condition);
 }
 
 }  // namespace
@@ -116,16 +105,14 @@ class Client::Waiting {
 
 std::vector<std::byte> Client::call(Kind kind, const char* operation,
                                     std::span<const std::byte> body, const CallOptions& options) {
-  const Nanoseconds begun = base::monotonic_now();
+  const base::Deadline deadline(options.timeout);
   Waiting waiting(*this);
   send(kind, waiting.number(), body, options.files);
   std::unique_lock lock(mutex_);
   for (;;) {
     Pending& place = waiting.place();
-    const Nanoseconds left =
-        options.timeout == kForever ? kForever : options.timeout - (base::monotonic_now() - begun);
-    const bool changed = wait_for(changed_, lock, left,
-                                  [&] { return place.answer || place.progress || !end_.empty(); });
+    const bool changed = changed_.wait_until(
+        lock, deadline.end(), [&] { return place.answer || place.progress || !end_.empty(); });
     if (place.answer) {
       const Message answer = std::move(*place.answer);
       lock.unlock();

@@ -175,6 +175,17 @@ TEST_CASE("a worker that is killed is an error of its VM alone") {
   CHECK(other.state() == VmState::running);
 }
 
+TEST_CASE("a wait for the end of a VM in a worker may be nearly for ever") {
+  const ScratchDirectory scratch;
+  VM vm = boot_tiny(scratch.path(), {.worker = WorkerOptions{}});
+  std::thread stopping([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    vm.stop();
+  });
+  CHECK(vm.wait(kForever - Nanoseconds(1)) == VmState::stopped);
+  stopping.join();
+}
+
 TEST_CASE("a worker ends with its VM") {
   const ScratchDirectory scratch;
   pid_t worker = 0;
