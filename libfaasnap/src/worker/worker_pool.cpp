@@ -2,102 +2,42 @@
 
 #include <faasnap/worker_pool.h>
 
-#include <condition_variable>
-#include <deque>
-#include <exception>
-#include <mutex>
-#include <thread>
+#include <memory>
+#include <utility>
 
 #include "base/error.h"
-#include "base/threads/thread.h"
+#include "base/threads/reserve.h"
 #include "worker/worker_source.h"
 
 namespace faasnap {
 
 class WorkerPool::Impl {
  public:
-  Impl(WorkerOptions options, std::size_t size) : options_(std::move(options)), size_(size) {
-    options_.pool = nullptr;
-    thread_ = base::start_thread("faasnap-workers", [this] { refill(); });
-  }
-
-  ~Impl() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
+  Impl(WorkerOptions options, std::size_t size)
+      : reserve_("faasnap-workers", size, [options = without_pool(std::move(options))] {
+          return std::make_unique<worker::Client>(options);
+        }) {}
 
   // Returns null if none waits.
   std::unique_ptr<worker::Client> take() {
-    const std::lock_guard lock(mutex_);
-    try_again();
-    while (!ready_.empty()) {
-      auto client = std::move(ready_.front());
-      ready_.pop_front();
-      if (client->alive()) {
-        return client;
+    while (auto client = reserve_.take()) {
+      if ((*client)->alive()) {
+        return std::move(*client);
       }
     }
     return nullptr;
   }
 
-  void wait_full() {
-    std::unique_lock lock(mutex_);
-    try_again();
-    changed_.wait(lock, [&] { return ready_.size() == size_ || failure_; });
-    if (ready_.size() != size_) {
-      std::rethrow_exception(failure_);
-    }
-  }
-
-  std::size_t ready() const {
-    const std::lock_guard lock(mutex_);
-    return ready_.size();
-  }
+  void wait_full() { reserve_.wait_full(); }
+  std::size_t ready() const { return reserve_.ready(); }
 
  private:
-  // Clears the failure so that the thread retries. Needs the mutex.
-  void try_again() {
-    failure_ = nullptr;
-    changed_.notify_all();
+  static WorkerOptions without_pool(WorkerOptions options) {
+    options.pool = nullptr;
+    return options;
   }
 
-  void refill() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      changed_.wait(lock, [&] { return stop_ || (ready_.size() < size_ && !failure_); });
-      if (stop_) {
-        return;
-      }
-      lock.unlock();
-      std::unique_ptr<worker::Client> client;
-      std::exception_ptr failure;
-      try {
-        client = std::make_unique<worker::Client>(options_);
-      } catch (...) {
-        failure = std::current_exception();
-      }
-      lock.lock();
-      if (client) {
-        ready_.push_back(std::move(client));
-      }
-      failure_ = failure;
-      changed_.notify_all();
-    }
-  }
-
-  WorkerOptions options_;
-  const std::size_t size_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  bool stop_ = false;
-  std::deque<std::unique_ptr<worker::Client>> ready_;
-  // The failure of the last start; cleared when a caller asks for a worker.
-  std::exception_ptr failure_;
-  std::thread thread_;
+  base::Reserve<std::unique_ptr<worker::Client>> reserve_;
 };
 
 WorkerPool::WorkerPool(const WorkerOptions& options, std::size_t size) {

@@ -10,6 +10,7 @@
 #include <catch2/generators/catch_generators_range.hpp>
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,7 @@
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
 #include <faasnap/vm_pool.h>
+#include <faasnap/worker_pool.h>
 #include <faasnap/working_set_recorder.h>
 
 #include "support/support.h"
@@ -184,6 +186,19 @@ TEST_CASE("a wait for the end of a VM in a worker may be nearly for ever") {
   });
   CHECK(vm.wait(kForever - Nanoseconds(1)) == VmState::stopped);
   stopping.join();
+}
+
+TEST_CASE("a VM takes a worker that waits, and another one takes its place") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  CHECK(error_of([] { WorkerPool({}, 0); }).kind() == ErrorKind::invalid_argument);
+  const auto pool = std::make_shared<WorkerPool>(WorkerOptions{}, 1);
+  pool->wait_full();
+  CHECK(pool->ready() == 1);
+  const VM vm = VM::restore(snapshot, {.worker = WorkerOptions{.pool = pool}});
+  CHECK(vm.state() == VmState::running);
+  pool->wait_full();
+  CHECK(pool->ready() == 1);
 }
 
 TEST_CASE("a worker ends with its VM") {
