@@ -126,13 +126,16 @@ endfunction()
 # faasnap_unit_test(NAME SOURCES file... [LINKS target...])
 #
 # The test program test_NAME. Where NAME is a floor, it is linked with the object files of that
-# floor and those below it.
+# floor and those below it; with the floor vm come the workers that VMs may have.
 function(faasnap_unit_test name)
   cmake_parse_arguments(TEST "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(test_${name} ${TEST_SOURCES})
   if(name IN_LIST FAASNAP_FLOORS)
     faasnap_floors_up_to(${name} floors)
     faasnap_link_floors(test_${name} ${floors})
+    if(vm IN_LIST floors)
+      add_dependencies(test_${name} faasnap-worker)
+    endif()
   endif()
   target_link_libraries(test_${name} PRIVATE faasnap_build_flags Catch2::Catch2WithMain ${TEST_LINKS})
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
