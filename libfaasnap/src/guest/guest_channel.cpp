@@ -12,6 +12,7 @@
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "base/vm_state.h"
 #include "guest/agent_client.h"
 #include "guest/http_client.h"
 #include "guest/trace_headers.h"
@@ -26,9 +27,7 @@ std::string reason_of_end(const VM& vm) {
   if (!is_final(state)) {
     return {};
   }
-  const std::string failure = vm.failure();
-  return failure.empty() ? fmt::format("the guest has ended: {}", to_string(state))
-                         : fmt::format("the guest has ended: {}: {}", to_string(state), failure);
+  return base::describe_end(state, vm.failure());
 }
 
 // Returns what a clone of a snapshot cannot know by itself: that it is one, random bytes that its

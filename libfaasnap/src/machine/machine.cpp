@@ -12,6 +12,7 @@
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/exception.h"
+#include "base/vm_state.h"
 #include "boot/layout.h"
 #include "virtio/balloon/balloon_device.h"
 #include "virtio/block/block_device.h"
@@ -323,9 +324,7 @@ void Machine::require_live(const char* operation) const {
 
 void Machine::require_live_locked(const char* operation) const {
   if (is_final(state_)) {
-    base::fail(ErrorKind::guest, operation, {},
-               fmt::format("the guest has ended: {}{}{}", to_string(state_),
-                           failure_.empty() ? "" : ": ", failure_));
+    base::fail(ErrorKind::guest, operation, {}, base::describe_end(state_, failure_));
   }
 }
 

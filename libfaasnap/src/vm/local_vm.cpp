@@ -14,6 +14,7 @@
 #include "base/exception.h"
 #include "base/files/fd.h"
 #include "base/files/file.h"
+#include "base/vm_state.h"
 #include "format/snapshot_directory.h"
 #include "machine/vcpus/thread_faults.h"
 #include "memory/memory_usage.h"
@@ -159,11 +160,8 @@ void LocalVm::check_saved_memory(const std::filesystem::path& path, PageRange un
   // A fault handler that fails ends the machine before it lets anybody see the pages that it could
   // not bring: whoever finds the machine paused has read the guest's own.
   if (const VmState state = machine_->state(); is_final(state)) {
-    const std::string reason = machine_->failure();
     base::fail(state == VmState::internal_error ? ErrorKind::io : ErrorKind::guest,
-               "create snapshot", path,
-               fmt::format("the guest has ended meanwhile: {}{}{}", to_string(state),
-                           reason.empty() ? "" : ": ", reason));
+               "create snapshot", path, base::describe_end(state, machine_->failure()));
   }
   if (backing_) {
     backing_->require_unchanged();

@@ -10,6 +10,7 @@
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/threads/thread.h"
+#include "base/vm_state.h"
 
 namespace faasnap::worker {
 namespace {
@@ -72,9 +73,7 @@ void Client::assign(const WorkerOptions& options, Callbacks callbacks) {
 
 void Client::require_alive(const char* operation) const {
   if (!end_.empty()) {
-    base::fail(
-        ErrorKind::guest, operation, {},
-        fmt::format("the guest has ended: {}: {}", to_string(VmState::internal_error), end_));
+    base::fail(ErrorKind::guest, operation, {}, base::describe_end(VmState::internal_error, end_));
   }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include <faasnap/vm_state.h>
+#include "base/vm_state.h"
+
+#include <fmt/format.h>
 
 namespace faasnap {
 
@@ -25,5 +27,14 @@ const char* to_string(VmState state) noexcept {
   }
   return "unknown";
 }
+
+namespace base {
+
+std::string describe_end(VmState state, std::string_view failure) {
+  return fmt::format("the guest has ended: {}{}{}", to_string(state), failure.empty() ? "" : ": ",
+                     failure);
+}
+
+}  // namespace base
 
 }  // namespace faasnap
