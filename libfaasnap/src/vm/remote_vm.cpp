@@ -48,15 +48,15 @@ void require_no_socket(const VmAttachments& attachments, const char* operation) 
 // Opens what a worker reads past the page cache, since it cannot open a file by itself: what the
 // settings that install pages read.
 OpenedSnapshot::Files files_read_directly(const Snapshot& snapshot, const RestoreOptions& options) {
+  const std::string_view set = options.setting == Setting::reap     ? format::kReapSetFile
+                               : options.setting == Setting::stream ? format::kStreamSetFile
+                                                                    : std::string_view();
+  const bool installs = !set.empty() || options.record_accesses;
   OpenedSnapshot::Files direct;
   const auto& files = opened(snapshot).files();
   for (std::size_t i = 0; i < files.size(); ++i) {
     const std::string_view name = format::kSnapshotFiles[i];
-    const bool reap = options.setting == Setting::reap;
-    const bool stream = options.setting == Setting::stream;
-    if (files[i] &&
-        ((name == format::kReapSetFile && reap) || (name == format::kStreamSetFile && stream) ||
-         (name == format::kMemoryFile && (reap || stream || options.record_accesses)))) {
+    if (files[i] && (name == set || (installs && name == format::kMemoryFile))) {
       direct[i] = paging::open_directly(files[i]);
     }
   }
