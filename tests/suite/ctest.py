@@ -19,7 +19,7 @@ LAB_FAILED = 125
 # How often tests are taken up again in a new lab before the rest of them has failed.
 LABS = 3
 
-RESULT = re.compile(r"^ *\d+/\d+ Test +#\d+: (.*?) *\.*(?: +|\*\*\*)(Passed|Failed|Skipped|Not Run|"
+RESULT = re.compile(r"^ *(?:\d+/\d+ )?Test +#\d+: (.*?) *\.*(?: +|\*\*\*)(Passed|Failed|Skipped|Not Run|"
                     r"Timeout|Exception)\b")
 
 
@@ -49,11 +49,13 @@ class Tests:
         return sorted(program for program in programs if program.parent == directory / "bin")
 
 
-def results_in(log: str, names: set[str]) -> dict[str, str]:
-    """The last result of each test of `names` that ctest's output `log` has."""
-    found = (RESULT.match(line) for line in log.splitlines())
-    results = {match[1].strip(): match[2] for match in found if match}
-    return {name: result for name, result in results.items() if name in names}
+def results_in(log: str, names: set[str]) -> dict[str, list[str]]:
+    """The results of each test of `names` that ctest's output `log` has, one for each try."""
+    results: dict[str, list[str]] = {}
+    for match in filter(None, map(RESULT.match, log.splitlines())):
+        if (name := match[1].strip()) in names:
+            results.setdefault(name, []).append(match[2])
+    return results
 
 
 def matching(names: Iterable[str]) -> str:
@@ -79,7 +81,7 @@ def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int 
         run.say(f"{name}: ctest knows no tests of the label {tests.label} in {directory}")
         run.count(failed=1)
         return False
-    results: dict[str, str] = {}
+    results: dict[str, list[str]] = {}
     for attempt in range(LABS if lab else 1):
         argv = (lab or []) + tests.command(directory) + [
             "--timeout", str(timeout), "--parallel", str(jobs), "--output-on-failure",
@@ -94,9 +96,14 @@ def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int 
             break
         run.say(f"{name}: the lab failed after {len(results)} of {len(names)} tests"
                 + ("; goes on in a new one" if attempt + 1 < LABS else ", for the third time"))
-    passed = sum(result == "Passed" for result in results.values())
-    skipped = sum(result == "Skipped" for result in results.values())
-    run.count(passed=passed, skipped=skipped, failed=len(names) - passed - skipped)
+    passed = sum(tries[-1] == "Passed" for tries in results.values())
+    skipped = sum(tries[-1] == "Skipped" for tries in results.values())
+    repeated = sorted(test for test, tries in results.items()
+                      if tries[-1] == "Passed" and set(tries) != {"Passed"})
+    run.count(passed=passed, skipped=skipped, failed=len(names) - passed - skipped,
+              repeated=len(repeated))
+    for test in repeated:
+        run.say(f"    passed when repeated: {test}")
     for test in sorted(names - results.keys()):
         run.say(f"    no result: {test}")
     return passed + skipped == len(names)

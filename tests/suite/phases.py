@@ -14,11 +14,12 @@ from pathlib import Path
 
 @dataclass
 class Counts:
-    """How many checks passed, failed and were skipped."""
+    """How many checks passed, failed and were skipped, and how many passed after a failure only."""
 
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    repeated: int = 0
 
 
 @dataclass
@@ -45,16 +46,17 @@ class Run:
         with self._lock:
             print(text, flush=True)
 
-    def count(self, passed: int = 0, failed: int = 0, skipped: int = 0) -> None:
+    def count(self, passed: int = 0, failed: int = 0, skipped: int = 0, repeated: int = 0) -> None:
         with self._lock:
             self.counts.passed += passed
             self.counts.failed += failed
             self.counts.skipped += skipped
+            self.counts.repeated += repeated
 
     def phase(self, name: str, argv: list[str], *, environment: dict[str, str] | None = None,
               accept: tuple[int, ...] = (0,), again: bool = False,
               options: dict | None = None) -> int:
-        """Runs a command with its output in the log, and says how long it took.
+        """Runs a command with its output in the log, and says how long it took, of the processors, too.
 
         A status outside `accept` shows the end of the log. With `again` the log is appended to.
         Returns the status. `options` are for subprocess.Popen.
@@ -63,8 +65,8 @@ class Run:
         log = self.log_of(name)
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "ab" if again else "wb") as output:
-            status = self._wait(argv, output, environment, options or {})
-        lasted = f"{time.monotonic() - began:.0f} s"
+            status, computed = self._wait(argv, output, environment, options or {})
+        lasted = f"{time.monotonic() - began:.0f} s ({computed:.0f} s of processors)"
         total = f"[{time.monotonic() - self._began:4.0f} s]"
         if status in accept:
             self.say(f"{total} {name:<32} ok, {lasted}")
@@ -73,10 +75,11 @@ class Run:
             self.say(f"{total} {name:<32} FAILED, {lasted}; {where} ends with:\n{end_of(log)}")
         return status
 
-    def _wait(self, argv: list[str], output, environment, options) -> int:
+    def _wait(self, argv: list[str], output, environment, options) -> tuple[int, float]:
+        """Returns the status, and the processors' seconds of the process and all that it waited for."""
         with self._lock:
             if self._stopping:
-                return 128 + signal.SIGTERM
+                return 128 + signal.SIGTERM, 0
             try:
                 # A process group of its own, which stop() ends as a whole.
                 process = subprocess.Popen(
@@ -84,12 +87,13 @@ class Run:
                     start_new_session=True, **{"stdin": subprocess.DEVNULL, **options})
             except OSError as error:
                 output.write(f"{argv[0]}: {error.strerror}\n".encode())
-                return 127
+                return 127, 0
             self._running.add(process)
-        status = process.wait()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = status = os.waitstatus_to_exitcode(status)
         with self._lock:
             self._running.discard(process)
-        return status if status >= 0 else 128 - status
+        return status if status >= 0 else 128 - status, used.ru_utime + used.ru_stime
 
     def stop(self) -> None:
         """Ends what runs; phases that come later end at once."""
