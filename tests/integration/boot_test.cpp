@@ -25,9 +25,9 @@ TEST_CASE("a stock kernel boots from its bzImage, answers, and is kept as a snap
   CHECK_NOTHROW(guest.vm().wait_loaded());
 }
 
-TEST_CASE("the same kernel boots from its ELF vmlinux") {
+TEST_CASE("the same kernel boots from its ELF vmlinux, in this process") {
   require_kvm();
-  VmOptions options = boot_options();
+  VmOptions options = boot_options("", Place::here);
   options.kernel = images() / "vmlinux";
   CHECK(Guest::boot(options).health().at("status") == "ok");
 }

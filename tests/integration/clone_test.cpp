@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <sys/wait.h>
+
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -200,12 +203,15 @@ TEST_CASE("a snapshot taken under vsock load restores, its connections reset and
 TEST_CASE("a snapshot of a restored VM restores as well as the first") {
   require_kvm();
   const auto directory = fresh_path("second-generation");
+  // What is saved in one place is restored in the other.
+  const Place place = GENERATE(Place::worker, Place::here);
   {
-    Guest guest = Guest::restore(base_snapshot());
+    Guest guest = Guest::restore(base_snapshot(), {}, place);
     guest.invoke("hello", nlohmann::json::object());
     guest.vm().snapshot(directory);
   }
-  Guest clone = Guest::restore(Snapshot::open(directory));
+  Guest clone = Guest::restore(Snapshot::open(directory), {},
+                               place == Place::worker ? Place::here : Place::worker);
   CHECK(clone.invoke("hello", {{"name", "again"}}).contains("message"));
   Snapshot::open(directory).verify();
   Snapshot::remove(directory);
@@ -225,27 +231,30 @@ TEST_CASE("16 clones run at once") {
   CHECK(seen.size() == 16);
 }
 
-TEST_CASE("200 restored and destroyed VMs leave no descriptor, thread or mapping behind") {
+TEST_CASE("restored and destroyed VMs leave no descriptor, thread, mapping or process behind") {
   require_kvm();
+  const auto [place, count] =
+      GENERATE(table<Place, int>({{Place::here, 200}, {Place::worker, 20}}));
   const Snapshot snapshot = base_snapshot();
   const auto mappings = [] {
     std::ifstream maps("/proc/self/maps");
     return std::count(std::istreambuf_iterator<char>(maps), {}, '\n');
   };
-  const auto cycle = [&] { Guest::restore(snapshot); };
+  const auto cycle = [&] { Guest::restore(snapshot, {}, place); };
   for (int i = 0; i < 5; ++i) {
     cycle();  // the allocator's and the thread library's own caches fill up
   }
   const auto descriptors = entries_of("/proc/self/fd");
   const auto threads = entries_of("/proc/self/task");
   const auto before = mappings();
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < count; ++i) {
     cycle();
   }
   CHECK(entries_of("/proc/self/fd") == descriptors);
   CHECK(entries_of("/proc/self/task") == threads);
-  // The allocator may map an arena more or less; a leak would show in each of the 200.
+  // The allocator may map an arena more or less; a leak would show in each of them.
   CHECK(mappings() <= before + 8);
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
 }
 
 TEST_CASE("a VM takes less than 5 MiB besides its guest's memory") {
@@ -258,10 +267,10 @@ TEST_CASE("a VM takes less than 5 MiB besides its guest's memory") {
     return pages * kPageSize;
   };
   const Snapshot snapshot = base_snapshot();
-  Guest first = Guest::restore(snapshot);
+  Guest first = Guest::restore(snapshot, {}, Place::here);
   first.health();
   const auto before = resident();
-  Guest guest = Guest::restore(snapshot);
+  Guest guest = Guest::restore(snapshot, {}, Place::here);
   guest.health();
   const auto added = resident() - before;
   const auto guest_memory = guest.vm().memory_usage().resident;

@@ -120,7 +120,7 @@ TEST_CASE("a VM whose recorded pages cannot be read stops, and names the file") 
   const Copy copy(fresh_path("cut-short"));
   const Snapshot snapshot = copy.open();
   snapshot.drop_caches();
-  PreparedVM prepared = VM::prepare(snapshot, restored_with(setting));
+  PreparedVM prepared = VM::prepare(snapshot, restored_with(setting, Place::here));
   copy.truncate(file);
   const std::string reason = end_of(std::move(prepared));
   INFO(reason);
@@ -159,7 +159,7 @@ TEST_CASE("no snapshot is made of a VM whose disk has failed, and the reason say
   const Copy copy(disk.directory() / "snapshot");
   const Snapshot snapshot = copy.open();
   REQUIRE(snapshot.drop_caches() == 0);
-  RestoreOptions options = restored_with(setting);
+  RestoreOptions options = restored_with(setting, Place::here);
   options.start = false;
   VM vm = VM::restore(snapshot, options);
   disk.fail();
@@ -209,5 +209,5 @@ TEST_CASE("a snapshot that is cut short before the restore is refused") {
   const Copy copy(fresh_path("cut-short"));
   const Snapshot snapshot = copy.open();
   copy.truncate("memory");
-  CHECK_THROWS_AS(VM::prepare(snapshot, restored_with(setting)), Error);
+  CHECK_THROWS_AS(VM::prepare(snapshot, restored_with(setting, Place::here)), Error);
 }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <cstring>
 
 #include "support.h"
@@ -67,7 +68,7 @@ TEST_CASE("every setting gives the guest the same memory, by a checksum that the
   for (const Setting setting : kAllSettings) {
     INFO(to_string(setting));
     snapshot.drop_caches();
-    Guest guest = Guest::serve(VM::prepare(snapshot, restored_with(setting)).start());
+    Guest guest = Guest::serve(VM::prepare(snapshot, restored_with(setting, Place::here)).start());
     CHECK(guest.invoke("read", input) == expected);
   }
   for (const auto& path : {directory, recorded}) {
@@ -80,12 +81,14 @@ TEST_CASE("guest memory that was restored and never run is the image, however it
   // The generation identifier, and the clock pages that KVM writes for each vCPU.
   constexpr std::uint64_t kRenewed = 8;
   const Snapshot snapshot = recorded_snapshot();
+  const Place place = GENERATE(Place::worker, Place::here);
   // One for each way in which pages come: mapped, mapped in layers, installed before and meanwhile.
   for (const Setting setting : {Setting::lazy, Setting::faasnap, Setting::reap, Setting::stream}) {
     INFO(to_string(setting));
     const auto directory = fresh_path("never-run");
-    VM vm = VM::restore(snapshot,
-                        {.setting = setting, .image_directories = {images()}, .start = false});
+    RestoreOptions options = restored_with(setting, place);
+    options.start = false;
+    VM vm = VM::restore(snapshot, options);
     const Snapshot copy = vm.snapshot(directory);
     const auto memory = snapshot.info().memory;
     CHECK(differing_pages(snapshot.directory() / "memory", directory / "memory", memory) <=

@@ -73,8 +73,13 @@ std::string ConsoleLog::text() const {
   return shared_->text;
 }
 
-VmOptions boot_options(const std::string& more_words) {
+std::optional<WorkerOptions> worker_at(Place place) {
+  return place == Place::worker ? std::optional(WorkerOptions{}) : std::nullopt;
+}
+
+VmOptions boot_options(const std::string& more_words, Place place) {
   VmOptions options;
+  options.worker = worker_at(place);
   options.memory = 512_MiB;
   options.kernel = images() / "vmlinuz";
   options.initramfs = images() / "initramfs";
@@ -83,8 +88,8 @@ VmOptions boot_options(const std::string& more_words) {
   return options;
 }
 
-RestoreOptions restored_with(Setting setting) {
-  return {.setting = setting, .image_directories = {images()}};
+RestoreOptions restored_with(Setting setting, Place place) {
+  return {.setting = setting, .image_directories = {images()}, .worker = worker_at(place)};
 }
 
 Guest::Guest(VM vm)
@@ -102,8 +107,9 @@ Guest Guest::boot(const VmOptions& options) {
   return guest;
 }
 
-Guest Guest::restore(const Snapshot& snapshot, RestoreOptions options) {
+Guest Guest::restore(const Snapshot& snapshot, RestoreOptions options, Place place) {
   options.image_directories.push_back(images());
+  options.worker = worker_at(place);
   return Guest(VM::restore(snapshot, options));
 }
 

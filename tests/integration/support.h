@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,17 +49,23 @@ class ConsoleLog {
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
 
-VmOptions boot_options(const std::string& more_words = "");
+// Where the VM of a test is: in a process of its own, as the command and the examples have it, or
+// in this one.
+enum class Place { worker, here };
+std::optional<WorkerOptions> worker_at(Place place);
+
+VmOptions boot_options(const std::string& more_words = "", Place place = Place::worker);
 
 // Options of a restore that allow the images of images().
-RestoreOptions restored_with(Setting setting);
+RestoreOptions restored_with(Setting setting, Place place = Place::worker);
 
 // A VM whose functions have a store with the generated inputs.
 class Guest {
  public:
   static Guest boot(const VmOptions& options = boot_options());
   // Adds images() to the directories that the snapshot's images may be in.
-  static Guest restore(const Snapshot& snapshot, RestoreOptions options = {});
+  static Guest restore(const Snapshot& snapshot, RestoreOptions options = {},
+                       Place place = Place::worker);
   // A VM that runs already.
   static Guest serve(VM vm) { return Guest(std::move(vm)); }
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <chrono>
 #include <cstring>
 #include <future>
@@ -49,7 +50,7 @@ TEST_CASE("other processes reach the guest's ports through the hybrid socket") {
   RestoreOptions options;
   options.attachments.vsock_socket = socket;
   {
-    Guest guest = Guest::restore(base_snapshot(), options);
+    Guest guest = Guest::restore(base_snapshot(), options, Place::here);
     guest.health();
     GuestStream stream = connect_unix(socket);
     write(stream, "CONNECT 8080\n");
@@ -72,7 +73,7 @@ TEST_CASE("a port that nobody listens on refuses, and the end of the guest ends 
 
 TEST_CASE("a connection that waits for the guest fails as soon as the guest ends") {
   require_kvm();
-  Guest guest = Guest::restore(base_snapshot());
+  Guest guest = Guest::restore(base_snapshot(), {}, GENERATE(Place::worker, Place::here));
   guest.vm().pause();
   auto waiting = std::async(std::launch::async, [&] { guest.vm().connect(kAgentPort, kForever); });
   CHECK(waiting.wait_for(std::chrono::milliseconds(200)) == std::future_status::timeout);
