@@ -32,8 +32,7 @@ CommandLine boot_command_line() {
                     .example = "faasnap boot --memory 1G"});
   line.option("append", "WORDS", "more words for the kernel command line");
   line.option("vsock", "SOCKET",
-              "Unix socket through which programs reach the guest's vsock ports; implies "
-              "--in-process");
+              "Unix socket through which programs reach the guest's vsock ports");
   add_image_options(line, true);
   add_worker_option(line);
   add_store_options(line);
@@ -89,9 +88,6 @@ int run_boot(const Arguments& arguments) {
   // The terminal takes what it takes, and makes the guest wait.
   options.attachments.limits.console = {.per_second = 1_GiB, .burst = 1_GiB};
   options.attachments.vsock_socket = line.optional_text("vsock").value_or("");
-  if (!options.attachments.vsock_socket.empty()) {
-    options.worker.reset();  // a worker has no path to a socket
-  }
   FunctionHost host(prepare_store(line, config));
   VM vm = VM::boot(options);
   host.attach(vm);

@@ -19,8 +19,10 @@ namespace {
 
 constexpr const char* kReceive = "receive from caller";
 
+}  // namespace
+
 // The descriptors of a message, in order.
-class Files {
+class Server::Files {
  public:
   explicit Files(Message& message) : files_(message.files) {}
 
@@ -41,8 +43,6 @@ class Files {
   std::vector<base::UniqueFd>& files_;
   std::size_t used_ = 0;
 };
-
-}  // namespace
 
 void Server::run() {
   while (auto message = channel_.receive()) {
@@ -103,6 +103,8 @@ void Server::take(Message message) {
       changed_.notify_all();
       return;
     }
+    case Kind::connected:
+      return connected(message);
     default:
       base::fail(ErrorKind::corrupt, kReceive, {},
                  fmt::format("unexpected message {}", message.kind));
@@ -125,6 +127,7 @@ void Server::boot(Message& message) {
                  .initramfs = files.next_if_named(request.options.initramfs),
                  .root_image = files.next_if_named(request.options.root_image)};
   vm_ = std::make_unique<LocalVm>(request.options, std::move(boot));
+  serve_socket(request.sinks, files);
   report_end();
 }
 
@@ -151,7 +154,35 @@ void Server::restore(Message& message) {
       request.options,
       RootImage{.identity = {.path = root_image}, .file = files.next_if_named(root_image).fd},
       request.prepared);
+  serve_socket(request.sinks, files);
   report_end();
+}
+
+void Server::serve_socket(const Sinks& sinks, Files& files) {
+  if (!sinks.vsock_socket) {
+    return;
+  }
+  vm_->serve_socket(files.next(), [this](std::uint32_t port, auto answer) {
+    std::uint64_t number = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      number = ++last_outside_;
+      outside_[number] = std::move(answer);
+    }
+    send(Kind::connect_outside, 0, encode(number, port));
+  });
+}
+
+void Server::connected(Message& message) {
+  std::uint64_t number = 0;
+  decode(message.body, number);
+  std::unique_lock lock(mutex_);
+  const auto asked = outside_.extract(number);
+  lock.unlock();
+  if (asked.empty()) {
+    base::fail(ErrorKind::corrupt, kReceive, {}, "unexpected answer");
+  }
+  asked.mapped()(message.files.empty() ? base::UniqueFd() : std::move(message.files.front()));
 }
 
 Server::Body Server::start(const Message& message) {

@@ -31,6 +31,7 @@ class Server {
 
  private:
   using Body = std::vector<std::byte>;
+  class Files;
 
   void take(Message message);
   void boot(Message& message);
@@ -39,6 +40,8 @@ class Server {
   void connect(Message message);
   void listen(const Message& message);
   Body capture(const Message& message);
+  void serve_socket(const Sinks& sinks, Files& files);
+  void connected(Message& message);
   VmStats stats() const;
   void report_end();
   VmAttachments attachments(const Sinks& sinks);
@@ -57,6 +60,9 @@ class Server {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::uint64_t, bool> goes_on_;  // answers to `progress`, by call
+  // What waits for `connected`, by number.
+  std::map<std::uint64_t, virtio::VsockDevice::Accept> outside_;
+  std::uint64_t last_outside_ = 0;
 };
 
 }  // namespace faasnap::worker

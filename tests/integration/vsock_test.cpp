@@ -12,6 +12,9 @@
 #include <future>
 #include <string>
 
+#include <faasnap/directory_store.h>
+#include <faasnap/object_store_server.h>
+
 #include "support.h"
 
 using namespace faasnap;
@@ -47,10 +50,11 @@ TEST_CASE("other processes reach the guest's ports through the hybrid socket") {
   require_kvm();
   const auto socket =
       std::filesystem::temp_directory_path() / ("faasnap-" + std::to_string(::getpid()) + ".vsock");
+  const Place place = GENERATE(Place::worker, Place::here);
   RestoreOptions options;
   options.attachments.vsock_socket = socket;
   {
-    Guest guest = Guest::restore(base_snapshot(), options, Place::here);
+    Guest guest = Guest::restore(base_snapshot(), options, place);
     guest.health();
     GuestStream stream = connect_unix(socket);
     write(stream, "CONNECT 8080\n");
@@ -59,6 +63,23 @@ TEST_CASE("other processes reach the guest's ports through the hybrid socket") {
     CHECK(read_some(stream).starts_with("HTTP/1.1 200"));
   }
   CHECK_FALSE(std::filesystem::exists(socket));
+}
+
+TEST_CASE("a guest reaches what other processes serve beside its hybrid socket, and nothing else") {
+  require_kvm();
+  const auto socket =
+      std::filesystem::temp_directory_path() / ("faasnap-" + std::to_string(::getpid()) + ".vsock");
+  RestoreOptions options = restored_with(Setting::lazy, GENERATE(Place::worker, Place::here));
+  options.attachments.vsock_socket = socket;
+  VM vm = VM::restore(base_snapshot(), options);
+  GuestChannel channel(vm);
+  channel.wait_ready(kPatience);
+  const std::string input = declared_input("json", 1).dump();
+  // The function's object store is the socket of that port, once there is one.
+  CHECK(channel.invoke("json", input, kInvocationPatience).status != 200);
+  ObjectStoreServer store(std::make_shared<DirectoryStore>(images() / "inputs"));
+  store.listen(socket.string() + "_" + std::to_string(kObjectStorePort));
+  CHECK(channel.invoke("json", input, kInvocationPatience).status == 200);
 }
 
 TEST_CASE("a port that nobody listens on refuses, and the end of the guest ends its streams") {

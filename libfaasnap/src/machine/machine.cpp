@@ -16,6 +16,7 @@
 #include "boot/layout.h"
 #include "virtio/balloon/balloon_device.h"
 #include "virtio/block/block_device.h"
+#include "virtio/vsock/hybrid_path.h"
 
 namespace faasnap::machine {
 namespace {
@@ -81,7 +82,9 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
   socket_ = std::make_unique<VirtioSlot>(kSocketSlot, loop_, memory_, std::move(vsock), vm_, log_);
   addresses_.add(VirtioSlot::window(kSocketSlot).value, boot::kVirtioMmioSize, *socket_);
   if (!attachments.vsock_socket.empty()) {
-    loop_.run([&] { vsock_->open_socket(attachments.vsock_socket); });
+    const auto path = std::make_shared<virtio::HybridPath>(attachments.vsock_socket);
+    serve_socket(path->take_listener(),
+                 [path](std::uint32_t port, const auto& answer) { answer(path->connect(port)); });
   }
   if (shape_.has_root_disk) {
     auto disk = std::make_unique<virtio::BlockDevice>(loop_, std::move(root_disk), root_path,
@@ -96,6 +99,17 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
         std::make_unique<VirtioSlot>(kBalloonSlot, loop_, memory_, std::move(balloon), vm_, log_);
     addresses_.add(VirtioSlot::window(kBalloonSlot).value, boot::kVirtioMmioSize, *balloon_);
   }
+}
+
+void Machine::serve_socket(base::UniqueFd listener, virtio::VsockDevice::ConnectOutside connect) {
+  loop_.run([&] {
+    vsock_->serve(std::move(listener), [this, connect = std::move(connect)](
+                                           std::uint32_t port, virtio::VsockDevice::Accept answer) {
+      connect(port, [this, answer = std::move(answer)](base::UniqueFd stream) {
+        loop_.run([&] { answer(std::move(stream)); });
+      });
+    });
+  });
 }
 
 std::vector<VirtioSlot*> Machine::slots() const {

@@ -122,6 +122,9 @@ class Machine : private ExitHandler {
   void connect(std::uint32_t port, base::UniqueFd stream,
                std::function<void(std::exception_ptr)> done);
   void listen(std::uint32_t port, std::function<void(base::UniqueFd)> accept);
+  // Takes part in the hybrid form of vsock as VsockDevice::serve does, but for its `answer`, which
+  // may be called from any thread.
+  void serve_socket(base::UniqueFd listener, virtio::VsockDevice::ConnectOutside connect);
   void type(std::string_view text) { serial_.type(text); }
   LimitHits limit_hits() const { return {{serial_.dropped()}, vsock_->refused()}; }
   const GuestLimits& limits() const noexcept { return limits_; }

@@ -59,7 +59,6 @@ LocalVm::LocalVm(const VmOptions& options, BootFiles files) : snapshots_(files) 
       std::move(files.root_image.fd), files.root_image.path, options.attachments);
   machine_->give_back_free_memory(true);
   machine_->load_kernel(files.kernel, files.initramfs, options.command_line);
-  resume();
 }
 
 LocalVm::LocalVm(const Snapshot& snapshot, const RestoreOptions& options, RootImage root_image,
@@ -169,6 +168,10 @@ void LocalVm::check_saved_memory(const std::filesystem::path& path, PageRange un
 }
 
 void LocalVm::start() {
+  if (!source_) {
+    resume();
+    return;
+  }
   const Nanoseconds begun = base::monotonic_now();
   if (stats_.prepared) {
     asked_ = begun;

@@ -56,6 +56,10 @@ class LocalVm final : public VM::Impl {
   std::vector<PageLoad> loads() const override;
   void wait_loaded() const override;
 
+  // See Machine::serve_socket. Call before start.
+  void serve_socket(base::UniqueFd listener, virtio::VsockDevice::ConnectOutside connect) {
+    machine_->serve_socket(std::move(listener), std::move(connect));
+  }
   // See Machine::connect.
   void connect(std::uint32_t port, base::UniqueFd stream,
                std::function<void(std::exception_ptr)> done);

@@ -33,16 +33,11 @@ constexpr const char* kConnect = "connect to guest";
 // How long a worker may take to stop its guest before it is killed.
 constexpr Nanoseconds kStopLimit = std::chrono::seconds(5);
 
-worker::Sinks sinks_of(const VmAttachments& attachments) {
-  return {.console = static_cast<bool>(attachments.console),
-          .log = static_cast<bool>(attachments.log)};
-}
-
-void require_no_socket(const VmAttachments& attachments, const char* operation) {
-  if (!attachments.vsock_socket.empty()) {
-    base::fail(ErrorKind::unsupported, operation, attachments.vsock_socket,
-               "vsock_socket is not for a VM in a worker; use VM::connect and VM::listen");
-  }
+// Makes the socket where there is to be one.
+std::unique_ptr<virtio::HybridPath> open_socket(const VmAttachments& attachments) {
+  return attachments.vsock_socket.empty()
+             ? nullptr
+             : std::make_unique<virtio::HybridPath>(attachments.vsock_socket);
 }
 
 // Opens what a worker reads past the page cache, since it cannot open a file by itself: what the
@@ -74,10 +69,10 @@ Value decoded(const std::vector<std::byte>& body) {
 
 RemoteVm::RemoteVm(const VmOptions& options, BootFiles files)
     : attachments_(options.attachments),
+      vsock_path_(open_socket(attachments_)),
       snapshots_(files),
       guest_memory_(options.memory),
       vcpus_(options.vcpus) {
-  require_no_socket(attachments_, kBoot);
   take(*options.worker);
   std::vector<int> descriptors;
   for (const base::OpenFile* file : {&files.kernel, &files.initramfs, &files.root_image}) {
@@ -85,14 +80,16 @@ RemoteVm::RemoteVm(const VmOptions& options, BootFiles files)
       descriptors.push_back(file->fd.get());
     }
   }
+  const base::UniqueFd listener = take_listener(descriptors);
   client_->call(Kind::boot, kBoot,
-                encode(worker::BootRequest{.options = options, .sinks = sinks_of(attachments_)}),
+                encode(worker::BootRequest{.options = options, .sinks = sinks()}),
                 {.files = descriptors});
 }
 
 RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
                    const RootImage& root_image, bool prepared)
     : attachments_(options.attachments),
+      vsock_path_(open_socket(attachments_)),
       snapshots_(snapshot.info(), root_image.identity),
       source_(snapshot),
       guest_memory_(snapshot.info().memory),
@@ -100,14 +97,13 @@ RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
       records_accesses_(options.record_accesses),
       prepared_(prepared),
       asked_(base::monotonic_now()) {
-  require_no_socket(attachments_, kRestore);
   opened(snapshot).require_unchanged();
   take(*options.worker);
   worker::RestoreRequest request{.directory = snapshot.directory(),
                                  .options = options,
                                  .prepared = prepared,
                                  .asked = asked_,
-                                 .sinks = sinks_of(attachments_)};
+                                 .sinks = sinks()};
   request.options.root_image = root_image.identity.path;
   std::vector<int> descriptors;
   const auto add = [&](const OpenedSnapshot::Files& files, std::uint32_t& set) {
@@ -124,7 +120,24 @@ RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
   if (root_image.file) {
     descriptors.push_back(root_image.file.get());
   }
+  const base::UniqueFd listener = take_listener(descriptors);
   client_->call(Kind::restore, kRestore, encode(request), {.files = descriptors});
+}
+
+worker::Sinks RemoteVm::sinks() const {
+  return {.console = static_cast<bool>(attachments_.console),
+          .log = static_cast<bool>(attachments_.log),
+          .vsock_socket = vsock_path_ != nullptr};
+}
+
+// Returns the socket, which the worker alone is to have, and adds it to what goes there.
+base::UniqueFd RemoteVm::take_listener(std::vector<int>& descriptors) {
+  base::UniqueFd listener;
+  if (vsock_path_) {
+    listener = vsock_path_->take_listener();
+    descriptors.push_back(listener.get());
+  }
+  return listener;
 }
 
 void RemoteVm::take(const WorkerOptions& options) {
@@ -183,10 +196,31 @@ void RemoteVm::on_event(worker::Message message) {
       }
       return;
     }
+    case Kind::connect_outside:
+      connect_outside(message);
+      return;
     default:
       base::fail(ErrorKind::corrupt, "receive from worker", {},
                  fmt::format("unexpected message {}", message.kind));
   }
+}
+
+// The worker has no way to the paths.
+void RemoteVm::connect_outside(const worker::Message& message) {
+  std::uint64_t number = 0;
+  std::uint32_t port = 0;
+  decode(message.body, number, port);
+  base::UniqueFd stream;
+  try {
+    stream = vsock_path_ ? vsock_path_->connect(port) : base::UniqueFd();
+  } catch (const Error&) {
+    // This process has no descriptor left; the guest is refused.
+  }
+  std::vector<int> descriptors;
+  if (stream) {
+    descriptors.push_back(stream.get());
+  }
+  client_->tell(Kind::connected, encode(number), descriptors);
 }
 
 // The first end counts.

@@ -16,6 +16,7 @@
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
 
+#include "virtio/vsock/hybrid_path.h"
 #include "vm/vm_files.h"
 #include "vm/vm_impl.h"
 #include "worker/client.h"
@@ -62,10 +63,14 @@ class RemoteVm final : public VM::Impl {
   void take(const WorkerOptions& options);
   void on_event(worker::Message message);
   void end(VmState state, const std::string& reason);
+  worker::Sinks sinks() const;
+  base::UniqueFd take_listener(std::vector<int>& descriptors);
+  void connect_outside(const worker::Message& message);
   CapturedMachine capture(const base::UniqueFd& image, const std::filesystem::path& path,
                           const Progress& progress);
 
   const VmAttachments attachments_;
+  std::unique_ptr<virtio::HybridPath> vsock_path_;  // null without VmAttachments::vsock_socket
   VmSnapshots snapshots_;
   std::optional<Snapshot> source_;
   Bytes guest_memory_;

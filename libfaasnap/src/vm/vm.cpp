@@ -19,10 +19,14 @@ VM::~VM() = default;
 
 VM VM::boot(const VmOptions& options) {
   BootFiles files = open_boot_files(options);
+  std::unique_ptr<Impl> impl;
   if (options.worker) {
-    return VM(std::make_unique<RemoteVm>(options, std::move(files)));
+    impl = std::make_unique<RemoteVm>(options, std::move(files));
+  } else {
+    impl = std::make_unique<LocalVm>(options, std::move(files));
   }
-  return VM(std::make_unique<LocalVm>(options, std::move(files)));
+  impl->start();
+  return VM(std::move(impl));
 }
 
 std::unique_ptr<VM::Impl> VM::make(const Snapshot& snapshot, const RestoreOptions& options,

@@ -25,7 +25,7 @@ class VM::Impl {
   Impl& operator=(const Impl&) = delete;
   virtual ~Impl() = default;
 
-  // Starts loading and, if the options say so, the guest. May be called once, for a restored VM.
+  // Starts loading and, if the options say so, the guest. Must be called once.
   virtual void start() = 0;
   // Returns the host memory that a prepared VM holds.
   virtual Bytes memory() const = 0;

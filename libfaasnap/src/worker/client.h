@@ -68,6 +68,10 @@ class Client {
   std::vector<std::byte> call(Kind kind, const char* operation,
                               std::span<const std::byte> body = {},
                               const CallOptions& options = {});
+  // Sends what the worker does not answer. May be called from the callbacks, too.
+  void tell(Kind kind, std::span<const std::byte> body, std::span<const int> files = {}) {
+    send(kind, 0, body, files);
+  }
 
  private:
   class Waiting;

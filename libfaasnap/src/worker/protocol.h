@@ -29,8 +29,8 @@ namespace faasnap::worker {
 // The kinds of messages. Behind each stands the body, and the descriptors that come with it.
 enum class Kind : std::uint32_t {
   // Calls: the worker answers each with `done` or `failed`.
-  boot = 1,       // BootRequest; kernel, initramfs, root image
-  restore,        // RestoreRequest; the snapshot's files, root image
+  boot = 1,       // BootRequest; kernel, initramfs, root image, vsock socket
+  restore,        // RestoreRequest; the snapshot's files, root image, vsock socket
   start,          // when it was asked for
   pause,          //
   resume,         //
@@ -47,6 +47,7 @@ enum class Kind : std::uint32_t {
   wait_loaded,    //
   accesses,       //   -> PageAccesses
   go_on,          // whether the call that the message names goes on, after `progress`; no answer
+  connected,      // number of a `connect_outside`; the stream, if there is one; no answer
 
   // Answers.
   done = 64,  // as said above
@@ -59,16 +60,18 @@ enum class Kind : std::uint32_t {
   log,          // LogLevel, text
   stream,       // port; the host's end
   progress,  // bytes done, bytes in all, of the call that the message names; it waits for `go_on`
+  connect_outside,  // number, port: the guest wants what listens beside the vsock socket
 };
 
-// Which callbacks of VmAttachments the caller has.
+// What the caller has of VmAttachments.
 struct Sinks {
   bool console = false;
   bool log = false;
+  bool vsock_socket = false;
 };
 
 // Names of files are for messages: the files come as descriptors, in the order of the members,
-// those with an empty name missing.
+// those with an empty name missing; the vsock socket comes last.
 struct BootRequest {
   VmOptions options;
   Sinks sinks;
@@ -77,8 +80,8 @@ struct BootRequest {
 struct RestoreRequest {
   std::filesystem::path directory;
   // Bit i says that file i of format::kSnapshotFiles exists, and that it comes opened for direct
-  // reads, too. Their descriptors come in this order. The root image comes last, if
-  // `options.root_image` is not empty.
+  // reads, too. Their descriptors come in this order. The root image follows, if
+  // `options.root_image` is not empty, and the vsock socket.
   std::uint32_t files = 0;
   std::uint32_t direct_files = 0;
   RestoreOptions options;
@@ -134,7 +137,7 @@ void fields(Wire& wire, PageAccess& value) {
 }
 template <typename Wire>
 void fields(Wire& wire, Sinks& value) {
-  wire(value.console, value.log);
+  wire(value.console, value.log, value.vsock_socket);
 }
 template <typename Wire>
 void fields(Wire& wire, ConsoleLimits& value) {

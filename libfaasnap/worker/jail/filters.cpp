@@ -49,27 +49,17 @@ constexpr std::array kEveryThread = {
     SCMP_SYS(fstat), SCMP_SYS(pread64), SCMP_SYS(sendmsg)};
 
 // epoll, streams, io_uring, reads of files.
-constexpr std::array kDeviceThreads = {kCachestat,
-                                       SCMP_SYS(epoll_ctl),
-                                       SCMP_SYS(epoll_pwait),
-                                       SCMP_SYS(epoll_wait),
-                                       SCMP_SYS(eventfd2),
-                                       SCMP_SYS(geteuid),
-                                       SCMP_SYS(getsockopt),
-                                       SCMP_SYS(io_uring_enter),
-                                       SCMP_SYS(io_uring_register),
-                                       SCMP_SYS(io_uring_setup),
-                                       SCMP_SYS(lseek),
-                                       SCMP_SYS(mincore),
-                                       SCMP_SYS(newfstatat),
-                                       SCMP_SYS(preadv),
-                                       SCMP_SYS(preadv2),
-                                       SCMP_SYS(readv),
-                                       SCMP_SYS(recvfrom),
-                                       SCMP_SYS(recvmsg),
-                                       SCMP_SYS(sendto),
-                                       SCMP_SYS(shutdown),
-                                       SCMP_SYS(writev)};
+constexpr std::array kDeviceThreads = {SCMP_SYS(accept4),        kCachestat,
+                                       SCMP_SYS(epoll_ctl),      SCMP_SYS(epoll_pwait),
+                                       SCMP_SYS(epoll_wait),     SCMP_SYS(eventfd2),
+                                       SCMP_SYS(geteuid),        SCMP_SYS(getsockopt),
+                                       SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
+                                       SCMP_SYS(io_uring_setup), SCMP_SYS(lseek),
+                                       SCMP_SYS(mincore),        SCMP_SYS(newfstatat),
+                                       SCMP_SYS(preadv),         SCMP_SYS(preadv2),
+                                       SCMP_SYS(readv),          SCMP_SYS(recvfrom),
+                                       SCMP_SYS(recvmsg),        SCMP_SYS(sendto),
+                                       SCMP_SYS(shutdown),       SCMP_SYS(writev)};
 
 // Making VMs, snapshots and threads.
 constexpr std::array kControlThreads = {

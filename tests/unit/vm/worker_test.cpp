@@ -2,13 +2,17 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -148,6 +152,41 @@ TEST_CASE("the working set of a VM in a worker is recorded") {
   WorkingSetRecorder recorder(snapshot, vm, {.recorder = Recorder::userfaultfd});
   vm.pause();
   CHECK(recorder.finish().snapshot_id() == snapshot.info().id);
+}
+
+// Returns what connect(2) does for a client of the socket at `path`.
+int connect_unix(int client, const fs::path& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  return ::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+}
+
+GuestStream unix_client() { return GuestStream(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
+
+TEST_CASE("a VM in a worker has a vsock socket, which the worker serves and its caller removes") {
+  const ScratchDirectory scratch;
+  const fs::path socket = scratch.path() / "vsock";
+  {
+    const VmOptions options{.attachments = {.vsock_socket = socket}, .worker = WorkerOptions{}};
+    VM vm = boot_tiny(scratch.path(), options);
+    CHECK(fs::status(socket).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+    // The guest has no driver, so it refuses.
+    GuestStream client = unix_client();
+    REQUIRE(connect_unix(client.descriptor(), socket) == 0);
+    client.write(test::bytes_of("CONNECT 80\n"));
+    std::array<std::byte, 8> answer{};
+    CHECK(client.read(answer, std::chrono::minutes(1)) == 0);
+    CHECK(vm.state() == VmState::running);
+    const Error taken = error_of([&] { boot_tiny(scratch.path(), options); });
+    CHECK(taken.kind() == ErrorKind::already_exists);
+    CHECK(taken.path() == socket.string());
+    // Whoever comes when the worker has gone need not wait for it.
+    ::kill(vm.worker()->process, SIGKILL);
+    CHECK(vm.wait() == VmState::internal_error);
+    CHECK(connect_unix(unix_client().descriptor(), socket) != 0);
+  }
+  CHECK_FALSE(fs::exists(socket));
 }
 
 TEST_CASE("a worker that is killed is an error of its VM alone") {

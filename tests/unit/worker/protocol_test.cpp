@@ -27,7 +27,7 @@ TEST_CASE("options arrive as they were sent") {
                                   .start = false},
                       .prepared = true,
                       .asked = Nanoseconds(-7),
-                      .sinks = {.console = true, .log = false}};
+                      .sinks = {.console = true, .log = false, .vsock_socket = true}};
   RestoreRequest got;
   decode(encode(sent), got);
   CHECK(got.directory == sent.directory);
@@ -43,6 +43,7 @@ TEST_CASE("options arrive as they were sent") {
   CHECK(got.asked == Nanoseconds(-7));
   CHECK(got.sinks.console);
   CHECK_FALSE(got.sinks.log);
+  CHECK(got.sinks.vsock_socket);
 }
 
 TEST_CASE("an error arrives with its kind, operation, path, reason and number") {

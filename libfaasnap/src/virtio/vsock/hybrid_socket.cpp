@@ -2,16 +2,12 @@
 
 #include "virtio/vsock/hybrid_socket.h"
 
-#include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <optional>
 #include <string_view>
 
@@ -24,50 +20,8 @@ namespace {
 constexpr std::string_view kCommand = "CONNECT ";
 // The longest line, "CONNECT 4294967295\n", has 19 bytes.
 constexpr std::size_t kMaximumLine = 32;
-constexpr int kBacklog = 128;
 // How often accepting is tried again while the process has no descriptor for a client.
 constexpr Nanoseconds kRetry = std::chrono::milliseconds(10);
-
-// Returns nothing if the path is too long for a socket.
-std::optional<sockaddr_un> address_of(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string& text = path.native();
-  if (text.size() >= sizeof(address.sun_path)) {
-    return std::nullopt;
-  }
-  std::memcpy(address.sun_path, text.data(), text.size());
-  return address;
-}
-
-base::UniqueFd make_socket() {
-  base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) {
-    base::fail_errno("create Unix socket");
-  }
-  return fd;
-}
-
-base::UniqueFd listen_at(const std::filesystem::path& path) {
-  const auto address = address_of(path);
-  if (!address) {
-    base::fail(ErrorKind::invalid_argument, "open vsock socket", path,
-               fmt::format("path has {} bytes, expected at most {}", path.native().size(),
-                           sizeof(sockaddr_un::sun_path) - 1));
-  }
-  base::UniqueFd fd = make_socket();
-  // The file gets the mode of the socket, less the umask.
-  if (::fchmod(fd.get(), S_IRUSR | S_IWUSR) != 0) {
-    base::fail_errno("set mode of vsock socket", path);
-  }
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
-    base::fail_errno("open vsock socket", path, errno == EADDRINUSE ? EEXIST : errno);
-  }
-  if (::listen(fd.get(), kBacklog) != 0) {
-    base::fail_errno("listen on vsock socket", path);
-  }
-  return fd;
-}
 
 // Returns the port of "CONNECT <port>", without its line end.
 std::optional<std::uint32_t> parse_command(std::string_view line) {
@@ -80,19 +34,13 @@ std::optional<std::uint32_t> parse_command(std::string_view line) {
 
 }  // namespace
 
-HybridSocket::HybridSocket(base::EventLoop& loop, std::filesystem::path path, Request on_request)
+HybridSocket::HybridSocket(base::EventLoop& loop, base::UniqueFd listener, Request on_request)
     : loop_(loop),
-      path_(std::move(path)),
       on_request_(std::move(on_request)),
-      listener_(listen_at(path_)),
+      listener_(std::move(listener)),
       retry_(loop, [this] { accept_clients(); }) {
-  try {
-    // Edge-triggered: a connection that cannot be accepted (EMFILE) must not keep the loop busy.
-    loop_.watch(listener_.get(), EPOLLIN | EPOLLET, [this](std::uint32_t) { accept_clients(); });
-  } catch (...) {
-    remove_file();
-    throw;
-  }
+  // Edge-triggered: a connection that cannot be accepted (EMFILE) must not keep the loop busy.
+  loop_.watch(listener_.get(), EPOLLIN | EPOLLET, [this](std::uint32_t) { accept_clients(); });
 }
 
 HybridSocket::~HybridSocket() {
@@ -100,25 +48,6 @@ HybridSocket::~HybridSocket() {
   for (const auto& [id, client] : pending_) {
     loop_.unwatch(client.get());
   }
-  remove_file();
-}
-
-void HybridSocket::remove_file() const noexcept {
-  std::error_code ignored;  // it may have been removed already
-  std::filesystem::remove(path_, ignored);
-}
-
-base::UniqueFd HybridSocket::connect_to_host(std::uint32_t host_port) const {
-  const auto address = address_of(fmt::format("{}_{}", path_.native(), host_port));
-  if (!address) {
-    return {};
-  }
-  base::UniqueFd fd = make_socket();
-  // Never waits: a Unix socket connects at once or, if the backlog is full, fails.
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
-    return {};
-  }
-  return fd;
 }
 
 void HybridSocket::accept_clients() {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 
@@ -12,9 +11,8 @@
 
 namespace faasnap::virtio {
 
-// The Unix sockets through which other processes reach a guest's vsock ports
-// (docs/reference/vsock.md): one that listens at a path, and those on which other processes listen
-// at `<path>_<port>`. For the loop's thread only.
+// The Unix socket through which other processes reach a guest's vsock ports
+// (docs/reference/vsock.md). For the loop's thread only.
 class HybridSocket {
  public:
   // Called when a client has asked for `guest_port`; `stream` is its connection, non-blocking.
@@ -24,25 +22,19 @@ class HybridSocket {
   // the oldest.
   static constexpr std::size_t kMaximumPending = 64;
 
-  // `path` must not exist; only this process's user may connect to it (mode 0600), whatever the
-  // umask. `loop` must outlive the object.
-  HybridSocket(base::EventLoop& loop, std::filesystem::path path, Request on_request);
-  // Removes the socket's file.
+  // Serves the clients of `listener`, a non-blocking socket that listens. `loop` must outlive the
+  // object.
+  HybridSocket(base::EventLoop& loop, base::UniqueFd listener, Request on_request);
   ~HybridSocket();
   HybridSocket(const HybridSocket&) = delete;
   HybridSocket& operator=(const HybridSocket&) = delete;
 
-  // Connects to `<path>_<port>`. Returns an empty descriptor if no process listens there.
-  base::UniqueFd connect_to_host(std::uint32_t host_port) const;
-
  private:
-  void remove_file() const noexcept;
   void accept_clients();
   void add_client(base::UniqueFd client);
   void on_client(std::uint64_t id, std::uint32_t events);
 
   base::EventLoop& loop_;
-  std::filesystem::path path_;
   Request on_request_;
   base::UniqueFd listener_;
   std::uint64_t next_id_ = 0;

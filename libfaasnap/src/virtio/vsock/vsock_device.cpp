@@ -130,9 +130,10 @@ void VsockDevice::listen(std::uint32_t host_port, Accept accept) {
   }
 }
 
-void VsockDevice::open_socket(const std::filesystem::path& path) {
+void VsockDevice::serve(base::UniqueFd listener, ConnectOutside connect) {
+  connect_outside_ = std::move(connect);
   socket_ = std::make_unique<HybridSocket>(
-      loop_, path, [this](std::uint32_t guest_port, base::UniqueFd stream) {
+      loop_, std::move(listener), [this](std::uint32_t guest_port, base::UniqueFd stream) {
         try {
           start_connect(guest_port, std::move(stream), {}, true);
         } catch (const Error& error) {
@@ -243,6 +244,9 @@ void VsockDevice::forget_all() noexcept {
   }
   ready_.clear();
   resets_.clear();
+  for (auto& [ports, request] : asked_) {
+    request.reset();
+  }
 }
 
 // Removes a connection that the guest has ended. The data that it sent before still reach the host.

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <faasnap/error.h>
 #include <faasnap/log.h>
 
 #include <array>
@@ -9,10 +10,10 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,10 @@ class VsockDevice final : public Device {
  public:
   using Connected = std::function<void(bool accepted)>;
   using Accept = std::function<void(base::UniqueFd stream)>;
+  // Connects to what listens outside this process for `host_port`. Calls `answer` once, now or
+  // later, with the connected, non-blocking socket, or with an empty descriptor if nothing listens
+  // there.
+  using ConnectOutside = std::function<void(std::uint32_t host_port, Accept answer)>;
 
   // Time for which a connection that the guest has ended is kept although the host's socket takes
   // no byte of what the guest sent before.
@@ -63,11 +68,13 @@ class VsockDevice final : public Device {
   // Closes every connection and refuses new ones from now on, whatever a driver does: the guest has
   // ended. Attempts that wait for the guest's answer fail.
   void close() noexcept;
-  // Opens the Unix socket of the hybrid form. May be called once. Removes the socket with the
-  // device. Throws ErrorKind::already_exists if `path` exists.
-  void open_socket(const std::filesystem::path& path);
+  // Takes part in the hybrid form: `listener` is the socket that other processes connect to, and
+  // `connect` is asked for the guest's connections to ports without a listener. May be called once.
+  void serve(base::UniqueFd listener, ConnectOutside connect);
 
-  std::size_t connections() const noexcept { return connections_.size() + orphans_.size(); }
+  std::size_t connections() const noexcept {
+    return connections_.size() + orphans_.size() + asked_.size();
+  }
   // Returns the number of packets and turns of connections that wait for buffers of the guest's.
   std::size_t waiting() const noexcept { return ready_.size() + resets_.size(); }
   // Returns the number of connections refused because there were too many. May be called from any
@@ -143,6 +150,9 @@ class VsockDevice final : public Device {
   void on_chain(Queue& queue);
   void on_packet(const PacketHeader& packet, std::span<const iovec> data);
   void accept(const PacketHeader& request);
+  void ask_outside(const PacketHeader& request);
+  void on_outside(PortPair ports, base::UniqueFd stream);
+  void refuse(const PacketHeader& request, const Error& error);
   void send_packets(const TimeSlice& time);
   std::size_t write_packet(std::span<const iovec> buffers);
   void queue_reset(PortPair ports);
@@ -155,6 +165,10 @@ class VsockDevice final : public Device {
   std::uint32_t last_host_port_;
   std::map<std::uint32_t, Accept> listeners_;
   std::unique_ptr<HybridSocket> socket_;
+  ConnectOutside connect_outside_;
+  // The guest's requests that wait for an answer of connect_outside_; empty if the guest has given
+  // up meanwhile.
+  std::map<PortPair, std::optional<PacketHeader>> asked_;
 
   std::span<Queue> queues_;
   bool drained_ = false;

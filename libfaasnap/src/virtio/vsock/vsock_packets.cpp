@@ -123,7 +123,13 @@ void VsockDevice::on_packet(const PacketHeader& packet, std::span<const iovec> d
   const auto entry =
       connections_.find({.host = packet.destination_port, .guest = packet.source_port});
   if (entry == connections_.end()) {
-    if (packet.operation == PacketOperation::request) {
+    const auto asked = asked_.find({.host = packet.destination_port, .guest = packet.source_port});
+    if (asked != asked_.end()) {
+      asked->second.reset();  // whatever it is, the guest no longer waits for the answer
+      if (packet.operation != PacketOperation::reset) {
+        answer_reset(packet);
+      }
+    } else if (packet.operation == PacketOperation::request) {
       accept(packet);
     } else if (packet.operation == PacketOperation::reset) {
       drop_orphans_of({.host = packet.destination_port, .guest = packet.source_port});
@@ -155,8 +161,7 @@ void VsockDevice::on_packet(const PacketHeader& packet, std::span<const iovec> d
   }
 }
 
-// Handles the guest's request for a connection to a listener in this process or to another
-// process's Unix socket.
+// Handles the guest's request for a connection to a listener in this process or to one outside.
 void VsockDevice::accept(const PacketHeader& request) {
   if (closed_) {
     answer_reset(request);
@@ -168,34 +173,62 @@ void VsockDevice::accept(const PacketHeader& request) {
     return;
   }
   const auto listener = listeners_.find(request.destination_port);
-  base::UniqueFd ours;
   base::UniqueFd theirs;
   try {
-    if (listener != listeners_.end()) {
-      std::tie(ours, theirs) = base::make_stream_pair();
-      base::set_non_blocking(ours);
-    } else if (socket_) {
-      ours = socket_->connect_to_host(request.destination_port);
-    }
-    if (!ours) {
-      answer_reset(request);
+    if (listener == listeners_.end()) {
+      ask_outside(request);
       return;
     }
+    auto [ours, other] = base::make_stream_pair();
+    theirs = std::move(other);
+    base::set_non_blocking(ours);
     add(Connection::incoming(request, std::move(ours)), {});
   } catch (const Error& error) {
-    log(fmt::format("vsock: refused a connection: {}", error.what()));
+    refuse(request, error);
+    return;
+  }
+  const Accept accepted = listener->second;  // the listener may replace itself
+  try {
+    accepted(std::move(theirs));
+  } catch (const std::exception& error) {
+    log(fmt::format("vsock: the listener of port {} failed: {}", request.destination_port,
+                    error.what()));
+  }
+}
+
+void VsockDevice::refuse(const PacketHeader& request, const Error& error) {
+  log(fmt::format("vsock: refused a connection: {}", error.what()));
+  answer_reset(request);
+}
+
+void VsockDevice::ask_outside(const PacketHeader& request) {
+  if (!connect_outside_) {
     answer_reset(request);
     return;
   }
-  if (theirs) {
-    const Accept accepted = listener->second;  // the listener may replace itself
-    try {
-      accepted(std::move(theirs));
-    } catch (const std::exception& error) {
-      log(fmt::format("vsock: the listener of port {} failed: {}", request.destination_port,
-                      error.what()));
-    }
+  const PortPair ports{.host = request.destination_port, .guest = request.source_port};
+  asked_.emplace(ports, request);
+  try {
+    connect_outside_(
+        ports.host, [this, ports](base::UniqueFd stream) { on_outside(ports, std::move(stream)); });
+  } catch (...) {
+    asked_.erase(ports);
+    throw;
   }
+}
+
+void VsockDevice::on_outside(PortPair ports, base::UniqueFd stream) {
+  const auto asked = asked_.extract(ports);
+  const auto& request = asked.mapped();
+  if (!request) {
+    return;
+  }
+  try {
+    stream ? add(Connection::incoming(*request, std::move(stream)), {}) : answer_reset(*request);
+  } catch (const Error& error) {
+    refuse(*request, error);
+  }
+  work();
 }
 
 void VsockDevice::send_packets(const TimeSlice& time) {

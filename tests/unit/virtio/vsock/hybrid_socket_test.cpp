@@ -16,6 +16,7 @@
 #include <cstring>
 #include <thread>
 
+#include "virtio/vsock/hybrid_path.h"
 #include "virtio/vsock/socket_rig.h"
 
 namespace faasnap::virtio::test {
@@ -58,10 +59,47 @@ base::UniqueFd listen_at(const std::filesystem::path& path) {
 struct Rig : FakeGuest {
   Rig() {
     start();
-    driver.on_loop([this] { device->open_socket(socket); });
+    driver.on_loop([this] {
+      device->serve(path.take_listener(),
+                    [this](std::uint32_t port, const VsockDevice::Accept& answer) {
+                      answer(path.connect(port));
+                    });
+    });
   }
   Directory directory;
   std::filesystem::path socket = directory.path / "vsock";
+  HybridPath path{socket};
+};
+
+// A guest whose connections to the host wait until a test answers.
+struct WaitingRig : FakeGuest {
+  WaitingRig() {
+    start();
+    driver.on_loop([this] {
+      device->serve(path.take_listener(), [this](std::uint32_t port, VsockDevice::Accept answer) {
+        ports.push_back(port);
+        answers.push_back(std::move(answer));
+      });
+    });
+  }
+  bool asked() {
+    bool some = false;
+    driver.on_loop([&] { some = !answers.empty(); });
+    return some;
+  }
+  // Answers the first that waits; with a stream, if it is one.
+  void answer(base::UniqueFd stream) {
+    REQUIRE(wait_until([this] { return asked(); }));
+    driver.on_loop([&] {
+      const auto first = std::move(answers.front());
+      answers.erase(answers.begin());
+      first(std::move(stream));
+    });
+  }
+  Directory directory;
+  HybridPath path{directory.path / "vsock"};
+  std::vector<std::uint32_t> ports;  // of the loop's thread, as the answers are
+  std::vector<VsockDevice::Accept> answers;
 };
 
 std::string read_line(const base::UniqueFd& fd) {
@@ -184,12 +222,65 @@ TEST_CASE("A listener in the process goes before a socket of that name") {
   CHECK(wait_until([&] { return accepted == 1; }));
 }
 
-TEST_CASE("The socket's file goes with the device") {
+TEST_CASE("The guest's connection waits for an answer that comes later") {
+  WaitingRig rig;
+  rig.send(rig.packet(Op::request, 6379, 1000));
+  CHECK(rig.quiet());
+  auto [ours, theirs] = base::make_stream_pair();
+  base::set_non_blocking(theirs);
+  rig.answer(std::move(theirs));
+  rig.expect(Op::response, 6379, 1000);
+  rig.send(rig.packet(Op::data, 6379, 1000), bytes_of("PING"));
+  CHECK(text_of(read_exactly(ours, 4)) == "PING");
+  rig.driver.on_loop([&] { CHECK(rig.ports == std::vector<std::uint32_t>{6379}); });
+}
+
+TEST_CASE("An answer that nothing listens refuses the guest's connection") {
+  WaitingRig rig;
+  rig.send(rig.packet(Op::request, 6379, 1000));
+  rig.answer({});
+  rig.expect(Op::reset, 6379, 1000);
+}
+
+TEST_CASE("An answer for a guest that has given up closes the stream and tells the guest nothing") {
+  WaitingRig rig;
+  rig.send(rig.packet(Op::request, 6379, 1000));
+  rig.send(rig.packet(Op::reset, 6379, 1000));
+  CHECK(rig.quiet());
+  auto [ours, theirs] = base::make_stream_pair();
+  base::set_non_blocking(theirs);
+  rig.answer(std::move(theirs));
+  CHECK(reaches_end(ours));
+  CHECK(rig.quiet());
+  rig.driver.on_loop([&] { CHECK(rig.device->connections() == 0); });
+}
+
+TEST_CASE("A guest that sends before the answer has come is refused") {
+  WaitingRig rig;
+  rig.send(rig.packet(Op::request, 6379, 1000));
+  rig.send(rig.packet(Op::data, 6379, 1000), bytes_of("PING"));
+  rig.expect(Op::reset, 6379, 1000);
+  auto [ours, theirs] = base::make_stream_pair();
+  base::set_non_blocking(theirs);
+  rig.answer(std::move(theirs));
+  CHECK(reaches_end(ours));
+  CHECK(rig.quiet());
+}
+
+TEST_CASE("Connections that wait for an answer count among those that are allowed") {
+  WaitingRig rig;
+  rig.send(rig.packet(Op::request, 6379, 1000));
+  REQUIRE(wait_until([&] { return rig.asked(); }));
+  rig.driver.on_loop([&] { CHECK(rig.device->connections() == 1); });
+  rig.answer({});
+  rig.driver.on_loop([&] { CHECK(rig.device->connections() == 0); });
+}
+
+TEST_CASE("The socket's file goes with the object that made it") {
   Directory directory;
   const auto path = directory.path / "vsock";
   {
-    FakeGuest guest;
-    guest.driver.on_loop([&] { guest.device->open_socket(path); });
+    const HybridPath socket(path);
     CHECK(std::filesystem::is_socket(path));
   }
   CHECK_FALSE(std::filesystem::exists(path));
@@ -199,9 +290,8 @@ TEST_CASE("A path that exists is refused and left alone") {
   Directory directory;
   const auto path = directory.path / "vsock";
   const base::UniqueFd other = listen_at(path);
-  FakeGuest guest;
   try {
-    guest.driver.on_loop([&] { guest.device->open_socket(path); });
+    const HybridPath socket(path);
     FAIL("accepted");
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::already_exists);
@@ -211,9 +301,8 @@ TEST_CASE("A path that exists is refused and left alone") {
 }
 
 TEST_CASE("A path too long for a socket is refused with the limit") {
-  FakeGuest guest;
   try {
-    guest.driver.on_loop([&] { guest.device->open_socket(std::string(200, 'x')); });
+    const HybridPath socket(std::string(200, 'x'));
     FAIL("accepted");
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::invalid_argument);
