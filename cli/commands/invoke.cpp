@@ -106,6 +106,7 @@ void check_recording(const CommandLine& line, const tools::Origin& origin) {
 }
 
 InvocationPlan make_plan(const CommandLine& line, const Config& config) {
+  auto worker = worker_options(line, config);  // starts beside what follows
   tools::Json input = parse_input(line.text("input"));
   const auto setting = line.optional_text("setting");
   const tools::Origin chosen = setting ? parse_origin_option(*setting, "--setting")
@@ -137,7 +138,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           .drop_caches = line.has("drop-caches"),
           .prepared = line.has("prepared") || config.restore.prepared.value_or(false),
           .prefill = !line.has("no-prefill") && config.restore.prefill.value_or(true),
-          .worker = worker_options(line, config),
+          .worker = std::move(worker),
           .recorded = traced ? recorded_set(snapshot) : std::nullopt,
           .opened = opened,
           .opening = opening,

@@ -6,11 +6,13 @@
 
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include <faasnap/vm.h>
 #include <faasnap/working_set_recorder.h>
 
 #include "run/interruption.h"
+#include "run/started_worker.h"
 #include "tools/accelerator.h"
 #include "tools/failure.h"
 
@@ -64,18 +66,26 @@ InvocationRecord Invoker::run(Trace& trace) {
   return tools::is_warm(plan_.origin) ? run_warm(trace) : run_booted(trace);
 }
 
+// Called before what precedes the measurement, and takes place beside it.
+std::optional<WorkerOptions> Invoker::next_worker() {
+  if (plan_.worker && std::exchange(used_worker_, true)) {
+    plan_.worker = started_worker();
+  }
+  return plan_.worker;
+}
+
 InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   InvocationRecord record;
+  RestoreOptions options;
+  options.worker = next_worker();
   if (plan_.drop_caches) {
     plan_.snapshot.drop_caches();
   }
   record.cached_before = cached_pages(plan_.snapshot);
-  RestoreOptions options;
   options.setting = setting;
   options.root_image = plan_.root_image;
   options.image_directories = plan_.image_directories;
   options.prefill = plan_.prefill;
-  options.worker = plan_.worker;
   options.record_accesses = !plan_.recording.empty();
   options.attachments.limits = plan_.limits;
   const Nanoseconds made = epoch_now();
@@ -125,13 +135,13 @@ InvocationRecord Invoker::run_booted(Trace& trace) {
   InvocationRecord record;
   const SnapshotInfo& info = plan_.snapshot.info();
   VmOptions options;
+  options.worker = next_worker();
   const auto allowed = [&](const FileIdentity& image) {
     return image.path.empty() ? image.path : find_image(image, plan_.image_directories);
   };
   options.kernel = allowed(info.kernel);
   options.initramfs = allowed(info.initramfs);
   options.root_image = plan_.root_image.empty() ? allowed(info.root_image) : plan_.root_image;
-  options.worker = plan_.worker;
   options.vcpus = info.vcpus;
   options.memory = info.memory;
   options.attachments.limits = plan_.limits;
@@ -152,7 +162,7 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
   if (!warm_) {
     RestoreOptions options;
     options.setting = Setting::cached;
-    options.worker = plan_.worker;
+    options.worker = next_worker();
     options.root_image = plan_.root_image;
     options.image_directories = plan_.image_directories;
     options.attachments.limits = plan_.limits;

@@ -43,7 +43,7 @@ struct InvocationPlan {
   // True if the VM is prepared before the request, with which the measurement begins.
   bool prepared = false;
   bool prefill = true;
-  // The process for each VM; nothing for this one.
+  // The worker of the first VM, later ones get others; nothing if the VMs are in this process.
   std::optional<WorkerOptions> worker{};
   // The recording whose groups appear in the spans; empty if no spans are wanted.
   std::optional<WorkingSet> recorded{};
@@ -98,6 +98,7 @@ class Invoker {
  private:
   struct Warm;
 
+  std::optional<WorkerOptions> next_worker();
   InvocationRecord run_restored(Setting setting, Trace& trace);
   InvocationRecord run_booted(Trace& trace);
   InvocationRecord run_warm(Trace& trace);
@@ -106,6 +107,7 @@ class Invoker {
   InvocationPlan plan_;
   FunctionHost& host_;
   std::stop_token stop_;
+  bool used_worker_ = false;
   // True if the snapshot's opening is part of the next trace.
   bool first_ = true;
   std::unique_ptr<Warm> warm_;

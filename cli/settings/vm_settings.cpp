@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "run/interruption.h"
+#include "run/started_worker.h"
 #include "tools/failure.h"
 
 namespace faasnap::cli {
@@ -93,7 +94,7 @@ void add_worker_option(CommandLine& line) {
 
 std::optional<WorkerOptions> worker_options(const CommandLine& line, const Config& config) {
   const bool here = line.has("in-process") || config.vm.in_process.value_or(false);
-  return here ? std::nullopt : std::optional(WorkerOptions{});
+  return here ? std::nullopt : std::optional(started_worker());
 }
 
 fs::path images_directory(const CommandLine& line, const Config& config) {

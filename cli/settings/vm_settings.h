@@ -25,7 +25,7 @@ void add_image_options(CommandLine& line, bool boots);
 // Adds --in-process, for a command that runs VMs.
 void add_worker_option(CommandLine& line);
 // Returns the worker for a VM: a process of its own, unless the option or the settings file say
-// otherwise.
+// otherwise. The first VM's begins to start now, beside whatever the command does before it.
 std::optional<WorkerOptions> worker_options(const CommandLine& line, const Config& config);
 
 // Returns the directory of kernel, initramfs, root image and inputs.

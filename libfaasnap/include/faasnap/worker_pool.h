@@ -20,7 +20,10 @@ class FAASNAP_EXPORT WorkerPool {
   // Begins to start `size` workers, at least 1, as `options` say; its `pool` is ignored, and
   // `cgroup` and `complete` are those of each VM. Throws ErrorKind::invalid_argument if `size` is
   // 0.
-  WorkerPool(const WorkerOptions& options, std::size_t size);
+  //
+  // If `replace` is false, it starts these and no others, and a VM that comes while one is on its
+  // way waits for it: for a caller who knows how many VMs come soon.
+  WorkerPool(const WorkerOptions& options, std::size_t size, bool replace = true);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

@@ -13,10 +13,13 @@ namespace faasnap {
 
 class WorkerPool::Impl {
  public:
-  Impl(WorkerOptions options, std::size_t size)
-      : reserve_("faasnap-workers", size, [options = without_pool(std::move(options))] {
-          return std::make_unique<worker::Client>(options);
-        }) {}
+  Impl(WorkerOptions options, std::size_t size, bool replace)
+      : reserve_(
+            "faasnap-workers", size,
+            [options = without_pool(std::move(options))] {
+              return std::make_unique<worker::Client>(options);
+            },
+            replace) {}
 
   // Returns null if none waits.
   std::unique_ptr<worker::Client> take() {
@@ -40,12 +43,12 @@ class WorkerPool::Impl {
   base::Reserve<std::unique_ptr<worker::Client>> reserve_;
 };
 
-WorkerPool::WorkerPool(const WorkerOptions& options, std::size_t size) {
+WorkerPool::WorkerPool(const WorkerOptions& options, std::size_t size, bool replace) {
   if (size == 0) {
     base::fail(ErrorKind::invalid_argument, "make pool of workers", {},
                "size is 0, expected at least 1");
   }
-  impl_ = std::make_unique<Impl>(options, size);
+  impl_ = std::make_unique<Impl>(options, size, replace);
 }
 
 WorkerPool::~WorkerPool() = default;

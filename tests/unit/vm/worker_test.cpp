@@ -240,6 +240,30 @@ TEST_CASE("a VM takes a worker that waits, and another one takes its place") {
   CHECK(pool->ready() == 1);
 }
 
+TEST_CASE(
+    "a VM waits for a worker that is on its way, and none takes its place if it is the last") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  const auto pool = std::make_shared<WorkerPool>(WorkerOptions{}, 1, false);
+  const RestoreOptions options{.worker = WorkerOptions{.pool = pool}};
+  const VM first = VM::restore(snapshot, options);
+  CHECK(pool->ready() == 0);
+  CHECK_NOTHROW(pool->wait_full());
+  CHECK(pool->ready() == 0);
+  const VM second = VM::restore(snapshot, options);
+  CHECK(second.worker()->process != first.worker()->process);
+}
+
+TEST_CASE("a worker that cannot be started is the same error where a pool was to start it") {
+  const ScratchDirectory scratch;
+  const Snapshot snapshot = snapshot_tiny(scratch.path());
+  WorkerOptions options{.program = "/nowhere"};
+  options.pool = std::make_shared<WorkerPool>(options, 1, false);
+  CHECK(error_of([&] { options.pool->wait_full(); }).kind() == ErrorKind::not_found);
+  CHECK(error_of([&] { VM::restore(snapshot, {.worker = options}); }).kind() ==
+        ErrorKind::not_found);
+}
+
 TEST_CASE("a worker ends with its VM") {
   const ScratchDirectory scratch;
   pid_t worker = 0;

@@ -20,8 +20,9 @@
 namespace faasnap::base {
 
 // Keeps a few things made ahead of their use, and makes others in the place of those that are
-// taken, in the background on a thread of its own. After a failure it makes no more until a caller
-// asks for one. Every member function is safe from any thread.
+// taken, unless it is not to replace them, in the background on a thread of its own. After a
+// failure it makes no more until a caller asks for one. Every member function is safe from any
+// thread.
 template <typename Thing>
 class Reserve {
  public:
@@ -30,9 +31,10 @@ class Reserve {
     std::string last;
   };
 
-  // Begins to make `size` things. `make` is called on the thread, which is named `thread`.
-  Reserve(const char* thread, std::size_t size, std::function<Thing()> make)
-      : size_(size), make_(std::move(make)) {
+  // Begins to make `size` things, and no others unless it `replaces` them. `make` is called on the
+  // thread, which is named `thread`.
+  Reserve(const char* thread, std::size_t size, std::function<Thing()> make, bool replaces = true)
+      : size_(size), make_(std::move(make)), replaces_(replaces) {
     thread_ = start_thread(thread, [this] { refill(); });
   }
   ~Reserve() {
@@ -46,10 +48,14 @@ class Reserve {
   Reserve(const Reserve&) = delete;
   Reserve& operator=(const Reserve&) = delete;
 
-  // Returns what has waited longest, or nothing if nothing waits.
+  // Returns what has waited longest, or nothing if nothing waits. If it does not replace things, it
+  // waits for one that is on its way.
   std::optional<Thing> take() {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     try_again();
+    if (!replaces_) {
+      changed_.wait(lock, [&] { return !ready_.empty() || made_ == size_ || failure_; });
+    }
     if (ready_.empty()) {
       return std::nullopt;
     }
@@ -62,8 +68,8 @@ class Reserve {
   void wait_full() {
     std::unique_lock lock(mutex_);
     try_again();
-    changed_.wait(lock, [&] { return ready_.size() == size_ || failure_; });
-    if (ready_.size() != size_) {
+    changed_.wait(lock, [&] { return !wanted() || failure_; });
+    if (wanted()) {
       std::rethrow_exception(failure_);
     }
   }
@@ -88,6 +94,9 @@ class Reserve {
   }
 
  private:
+  // True if another thing is to be made. Needs the mutex.
+  bool wanted() const { return replaces_ ? ready_.size() < size_ : made_ < size_; }
+
   // Clears the failure so that the thread goes on. Needs the mutex.
   void try_again() {
     failure_ = nullptr;
@@ -97,7 +106,7 @@ class Reserve {
   void refill() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [&] { return stop_ || (ready_.size() < size_ && !failure_); });
+      changed_.wait(lock, [&] { return stop_ || (wanted() && !failure_); });
       if (stop_) {
         return;
       }
@@ -112,6 +121,7 @@ class Reserve {
       lock.lock();
       if (made) {
         ready_.push_back(std::move(*made));
+        ++made_;
       } else {
         failure_ = failure;
         ++failures_.count;
@@ -123,10 +133,12 @@ class Reserve {
 
   const std::size_t size_;
   const std::function<Thing()> make_;
+  const bool replaces_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stop_ = false;
   std::deque<Thing> ready_;
+  std::size_t made_ = 0;
   Failures failures_;
   // The last failure; cleared when a caller asks for a thing.
   std::exception_ptr failure_;
