@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,15 +23,44 @@
 
 namespace faasnap::test {
 
+// Gives this thread the seccomp filter `code`, for the rest of its life. Returns false if the host
+// allows none.
+inline bool forbid(std::vector<sock_filter> code) {
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+// Returns a filter under which these system calls fail with `error_number`.
+inline std::vector<sock_filter> failing(std::initializer_list<long> calls, int error_number) {
+  std::vector<sock_filter> code{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (const long call : calls) {
+    code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1));
+    code.push_back(
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error_number)));
+  }
+  code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  return code;
+}
+
+// Returns a filter under which no descriptor can be added to an epoll instance, as where the user
+// watches as many as fs.epoll.max_user_watches allows.
+inline std::vector<sock_filter> without_new_watches() {
+  return {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_ctl, 0, 3),
+          BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1])),
+          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, EPOLL_CTL_ADD, 0, 1),
+          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSPC),
+          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+}
+
 // Runs `body` on a thread that has the seccomp filter `code`, as have the threads that it starts:
 // what a container does to all of a process. Rethrows its exception.
 inline void under_filter(std::vector<sock_filter> code, const std::function<void()>& body) {
   std::exception_ptr failure;
   bool filtered = false;
   std::thread([&] {
-    const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
-    filtered = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-               ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    filtered = forbid(std::move(code));
     if (!filtered) {
       return;
     }
@@ -51,14 +81,7 @@ inline void under_filter(std::vector<sock_filter> code, const std::function<void
 // Runs `body` where these system calls fail with `error_number`.
 inline void without_calls(std::initializer_list<long> calls, int error_number,
                           const std::function<void()>& body) {
-  std::vector<sock_filter> code{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
-  for (const long call : calls) {
-    code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1));
-    code.push_back(
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error_number)));
-  }
-  code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-  under_filter(std::move(code), body);
+  under_filter(failing(calls, error_number), body);
 }
 
 inline void without_io_uring(int error_number, const std::function<void()>& body) {

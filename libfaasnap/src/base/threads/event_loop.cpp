@@ -46,6 +46,11 @@ void EventLoop::watch(int fd, std::uint32_t events, Callback callback) {
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
     const int error_number = errno;
     watches_.erase(added);
+    if (error_number == ENOSPC) {
+      fail(ErrorKind::limit, "watch descriptor", {},
+           "the user watches as many descriptors as the host allows; raise sysctl "
+           "fs.epoll.max_user_watches");
+    }
     fail_errno("watch descriptor", {}, error_number);
   }
 }
@@ -186,7 +191,7 @@ void EventLoop::loop() {
 
 void Timer::start(Nanoseconds delay) {
   cancel();
-  time_ = monotonic_now() + delay;
+  time_ = from_now(delay);
   loop_.timers_.emplace(time_, this);
   running_ = true;
 }
