@@ -186,11 +186,15 @@ tools::Json to_json(const InvocationRecord& record, const InvocationPlan& plan) 
   json["mappings"] = record.restore.mappings;
   json["rss_bytes"] = record.memory.resident.value;
   json["pss_bytes"] = record.memory.proportional.value;
-  if (record.limits.dropped_console.value != 0) {
-    json["dropped_console_bytes"] = record.limits.dropped_console.value;
-  }
-  if (record.limits.refused_connections != 0) {
-    json["refused_connections"] = record.limits.refused_connections;
+  for (const auto& [name, count] :
+       {std::pair{"dropped_console_bytes", record.limits.dropped_console.value},
+        {"refused_connections", record.limits.refused_connections},
+        {"dropped_connections", record.limits.dropped_connections},
+        {"delayed_reads", record.limits.delayed_reads},
+        {"device_slices", record.limits.device_slices}}) {
+    if (count != 0) {
+      json[name] = count;
+    }
   }
   json["cache_pages_before"] =
       record.cached_before.pages ? tools::Json(*record.cached_before.pages) : tools::Json();

@@ -30,7 +30,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static CheckingReleaser releaser(world.memory);
   fuzz::HostileDriver driver(
       world, fuzz::Input({data, size}),
-      [] { return std::make_unique<virtio::BalloonDevice>(world.loop, world.memory, releaser); },
+      [] {
+        return std::make_unique<virtio::BalloonDevice>(world.loop, world.memory, releaser,
+                                                       world.limits);
+      },
       [](std::uint64_t address, fuzz::Input& input) {
         // Page numbers, mostly of memory that there is.
         for (unsigned i = 0; i < 8; ++i) {

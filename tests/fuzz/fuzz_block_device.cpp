@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       world, fuzz::Input({data, size}),
       [] {
         return std::make_unique<virtio::BlockDevice>(world.loop, base::UniqueFd(::dup(image.get())),
-                                                     "image", "serial");
+                                                     "image", "serial", world.limits);
       },
       [](std::uint64_t address, fuzz::Input& input) {
         // struct virtio_blk_req, mostly a read within the disk.

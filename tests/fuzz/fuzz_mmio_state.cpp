@@ -36,11 +36,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto make = [kind = data[0] % 3]() -> std::unique_ptr<virtio::Device> {
     switch (kind) {
       case 0:
-        return std::make_unique<virtio::BlockDevice>(world.loop, make_image(), "image", "serial");
+        return std::make_unique<virtio::BlockDevice>(world.loop, make_image(), "image", "serial",
+                                                     world.limits);
       case 1:
-        return std::make_unique<virtio::BalloonDevice>(world.loop, world.memory, releaser);
+        return std::make_unique<virtio::BalloonDevice>(world.loop, world.memory, releaser,
+                                                       world.limits);
       default:
-        return std::make_unique<virtio::VsockDevice>(world.loop, 3, 8, LogSink{});
+        return std::make_unique<virtio::VsockDevice>(world.loop, 3, world.limits, LogSink{});
     }
   };
   const std::vector<std::byte> state(reinterpret_cast<const std::byte*>(data) + 1,

@@ -12,7 +12,7 @@ namespace {
 using namespace faasnap;
 
 constexpr std::uint32_t kCid = 3;
-constexpr std::size_t kConnections = 8;
+constexpr std::size_t kConnections = fuzz::DeviceWorld::kConnections;
 
 // The host's side: streams whose ends it keeps, writes to and closes.
 class Host {
@@ -20,7 +20,8 @@ class Host {
   explicit Host(fuzz::DeviceWorld& world) : world_(world) {}
 
   std::unique_ptr<virtio::Device> make_device() {
-    auto device = std::make_unique<virtio::VsockDevice>(world_.loop, kCid, kConnections, LogSink{});
+    auto device =
+        std::make_unique<virtio::VsockDevice>(world_.loop, kCid, world_.limits, LogSink{});
     device_ = device.get();
     device_->listen(1, [this](base::UniqueFd end) { keep(std::move(end)); });
     return device;

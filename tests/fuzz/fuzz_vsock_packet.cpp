@@ -31,7 +31,7 @@ using memory::GuestAddress;
 constexpr std::uint32_t kCid = 3;
 constexpr std::uint16_t kQueueSize = 8;
 constexpr std::size_t kMaximumSteps = 200;
-constexpr std::size_t kMaximumEnds = 16;
+constexpr unsigned kMaximumEnds = 16;
 
 // The place of queue `i`: one after the other from 64 KiB up.
 GuestAddress table_of(std::uint64_t i) { return {0x10000 + i * 0x1000}; }
@@ -50,6 +50,7 @@ struct World {
   // An exception that reaches the loop is what this program looks for.
   base::EventLoop loop{[](std::exception_ptr) { std::abort(); }};
   NoInterrupt interrupt;
+  virtio::DeviceLimits limits{.allowed = {.connections = kMaximumEnds}};
 };
 
 class Session {
@@ -76,7 +77,8 @@ class Session {
 
  private:
   void make() {
-    auto device = std::make_unique<virtio::VsockDevice>(world_.loop, kCid, kMaximumEnds, LogSink{});
+    auto device =
+        std::make_unique<virtio::VsockDevice>(world_.loop, kCid, world_.limits, LogSink{});
     device_ = device.get();
     device_->listen(1, [this](base::UniqueFd end) { keep(std::move(end)); });
     transport_ = std::make_unique<virtio::MmioTransport>(

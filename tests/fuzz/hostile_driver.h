@@ -19,6 +19,7 @@
 #include "input.h"
 #include "memory/guest_memory.h"
 #include "support.h"
+#include "virtio/device_limits.h"
 #include "virtio/mmio_registers.h"
 #include "virtio/mmio_transport.h"
 
@@ -29,8 +30,11 @@ class NoInterrupt final : public virtio::Interrupt {
   void trigger() noexcept override {}
 };
 
-// The surroundings of a device: an event loop, and guest memory that can become unavailable.
+// The surroundings of a device: an event loop, guest memory that can become unavailable, and
+// limits.
 struct DeviceWorld {
+  static constexpr unsigned kConnections = 8;
+
   DeviceWorld() {
     memory.guard({.intact = [this] { return intact.load(); },
                   .refused = [](PageRange, const std::string&) {}});
@@ -38,6 +42,7 @@ struct DeviceWorld {
 
   std::atomic<bool> intact = true;
   memory::GuestMemory memory{memory::kMinimumSize};
+  virtio::DeviceLimits limits{.allowed = {.connections = kConnections}};
   // An exception that reaches the loop is what these programs look for.
   base::EventLoop loop{[](std::exception_ptr) { std::abort(); }};
   NoInterrupt interrupt;

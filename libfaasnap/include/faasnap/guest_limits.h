@@ -72,12 +72,26 @@ struct StoreLimits {
   LogLimits log{};
 };
 
+// The root disk.
+struct DiskLimits {
+  // Bytes that are read at a time. Further requests wait in the guest's queue, so that a pause
+  // waits for these only. A request of its own is read whatever its size, which is 8 MiB at most.
+  Bytes reading = 8_MiB;
+};
+
 // All limits of a VM.
 struct GuestLimits {
   ConsoleLimits console{};
+  DiskLimits disk{};
+  // Time for which a device works on the guest's requests at a stretch, 100 us or more. Pauses,
+  // stops, connections and the other devices wait for this long, and for one request.
+  Nanoseconds device_slice = std::chrono::milliseconds(2);
   // Maximum number of vsock connections at a time, in both directions and including those that are
   // closing; each takes one or two descriptors of the process. A further one is refused.
   unsigned connections = 128;
+  // Time for which a vsock connection that the guest has ended is kept although the host takes none
+  // of the data that the guest sent before. These are dropped then.
+  Nanoseconds unread_data = std::chrono::seconds(2);
   StoreLimits store{};
 };
 

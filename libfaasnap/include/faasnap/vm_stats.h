@@ -75,6 +75,12 @@ struct LimitHits {
   Bytes dropped_console;
   // vsock connections that were refused.
   std::uint64_t refused_connections = 0;
+  // vsock connections that were dropped with data that the host had not read.
+  std::uint64_t dropped_connections = 0;
+  // Requests to the root disk that waited until others had been read.
+  std::uint64_t delayed_reads = 0;
+  // How often a device had work left at the end of its time.
+  std::uint64_t device_slices = 0;
 };
 
 // How a VM is doing: everything that costs little to ask.

@@ -17,6 +17,11 @@ Nanoseconds read_clock(clockid_t clock) noexcept {
 
 Nanoseconds monotonic_now() noexcept { return read_clock(CLOCK_MONOTONIC); }
 
+Nanoseconds from_now(Nanoseconds time) noexcept {
+  const Nanoseconds now = monotonic_now();
+  return time > kForever - now ? kForever : now + time;
+}
+
 Nanoseconds realtime_now() noexcept { return read_clock(CLOCK_REALTIME); }
 
 }  // namespace faasnap::base

@@ -5,23 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "base/clock.h"
 #include "base/error.h"
 
 namespace faasnap::base {
-namespace {
-
-// Returns the sum, or kForever if it would overflow.
-Nanoseconds later(Nanoseconds now, Nanoseconds timeout) noexcept {
-  return timeout > kForever - now ? kForever : now + timeout;
-}
-
-}  // namespace
-
 Deadline::Deadline(Nanoseconds timeout) noexcept
-    : timeout_(std::max(timeout, Nanoseconds(0))), end_(later(monotonic_now(), timeout_)) {}
+    : timeout_(std::max(timeout, Nanoseconds(0))), end_(from_now(timeout_)) {}
 
 Nanoseconds Deadline::remaining(const std::string& operation) const {
   if (timeout_ == kForever) {

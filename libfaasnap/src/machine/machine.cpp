@@ -42,19 +42,31 @@ MachineShape checked(const MachineShape& shape) {
   return shape;
 }
 
+// A shorter time could be over before a device has done anything.
+constexpr Nanoseconds kMinimumSlice = std::chrono::microseconds(100);
+
+const GuestLimits& checked(const GuestLimits& limits) {
+  if (limits.device_slice < kMinimumSlice) {
+    base::fail(ErrorKind::invalid_argument, "create virtual machine", {},
+               fmt::format("limits.device_slice is {} ns, expected at least {}",
+                           limits.device_slice.count(), kMinimumSlice.count()));
+  }
+  return limits;
+}
+
 }  // namespace
 
 Machine::Machine(const MachineShape& shape, base::UniqueFd root_disk,
                  const std::filesystem::path& root_path, const VmAttachments& attachments)
     : shape_(checked(shape)),
       log_(attachments.log),
-      limits_(attachments.limits),
+      limits_{.allowed = checked(attachments.limits)},
       system_(kvm::System::open()),
       memory_(shape.memory,
               attachments.expose_memory ? base::Exposure::exposed : base::Exposure::hidden),
       vm_(system_),
       loop_([this](std::exception_ptr failure) { fail(base::describe(failure)); }),
-      serial_(attachments.console, limits_.console,
+      serial_(attachments.console, limits_.allowed.console,
               [this] { vm_.raise_interrupt(boot::kSerialGsi); }),
       power_([this](VmState state) { end(state, {}); }),
       keyboard_([this](VmState state) { end(state, {}); }),
@@ -76,8 +88,7 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
   ports_.add(boot::kSleepControlPort, PowerControl::kPorts, power_);
   ports_.add(KeyboardReset::kBase, KeyboardReset::kPorts, keyboard_);
 
-  auto vsock =
-      std::make_unique<virtio::VsockDevice>(loop_, shape_.guest_cid, limits_.connections, log_);
+  auto vsock = std::make_unique<virtio::VsockDevice>(loop_, shape_.guest_cid, limits_, log_);
   vsock_ = vsock.get();
   socket_ = std::make_unique<VirtioSlot>(kSocketSlot, loop_, memory_, std::move(vsock), vm_, log_);
   addresses_.add(VirtioSlot::window(kSocketSlot).value, boot::kVirtioMmioSize, *socket_);
@@ -88,13 +99,13 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
   }
   if (shape_.has_root_disk) {
     auto disk = std::make_unique<virtio::BlockDevice>(loop_, std::move(root_disk), root_path,
-                                                      "faasnap-root");
+                                                      "faasnap-root", limits_);
     io_uring_ = disk->io_uring();
     disk_ = std::make_unique<VirtioSlot>(kDiskSlot, loop_, memory_, std::move(disk), vm_, log_);
     addresses_.add(VirtioSlot::window(kDiskSlot).value, boot::kVirtioMmioSize, *disk_);
   }
   if (shape_.has_balloon) {
-    auto balloon = std::make_unique<virtio::BalloonDevice>(loop_, memory_, free_memory_);
+    auto balloon = std::make_unique<virtio::BalloonDevice>(loop_, memory_, free_memory_, limits_);
     balloon_ =
         std::make_unique<VirtioSlot>(kBalloonSlot, loop_, memory_, std::move(balloon), vm_, log_);
     addresses_.add(VirtioSlot::window(kBalloonSlot).value, boot::kVirtioMmioSize, *balloon_);
@@ -191,6 +202,14 @@ void Machine::prefill(PageRange pages) noexcept {
   if (prefiller_) {
     prefiller_->enter(pages);
   }
+}
+
+LimitHits Machine::limit_hits() const {
+  return {.dropped_console = {serial_.dropped()},
+          .refused_connections = limits_.refused_connections,
+          .dropped_connections = limits_.dropped_connections,
+          .delayed_reads = limits_.delayed_reads,
+          .device_slices = limits_.slices};
 }
 
 std::vector<PageRange> Machine::released_pages() {

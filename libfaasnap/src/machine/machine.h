@@ -34,6 +34,7 @@
 #include "machine/vcpus/second_stage_filler.h"
 #include "machine/vcpus/vcpu_thread.h"
 #include "memory/guest_memory.h"
+#include "virtio/device_limits.h"
 #include "virtio/vsock/vsock_device.h"
 
 namespace faasnap::machine {
@@ -126,8 +127,8 @@ class Machine : private ExitHandler {
   // may be called from any thread.
   void serve_socket(base::UniqueFd listener, virtio::VsockDevice::ConnectOutside connect);
   void type(std::string_view text) { serial_.type(text); }
-  LimitHits limit_hits() const { return {{serial_.dropped()}, vsock_->refused()}; }
-  const GuestLimits& limits() const noexcept { return limits_; }
+  LimitHits limit_hits() const;
+  const GuestLimits& limits() const noexcept { return limits_.allowed; }
 
   // Sets whether free memory that the guest reports from now on is given back to the host.
   void give_back_free_memory(bool given_back) noexcept { free_memory_.set_given_back(given_back); }
@@ -175,7 +176,7 @@ class Machine : private ExitHandler {
 
   MachineShape shape_;
   LogSink log_;
-  const GuestLimits limits_;
+  virtio::DeviceLimits limits_;
   kvm::System system_;
   memory::GuestMemory memory_;
   MemoryBacking backing_;

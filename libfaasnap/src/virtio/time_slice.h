@@ -2,11 +2,8 @@
 
 #pragma once
 
-#include <chrono>
-
-#include <faasnap/units.h>
-
-#include "base/clock.h"
+#include "base/deadline.h"
+#include "virtio/device_limits.h"
 
 namespace faasnap::virtio {
 
@@ -15,13 +12,20 @@ namespace faasnap::virtio {
 // chain.
 class TimeSlice {
  public:
-  TimeSlice() noexcept : end_(base::monotonic_now() + kLength) {}
-  bool over() const noexcept { return base::monotonic_now() >= end_; }
+  explicit TimeSlice(DeviceLimits& limits) noexcept
+      : limits_(limits), end_(limits.allowed.device_slice) {}
+
+  bool over() const noexcept { return end_.passed(); }
+  // Returns the same at the end of the work, and counts a slice that was used up.
+  bool used_up() noexcept {
+    const bool over_now = over();
+    limits_.slices += over_now ? 1 : 0;
+    return over_now;
+  }
 
  private:
-  static constexpr Nanoseconds kLength = std::chrono::milliseconds(2);
-
-  Nanoseconds end_;
+  DeviceLimits& limits_;
+  base::Deadline end_;
 };
 
 }  // namespace faasnap::virtio

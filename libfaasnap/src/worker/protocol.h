@@ -144,12 +144,17 @@ void fields(Wire& wire, ConsoleLimits& value) {
   auto& [per_second, burst] = value;
   wire(per_second, burst);
 }
+template <typename Wire>
+void fields(Wire& wire, DiskLimits& value) {
+  auto& [reading] = value;
+  wire(reading);
+}
 // The object store is the caller's.
 template <typename Wire>
 void fields(Wire& wire, GuestLimits& value) {
-  auto& [console, connections, store] = value;
+  auto& [console, disk, device_slice, connections, unread_data, store] = value;
   static_cast<void>(store);
-  wire(console, connections);
+  wire(console, disk, device_slice, connections, unread_data);
 }
 // The callbacks stay where they are, and the socket is the caller's.
 template <typename Wire>
@@ -211,8 +216,9 @@ void fields(Wire& wire, PrefetchStats& value) {
 }
 template <typename Wire>
 void fields(Wire& wire, LimitHits& value) {
-  auto& [dropped_console, refused_connections] = value;
-  wire(dropped_console, refused_connections);
+  auto& [dropped_console, refused_connections, dropped_connections, delayed_reads, device_slices] =
+      value;
+  wire(dropped_console, refused_connections, dropped_connections, delayed_reads, device_slices);
 }
 template <typename Wire>
 void fields(Wire& wire, VmStats& value) {

@@ -88,6 +88,18 @@ TEST_CASE("a machine takes no more than nine descriptors besides its disk and me
   CHECK(descriptors() - before <= 9);
 }
 
+TEST_CASE("a machine whose devices had no time to work is refused") {
+  make_machine();  // skips where there is no KVM
+  VmAttachments attachments;
+  attachments.limits.device_slice = std::chrono::microseconds(99);
+  const Error error = error_of([&] {
+    Machine({.vcpus = 1, .memory = memory::kMinimumSize}, base::UniqueFd(), std::filesystem::path(),
+            attachments);
+  });
+  CHECK(error.kind() == ErrorKind::invalid_argument);
+  CHECK(std::string(error.what()).find("limits.device_slice is 99000 ns") != std::string::npos);
+}
+
 TEST_CASE("a machine that has failed says why, and never runs again") {
   const auto machine = make_machine();
   machine->fail("the disk is on fire");

@@ -16,6 +16,7 @@
 #include "base/threads/event_loop.h"
 #include "memory/guest_memory.h"
 #include "virtio/device.h"
+#include "virtio/device_limits.h"
 #include "virtio/fake_queue.h"
 #include "virtio/interrupt.h"
 #include "virtio/mmio_registers.h"
@@ -32,10 +33,11 @@ class CountingInterrupt final : public Interrupt {
 // Calls `condition` until it is true. Returns false after ten seconds.
 bool wait_until(const std::function<bool()>& condition);
 
-// The surroundings of a device: an event loop and guest memory.
+// The surroundings of a device: an event loop, guest memory, and what the guest may spend.
 class World {
  public:
-  World() : loop([this](std::exception_ptr failure) { record(failure); }) {}
+  explicit World(const GuestLimits& allowed = {})
+      : limits{.allowed = allowed}, loop([this](std::exception_ptr failure) { record(failure); }) {}
 
   void record(std::exception_ptr failure);
   // Returns the number of exceptions that escaped from callbacks; a test expects none.
@@ -44,6 +46,7 @@ class World {
   bool logged(std::string_view text);
 
   memory::GuestMemory memory{Bytes{128ULL << 20}};
+  DeviceLimits limits;
   base::EventLoop loop;
 
  private:

@@ -46,6 +46,36 @@ TEST_CASE("options arrive as they were sent") {
   CHECK(got.sinks.vsock_socket);
 }
 
+TEST_CASE("limits, and how often they were met, arrive as they were sent") {
+  VmAttachments sent;
+  sent.limits = {.console = {.per_second = 1_KiB, .burst = 2_KiB},
+                 .disk = {.reading = 3_KiB},
+                 .device_slice = Nanoseconds(4'000'000),
+                 .connections = 5,
+                 .unread_data = Nanoseconds(6)};
+  VmAttachments got;
+  decode(encode(sent), got);
+  CHECK(got.limits.console.per_second == 1_KiB);
+  CHECK(got.limits.console.burst == 2_KiB);
+  CHECK(got.limits.disk.reading == 3_KiB);
+  CHECK(got.limits.device_slice == Nanoseconds(4'000'000));
+  CHECK(got.limits.connections == 5);
+  CHECK(got.limits.unread_data == Nanoseconds(6));
+
+  const LimitHits hits{.dropped_console = 1_KiB,
+                       .refused_connections = 2,
+                       .dropped_connections = 3,
+                       .delayed_reads = 4,
+                       .device_slices = 5};
+  LimitHits seen;
+  decode(encode(hits), seen);
+  CHECK(seen.dropped_console == 1_KiB);
+  CHECK(seen.refused_connections == 2);
+  CHECK(seen.dropped_connections == 3);
+  CHECK(seen.delayed_reads == 4);
+  CHECK(seen.device_slices == 5);
+}
+
 TEST_CASE("an error arrives with its kind, operation, path, reason and number") {
   const auto failure = [] {
     base::fail_errno("open the hypervisor", "/dev/kvm", EACCES);

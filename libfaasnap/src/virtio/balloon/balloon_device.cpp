@@ -36,8 +36,8 @@ constexpr std::uint64_t kReleasedPages = 2048;
 }  // namespace
 
 BalloonDevice::BalloonDevice(base::EventLoop& loop, const memory::GuestMemory& memory,
-                             PageReleaser& releaser)
-    : memory_(memory), releaser_(releaser), again_(loop, [this] { work(); }) {}
+                             PageReleaser& releaser, DeviceLimits& limits)
+    : memory_(memory), releaser_(releaser), limits_(limits), again_(loop, [this] { work(); }) {}
 
 BalloonDevice::~BalloonDevice() { reset(); }
 
@@ -59,7 +59,7 @@ void BalloonDevice::work() {
   if (queues_.empty() || drained_) {
     return;
   }
-  const TimeSlice slice;
+  TimeSlice slice(limits_);
   finish_chain(slice);
   for (std::size_t i = 0; i < queues_.size(); ++i) {
     do {
@@ -69,7 +69,7 @@ void BalloonDevice::work() {
     } while (!slice.over() && queues_[i].enable_notifications());
     queues_[i].signal_used();
   }
-  if (slice.over()) {
+  if (slice.used_up()) {
     again_.start(Nanoseconds(0));  // continues here
   }
 }

@@ -14,6 +14,7 @@
 #include "base/threads/event_loop.h"
 #include "memory/guest_memory.h"
 #include "virtio/device.h"
+#include "virtio/device_limits.h"
 #include "virtio/time_slice.h"
 
 namespace faasnap::virtio {
@@ -33,11 +34,12 @@ class PageReleaser {
 // acknowledged. The device never asks the balloon to grow; a driver that inflates it anyway loses
 // the content of the pages.
 //
-// Everything is for the thread of `loop`, except the constructor. Loop, memory and releaser must
+// Everything is for the thread of `loop`, except the constructor, all of whose arguments must
 // outlive the device.
 class BalloonDevice final : public Device {
  public:
-  BalloonDevice(base::EventLoop& loop, const memory::GuestMemory& memory, PageReleaser& releaser);
+  BalloonDevice(base::EventLoop& loop, const memory::GuestMemory& memory, PageReleaser& releaser,
+                DeviceLimits& limits);
   // Must be called on the loop's thread, or after the loop has stopped.
   ~BalloonDevice() override;
 
@@ -68,6 +70,7 @@ class BalloonDevice final : public Device {
 
   const memory::GuestMemory& memory_;
   PageReleaser& releaser_;
+  DeviceLimits& limits_;
   std::array<std::byte, 8> config_{};
   std::span<Queue> queues_;
   bool reporting_ = false;

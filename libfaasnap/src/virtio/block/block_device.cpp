@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files/file.h"
@@ -50,8 +52,10 @@ std::uint64_t sectors_of(const base::UniqueFd& image, const std::filesystem::pat
 }  // namespace
 
 BlockDevice::BlockDevice(base::EventLoop& loop, base::UniqueFd image,
-                         const std::filesystem::path& path, std::string serial)
+                         const std::filesystem::path& path, std::string serial,
+                         DeviceLimits& limits)
     : loop_(loop),
+      limits_(limits),
       image_(std::move(image)),
       sectors_(sectors_of(image_, path)),
       serial_(std::move(serial)),
@@ -83,6 +87,7 @@ std::span<const std::uint16_t> BlockDevice::queue_sizes() const noexcept {
 void BlockDevice::activate(std::span<Queue> queues, std::uint64_t, Activation) {
   queue_ = &queues[0];
   drained_ = false;
+  waiting_ = false;
   loop_.watch(completed_.get(), EPOLLIN, [this](std::uint32_t) {
     completed_.drain();
     take_completions();
@@ -96,13 +101,12 @@ void BlockDevice::start_available() {
   if (drained_) {
     return;
   }
-  const TimeSlice slice;
-  waiting_ = false;
+  TimeSlice time(limits_);
   do {
-    while (!slice.over() && start_next()) {
+    while (!time.over() && start_next()) {
     }
-  } while (!slice.over() && !waiting_ && queue_->enable_notifications());
-  if (slice.over()) {
+  } while (!time.over() && !waiting_ && queue_->enable_notifications());
+  if (time.used_up()) {
     completed_.signal();  // continues here
   }
   ring_->submit();
@@ -117,11 +121,13 @@ bool BlockDevice::start_next() {
   if (!request.parse(*queue_)) {
     return false;
   }
-  waiting_ = bytes_reading_ != 0 && bytes_reading_ + request.data_size > kMaximumRequest;
-  if (waiting_) {
+  if (bytes_reading_ != 0 &&
+      bytes_reading_ + request.data_size > limits_.allowed.disk.reading.value) {
     queue_->undo_pop();  // a completion continues here
+    limits_.delayed_reads += std::exchange(waiting_, true) ? 0 : 1;
     return false;
   }
+  waiting_ = false;
   free_.pop_back();
   start(request);
   return true;
@@ -245,9 +251,10 @@ void BlockDevice::reset() noexcept {
       }
     }
     wait_for_reads();
-  } catch (const std::exception&) {
-    // The kernel refuses to wait. The remaining reads end in guest memory; the next drain or the
-    // ring's destructor takes their completions.
+  } catch (...) {
+    // The kernel refuses to wait. The remaining reads may still end in memory that the guest takes
+    // for its own again, so the guest must not go on.
+    loop_.post([failure = std::current_exception()] { std::rethrow_exception(failure); });
   }
 }
 

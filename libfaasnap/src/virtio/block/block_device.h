@@ -14,6 +14,7 @@
 #include "uring/ring.h"
 #include "virtio/block/block_request.h"
 #include "virtio/device.h"
+#include "virtio/device_limits.h"
 
 namespace faasnap::virtio {
 
@@ -22,21 +23,22 @@ namespace faasnap::virtio {
 // the same image share. A write, a request beyond the end and one of more than kMaximumRequest
 // bytes are answered with an I/O error; a flush succeeds at once.
 //
-// How long a drain takes depends on the disk, not on the guest: at most kMaximumRequest bytes are
-// read at a time, and the requests beyond stay in the queue. A reset cancels the reads.
+// How long a drain takes depends on the disk, not on the guest: at most DiskLimits::reading bytes
+// are read at a time, or one request, and those beyond stay in the queue. A reset cancels the
+// reads; if the kernel refuses to, the loop's failure handler is told.
 class BlockDevice final : public Device {
  public:
-  // Maximum number of bytes of one request, and of all requests whose reads are under way. More
-  // than any request of a driver that respects the limits in the configuration space, and of a
-  // Linux guest with its default settings if it was saved before there was a limit.
+  // Maximum number of bytes of one request. More than any request of a driver that respects the
+  // limits in the configuration space, and of a Linux guest with its default settings if it was
+  // saved before there was a limit.
   static constexpr std::uint64_t kMaximumRequest = 8 << 20;
 
   // `image` is open for reading; `path` names it in messages. `serial` is the disk's serial number
-  // for the guest, of which at most 20 bytes are used. May be called on any thread; `loop` must
-  // outlive the device. Throws ErrorKind::invalid_argument if the size of `image` is not a multiple
-  // of 512 bytes.
+  // for the guest, of which at most 20 bytes are used. May be called on any thread; `loop` and
+  // `limits` must outlive the device. Throws ErrorKind::invalid_argument if the size of `image` is
+  // not a multiple of 512 bytes.
   BlockDevice(base::EventLoop& loop, base::UniqueFd image, const std::filesystem::path& path,
-              std::string serial);
+              std::string serial, DeviceLimits& limits);
   // Must be called on the loop's thread, or after the loop has stopped.
   ~BlockDevice() override;
 
@@ -70,6 +72,7 @@ class BlockDevice final : public Device {
   void wait_for_reads();
 
   base::EventLoop& loop_;
+  DeviceLimits& limits_;
   base::UniqueFd image_;
   std::uint64_t sectors_ = 0;
   std::string serial_;
@@ -77,7 +80,7 @@ class BlockDevice final : public Device {
   Queue* queue_ = nullptr;
   bool drained_ = false;
   std::uint64_t bytes_reading_ = 0;  // of the requests whose reads are under way
-  bool waiting_ = false;             // true if the next request waits for these
+  bool waiting_ = false;             // true while the next request waits for these
   // One for each queue entry; free_ holds the unused ones.
   std::vector<BlockRequest> requests_;
   std::vector<BlockRequest*> free_;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/exception.h"
 #include "base/random.h"
 
 namespace faasnap::virtio {
@@ -41,13 +42,13 @@ std::uint32_t random_host_port() {
 
 }  // namespace
 
-VsockDevice::VsockDevice(base::EventLoop& loop, std::uint32_t guest_cid, std::size_t connections,
+VsockDevice::VsockDevice(base::EventLoop& loop, std::uint32_t guest_cid, DeviceLimits& limits,
                          LogSink log)
     : loop_(loop),
+      limits_(limits),
       log_(std::move(log)),
       last_host_port_(random_host_port()),
       again_(loop, [this] { work(); }),
-      maximum_connections_(connections),
       orphan_timer_(loop, [this] { drop_old_orphans(); }) {
   if (guest_cid < kFirstGuestCid || guest_cid > kLastGuestCid) {
     base::fail(ErrorKind::invalid_argument, "create vsock device", {},
@@ -174,18 +175,19 @@ std::uint32_t VsockDevice::allocate_host_port() {
 // Returns true if there is room for one more connection. If need be, drops one that the guest has
 // ended and the host has not read, or one that the host has closed and the guest has not finished.
 bool VsockDevice::make_room() {
-  if (connections() < maximum_connections_) {
+  if (connections() < limits_.allowed.connections) {
     return true;
   }
   if (!orphans_.empty()) {
     drop_orphan(orphans_.begin());
+    ++limits_.dropped_connections;
     return true;
   }
   const auto closed = std::find_if(connections_.begin(), connections_.end(), [](const auto& item) {
     return item.second.connection.stream_done();
   });
   if (closed == connections_.end()) {
-    ++refused_;
+    ++limits_.refused_connections;
     return false;
   }
   queue_reset(closed->first);
@@ -195,7 +197,7 @@ bool VsockDevice::make_room() {
 
 std::string VsockDevice::too_many() const {
   return fmt::format("{} vsock connections exist, as many as GuestLimits::connections allows",
-                     maximum_connections_);
+                     limits_.allowed.connections);
 }
 
 void VsockDevice::add(Connection connection, Connected done) {
@@ -273,9 +275,10 @@ void VsockDevice::adopt_orphan(Connection connection) {
                     error.what()));
     return;
   }
-  orphans_.emplace(id, Orphan{std::move(connection), base::monotonic_now() + kOrphanPatience});
+  const Nanoseconds patience = limits_.allowed.unread_data;
+  orphans_.emplace(id, Orphan{std::move(connection), base::from_now(patience)});
   if (!orphan_timer_.running()) {
-    orphan_timer_.start(kOrphanPatience);
+    orphan_timer_.start(patience);
   }
 }
 
@@ -298,6 +301,7 @@ void VsockDevice::drop_old_orphans() {
       log(fmt::format("vsock: dropped {} bytes of a connection that the host does not read",
                       orphan->second.connection.buffered()));
       orphan = drop_orphan(orphan);
+      ++limits_.dropped_connections;
     } else {
       next = std::min(next, orphan->second.deadline - now);
       ++orphan;
@@ -335,7 +339,7 @@ void VsockDevice::on_orphan(std::uint64_t id, std::uint32_t events) {
   if (connection.buffered() == 0) {
     drop_orphan(orphan);
   } else if (connection.buffered() < before) {
-    orphan->second.deadline = base::monotonic_now() + kOrphanPatience;
+    orphan->second.deadline = base::from_now(limits_.allowed.unread_data);
   }
 }
 
@@ -345,8 +349,9 @@ void VsockDevice::answer(Connected& done, bool accepted) noexcept {
   }
   try {
     std::exchange(done, nullptr)(accepted);
-  } catch (const std::exception& error) {
-    log(fmt::format("vsock: the callback of a connection failed: {}", error.what()));
+  } catch (...) {
+    log(fmt::format("vsock: the callback of a connection failed: {}",
+                    base::describe(std::current_exception())));
   }
 }
 

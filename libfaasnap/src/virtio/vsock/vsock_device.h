@@ -6,8 +6,6 @@
 #include <faasnap/log.h>
 
 #include <array>
-#include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -22,6 +20,7 @@
 #include "base/files/fd.h"
 #include "base/threads/event_loop.h"
 #include "virtio/device.h"
+#include "virtio/device_limits.h"
 #include "virtio/time_slice.h"
 #include "virtio/vsock/connection.h"
 #include "virtio/vsock/hybrid_socket.h"
@@ -46,13 +45,8 @@ class VsockDevice final : public Device {
   // there.
   using ConnectOutside = std::function<void(std::uint32_t host_port, Accept answer)>;
 
-  // Time for which a connection that the guest has ended is kept although the host's socket takes
-  // no byte of what the guest sent before.
-  static constexpr Nanoseconds kOrphanPatience = std::chrono::seconds(2);
-
-  // `guest_cid` is 3 or more. At most `connections` of them exist at a time, including those that
-  // are closing. `loop` must outlive the device.
-  VsockDevice(base::EventLoop& loop, std::uint32_t guest_cid, std::size_t connections, LogSink log);
+  // `guest_cid` is 3 or more. `loop` and `limits` must outlive the device.
+  VsockDevice(base::EventLoop& loop, std::uint32_t guest_cid, DeviceLimits& limits, LogSink log);
   // Must be called on the loop's thread, or after the loop has stopped. Pending Connected functions
   // are not called.
   ~VsockDevice() override;
@@ -75,11 +69,6 @@ class VsockDevice final : public Device {
   std::size_t connections() const noexcept {
     return connections_.size() + orphans_.size() + asked_.size();
   }
-  // Returns the number of packets and turns of connections that wait for buffers of the guest's.
-  std::size_t waiting() const noexcept { return ready_.size() + resets_.size(); }
-  // Returns the number of connections refused because there were too many. May be called from any
-  // thread.
-  std::uint64_t refused() const noexcept { return refused_; }
 
   std::string_view name() const noexcept override { return "virtio-vsock"; }
   std::uint32_t type() const noexcept override { return 19; }
@@ -159,6 +148,7 @@ class VsockDevice final : public Device {
   void answer_reset(const PacketHeader& packet);
 
   base::EventLoop& loop_;
+  DeviceLimits& limits_;
   LogSink log_;
   unsigned logged_ = 0;
   std::array<std::byte, 8> config_{};
@@ -178,8 +168,6 @@ class VsockDevice final : public Device {
   std::uint16_t event_buffers_left_ = 0;  // when the reset event was sent
   base::Timer again_;                     // started if a slice of time ended with work left
 
-  const std::size_t maximum_connections_;
-  std::atomic<std::uint64_t> refused_ = 0;
   Entries connections_;
   Orphans orphans_;  // by age
   std::uint64_t next_orphan_ = 0;

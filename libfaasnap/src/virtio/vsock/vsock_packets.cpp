@@ -8,6 +8,7 @@
 #include <array>
 #include <tuple>
 
+#include "base/exception.h"
 #include "virtio/vsock/vsock_device.h"
 
 namespace faasnap::virtio {
@@ -36,11 +37,11 @@ void VsockDevice::work() {
   working_ = true;
   tell_of_reset();
   if (reset_event_ == ResetEvent::none) {
-    const TimeSlice slice;
+    TimeSlice slice(limits_);
     receive_packets(slice);
     const bool stalled = resets_.size() >= kMaximumResets;
     send_packets(slice);
-    if (slice.over() || (stalled && resets_.size() < kMaximumResets)) {
+    if (slice.used_up() || (stalled && resets_.size() < kMaximumResets)) {
       again_.start(Nanoseconds(0));
     }
   }
@@ -190,9 +191,9 @@ void VsockDevice::accept(const PacketHeader& request) {
   const Accept accepted = listener->second;  // the listener may replace itself
   try {
     accepted(std::move(theirs));
-  } catch (const std::exception& error) {
+  } catch (...) {
     log(fmt::format("vsock: the listener of port {} failed: {}", request.destination_port,
-                    error.what()));
+                    base::describe(std::current_exception())));
   }
 }
 

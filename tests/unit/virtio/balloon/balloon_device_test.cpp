@@ -153,6 +153,18 @@ TEST_CASE("A report of much memory is released in pieces, between which a VM can
   CHECK(rig.driver.wait_used(kLinuxReportingQueue).length == 0);
   // The chain was taken once more, from its start.
   CHECK(rig.releaser.pages() == released_before + kPages);
+  CHECK(rig.world.limits.slices > 0);
+}
+
+TEST_CASE("How long a balloon works at a stretch is a limit of the guest") {
+  BalloonRig rig({.device_slice = kForever});
+  rig.driver.start();
+  constexpr std::uint32_t kPages = (64U << 20) / kPage;
+  rig.releaser.delay = std::chrono::milliseconds(1);
+  rig.driver.queues[kLinuxReportingQueue].add({BalloonRig::pages(0x4000, kPages)});
+  rig.driver.write32(kMmioQueueNotify, kLinuxReportingQueue);
+  CHECK(rig.releaser.pages() == kPages);
+  CHECK(rig.world.limits.slices == 0);
 }
 
 TEST_CASE("Inflated pages are not brought in to be released") {

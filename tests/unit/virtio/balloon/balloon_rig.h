@@ -40,8 +40,10 @@ class RecordingReleaser final : public PageReleaser {
 };
 
 struct BalloonRig {
-  BalloonRig()
-      : driver(world, std::make_unique<BalloonDevice>(world.loop, world.memory, releaser)) {}
+  explicit BalloonRig(const GuestLimits& limits = {})
+      : world(limits),
+        driver(world,
+               std::make_unique<BalloonDevice>(world.loop, world.memory, releaser, world.limits)) {}
   ~BalloonRig() { CHECK(world.failures() == 0); }
 
   static Buffer pages(std::uint64_t first, std::uint32_t count) {

@@ -9,12 +9,15 @@
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <fstream>
 #include <string>
 #include <thread>
 
+#include "support/forbidden_calls.h"
 #include "virtio/block/block_rig.h"
 
 namespace faasnap::virtio::test {
@@ -121,6 +124,19 @@ TEST_CASE("A reset ends the reads of a disk that does not answer") {
   CHECK(rig.driver.queues[0].used_index() == 0);
 }
 
+TEST_CASE("A guest whose reads cannot be waited for at a reset does not go on") {
+  BlockRig rig;
+  rig.driver.start();
+  const base::UniqueFd disk = rig.stall();
+  rig.offer_reads(4, 512);
+  CHECK(rig.world.failures() == 0);
+  rig.driver.on_loop(
+      [] { REQUIRE(faasnap::test::forbid(faasnap::test::failing({SYS_io_uring_enter}, EPERM))); });
+  rig.driver.write32(kStatus, 0);
+  rig.expected_failures = 1;
+  CHECK(wait_until([&] { return rig.world.failures() == 1; }));
+}
+
 bool is_asleep(pid_t thread) {
   std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
   std::string number;
@@ -131,13 +147,15 @@ bool is_asleep(pid_t thread) {
 }
 
 TEST_CASE("No more than the limit is read at a time, and the rest follows") {
-  BlockRig rig(32 << 20);
+  const DiskLimits limits = GENERATE(DiskLimits{}, DiskLimits{.reading = 2_MiB});
+  BlockRig rig(32 << 20, limits);
   rig.driver.start();
   constexpr std::uint32_t kLength = 1 << 20;
-  constexpr unsigned kAtOnce = BlockDevice::kMaximumRequest / kLength;
+  const auto at_once = static_cast<unsigned>(limits.reading.value / kLength);
   const base::UniqueFd disk = rig.stall();
   base::set_non_blocking(disk);
-  rig.offer_reads(2 * kAtOnce, kLength);
+  rig.offer_reads(2 * at_once, kLength);
+  CHECK(rig.world.limits.delayed_reads == 1);  // the others are not seen yet
   // Drain waits for what the device has taken, and for nothing else.
   std::atomic<bool> drained = false;
   std::atomic<pid_t> waiter = 0;
@@ -155,10 +173,21 @@ TEST_CASE("No more than the limit is read at a time, and the rest follows") {
     }
   }
   caller.join();
-  CHECK(rig.driver.queues[0].used_index() <= kAtOnce);
+  CHECK(rig.driver.queues[0].used_index() <= at_once);
   REQUIRE(::dup2(rig.image.file.get(), rig.disk) == rig.disk);
   rig.driver.resume();
-  CHECK(wait_until([&] { return rig.driver.queues[0].used_index() == 2 * kAtOnce; }));
+  CHECK(wait_until([&] { return rig.driver.queues[0].used_index() == 2 * at_once; }));
+}
+
+TEST_CASE("A request beyond what may be read at a time is read alone") {
+  constexpr std::uint32_t kLength = 256 << 10;
+  BlockRig rig(kImageSize, {.reading = 64_KiB});
+  rig.driver.start();
+  const Buffer buffer = rig.data(kLength);
+  CHECK(rig.run(kRead, 0, {buffer}) == Result{0, kLength + 1});
+  CHECK(rig.holds(buffer, 0));
+  rig.offer_reads(8, kLength / 2);
+  CHECK(wait_until([&] { return rig.driver.queues[0].used_index() == 9; }));
 }
 
 TEST_CASE("A request beyond the limit is answered with an error, and touches no memory") {

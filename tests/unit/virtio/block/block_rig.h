@@ -44,13 +44,14 @@ struct Image {
 
 // A disk, its image and its driver.
 struct BlockRig {
-  explicit BlockRig(std::size_t image_size = kImageSize)
-      : image(image_size),
+  explicit BlockRig(std::size_t image_size = kImageSize, const DiskLimits& limits = {})
+      : world({.disk = limits}),
+        image(image_size),
         opened(image.open()),
         disk(opened.get()),
         driver(world, std::make_unique<BlockDevice>(world.loop, std::move(opened), "image",
-                                                    "serial-0123")) {}
-  ~BlockRig() { CHECK(world.failures() == 0); }
+                                                    "serial-0123", world.limits)) {}
+  ~BlockRig() { CHECK(world.failures() == expected_failures); }
 
   Buffer header(std::uint32_t operation, std::uint64_t sector) {
     const Buffer buffer{driver.allocator.take(16), 16, false};
@@ -122,6 +123,7 @@ struct BlockRig {
   base::UniqueFd opened;
   int disk;  // the device's own descriptor of the image
   FakeDriver driver;
+  std::size_t expected_failures = 0;
 };
 
 using Result = std::pair<std::uint8_t, std::uint32_t>;

@@ -31,8 +31,11 @@ bool ready(const base::UniqueFd& fd, short events) {
 }  // namespace
 
 FakeGuest::FakeGuest(Shape shape_in)
-    : shape(shape_in), device(nullptr), driver(world, [this] {
-        auto made = std::make_unique<VsockDevice>(world.loop, kCid, shape.connections, world.log());
+    : world({.connections = shape_in.connections, .unread_data = shape_in.unread_data}),
+      shape(shape_in),
+      device(nullptr),
+      driver(world, [this] {
+        auto made = std::make_unique<VsockDevice>(world.loop, kCid, world.limits, world.log());
         device = made.get();
         return made;
       }()) {}

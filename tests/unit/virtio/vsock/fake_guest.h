@@ -30,7 +30,9 @@ class FakeGuest {
     unsigned receive_buffers = 64;
     std::uint32_t receive_size = 4096;
     unsigned event_buffers = 8;
-    std::size_t connections = 256;  // the device's limit
+    // The device's limits.
+    unsigned connections = 256;
+    Nanoseconds unread_data = GuestLimits().unread_data;
   };
 
   FakeGuest() : FakeGuest(Shape{}) {}

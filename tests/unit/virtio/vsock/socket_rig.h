@@ -2,8 +2,11 @@
 
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <mutex>
+#include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -42,6 +45,28 @@ struct SocketRig : FakeGuest {
     base::UniqueFd end = std::move(accepted.front());
     accepted.pop_front();
     return end;
+  }
+  // Sends what the host does not read until the device's buffer is as full as the guest may make
+  // it. Returns all that was sent.
+  std::vector<std::byte> fill(std::uint32_t host_port) {
+    std::vector<std::byte> sent;
+    std::uint32_t taken = 0;
+    const auto chunk = pattern(32 << 10);
+    while (sent.size() + chunk.size() - taken <= Connection::kReceiveBuffer) {
+      send(packet(Op::data, host_port, kGuestPort), chunk);
+      sent.insert(sent.end(), chunk.begin(), chunk.end());
+      send(packet(Op::credit_request, host_port, kGuestPort));
+      taken = expect(Op::credit_update, host_port, kGuestPort).forwarded;
+    }
+    CHECK(taken < sent.size());
+    return sent;
+  }
+  // Closes the guest's end.
+  void close(std::uint32_t host_port) {
+    auto shutdown = packet(Op::shutdown, host_port, kGuestPort);
+    shutdown.flags = kShutdownBoth;
+    send(shutdown);
+    expect(Op::reset, host_port, kGuestPort);
   }
   std::size_t connections() {
     std::size_t count = 0;

@@ -26,7 +26,7 @@ TEST_CASE("The guest reads its CID from the configuration space") {
 TEST_CASE("CIDs that are not a guest's are refused") {
   World world;
   for (const std::uint32_t cid : {0U, 1U, 2U, 0xffffffffU}) {
-    CHECK_THROWS_AS(VsockDevice(world.loop, cid, 1, {}), Error);
+    CHECK_THROWS_AS(VsockDevice(world.loop, cid, world.limits, {}), Error);
   }
 }
 
@@ -127,15 +127,32 @@ TEST_CASE("A listener that is removed takes no more connections") {
   rig.expect(Op::reset, kHostPort, 1001);
 }
 
-TEST_CASE("A listener that throws costs its connection only") {
+TEST_CASE("A listener that throws costs its connection only, whatever it throws") {
   SocketRig rig;
   rig.driver.on_loop([&] {
-    rig.device->listen(kHostPort, [](base::UniqueFd) { throw std::runtime_error("no"); });
+    SECTION("an exception of the standard library") {
+      rig.device->listen(kHostPort, [](base::UniqueFd) { throw std::runtime_error("no"); });
+    }
+    SECTION("a number") {
+      rig.device->listen(kHostPort, [](base::UniqueFd) { throw 1; });
+    }
   });
   rig.send(rig.packet(Op::request, kHostPort, 1000));
   rig.expect(Op::response, kHostPort, 1000);
   CHECK(rig.expect(Op::shutdown, kHostPort, 1000).flags != 0);
   CHECK(rig.world.logged("listener of port 6379 failed"));
+  CHECK(rig.connect_from_host(kGuestPort).first);
+}
+
+TEST_CASE("A callback that throws anything when its connection ends hurts nothing else") {
+  SocketRig rig;
+  auto [theirs, ours] = base::make_stream_pair();
+  rig.driver.on_loop([&rig, &stream = theirs] {
+    rig.device->connect(kGuestPort, std::move(stream), [](bool) { throw 1; });
+  });
+  rig.driver.write32(kStatus, 0);
+  CHECK(rig.world.logged("the callback of a connection failed: unknown exception"));
+  rig.start();
   CHECK(rig.connect_from_host(kGuestPort).first);
 }
 
@@ -179,7 +196,7 @@ TEST_CASE("Beyond the most connections allowed, more are refused") {
     rig.expect(Op::reset, kHostPort, 20000 + i);
   }
   CHECK(rig.connections() == kConnections);
-  CHECK(rig.device->refused() == 10);
+  CHECK(rig.world.limits.refused_connections == 10);
   CHECK(rig.world.logged("refused a connection: 20 vsock connections exist"));
   try {
     rig.start_connect(kGuestPort);
@@ -187,7 +204,7 @@ TEST_CASE("Beyond the most connections allowed, more are refused") {
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::limit);
   }
-  CHECK(rig.device->refused() == 11);
+  CHECK(rig.world.limits.refused_connections == 11);
 }
 
 TEST_CASE("A reset of the device closes every connection") {

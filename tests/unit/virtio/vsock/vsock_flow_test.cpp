@@ -144,38 +144,11 @@ TEST_CASE("A guest that closes is answered with a reset, and the host reads to t
   CHECK(wait_until([&] { return rig.connections() == 0; }));
 }
 
-namespace {
-
-// Sends what `end` does not read until the device's buffer is as full as the guest may make it.
-// Returns all that was sent.
-std::vector<std::byte> fill(SocketRig& rig, std::uint32_t host_port) {
-  std::vector<std::byte> sent;
-  std::uint32_t forwarded = 0;
-  const auto chunk = pattern(32 << 10);
-  while (sent.size() + chunk.size() - forwarded <= Connection::kReceiveBuffer) {
-    rig.send(rig.packet(Op::data, host_port, kGuestPort), chunk);
-    sent.insert(sent.end(), chunk.begin(), chunk.end());
-    rig.send(rig.packet(Op::credit_request, host_port, kGuestPort));
-    forwarded = rig.expect(Op::credit_update, host_port, kGuestPort).forwarded;
-  }
-  CHECK(forwarded < sent.size());
-  return sent;
-}
-
-void close(SocketRig& rig, std::uint32_t host_port) {
-  auto shutdown = rig.packet(Op::shutdown, host_port, kGuestPort);
-  shutdown.flags = kShutdownBoth;
-  rig.send(shutdown);
-  rig.expect(Op::reset, host_port, kGuestPort);
-}
-
-}  // namespace
-
 TEST_CASE("What the guest sent before it closed reaches a host that reads late") {
   SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
-  const auto sent = fill(rig, host_port);
-  close(rig, host_port);
+  const auto sent = rig.fill(host_port);
+  rig.close(host_port);
   CHECK(rig.connections() == 1);
   CHECK(read_exactly(end, sent.size()) == sent);
   CHECK(reaches_end(end));
@@ -199,7 +172,7 @@ TEST_CASE("A packet to the guest has at most 64 KiB of data, however large its b
 TEST_CASE("When the guest closes, a host that waits to write is told although it does not read") {
   SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
-  fill(rig, host_port);
+  rig.fill(host_port);
   std::atomic<bool> told = false;
   std::thread writer([&stream = end, &told] {
     const std::vector<std::byte> data(1 << 20);
@@ -218,19 +191,38 @@ TEST_CASE("When the guest closes, a host that waits to write is told although it
 TEST_CASE("A closed connection whose data the host does not read goes after a while") {
   SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
-  fill(rig, host_port);
-  close(rig, host_port);
+  rig.fill(host_port);
+  rig.close(host_port);
   CHECK(rig.connections() == 1);
   CHECK(wait_until([&] { return rig.connections() == 0; }));
   CHECK(rig.world.logged("that the host does not read"));
+  CHECK(rig.world.limits.dropped_connections == 1);
+}
+
+TEST_CASE("How long data of a closed connection wait for the host is a limit of the guest") {
+  SocketRig patient({.unread_data = kForever});
+  SocketRig impatient({.unread_data = std::chrono::milliseconds(1)});
+  const auto close_unread = [](SocketRig& rig) {
+    auto [end, host_port] = rig.connect_from_host(kGuestPort);
+    const auto sent = rig.fill(host_port);
+    rig.close(host_port);
+    return std::pair(std::move(end), sent);
+  };
+  const auto [end, sent] = close_unread(patient);
+  const auto dropped = close_unread(impatient);
+  CHECK(wait_until([&] { return impatient.connections() == 0; }));
+  CHECK(patient.connections() == 1);
+  CHECK(read_exactly(end, sent.size()) == sent);
+  CHECK(wait_until([&] { return patient.connections() == 0; }));
+  CHECK(patient.world.limits.dropped_connections == 0);
 }
 
 TEST_CASE("A reset by the guest frees a connection at once, also one that it has closed") {
   SocketRig rig;
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
-  fill(rig, host_port);
+  rig.fill(host_port);
   SECTION("open") {}
-  SECTION("closed") { close(rig, host_port); }
+  SECTION("closed") { rig.close(host_port); }
   rig.send(rig.packet(Op::reset, host_port, kGuestPort));
   rig.driver.on_loop([] {});
   CHECK(rig.connections() == 0);
@@ -239,12 +231,13 @@ TEST_CASE("A reset by the guest frees a connection at once, also one that it has
 TEST_CASE("A closed connection that the host has not read makes room for a new one") {
   SocketRig rig({.connections = 1});
   auto [end, host_port] = rig.connect_from_host(kGuestPort);
-  fill(rig, host_port);
-  close(rig, host_port);
+  rig.fill(host_port);
+  rig.close(host_port);
   CHECK(rig.connections() == 1);
   CHECK(rig.connect_from_host(kGuestPort).first);
   CHECK(rig.connections() == 1);
-  CHECK(rig.device->refused() == 0);
+  CHECK(rig.world.limits.refused_connections == 0);
+  CHECK(rig.world.limits.dropped_connections == 1);
 }
 
 TEST_CASE("A host that closes lets the guest read everything, then both ends are gone") {

@@ -164,7 +164,7 @@ TEST_CASE("The guest's CID comes back with the state") {
   saved.driver.drain();
   const auto state = saved.driver.save();
   World world;
-  FakeDriver other(world, std::make_unique<VsockDevice>(world.loop, 999, 1, LogSink{}));
+  FakeDriver other(world, std::make_unique<VsockDevice>(world.loop, 999, world.limits, LogSink{}));
   other.restore(state);
   CHECK(other.read_config(0, 4) ==
         std::vector{std::byte{kCid}, std::byte{0}, std::byte{0}, std::byte{0}});
