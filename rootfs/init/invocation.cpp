@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "invocation.h"
+
+#include "json.h"
+
+namespace faasnap::init {
+
+Outcome failed_outcome(int status, std::string type, std::string message) {
+  Outcome outcome;
+  outcome.status = status;
+  outcome.body =
+      "{\"errorType\": " + json_quote(type) + ", \"errorMessage\": " + json_quote(message) + "}";
+  outcome.error_type = std::move(type);
+  outcome.error_message = std::move(message);
+  return outcome;
+}
+
+}  // namespace faasnap::init
