@@ -77,7 +77,7 @@ std::uint64_t stack_hash(const char* call, unsigned long request) {
 
 // Returns how this call is to fail, if it is. `request` tells apart what one call does.
 std::optional<int> failure_of(const char* call, std::initializer_list<int> failures,
-                              unsigned long request = 0) {
+                              unsigned long request = 0, const char* path = "") {
   const Mode now = mode.load(std::memory_order_acquire);
   if (now == Mode::off || inside) {
     return std::nullopt;
@@ -97,7 +97,7 @@ std::optional<int> failure_of(const char* call, std::initializer_list<int> failu
       }
     } else if (now == Mode::watching) {
       if (std::ranges::find(shared.seen, stack, &CallSite::stack) == shared.seen.end()) {
-        shared.seen.push_back({call, request, stack, failures});
+        shared.seen.push_back({call, request, stack, path, failures});
       }
     } else {
       const bool here = shared.site.stack == stack;
@@ -208,18 +208,19 @@ unsigned failed() {
   }
 
 // Opening: for those that make a file the mode is always passed on, as the kernel ignores it else.
-#define FAULTY_OPEN(name, parameters, last, arguments)                                    \
-  extern "C" int name parameters {                                                        \
-    static auto* const real = faasnap::faults::next<int parameters>(#name);               \
-    va_list rest;                                                                         \
-    va_start(rest, last);                                                                 \
-    const mode_t mode = va_arg(rest, mode_t);                                             \
-    va_end(rest);                                                                         \
-    if (const auto failure = faasnap::faults::failure_of(#name, {EMFILE, EIO, EACCES})) { \
-      errno = *failure;                                                                   \
-      return -1;                                                                          \
-    }                                                                                     \
-    return real arguments;                                                                \
+#define FAULTY_OPEN(name, parameters, last, arguments)                                       \
+  extern "C" int name parameters {                                                           \
+    static auto* const real = faasnap::faults::next<int parameters>(#name);                  \
+    va_list rest;                                                                            \
+    va_start(rest, last);                                                                    \
+    const mode_t mode = va_arg(rest, mode_t);                                                \
+    va_end(rest);                                                                            \
+    const auto failure = faasnap::faults::failure_of(#name, {EMFILE, EIO, EACCES}, 0, path); \
+    if (failure) {                                                                           \
+      errno = *failure;                                                                      \
+      return -1;                                                                             \
+    }                                                                                        \
+    return real arguments;                                                                   \
   }
 
 FAULTY_OPEN(open, (const char* path, int flags, ...), flags, (path, flags, mode))

@@ -15,6 +15,7 @@ struct CallSite {
   std::string call;           // "openat"
   unsigned long request = 0;  // of ioctl and syscall
   std::uint64_t stack = 0;
+  std::string path{};  // of what is opened, when the site was first reached
   // How a failure may look there: errno values, and kShort for reads and writes that do a half.
   std::vector<int> failures;
 };

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <filesystem>
@@ -351,6 +352,44 @@ TEST_CASE("whatever fails while a snapshot is shared, the catalogue has it whole
       SnapshotCatalogue(options, shared).pull("function", host.target());
     });
   }
+}
+
+// True if the file with a line for each mapping was opened since faults::watch(), whose cost grows
+// with all that the process has mapped.
+bool has_read_smaps() {
+  return std::ranges::any_of(faults::sites(), [](const CallSite& site) {
+    return site.path.find("smaps") != std::string::npos;
+  });
+}
+
+TEST_CASE("nothing on the way of a request reads what grows with the process") {
+  Host host;
+  const GuestOutput output;
+  faults::watch();
+  {
+    VmPool pool(Snapshot::open(host.snapshot()), Guest::options(Setting::stream, false, output), 2);
+    pool.wait_full();
+    VM vm = pool.take();
+    CHECK(answers(vm, output, 'p'));
+    vm.stats();
+    pool.wait_full();
+  }
+  CHECK_FALSE(has_read_smaps());
+  for (const Setting setting : kAllSettings) {
+    faults::watch();
+    {
+      Guest guest(Snapshot::open(host.snapshot()), setting);
+      guest.require_answer();
+      guest.vm().wait_loaded();
+      guest.vm().stats();
+    }
+    CHECK_FALSE(has_read_smaps());
+  }
+  // Who asks for it gets it.
+  Guest guest(Snapshot::open(host.snapshot()), Setting::lazy);
+  faults::watch();
+  guest.vm().memory_usage();
+  CHECK(has_read_smaps());
 }
 
 // Runs `body` in a process of its own, kills it after `lifetime`, and returns whether it had ended.
