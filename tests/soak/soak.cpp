@@ -60,7 +60,16 @@ struct Held {
   std::size_t threads = 0;
   std::size_t mappings = 0;
   std::size_t resident_kib = 0;
+  // Of the allocator's memory, what is in use: no more of it than before, whatever the allocator
+  // keeps for later.
+  std::size_t allocated = 0;
 };
+
+// What each operation may leave allocated. A leak of one string for each VM is more.
+constexpr std::size_t kAllocatedByOne = 16;
+// What all of them may, however many there are: buffers that a thread of the library or of the C
+// library keeps.
+constexpr std::size_t kAllocatedByAll = 64 << 10;
 
 std::size_t entries(const path& directory) {
   std::size_t count = 0;
@@ -72,14 +81,17 @@ std::size_t entries(const path& directory) {
 
 Held held() {
   ::malloc_trim(0);
-  Held held{entries("/proc/self/fd"), entries("/proc/self/task"), 0, 0};
+  const struct mallinfo2 memory = ::mallinfo2();
+  Held held{.descriptors = entries("/proc/self/fd"),
+            .threads = entries("/proc/self/task"),
+            .allocated = memory.uordblks + memory.hblkhd};
   std::string line;
   for (std::ifstream maps("/proc/self/maps"); std::getline(maps, line);) {
     ++held.mappings;
   }
   for (std::ifstream status("/proc/self/status"); std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) {
-      held.resident_kib = std::stoul(line.substr(6));
+    if (line.starts_with("RssAnon:")) {
+      held.resident_kib = std::stoul(line.substr(8));
     }
   }
   return held;
@@ -424,7 +436,9 @@ bool Soak::run() {
   fmt::print("{:<12}{:>10}{:>10}\n", "descriptors", before.descriptors, after.descriptors);
   fmt::print("{:<12}{:>10}{:>10}\n", "threads", before.threads, after.threads);
   fmt::print("{:<12}{:>10}{:>10}\n", "mappings", before.mappings, after.mappings);
-  fmt::print("{:<12}{:>10}{:>10}\n\n", "memory, KiB", before.resident_kib, after.resident_kib);
+  fmt::print("{:<12}{:>10}{:>10}\n", "memory, KiB", before.resident_kib, after.resident_kib);
+  fmt::print("{:<12}{:>10}{:>10}\n\n", "in use, KiB", before.allocated >> 10,
+             after.allocated >> 10);
   for (std::size_t i = 0; i < kOperations; ++i) {
     fmt::print("{:<12}{:>10}\n", operations()[i].name, done_[i].load());
   }
@@ -441,6 +455,14 @@ bool Soak::run() {
   if (after.mappings > before.mappings + 16 * wishes_.threads ||
       after.resident_kib > before.resident_kib + (32 << 10)) {
     note_defect("mappings or memory have grown");
+  }
+  std::uint64_t all = 0;
+  for (const auto& count : done_) {
+    all += count;
+  }
+  if (after.allocated > before.allocated + kAllocatedByAll + all * kAllocatedByOne) {
+    note_defect(fmt::format("{} operations left {} bytes allocated", all,
+                            after.allocated - before.allocated));
   }
   return defects_.empty();
 }
