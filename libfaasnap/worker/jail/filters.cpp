@@ -45,8 +45,9 @@ constexpr std::array kEveryThread = {
     SCMP_SYS(rseq), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait),
     SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(set_robust_list),
     SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(write),
-    // Why guest memory is unavailable, and events to the caller.
-    SCMP_SYS(fstat), SCMP_SYS(pread64), SCMP_SYS(sendmsg)};
+    // Why guest memory is unavailable, and events to the caller. Newer C libraries call newfstatat
+    // for fstat.
+    SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(pread64), SCMP_SYS(sendmsg)};
 
 // epoll, streams, io_uring, reads of files.
 constexpr std::array kDeviceThreads = {SCMP_SYS(accept4),        kCachestat,
@@ -54,8 +55,7 @@ constexpr std::array kDeviceThreads = {SCMP_SYS(accept4),        kCachestat,
                                        SCMP_SYS(epoll_wait),     SCMP_SYS(eventfd2),
                                        SCMP_SYS(geteuid),        SCMP_SYS(getsockopt),
                                        SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
-                                       SCMP_SYS(io_uring_setup), SCMP_SYS(lseek),
-                                       SCMP_SYS(mincore),        SCMP_SYS(newfstatat),
+                                       SCMP_SYS(io_uring_setup), SCMP_SYS(mincore),
                                        SCMP_SYS(preadv),         SCMP_SYS(preadv2),
                                        SCMP_SYS(readv),          SCMP_SYS(recvfrom),
                                        SCMP_SYS(recvmsg),        SCMP_SYS(sendto),

@@ -17,6 +17,11 @@
 #include <csignal>
 #include <functional>
 #include <string>
+#include <vector>
+
+#include "base/files/file.h"
+#include "paging/backing_check.h"
+#include "support/support.h"
 
 namespace faasnap::worker {
 namespace {
@@ -113,6 +118,24 @@ TEST_CASE("a vCPU's thread may ask KVM for nothing but to run, and the kernel fo
             ThreadRole::vcpu, [] { return ::ioctl(0, KVM_RUN, 0) < 0 && errno != ENOSYS ? 7 : 0; },
             &status) == 0);
   CHECK(status == 7);
+}
+
+TEST_CASE("each thread may find out why guest memory is unavailable") {
+  require_filters();
+  const test::ScratchDirectory scratch;
+  const auto path = scratch.path() / "memory";
+  base::write_new_file(path, std::vector<std::byte>(kPageSize));
+  const base::UniqueFd unreadable = base::open_file(path, O_WRONLY);
+  const RestorePlan plan{.mappings = {{{PageIndex{0}, 1}, Backing::memory_file, {}}}};
+  const paging::BackingCheck check(plan, {.memory = {&unreadable, path}});
+  for (const ThreadRole role : kRoles) {
+    INFO(static_cast<int>(role));
+    int status = 0;
+    CHECK(run_filtered(
+              role, [&] { return check.diagnose().ends_with("Bad file descriptor") ? 7 : 0; },
+              &status) == 0);
+    CHECK(status == 7);
+  }
 }
 
 TEST_CASE("threads have the role that their name says") {
