@@ -33,6 +33,7 @@ constexpr Command kCommands[] = {
     {"verify", "check a snapshot's checksums", run_verify},
     {"store", "put, get and list the objects that functions use", run_store},
     {"snapshot", "publish snapshots for other hosts, and fetch theirs", run_snapshot},
+    {"image", "make guest images of your own functions", run_image},
     {"boot", "boot a microVM with a console", run_boot},
     {"lab", "run a command where microVMs work", run_lab},
 };

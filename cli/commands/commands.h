@@ -12,6 +12,7 @@ using tools::Arguments;
 
 int run_boot(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);
+int run_image(const Arguments& arguments);
 int run_inspect(const Arguments& arguments);
 int run_invoke(const Arguments& arguments);
 int run_lab(const Arguments& arguments);

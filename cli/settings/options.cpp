@@ -13,11 +13,11 @@
 namespace faasnap::cli {
 namespace {
 
-std::string read_text(const std::string& file) {
+std::string read_text(const std::string& file, const std::string& what) {
   std::ifstream stream(file);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (!stream) {
-    throw tools::UsageError(fmt::format("--input @{}: cannot be read", file));
+    throw tools::UsageError(fmt::format("{} @{}: cannot be read", what, file));
   }
   return text;
 }
@@ -66,14 +66,18 @@ void add_input_option(CommandLine& line) {
               "{}");
 }
 
-tools::Json parse_input(const std::string& text) {
+tools::Json parse_input(const std::string& text) { return parse_object(text, "--input"); }
+
+tools::Json parse_object(const std::string& text, const std::string& what) {
   std::size_t place = 0;
-  auto input = tools::parse_json(text.starts_with('@') ? read_text(text.substr(1)) : text, &place);
+  auto input =
+      tools::parse_json(text.starts_with('@') ? read_text(text.substr(1), what) : text, &place);
   if (!input) {
-    throw tools::UsageError(fmt::format("--input is not JSON, at byte {}", place));
+    throw tools::UsageError(fmt::format("{} is not JSON, at byte {}", what, place));
   }
   if (!input->is_object()) {
-    throw tools::UsageError("--input: expected a JSON object, such as {\"name\": \"you\"}");
+    throw tools::UsageError(
+        fmt::format("{}: expected a JSON object, such as {{\"name\": \"you\"}}", what));
   }
   return std::move(*input);
 }

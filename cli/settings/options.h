@@ -30,5 +30,7 @@ FreeMemory parse_free_memory_option(const std::string& text, const std::string& 
 void add_input_option(CommandLine& line);
 // Returns the JSON object that the option --input says, or with @FILE, the file. Throws UsageError.
 tools::Json parse_input(const std::string& text);
+// Does the same for the option `what`.
+tools::Json parse_object(const std::string& text, const std::string& what);
 
 }  // namespace faasnap::cli

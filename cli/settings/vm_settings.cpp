@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "image/image_store.h"
 #include "run/interruption.h"
 #include "run/started_worker.h"
 #include "tools/failure.h"
@@ -23,6 +24,17 @@ constexpr Bytes kMostMemory = 16_GiB;
 std::optional<std::string> environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0' ? std::optional<std::string>(value) : std::nullopt;
+}
+
+// Returns the user's directory of named images, if there is a home for it.
+std::optional<fs::path> own_images() {
+  for (const auto& [variable, below] :
+       {std::pair{"XDG_DATA_HOME", "faasnap/images"}, {"HOME", ".local/share/faasnap/images"}}) {
+    if (const auto found = environment(variable)) {
+      return fs::path(*found) / below;
+    }
+  }
+  return std::nullopt;
 }
 
 // Returns the first path that is set.
@@ -80,6 +92,9 @@ void add_image_options(CommandLine& line, bool boots) {
                           "$FAASNAP_IMAGES or {})",
                           kDefaultImages));
   if (boots) {
+    line.option("image", "NAME",
+                "image made by `faasnap image make`, in --images or the user's own directory of "
+                "images");
     line.option("kernel", "FILE", "bzImage or ELF vmlinux");
     line.option("initramfs", "FILE", "initial file system");
     line.option("root-image", "FILE", "root file system");
@@ -97,9 +112,25 @@ std::optional<WorkerOptions> worker_options(const CommandLine& line, const Confi
   return here ? std::nullopt : std::optional(started_worker());
 }
 
+fs::path named_images(const CommandLine& line) {
+  const auto own = own_images();
+  const fs::path directory = choose(line.optional_text("images"), own);
+  if (directory.empty()) {
+    throw tools::UsageError("--images is missing, and so are $XDG_DATA_HOME and $HOME");
+  }
+  return directory;
+}
+
+fs::path default_images_directory(const Config& config) {
+  return choose(std::nullopt, environment("FAASNAP_IMAGES"), config.images.directory,
+                std::optional<fs::path>(kDefaultImages));
+}
+
 fs::path images_directory(const CommandLine& line, const Config& config) {
-  return choose(line.optional_text("images"), environment("FAASNAP_IMAGES"),
-                config.images.directory, std::optional<fs::path>(kDefaultImages));
+  if (const auto name = line.optional_text("image")) {
+    return ImageStore(named_images(line)).find(*name);
+  }
+  return choose(line.optional_text("images"), std::optional(default_images_directory(config)));
 }
 
 void add_image_directories_option(CommandLine& line) {
@@ -110,6 +141,9 @@ void add_image_directories_option(CommandLine& line) {
 
 std::vector<fs::path> image_directories(const CommandLine& line, const Config& config) {
   std::vector<fs::path> directories{images_directory(line, config)};
+  if (const auto own = own_images()) {
+    directories.push_back(*own);
+  }
   for (const std::string& allowed : line.texts("allow-images")) {
     directories.emplace_back(allowed);
   }
@@ -131,11 +165,11 @@ VmOptions vm_options(const CommandLine& line, const Config& config, const std::s
   options.vcpus = vcpu_count(line, config, options.vcpus);
   options.memory = memory_size(line, config, options.memory);
   const fs::path directory = images_directory(line, config);
-  options.kernel = find_image(line, "kernel", config.images.kernel, directory / "vmlinux");
-  options.initramfs =
-      find_image(line, "initramfs", config.images.initramfs, directory / "initramfs");
-  options.root_image =
-      find_image(line, "root-image", config.images.root_image, directory / "rootfs.img");
+  // An image that is named comes before those of the settings file.
+  const auto images = line.has("image") ? decltype(config.images){} : config.images;
+  options.kernel = find_image(line, "kernel", images.kernel, directory / "vmlinux");
+  options.initramfs = find_image(line, "initramfs", images.initramfs, directory / "initramfs");
+  options.root_image = find_image(line, "root-image", images.root_image, directory / "rootfs.img");
   options.attachments.limits.store = store_limits(config);
   options.command_line += words.empty() ? " quiet" : " quiet " + words;
   return options;

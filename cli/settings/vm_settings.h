@@ -28,13 +28,20 @@ void add_worker_option(CommandLine& line);
 // otherwise. The first VM's begins to start now, beside whatever the command does before it.
 std::optional<WorkerOptions> worker_options(const CommandLine& line, const Config& config);
 
-// Returns the directory of kernel, initramfs, root image and inputs.
+// Returns the directory of kernel, initramfs, root image and inputs: that of the image that --image
+// names, if the command has this option.
 std::filesystem::path images_directory(const CommandLine& line, const Config& config);
+
+// Returns the directory of the images that `faasnap image make` makes: what --images says, or the
+// user's own. Throws UsageError if there is no home for the default.
+std::filesystem::path named_images(const CommandLine& line);
+// Returns the directory of images where no option names another.
+std::filesystem::path default_images_directory(const Config& config);
 
 // Adds --allow-images, for a command that uses the images that a snapshot names.
 void add_image_directories_option(CommandLine& line);
 // Returns the directories that those may be in: what --allow-images says, the directory of images,
-// those of the images in the settings file, and the catalogue's.
+// the user's named images, those of the images in the settings file, and the catalogue's.
 std::vector<std::filesystem::path> image_directories(const CommandLine& line, const Config& config);
 
 // Returns what to boot; checks that every file exists. `words` are added to the kernel command

@@ -7,8 +7,8 @@ import unittest
 
 from cli_case import FAASNAP, CliCase
 
-COMMANDS = ("doctor", "record", "invoke", "inspect", "verify", "store", "snapshot", "boot",
-            "lab")
+COMMANDS = ("doctor", "record", "invoke", "inspect", "verify", "store", "snapshot", "image",
+            "boot", "lab")
 INPUT = ("--input", '{"a": 1}')
 
 
