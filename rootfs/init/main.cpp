@@ -79,8 +79,6 @@ std::vector<std::string> function_environment(const Options& options, const Imag
       "PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin:/opt/bin",
       "LANG=C.UTF-8",
       "TZ=:UTC",
-      "LD_LIBRARY_PATH=/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:"
-      "/var/task/lib:/opt/lib",
       "AWS_REGION=us-east-1",
       "AWS_DEFAULT_REGION=us-east-1",
       "LAMBDA_TASK_ROOT=/var/task",

@@ -18,18 +18,22 @@ class UnknownFunction(Exception):
 
 
 class Registry:
-    """The functions of one folder, each imported once, on first use. Usable from any thread."""
+    """The functions of folders, each imported once, on first use; the first folder that has one of a
+    name counts. Usable from any thread."""
 
-    def __init__(self, folder):
-        self._folder = folder
+    def __init__(self, *folders):
+        self._folders = folders
         self._modules = {}
         self._lock = threading.Lock()
 
     def names(self):
         return sorted(
-            name[: -len(".py")]
-            for name in os.listdir(self._folder)
-            if name.endswith(".py") and _NAME.match(name[: -len(".py")])
+            {
+                name[: -len(".py")]
+                for folder in self._folders
+                for name in os.listdir(folder)
+                if name.endswith(".py") and _NAME.match(name[: -len(".py")])
+            }
         )
 
     def loaded(self):
@@ -45,8 +49,9 @@ class Registry:
             return self._modules[name]
 
     def _import(self, name):
-        path = os.path.join(self._folder, f"{name}.py")
-        if not _NAME.match(name) or not os.path.isfile(path):
+        paths = [os.path.join(folder, f"{name}.py") for folder in self._folders]
+        path = next(filter(os.path.isfile, paths), None)
+        if not _NAME.match(name) or path is None:
             known = ", ".join(self.names())
             raise UnknownFunction(f"unknown function {name!r:.80}; this guest has {known}")
         spec = importlib.util.spec_from_file_location(f"faasnap_function_{name}", path)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process of a Python function: takes invocations from the AWS Lambda Runtime API, one at a
+time. docs/guide/guest-agent.md describes what _HANDLER may name."""
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+# What runs functions stands beside the agent that is written in Python.
+sys.path.append(os.path.join(_HERE, "..", "..", "agent"))
+
+from faasnap_runtime.api import RuntimeApi  # noqa: E402
+from faasnap_runtime.handlers import make_handler  # noqa: E402
+from faasnap_runtime.loop import failure, serve  # noqa: E402
+
+
+def main():
+    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    try:
+        handler = make_handler(os.environ, _HERE)
+    except BaseException as error:
+        # The agent ends this process as soon as it knows: what it says comes first.
+        body = failure(error)
+        print(body, file=sys.stderr, flush=True)
+        api.post("init/error", body.encode())
+        return 1
+    serve(api, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
