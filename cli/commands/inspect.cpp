@@ -9,6 +9,7 @@
 #include "commands/commands.h"
 #include "commands/inspection.h"
 #include "settings/options.h"
+#include "settings/vm_settings.h"
 #include "tools/failure.h"
 #include "tools/json.h"
 
@@ -17,7 +18,7 @@ namespace {
 
 CommandLine inspect_command_line() {
   CommandLine line({.name = "faasnap inspect",
-                    .synopsis = "DIR [--plan S [--prepared]] [--json]",
+                    .synopsis = "DIR [--plan S [--prepared]] [OPTION]...",
                     .text = "Shows the content of a snapshot, or how a setting would restore it.",
                     .example = "faasnap inspect snapshots/json --plan stream"});
   line.positional({"DIR"});
@@ -26,6 +27,8 @@ CommandLine inspect_command_line() {
               "per-region, faasnap, reap or stream");
   line.flag("prepared", "with --plan: for a VM that is prepared before the request");
   line.flag("json", "print a JSON object");
+  add_trusted_key_option(line);
+  add_config_option(line);
   return line;
 }
 
@@ -36,8 +39,9 @@ WorkingSet of_snapshot(const WorkingSet& recording, const std::string& id) {
 
 }  // namespace
 
-Inspection::Inspection(const Snapshot& inspected)
+Inspection::Inspection(const Snapshot& inspected, bool checked)
     : snapshot(inspected),
+      signature_checked(checked),
       by_mincore(inspected.working_set(Recorder::mincore)),
       by_userfaultfd(inspected.working_set(Recorder::userfaultfd)) {
   if (by_mincore && by_userfaultfd) {
@@ -59,13 +63,14 @@ int run_inspect(const Arguments& arguments) {
   if (const auto name = line.optional_text("plan")) {
     setting = parse_setting_option(*name, "--plan");
   }
-  const Snapshot snapshot = Snapshot::open(line.text("DIR"));
+  const auto keys = trusted_keys(line, load_config(line.optional_text("config")));
+  const Snapshot snapshot = open_snapshot(line.text("DIR"), keys);
   const bool as_json = line.has("json");
   if (setting) {
     const RestorePlan plan = snapshot.plan(*setting, line.has("prepared"));
     as_json ? void(std::cout << tools::to_text(to_json(plan), true) << "\n") : print(plan);
   } else {
-    const Inspection inspection(snapshot);
+    const Inspection inspection(snapshot, keys.has_value());
     as_json ? void(std::cout << tools::to_text(to_json(inspection), true) << "\n")
             : print(inspection);
   }

@@ -63,6 +63,9 @@ tools::Json to_json(const Inspection& inspection) {
   json["format_version"] = info.format_version;
   json["id"] = info.id;
   json["created_ns"] = info.created.count();
+  const auto key = snapshot.signing_key();
+  json["signing_key"] = key ? tools::Json(*key) : tools::Json();
+  json["signature_checked"] = inspection.signature_checked;
   json["memory_bytes"] = info.memory.value;
   json["vcpus"] = info.vcpus;
   json["kernel"] = to_json(info.kernel);

@@ -92,6 +92,16 @@ std::string fault_line(const RestorePlan& plan) {
              : "kernel, of the memory file one page at a time, of a loading set 2 MiB";
 }
 
+std::string signature_line(const Inspection& inspection) {
+  const auto key = inspection.snapshot.signing_key();
+  if (!key) {
+    return "none";
+  }
+  return fmt::format(
+      "by key {}, {}", *key,
+      inspection.signature_checked ? "which is trusted" : "not checked (--trusted-key)");
+}
+
 void print_row(const char* what, PageRange guest, const char* from, const std::string& offset) {
   fmt::print("{:<9} {:>12} {:>10}  {:<12} {:>14}\n", what, guest.first.value, guest.count, from,
              offset);
@@ -106,6 +116,7 @@ void print(const Inspection& inspection) {
   fmt::print("snapshot      {}\n", info.id);
   fmt::print("created       {:%Y-%m-%d %H:%M:%S} UTC\n", fmt::gmtime(created));
   fmt::print("format        version {}\n", info.format_version);
+  fmt::print("signature     {}\n", signature_line(inspection));
   fmt::print("machine       {}\n", machine_line(info));
   fmt::print("kernel        {}\n", file_line(info.kernel));
   fmt::print("initramfs     {}\n", file_line(info.initramfs));

@@ -13,9 +13,11 @@ namespace faasnap::cli {
 
 // A snapshot with its recordings.
 struct Inspection {
-  explicit Inspection(const Snapshot& inspected);
+  // `checked`: whether the snapshot was opened with trusted keys.
+  Inspection(const Snapshot& inspected, bool checked);
 
   Snapshot snapshot;
+  bool signature_checked;
   std::optional<WorkingSet> by_mincore;
   std::optional<WorkingSet> by_userfaultfd;
   // Similarity of the two recordings, page by page; empty unless both exist. They usually belong to

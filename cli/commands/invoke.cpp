@@ -62,6 +62,7 @@ CommandLine invoke_command_line() {
       "use this root image instead of the one that the snapshot names; must have the same content");
   add_image_options(line, false);
   add_image_directories_option(line);
+  add_trusted_key_option(line);
   add_worker_option(line);
   add_store_options(line);
   add_config_option(line);
@@ -118,9 +119,10 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   if (line.has("record-accesses")) {
     check_recording(line, chosen);
   }
+  const auto keys = trusted_keys(line, config);
   const Nanoseconds opened = epoch_now();
   const auto begun = std::chrono::steady_clock::now();
-  const Snapshot snapshot = Snapshot::open(snapshot_of(line));
+  const Snapshot snapshot = open_snapshot(snapshot_of(line), keys);
   const Nanoseconds opening = std::chrono::steady_clock::now() - begun;
   const std::string function = line.optional_text("function").value_or(label(snapshot, "function"));
   if (function.empty()) {

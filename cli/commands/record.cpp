@@ -5,8 +5,10 @@
 #include <chrono>
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include <faasnap/function_recorder.h>
+#include <faasnap/snapshot_signature.h>
 
 #include "commands/commands.h"
 #include "output/progress.h"
@@ -37,6 +39,7 @@ CommandLine record_command_line() {
               "what happens to memory that the guest has freed: report (dropped), zero (zeroed by "
               "the\nguest at a cost to every invocation) or keep (stays in the snapshot); default: "
               "report");
+  line.option("sign-key", "FILE", "sign the snapshot with this private key (PEM)");
   line.flag("json", "print a JSON record");
   add_image_options(line, true);
   add_worker_option(line);
@@ -150,6 +153,10 @@ int run_record(const Arguments& arguments) {
   const Invocation invocation{function_name(line), parse_input(line.text("input"))};
   const std::string snapshot = line.text("snapshot");
   const FunctionRecorderOptions options = recorder_options(line, config);
+  std::optional<SigningKey> key;
+  if (const auto file = line.optional_text("sign-key")) {
+    key.emplace(*file);
+  }
   FunctionHost host(prepare_store(line, config));
 
   Steps steps;
@@ -159,6 +166,11 @@ int run_record(const Arguments& arguments) {
                   {.step = [&](std::string_view step) { steps.begin(std::string(step)); },
                    .progress = [&](Bytes done, Bytes total) { return steps.advance(done, total); },
                    .stop = interruption.token()});
+  if (key) {
+    steps.begin("verify and sign");
+    sign_snapshot(snapshot, *key,
+                  [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  }
   steps.done();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
   if (line.has("json")) {

@@ -7,6 +7,7 @@
 
 #include <faasnap/snapshot_catalogue.h>
 #include <faasnap/snapshot_leftovers.h>
+#include <faasnap/snapshot_signature.h>
 
 #include "commands/commands.h"
 #include "output/line_text.h"
@@ -138,13 +139,15 @@ int run_push(const Arguments& arguments) {
                   "--catalogue /mnt/snapshots"});
   line.positional({"DIR"}, {"NAME"});
   line.flag("replace", "give the name to this image if another has it");
+  add_trusted_key_option(line);
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return tools::kSuccess;
   }
   Interruption interruption;
   SnapshotCatalogue catalogue = open_catalogue(line);
-  const Snapshot snapshot = Snapshot::open(line.text("DIR"));
+  const Snapshot snapshot = open_snapshot(
+      line.text("DIR"), trusted_keys(line, load_config(line.optional_text("config"))));
   const std::string name = line.optional_text("NAME").value_or(name_of(line.text("DIR")));
   Steps steps;
   const auto progress = [&](Bytes done, Bytes total) { return steps.advance(done, total); };
@@ -176,19 +179,21 @@ int run_pull(const Arguments& arguments) {
                   "--catalogue /mnt/snapshots"});
   line.positional({"NAME", "DIR"});
   line.option("version", "N", "the version to fetch (default: the newest)");
+  add_trusted_key_option(line);
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return tools::kSuccess;
   }
   static constexpr std::uint64_t kMostVersions = 10'000;
   const auto version = line.optional_number("version", 1, kMostVersions).value_or(0);
+  const auto keys = trusted_keys(line, load_config(line.optional_text("config")));
   Interruption interruption;
   SnapshotCatalogue catalogue = open_catalogue(line);
   Steps steps;
   steps.begin("copy from the catalogue and verify");
-  const Snapshot snapshot =
-      catalogue.pull(line.text("NAME"), line.text("DIR"), static_cast<unsigned>(version),
-                     [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  const Snapshot snapshot = catalogue.pull(
+      line.text("NAME"), line.text("DIR"), static_cast<unsigned>(version),
+      [&](Bytes done, Bytes total) { return steps.advance(done, total); }, keys ? &*keys : nullptr);
   steps.done();
   if (line.has("json")) {
     std::cout << tools::to_text(
@@ -221,6 +226,33 @@ int run_upgrade(const Arguments& arguments) {
   steps.done();
   fmt::print("{}: format version {}\n", snapshot.directory().string(),
              snapshot.info().format_version);
+  return tools::kSuccess;
+}
+
+int run_sign(const Arguments& arguments) {
+  CommandLine line(
+      {.name = "faasnap snapshot sign",
+       .synopsis = "DIR --key PRIVATE.pem",
+       .text =
+           "Verifies a snapshot and signs it, with everything that it names: whoever trusts the\n"
+           "public key can then tell that snapshot from any other (--trusted-key). Replaces the\n"
+           "signature that it has. Keys are of Ed25519, as these commands write them:\n"
+           "  openssl genpkey -algorithm ED25519 -out private.pem\n"
+           "  openssl pkey -in private.pem -pubout -out public.pem",
+       .example = "faasnap snapshot sign snapshots/json --key private.pem"});
+  line.positional({"DIR"});
+  line.option("key", "FILE", "the private key (PEM, without a passphrase)");
+  if (!line.parse(arguments)) {
+    return tools::kSuccess;
+  }
+  const Interruption interruption;
+  const SigningKey key(line.text("key"));
+  Steps steps;
+  steps.begin("verify and sign");
+  sign_snapshot(line.text("DIR"), key,
+                [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  steps.done();
+  fmt::print("{}: signed by key {}\n", line.text("DIR"), key.id());
   return tools::kSuccess;
 }
 
@@ -258,6 +290,8 @@ constexpr Subcommand kSnapshotSubcommands[] = {
     {"ls", "[NAME]", "list snapshots, or versions", run_ls_snapshots},
     {"push", "DIR [NAME]", "publish a snapshot", run_push},
     {"pull", "NAME DIR", "fetch a snapshot", run_pull},
+    {"sign", "DIR --key FILE", "verify a snapshot and sign it", run_sign},
+    {"verify", "DIR", "compare all checksums, and the signature", run_verify},
     {"upgrade", "DIR", "verify a snapshot and renew its manifest", run_upgrade},
     {"prune", "DIR", "remove what killed processes have left", run_prune},
 };

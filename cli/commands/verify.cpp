@@ -7,7 +7,7 @@
 #include "commands/commands.h"
 #include "output/progress.h"
 #include "run/interruption.h"
-#include "settings/options.h"
+#include "settings/vm_settings.h"
 #include "tools/failure.h"
 
 namespace faasnap::cli {
@@ -15,22 +15,27 @@ namespace faasnap::cli {
 int run_verify(const Arguments& arguments) {
   CommandLine line(
       {.name = "faasnap verify",
-       .synopsis = "DIR",
-       .text =
-           "Reads every byte of a snapshot, and of the kernel and images that it names, and\n"
-           "compares checksums. If one differs, names the damaged file and place; exit status 1.",
-       .example = "faasnap verify snapshots/json"});
+       .synopsis = "DIR [OPTION]...",
+       .text = "Reads every byte of a snapshot, and of the kernel and images that it names, and\n"
+               "compares checksums. With a key, compares all of it with the signature, too. If "
+               "anything\n"
+               "differs, names the damaged file and place; exit status 1.",
+       .example = "faasnap verify snapshots/json --trusted-key public.pem"});
   line.positional({"DIR"});
+  add_trusted_key_option(line);
+  add_config_option(line);
   if (!line.parse(arguments)) {
     return tools::kSuccess;
   }
   Interruption interruption;
-  const Snapshot snapshot = Snapshot::open(line.text("DIR"));
+  const auto keys = trusted_keys(line, load_config(line.optional_text("config")));
+  const Snapshot snapshot = open_snapshot(line.text("DIR"), keys);
   Steps steps;
   steps.begin("verify");
   snapshot.verify([&](Bytes done, Bytes total) { return steps.advance(done, total); });
   steps.done();
-  fmt::print("{}: all checksums match\n", snapshot.directory().string());
+  fmt::print("{}: all checksums match{}\n", snapshot.directory().string(),
+             keys ? fmt::format(", signed by key {}", *snapshot.signing_key()) : "");
   return tools::kSuccess;
 }
 

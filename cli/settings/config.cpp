@@ -119,6 +119,18 @@ class Reader {
     };
   }
 
+  Take take_paths(std::vector<fs::path>& into) {
+    return [this, &into](const toml::key& key, const toml::node& value) {
+      const toml::array* files = value.as_array();
+      if (files == nullptr || files->empty()) {
+        reject(key.source(), fmt::format("'{}' must be a list of files", key.str()));
+      }
+      for (const toml::node& file : *files) {
+        into.push_back(file_.parent_path() / text(key, file));
+      }
+    };
+  }
+
   Take take_text(std::optional<std::string>& into) {
     return
         [this, &into](const toml::key& key, const toml::node& value) { into = text(key, value); };
@@ -193,7 +205,8 @@ class Reader {
         {"prepared", take_flag(config_.restore.prepared)},
         {"prefill", take_flag(config_.restore.prefill)},
         {"merge_gap", take_number(config_.restore.thresholds.merge_gap_pages)},
-        {"minimum", take_number(config_.restore.thresholds.minimum_pages)}}},
+        {"minimum", take_number(config_.restore.thresholds.minimum_pages)},
+        {"trusted_keys", take_paths(config_.restore.trusted_keys)}}},
   };
 };
 

@@ -62,6 +62,7 @@ struct Config {
     std::optional<bool> prepared;
     std::optional<bool> prefill;
     LoadingSetThresholds thresholds;
+    std::vector<std::filesystem::path> trusted_keys;
   } restore;
 };
 

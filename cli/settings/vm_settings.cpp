@@ -159,6 +159,24 @@ std::vector<fs::path> image_directories(const CommandLine& line, const Config& c
   return directories;
 }
 
+void add_trusted_key_option(CommandLine& line) {
+  line.list("trusted-key", "FILE",
+            "refuse the snapshot unless it is signed by this public key (PEM), or by one of "
+            "several;\nrepeatable");
+}
+
+std::optional<TrustedKeys> trusted_keys(const CommandLine& line, const Config& config) {
+  std::vector<fs::path> files = config.restore.trusted_keys;
+  for (const std::string& file : line.texts("trusted-key")) {
+    files.emplace_back(file);
+  }
+  return files.empty() ? std::nullopt : std::optional(TrustedKeys(files));
+}
+
+Snapshot open_snapshot(const fs::path& directory, const std::optional<TrustedKeys>& keys) {
+  return keys ? open_signed(directory, *keys) : Snapshot::open(directory);
+}
+
 VmOptions vm_options(const CommandLine& line, const Config& config, const std::string& words) {
   VmOptions options;
   options.worker = worker_options(line, config);

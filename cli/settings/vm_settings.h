@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include <faasnap/snapshot.h>
+#include <faasnap/snapshot_signature.h>
 #include <faasnap/vm_options.h>
 
 #include "settings/config.h"
@@ -43,6 +45,15 @@ void add_image_directories_option(CommandLine& line);
 // Returns the directories that those may be in: what --allow-images says, the directory of images,
 // the user's named images, those of the images in the settings file, and the catalogue's.
 std::vector<std::filesystem::path> image_directories(const CommandLine& line, const Config& config);
+
+// Adds --trusted-key, for a command that opens a snapshot.
+void add_trusted_key_option(CommandLine& line);
+// Returns the public keys that --trusted-key names and those of the settings file, or nothing if
+// there is none: any snapshot is taken then.
+std::optional<TrustedKeys> trusted_keys(const CommandLine& line, const Config& config);
+// Opens the snapshot; it must be signed by one of those keys, if there are any.
+Snapshot open_snapshot(const std::filesystem::path& directory,
+                       const std::optional<TrustedKeys>& keys);
 
 // Returns what to boot; checks that every file exists. `words` are added to the kernel command
 // line. If an image is missing, throws Failure that says how to make the images.

@@ -24,6 +24,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(libseccomp REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(libcrypto REQUIRED IMPORTED_TARGET libcrypto)
 # File offsets have 64 bits on x86-64 without its definition, which would keep a precompiled header
 # from being used.
 set_target_properties(PkgConfig::hiredis PROPERTIES INTERFACE_COMPILE_OPTIONS "")
@@ -56,7 +57,7 @@ set(FAASNAP_FLOORS
   format kvm virtio boot
   paging machine worker
   snapshot store
-  vm
+  signature vm
   guest host catalogue
   function)
 

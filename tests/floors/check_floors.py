@@ -22,12 +22,13 @@ import re
 import sys
 
 LEVELS = [["base"], ["memory", "uring", "redis", "trace"], ["format", "kvm", "virtio", "boot"],
-          ["paging", "machine", "worker"], ["snapshot", "store"], ["vm"], ["guest", "host", "catalogue"],
+          ["paging", "machine", "worker"], ["snapshot", "store"], ["signature", "vm"], ["guest", "host", "catalogue"],
           ["function"]]
 # The floor that implements the classes of a public header; the other headers are plain data.
 HOME_OF = {
     "error.h": "base", "trace.h": "trace", "guest_stream.h": "machine",
     "snapshot.h": "snapshot", "working_set.h": "snapshot",
+    "snapshot_signature.h": "signature",
     "object_store.h": "store", "directory_store.h": "store", "redis_store.h": "store",
     "object_store_server.h": "store", "store_account.h": "store",
     "vm.h": "vm", "vm_pool.h": "vm", "restored_memory.h": "vm", "page_prefetcher.h": "vm",
@@ -41,7 +42,7 @@ PUBLIC = pathlib.PurePath("libfaasnap/include")
 USERS = ["cli", "bench", "tools", "examples"]
 SHARED = {"cli": "tools", "bench": "tools", "tools": "tools"}
 KVM_HEADER = "linux/kvm.h"
-PRIVATE_LIBRARIES = ("liburing", "fmt/", "hiredis", "nlohmann/")
+PRIVATE_LIBRARIES = ("liburing", "fmt/", "hiredis", "nlohmann/", "openssl/")
 SUFFIXES = {".h", ".hpp", ".c", ".cc", ".cpp"}
 INCLUDE = re.compile(r'^\s*#\s*include(?:_next)?\s*(?:<([^>]+)>|"([^"]+)")')
 

@@ -16,6 +16,7 @@
 #include "format/manifest.h"
 #include "format/memory_image.h"
 #include "format/page_set_table.h"
+#include "format/signature_file.h"
 #include "format/state_file.h"
 #include "format/working_set_file.h"
 
@@ -171,6 +172,9 @@ void write_device_seeds(const std::filesystem::path& directory) {
 void write_all(const std::filesystem::path& directory) {
   const std::string text = manifest();
   write(directory / "manifest" / "good", std::as_bytes(std::span(text)));
+  const std::string signature =
+      format::encode_signature({.parts = {{"manifest", {}}, {"images", {}}, {"memory.pages", {}}}});
+  write(directory / "signature" / "good", std::as_bytes(std::span(signature)));
   write_frame(directory / "state_file" / "good", state());
   write_frame(directory / "working_set" / "mincore",
               format::encode_working_set(
@@ -190,7 +194,7 @@ void write_all(const std::filesystem::path& directory) {
   const std::string_view head =
       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2";
   write(directory / "http_head" / "good", std::as_bytes(std::span(head)));
-  const std::string version = "\x1f\n3\nhost\nworking\ntouched\n" + manifest();
+  const std::string version = "\x3f\n3\nhost\nsignature\nworking\ntouched\n" + manifest();
   write(directory / "catalogue_version" / "good", std::as_bytes(std::span(version)));
   write_device_seeds(directory);
 }

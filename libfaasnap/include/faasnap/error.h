@@ -18,6 +18,7 @@ enum class ErrorKind {
   no_space,          // the file system or a quota is full
   io,                // a read or write failed, or ended early
   corrupt,           // a file's content violates its format
+  untrusted,         // a signature is missing, of another key, or not of this content
   // a file has a format version, or needs a machine, that this build or host does not support
   version,
   unsupported,  // this host lacks the feature

@@ -86,6 +86,9 @@ class FAASNAP_EXPORT Snapshot {
 
   const std::filesystem::path& directory() const noexcept;
   const SnapshotInfo& info() const noexcept;
+  // Returns the id of the key that the snapshot's signature names, or nothing if it has none. What
+  // checks the signature is open_signed (faasnap/snapshot_signature.h).
+  std::optional<std::string> signing_key() const;
   // Returns the names in its directory that are not files of a snapshot, sorted: they are ignored.
   std::vector<std::string> foreign_names() const;
 

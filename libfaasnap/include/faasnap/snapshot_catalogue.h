@@ -13,6 +13,7 @@
 #include <faasnap/progress.h>
 #include <faasnap/redis_options.h>
 #include <faasnap/snapshot.h>
+#include <faasnap/snapshot_signature.h>
 #include <faasnap/units.h>
 
 namespace faasnap {
@@ -73,9 +74,13 @@ class FAASNAP_EXPORT SnapshotCatalogue {
   // failure `target` does not exist. If this host has no kernel or image at the recorded path, or
   // another one, the snapshot names the copy in the shared directory.
   //
-  // Throws ErrorKind::not_found if there is no such name, version or file.
+  // With `keys`, one of them must have signed the version, and all of it is held against the
+  // signature; the snapshot that is returned was opened with them (open_signed).
+  //
+  // Throws ErrorKind::not_found if there is no such name, version or file, and with `keys`
+  // ErrorKind::untrusted.
   Snapshot pull(const std::string& name, const std::filesystem::path& target, unsigned version = 0,
-                const Progress& progress = {});
+                const Progress& progress = {}, const TrustedKeys* keys = nullptr);
 
  private:
   class Impl;

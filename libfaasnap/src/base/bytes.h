@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@
 #include <vector>
 
 namespace faasnap::base {
+
+// Called with bytes that were read, piece by piece and in order.
+using TakeBytes = std::function<void(std::span<const std::byte>)>;
 
 // Builds little-endian bytes for a file or a saved state.
 class ByteWriter {

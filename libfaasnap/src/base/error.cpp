@@ -30,6 +30,8 @@ const char* to_string(ErrorKind kind) noexcept {
       return "io";
     case ErrorKind::corrupt:
       return "corrupt";
+    case ErrorKind::untrusted:
+      return "untrusted";
     case ErrorKind::version:
       return "version";
     case ErrorKind::unsupported:

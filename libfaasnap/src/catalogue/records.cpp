@@ -143,6 +143,10 @@ bool CatalogueRecords::try_to_add(redis::Connection& connection, const std::stri
                                  std::to_string(version.pushed.count()),
                                  field("host"),
                                  version.host};
+  if (!version.signature.empty()) {
+    words.push_back(field(format::kSignatureFile));
+    words.push_back(version.signature);
+  }
   for (const auto& [file, content] : version.recordings) {
     words.push_back(field(file));
     words.push_back(content);

@@ -17,6 +17,7 @@
 #include "catalogue/files.h"
 #include "catalogue/records.h"
 #include "catalogue/transfer.h"
+#include "format/signature_file.h"
 #include "snapshot/opened_snapshot.h"
 
 namespace faasnap {
@@ -62,7 +63,7 @@ class SnapshotCatalogue::Impl {
   Pushed push(const Snapshot& snapshot, const std::string& name, bool replace,
               const Progress& progress);
   Snapshot pull(const std::string& name, const std::filesystem::path& target, unsigned version,
-                const Progress& progress);
+                const Progress& progress, const TrustedKeys* keys);
 
  private:
   using Record = CatalogueRecords::Record;
@@ -71,10 +72,10 @@ class SnapshotCatalogue::Impl {
     return fmt::format("{} in {}", name, records_.address());
   }
   Entry entry_of(const std::string& name, const Record& record) const;
-  // Returns the number of the version that has exactly these files, or 0. Throws
+  // Returns the number of the version that has exactly these files and this signature, or 0. Throws
   // ErrorKind::already_exists if the name stands for another image.
   unsigned version_of(const std::string& name, const Record& record,
-                      const format::Manifest& manifest) const;
+                      const format::Manifest& manifest, const std::string& signature) const;
 
   CatalogueRecords records_;
   CatalogueFiles files_;
@@ -116,7 +117,8 @@ std::optional<SnapshotCatalogue::Entry> SnapshotCatalogue::Impl::find(const std:
 }
 
 unsigned SnapshotCatalogue::Impl::version_of(const std::string& name, const Record& record,
-                                             const format::Manifest& manifest) const {
+                                             const format::Manifest& manifest,
+                                             const std::string& signature) const {
   if (record.id != manifest.info.id) {
     base::fail(
         ErrorKind::already_exists, kPushing, label(name),
@@ -125,7 +127,8 @@ unsigned SnapshotCatalogue::Impl::version_of(const std::string& name, const Reco
   const auto files = catalogue::files_of(manifest);
   for (std::size_t i = record.versions.size(); i > 0; --i) {
     const auto known = format::decode_manifest(record.versions[i - 1].manifest, label(name));
-    if (catalogue::files_of(known) == files && known.info.labels == manifest.info.labels) {
+    if (catalogue::files_of(known) == files && known.info.labels == manifest.info.labels &&
+        record.versions[i - 1].signature == signature) {
       return static_cast<unsigned>(i);
     }
   }
@@ -139,8 +142,10 @@ SnapshotCatalogue::Pushed SnapshotCatalogue::Impl::push(const Snapshot& snapshot
   check_name(name);
   const OpenedSnapshot& source = opened(snapshot);
   const format::Manifest& manifest = source.manifest();
-  CatalogueRecords::Version version{
-      format::encode_manifest(manifest), base::realtime_now(), host_name(), {}};
+  const auto signature = source.signature();
+  CatalogueRecords::Version version{format::encode_manifest(manifest), base::realtime_now(),
+                                    host_name(),
+                                    signature ? format::encode_signature(*signature) : ""};
   for (const std::string_view file : catalogue::kRecordingFiles) {
     if (source.fd_of(file)) {
       const auto bytes = base::read_file(source.fd_of(file), source.path_of(file),
@@ -153,7 +158,8 @@ SnapshotCatalogue::Pushed SnapshotCatalogue::Impl::push(const Snapshot& snapshot
   for (int tries = 0; tries < kTries; ++tries) {
     const auto before = records_.find(name);
     if (before && !replace) {
-      if (const unsigned there = version_of(name, *before, manifest); there != 0) {
+      if (const unsigned there = version_of(name, *before, manifest, version.signature);
+          there != 0) {
         return {there, false};
       }
     }
@@ -170,7 +176,8 @@ SnapshotCatalogue::Pushed SnapshotCatalogue::Impl::push(const Snapshot& snapshot
 }
 
 Snapshot SnapshotCatalogue::Impl::pull(const std::string& name, const std::filesystem::path& target,
-                                       unsigned number, const Progress& progress) {
+                                       unsigned number, const Progress& progress,
+                                       const TrustedKeys* keys) {
   check_name(name);
   if (number == 0) {
     const auto record = records_.find(name);
@@ -187,15 +194,19 @@ Snapshot SnapshotCatalogue::Impl::pull(const std::string& name, const std::files
   // Every file is copied, then verified.
   base::StepProgress steps(progress, size + size);
   catalogue::fetch_files(files_, *version, manifest, directory, steps.next(size));
+  std::shared_ptr<const ContentCheck> check;
   try {
-    Snapshot::open(directory.path()).verify(steps.next(size));
+    const Snapshot pulled =
+        keys != nullptr ? open_signed(directory.path(), *keys) : Snapshot::open(directory.path());
+    pulled.verify(steps.next(size));
+    check = opened(pulled).content_check();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::cancelled) {
       throw;
     }
     base::fail(error.kind(), kPulling, label(name), error.what());
   }
-  return OpenedSnapshot::commit(directory);
+  return OpenedSnapshot::commit(directory, std::move(check));
 }
 
 SnapshotCatalogue::SnapshotCatalogue(RedisOptions redis, std::filesystem::path directory)
@@ -216,8 +227,9 @@ SnapshotCatalogue::Pushed SnapshotCatalogue::push(const Snapshot& snapshot, cons
 }
 
 Snapshot SnapshotCatalogue::pull(const std::string& name, const std::filesystem::path& target,
-                                 unsigned version, const Progress& progress) {
-  return impl_->pull(name, target, version, progress);
+                                 unsigned version, const Progress& progress,
+                                 const TrustedKeys* keys) {
+  return impl_->pull(name, target, version, progress, keys);
 }
 
 }  // namespace faasnap

@@ -3,6 +3,7 @@
 #include "catalogue/transfer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -18,13 +19,12 @@ bool is_recording(std::string_view file) {
   return std::ranges::find(kRecordingFiles, file) != kRecordingFiles.end();
 }
 
-std::vector<FileIdentity*> images_of(SnapshotInfo& info) {
-  std::vector<FileIdentity*> images;
-  for (FileIdentity* image : {&info.kernel, &info.initramfs, &info.root_image}) {
-    if (!image->path.empty()) {
-      images.push_back(image);
-    }
-  }
+// Returns those that the snapshot has.
+std::vector<format::ImageFile> images_of(const SnapshotInfo& info) {
+  std::vector<format::ImageFile> images;
+  std::ranges::copy_if(
+      format::kImageFiles, std::back_inserter(images),
+      [&](const format::ImageFile& image) { return !(info.*image.identity).path.empty(); });
   return images;
 }
 
@@ -62,10 +62,10 @@ Bytes size_of_shared(const format::Manifest& manifest) {
 
 void publish_files(const CatalogueFiles& files, const OpenedSnapshot& snapshot, bool anew,
                    const Progress& progress) {
-  SnapshotInfo info = snapshot.info();
+  const SnapshotInfo& info = snapshot.info();
   Bytes total = size_of_shared(snapshot.manifest());
-  for (const FileIdentity* image : images_of(info)) {
-    total += image->size;
+  for (const format::ImageFile& image : images_of(info)) {
+    total += (info.*image.identity).size;
   }
   base::StepProgress steps(progress, total);
   for (const auto& [name, record] : files_of(snapshot.manifest())) {
@@ -74,10 +74,11 @@ void publish_files(const CatalogueFiles& files, const OpenedSnapshot& snapshot, 
                     files.path_of(info.id, name, record), anew, steps.next(record.size));
     }
   }
-  for (const FileIdentity* image : images_of(info)) {
-    const base::UniqueFd file = base::open_regular(image->path);
-    snapshot.image_check().require_same(*image, file, image->path);
-    files.publish(file, image->path, files.path_of(*image), anew, steps.next(image->size));
+  for (const format::ImageFile& image : images_of(info)) {
+    const FileIdentity& known = info.*image.identity;
+    const base::UniqueFd file = base::open_regular(known.path);
+    snapshot.require_same(image, file, known.path);
+    files.publish(file, known.path, files.path_of(known), anew, steps.next(known.size));
   }
 }
 
@@ -95,14 +96,19 @@ void fetch_files(const CatalogueFiles& files, const CatalogueRecords::Version& v
       base::write_new_file(directory.path_of(name), std::as_bytes(std::span(found->second)));
     }
   }
-  for (FileIdentity* image : images_of(manifest.info)) {
-    auto found = identity_at(image->path, *image);
+  for (const format::ImageFile& image : images_of(manifest.info)) {
+    FileIdentity& known = manifest.info.*image.identity;
+    auto found = identity_at(known.path, known);
     if (!found) {
-      found = identity_at(files.path_of(*image), *image);
+      found = identity_at(files.path_of(known), known);
     }
     if (found) {
-      *image = *found;
+      known = *found;
     }
+  }
+  if (!version.signature.empty()) {
+    base::write_new_file(directory.path_of(format::kSignatureFile),
+                         std::as_bytes(std::span(version.signature)));
   }
   const std::string text = format::encode_manifest(manifest);
   base::write_new_file(directory.path_of(format::kManifestFile), std::as_bytes(std::span(text)));

@@ -39,9 +39,9 @@ unsigned version_count(const HashField& field, const std::string& address) {
 }
 
 std::vector<std::string> fields_of_version(unsigned number) {
-  std::vector<std::string> names{fmt::format("{}:manifest", number),
-                                 fmt::format("{}:pushed_ns", number),
-                                 fmt::format("{}:host", number)};
+  std::vector<std::string> names{
+      fmt::format("{}:manifest", number), fmt::format("{}:pushed_ns", number),
+      fmt::format("{}:host", number), fmt::format("{}:{}", number, format::kSignatureFile)};
   for (const std::string_view file : kRecordingFiles) {
     names.push_back(fmt::format("{}:{}", number, file));
   }
@@ -52,6 +52,7 @@ CatalogueVersion make_version(std::span<const HashField> fields, const std::stri
   CatalogueVersion version{fields[0].value(),
                            Nanoseconds(number_of<std::int64_t>(fields[1], "pushed_ns", address)),
                            fields[2].value_or(""),
+                           fields[3].value_or(""),
                            {}};
   const auto recordings = fields.subspan(kHeadFields);
   for (std::size_t i = 0; i < recordings.size(); ++i) {

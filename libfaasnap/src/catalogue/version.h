@@ -31,15 +31,17 @@ struct CatalogueVersion {
   std::string manifest;
   Nanoseconds pushed{0};
   std::string host;
+  // The signature's text; empty if the version is not signed.
+  std::string signature{};
   // Contents of the recordings, by file name.
-  std::map<std::string, std::string> recordings;
+  std::map<std::string, std::string> recordings{};
 };
 
 // Returns the number of versions from its field: 1 to 10000.
 unsigned version_count(const HashField& field, const std::string& address);
 
 // Returns the names of a version's fields. The recordings come after the first kHeadFields.
-inline constexpr std::size_t kHeadFields = 3;
+inline constexpr std::size_t kHeadFields = 4;
 std::vector<std::string> fields_of_version(unsigned number);
 
 // Makes a version from all of these fields, or without recordings from the first kHeadFields. The

@@ -56,6 +56,18 @@ inline constexpr std::array<OptionalFile, 5> kOptionalFiles = {{
     {kStreamSetFile, &Manifest::stream_set},
 }};
 
+// The files that a snapshot depends on but does not hold, by their names in a manifest.
+struct ImageFile {
+  std::string_view name;
+  FileIdentity SnapshotInfo::*identity;
+};
+inline constexpr ImageFile kRootImage{"root_image", &SnapshotInfo::root_image};
+inline constexpr std::array<ImageFile, 3> kImageFiles = {{
+    {"kernel", &SnapshotInfo::kernel},
+    {"initramfs", &SnapshotInfo::initramfs},
+    kRootImage,
+}};
+
 // Returns the manifest as text in kSnapshotVersion: `key = value` lines
 // (docs/reference/snapshot-format.md). Throws ErrorKind::invalid_argument for what the text cannot
 // hold: control characters in a path or label, a label key outside [a-z0-9_.-], more than
@@ -66,5 +78,15 @@ std::string encode_manifest(const Manifest& manifest);
 // number out of range, and ErrorKind::version for another version in the first line. `file` names
 // the file in messages.
 Manifest decode_manifest(std::string_view text, const std::filesystem::path& file);
+
+// The lines of a manifest but its checksum. Those of the host say where it has the images and how
+// it recognises them there: path, sample, time of modification and inode. They differ between hosts
+// that have the same snapshot.
+struct ManifestLines {
+  std::string of_snapshot;
+  std::string of_host;
+};
+// Checks nothing.
+ManifestLines split_manifest(std::string_view text);
 
 }  // namespace faasnap::format

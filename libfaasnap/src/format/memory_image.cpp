@@ -122,8 +122,8 @@ class ImageWriter {
 class ImageVerifier {
  public:
   ImageVerifier(const base::UniqueFd& fd, const std::filesystem::path& path,
-                const ImageTable& table)
-      : fd_(fd), path_(path), table_(table), buffer_(kChunkPages * kPageSize) {}
+                const ImageTable& table, const base::TakeBytes& take)
+      : fd_(fd), path_(path), table_(table), take_(take), buffer_(kChunkPages * kPageSize) {}
 
   // Chunks must come in order.
   void check(std::uint64_t chunk) {
@@ -175,6 +175,9 @@ class ImageVerifier {
       }
       if (range != table_.nonzero.end() && range->first <= page) {
         checksum = base::crc32c(bytes, checksum);
+        if (take_) {
+          take_(bytes);
+        }
       } else if (!memory::is_zero(bytes)) {
         base::fail(ErrorKind::corrupt, kVerifyingImage, path_,
                    fmt::format("chunk {}: page {} has data, expected zeros", chunk, page.value));
@@ -191,6 +194,7 @@ class ImageVerifier {
   const base::UniqueFd& fd_;
   const std::filesystem::path& path_;
   const ImageTable& table_;
+  const base::TakeBytes& take_;
   std::vector<PageRange>::const_iterator next_ = table_.nonzero.begin();
   std::vector<std::byte> buffer_;
   // The next chunk to read ahead.
@@ -258,8 +262,9 @@ ImageTable write_memory_image(const base::UniqueFd& fd, const std::filesystem::p
 }
 
 void verify_memory_image(const base::UniqueFd& fd, const std::filesystem::path& path,
-                         const ImageTable& table, const Progress& progress) {
-  ImageVerifier verifier(fd, path, table);
+                         const ImageTable& table, const Progress& progress,
+                         const base::TakeBytes& take) {
+  ImageVerifier verifier(fd, path, table, take);
   for (std::uint64_t chunk = 0; chunk < table.chunk_checksums.size(); ++chunk) {
     verifier.check(chunk);
     const Bytes done{std::min((chunk + 1) * kChunkPages * kPageSize, table.memory.value)};

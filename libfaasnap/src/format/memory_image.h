@@ -15,6 +15,7 @@
 #include <faasnap/snapshot_info.h>
 #include <faasnap/units.h>
 
+#include "base/bytes.h"
 #include "base/files/fd.h"
 #include "format/state_file.h"
 
@@ -62,10 +63,12 @@ std::uint32_t write_image_trailer(const base::UniqueFd& fd, const std::filesyste
 std::uint32_t check_image_trailer(const base::UniqueFd& fd, const std::filesystem::path& path,
                                   std::string_view snapshot_id, Bytes memory);
 
-// Reads every page that has data in the file and compares it with the table. Throws
+// Reads every page that has data in the file and compares it with the table. Calls `take`, if it is
+// not empty, with the content of the pages that the table lists, in order of address. Throws
 // ErrorKind::corrupt with the damaged chunk, or the page that should be zero.
 void verify_memory_image(const base::UniqueFd& fd, const std::filesystem::path& path,
-                         const ImageTable& table, const Progress& progress = {});
+                         const ImageTable& table, const Progress& progress = {},
+                         const base::TakeBytes& take = {});
 
 Section save_image_table(const ImageTable& table);
 // `section` has name kMemorySection and version kMemorySectionVersion; `file` is its state file,

@@ -75,7 +75,8 @@ PageSetTable write_page_set(const base::UniqueFd& fd, const std::filesystem::pat
   return decode_page_set_table(head, table.file_size, path);
 }
 
-PageSetTable read_page_set_table(const base::UniqueFd& fd, const std::filesystem::path& path) {
+PageSetTable read_page_set_table(const base::UniqueFd& fd, const std::filesystem::path& path,
+                                 const base::TakeBytes& take) {
   const Bytes size = base::file_size(fd, path);
   std::vector<std::byte> head(std::min(size.value, kPageSize));
   base::read_exact(fd, head, 0, path);
@@ -85,11 +86,15 @@ PageSetTable read_page_set_table(const base::UniqueFd& fd, const std::filesystem
     head.resize(wanted.value);
     base::read_exact(fd, std::span(head).subspan(have), have, path);
   }
+  if (take) {
+    take(head);
+  }
   return decode_page_set_table(head, size, path);
 }
 
 void verify_page_set(const base::UniqueFd& fd, const std::filesystem::path& path,
-                     const PageSetTable& table, const Progress& progress) {
+                     const PageSetTable& table, const Progress& progress,
+                     const base::TakeBytes& take) {
   std::vector<std::byte> buffer(kBufferSize);
   const Bytes total = table.file_size - table.data_offset;
   Bytes done;
@@ -99,6 +104,9 @@ void verify_page_set(const base::UniqueFd& fd, const std::filesystem::path& path
     read_pieces(fd, path, region.file_offset, region.guest.size(), buffer,
                 [&](std::span<const std::byte> piece, std::uint64_t) {
                   checksum = base::crc32c(piece, checksum);
+                  if (take) {
+                    take(piece);
+                  }
                   done += Bytes{piece.size()};
                   base::report_progress(progress, done, total, kVerifyingSet, path);
                 });

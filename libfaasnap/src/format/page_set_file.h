@@ -13,6 +13,7 @@
 #include <faasnap/snapshot_info.h>
 #include <faasnap/units.h>
 
+#include "base/bytes.h"
 #include "base/files/fd.h"
 
 namespace faasnap::format {
@@ -77,12 +78,16 @@ PageSetTable write_page_set(const base::UniqueFd& fd, const std::filesystem::pat
                             const PageSetContents& inputs, const base::UniqueFd& image,
                             const std::filesystem::path& image_path, const Progress& progress = {});
 
-// Reads and checks the table: regions and zero runs lie inside guest memory and do not overlap, and
-// the file has exactly the length that they need. Reads no data.
-PageSetTable read_page_set_table(const base::UniqueFd& fd, const std::filesystem::path& path);
+// Calls `take`, if it is not empty, with the bytes of the table and its padding, then reads and
+// checks the table: regions and zero runs lie inside guest memory and do not overlap, and the file
+// has exactly the length that they need. Reads no data.
+PageSetTable read_page_set_table(const base::UniqueFd& fd, const std::filesystem::path& path,
+                                 const base::TakeBytes& take = {});
 
-// Reads all data. Throws ErrorKind::corrupt with the damaged region.
+// Reads all data, calls `take`, if it is not empty, with it piece by piece, and throws
+// ErrorKind::corrupt with the damaged region.
 void verify_page_set(const base::UniqueFd& fd, const std::filesystem::path& path,
-                     const PageSetTable& table, const Progress& progress = {});
+                     const PageSetTable& table, const Progress& progress = {},
+                     const base::TakeBytes& take = {});
 
 }  // namespace faasnap::format

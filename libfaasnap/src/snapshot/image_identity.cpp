@@ -18,6 +18,7 @@ namespace faasnap {
 namespace {
 
 constexpr std::uint64_t kSamplePages = 64;
+constexpr const char* kOtherSize = "file has another size than the snapshot's image";
 
 // The offset of one page of the sample. The first and the last page of the file are in it.
 std::uint64_t sample_offset(std::uint64_t i, std::uint64_t count, std::uint64_t pages) {
@@ -39,7 +40,7 @@ std::uint32_t sample_of(const base::UniqueFd& file, Bytes size, const std::files
 }
 
 std::uint32_t checksum_of(const base::UniqueFd& file, Bytes size, const std::filesystem::path& path,
-                          const Progress& progress) {
+                          const Progress& progress, const base::TakeBytes& take = {}) {
   std::vector<std::byte> buffer(1 << 20);
   std::uint32_t checksum = 0;
   for (Bytes done; done < size;) {
@@ -47,6 +48,9 @@ std::uint32_t checksum_of(const base::UniqueFd& file, Bytes size, const std::fil
                           std::min<std::uint64_t>(buffer.size(), (size - done).value));
     base::read_exact(file, piece, done.value, path);
     checksum = base::crc32c(piece, checksum);
+    if (take) {
+      take(piece);
+    }
     done += Bytes{piece.size()};
     base::report_progress(progress, done, size, "read", path);
   }
@@ -54,11 +58,11 @@ std::uint32_t checksum_of(const base::UniqueFd& file, Bytes size, const std::fil
 }
 
 FileIdentity identify(const base::UniqueFd& file, const std::filesystem::path& path,
-                      const Progress& progress) {
+                      const Progress& progress, const base::TakeBytes& take = {}) {
   const FileStamp stamp = stamp_of(file, path);
   FileIdentity identity{.path = path,
                         .size = stamp.size,
-                        .checksum = checksum_of(file, stamp.size, path, progress),
+                        .checksum = checksum_of(file, stamp.size, path, progress, take),
                         .sample = sample_of(file, stamp.size, path),
                         .modified = stamp.modified,
                         .inode = stamp.inode};
@@ -99,7 +103,8 @@ FileIdentity identify_file(const std::filesystem::path& path, const Progress& pr
   return identify(base::open_regular(canonical), canonical, progress);
 }
 
-FileIdentity verify_identity(const FileIdentity& expected, const Progress& progress) {
+FileIdentity verify_identity(const FileIdentity& expected, const Progress& progress,
+                             const base::TakeBytes& take) {
   const auto& path = expected.path;
   const base::UniqueFd file = base::open_regular(path);
   const auto refuse = [&] {
@@ -109,7 +114,7 @@ FileIdentity verify_identity(const FileIdentity& expected, const Progress& progr
   if (stamp_of(file, path).size != expected.size) {
     refuse();
   }
-  FileIdentity found = identify(file, path, progress);
+  FileIdentity found = identify(file, path, progress, take);
   if (found.checksum != expected.checksum) {
     refuse();
   }
@@ -120,7 +125,7 @@ FileIdentity ImageCheck::require_same(const FileIdentity& expected, const base::
                                       const std::filesystem::path& path) const {
   const FileStamp stamp = stamp_of(file, path);
   if (stamp.size != expected.size) {
-    fail_other(path, "file has another size than the snapshot's image");
+    fail_other(path, kOtherSize);
   }
   FileIdentity same = expected;
   same.path = path;
@@ -142,11 +147,8 @@ void ImageCheck::require_copy(const FileIdentity& expected, const base::UniqueFd
                "file has been written to since ('faasnap snapshot upgrade' takes it as it is if "
                "its content is still the same)");
   }
-  {
-    const std::lock_guard lock(mutex_);
-    if (std::ranges::find(same_, stamp) != same_.end()) {
-      return;
-    }
+  if (was_read(stamp)) {
+    return;
   }
   const bool same = sample_of(file, stamp.size, path) == expected.sample &&
                     (stamp.modified == expected.modified ||
@@ -154,6 +156,38 @@ void ImageCheck::require_copy(const FileIdentity& expected, const base::UniqueFd
   if (!same) {
     fail_other(path, "file has another content than the snapshot's image");
   }
+  note_read(stamp);
+}
+
+FileIdentity ImageCheck::require_content(
+    const FileIdentity& expected, const base::UniqueFd& file, const std::filesystem::path& path,
+    const std::function<std::unique_ptr<ContentPart>()>& part) const {
+  const FileStamp stamp = stamp_of(file, path);
+  if (stamp.size != expected.size) {
+    fail_other(path, kOtherSize);
+  }
+  if (!was_read(stamp)) {
+    const auto content = part();
+    checksum_of(file, stamp.size, path, {}, [&](auto piece) { content->take(piece); });
+    content->finish();
+    if (stamp_of(file, path) != stamp) {
+      fail_other(path, "file has been written to meanwhile");
+    }
+    note_read(stamp);
+  }
+  FileIdentity same = expected;
+  same.path = path;
+  same.modified = stamp.modified;
+  same.inode = stamp.inode;
+  return same;
+}
+
+bool ImageCheck::was_read(const FileStamp& stamp) const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::find(same_, stamp) != same_.end();
+}
+
+void ImageCheck::note_read(const FileStamp& stamp) const {
   const std::lock_guard lock(mutex_);
   same_.push_back(stamp);
 }

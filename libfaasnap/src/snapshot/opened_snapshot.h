@@ -6,20 +6,26 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include <faasnap/snapshot.h>
 #include <faasnap/working_set.h>
 
+#include "base/bytes.h"
 #include "base/files/fd.h"
 #include "format/manifest.h"
 #include "format/memory_image.h"
 #include "format/page_set_file.h"
+#include "format/signature_file.h"
 #include "format/snapshot_directory.h"
 #include "format/state_file.h"
+#include "snapshot/content_check.h"
 #include "snapshot/image_identity.h"
 
 namespace faasnap {
@@ -29,24 +35,38 @@ namespace faasnap {
 // maps or reads them later must keep the object alive or duplicate them.
 class OpenedSnapshot {
  public:
-  // Opens and checks `directory` as Snapshot::open does.
-  explicit OpenedSnapshot(const std::filesystem::path& directory);
+  // Opens and checks `directory` as Snapshot::open does; see of_files for `check`.
+  explicit OpenedSnapshot(const std::filesystem::path& directory,
+                          std::shared_ptr<const ContentCheck> check = {});
 
   // In the order of format::kSnapshotFiles; closed for a missing file.
   using Files = std::array<base::UniqueFd, format::kSnapshotFiles.size()>;
+  // Opens the files of a directory.
+  static Files open_files(const std::filesystem::path& directory);
+  static const base::UniqueFd& fd_in(const Files& files, std::string_view file) noexcept;
   // Does the same with files that are open already, some of them for direct reads, too; `directory`
-  // is for messages.
-  static Snapshot of_files(const std::filesystem::path& directory, Files files, Files direct);
+  // is for messages. Where there is a `check`, every part that is read is held against it, before
+  // anything is made of it.
+  static Snapshot of_files(const std::filesystem::path& directory, Files files, Files direct,
+                           std::shared_ptr<const ContentCheck> check = {});
 
   // Opens what has been written into `directory`, then commits it: a snapshot that could not be
   // opened never gets its name.
-  static Snapshot commit(format::NewSnapshotDirectory& directory);
+  static Snapshot commit(format::NewSnapshotDirectory& directory,
+                         std::shared_ptr<const ContentCheck> check = {});
 
   // Returns the absolute path.
   const std::filesystem::path& directory() const noexcept { return directory_; }
   const format::Manifest& manifest() const noexcept { return manifest_; }
   const SnapshotInfo& info() const noexcept { return manifest_.info; }
-  const ImageCheck& image_check() const noexcept { return image_check_; }
+  // Returns null if there is none.
+  const std::shared_ptr<const ContentCheck>& content_check() const noexcept { return check_; }
+  // Returns the identity of an image as the file that is open as `file`. Throws as
+  // ImageCheck::require_same does. Where there is a ContentCheck, it must have the content that
+  // this one knows; it is read whole, once, unless the manifest's lines of the host are as known
+  // and recognise the file.
+  FileIdentity require_same(const format::ImageFile& image, const base::UniqueFd& file,
+                            const std::filesystem::path& path) const;
   // Return the path, for messages, and the descriptor of one of the snapshot's files
   // (format::kMemoryFile and so on). The descriptor is closed (-1) if the snapshot has no such
   // file.
@@ -72,6 +92,8 @@ class OpenedSnapshot {
   // Returns the plan that records every first touch of a page that `setting`, lazy or stream, does
   // not load.
   RestorePlan recording_plan(Setting setting) const;
+  // Returns what the file `signature` says, or nothing if there is none.
+  std::optional<format::SignatureContent> signature() const;
   // Throws ErrorKind::corrupt if a file has been written to since it was opened and checked. Takes
   // a system call for each file.
   void require_unchanged() const;
@@ -87,10 +109,15 @@ class OpenedSnapshot {
     return table ? &*table : nullptr;
   }
 
-  OpenedSnapshot(std::filesystem::path directory, Files files, Files direct = {});
-  static Files open_files(const std::filesystem::path& directory);
+  OpenedSnapshot(std::filesystem::path directory, Files files, Files direct = {},
+                 std::shared_ptr<const ContentCheck> check = {});
+  // Holds a part against the ContentCheck, if there is one.
+  void check(std::string_view part, std::string_view file, std::span<const std::byte> bytes) const;
+  // Calls `read` with what takes the bytes of a part to do so; empty if there is no ContentCheck.
+  void check_while(std::string_view part, const std::filesystem::path& file,
+                   const std::function<void(const base::TakeBytes&)>& read) const;
   // Each reads one file through its descriptor and checks it, also against the manifest.
-  format::Manifest read_manifest() const;
+  std::string read_manifest() const;
   std::vector<format::Section> read_state() const;
   format::ImageTable read_image_table() const;
   std::vector<std::byte> read_working_set(std::string_view file,
@@ -111,6 +138,9 @@ class OpenedSnapshot {
   Files direct_;
   std::array<FileStamp, format::kSnapshotFiles.size()> stamps_;
   format::Manifest manifest_;
+  std::shared_ptr<const ContentCheck> check_;
+  // True if the ContentCheck knows the manifest's lines of the host.
+  bool knows_host_ = false;
   ImageCheck image_check_;
   std::vector<format::Section> sections_;
   format::ImageTable image_;

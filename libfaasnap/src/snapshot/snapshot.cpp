@@ -26,11 +26,6 @@
 namespace faasnap {
 namespace {
 
-std::size_t number_of(std::string_view file) noexcept {
-  const auto at = std::ranges::find(format::kSnapshotFiles, file);
-  return static_cast<std::size_t>(at - format::kSnapshotFiles.begin());
-}
-
 void drop_pages(const base::UniqueFd& fd, const std::filesystem::path& path) {
   const int error = ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
   if (error != 0) {
@@ -40,6 +35,10 @@ void drop_pages(const base::UniqueFd& fd, const std::filesystem::path& path) {
 
 std::uint64_t resident_pages(const base::UniqueFd& fd, const std::filesystem::path& path) {
   return paging::FileResidency({&fd, path}, base::file_size(fd, path)).count();
+}
+
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 // Read-ahead of a file on opening; a larger working set or table takes a second read.
@@ -78,17 +77,18 @@ Snapshot::Snapshot(std::shared_ptr<const OpenedSnapshot> opened) noexcept
 
 const OpenedSnapshot& opened(const Snapshot& snapshot) noexcept { return *snapshot.opened_; }
 
-Snapshot OpenedSnapshot::commit(format::NewSnapshotDirectory& directory) {
-  const auto opened = std::make_shared<OpenedSnapshot>(directory.path());
+Snapshot OpenedSnapshot::commit(format::NewSnapshotDirectory& directory,
+                                std::shared_ptr<const ContentCheck> check) {
+  const auto opened = std::make_shared<OpenedSnapshot>(directory.path(), std::move(check));
   directory.commit();
   opened->directory_ = directory.target();
   return Snapshot(opened);
 }
 
-Snapshot OpenedSnapshot::of_files(const std::filesystem::path& directory, Files files,
-                                  Files direct) {
+Snapshot OpenedSnapshot::of_files(const std::filesystem::path& directory, Files files, Files direct,
+                                  std::shared_ptr<const ContentCheck> check) {
   return Snapshot(std::shared_ptr<const OpenedSnapshot>(
-      new OpenedSnapshot(directory, std::move(files), std::move(direct))));
+      new OpenedSnapshot(directory, std::move(files), std::move(direct), std::move(check))));
 }
 
 Snapshot Snapshot::open(const std::filesystem::path& directory) {
@@ -116,6 +116,11 @@ const std::filesystem::path& Snapshot::directory() const noexcept { return opene
 
 const SnapshotInfo& Snapshot::info() const noexcept { return opened_->info(); }
 
+std::optional<std::string> Snapshot::signing_key() const {
+  const auto signature = opened_->signature();
+  return signature ? std::optional(format::to_hex(signature->key_id)) : std::nullopt;
+}
+
 void Snapshot::verify(const Progress& progress) const { opened_->verify(progress); }
 
 RestorePlan Snapshot::plan(Setting setting, bool prepared) const {
@@ -134,12 +139,39 @@ const format::Section& OpenedSnapshot::section(std::string_view name, std::uint3
   return format::require_section(sections_, name, version, path_of(format::kStateFile));
 }
 
+const base::UniqueFd& OpenedSnapshot::fd_in(const Files& files, std::string_view file) noexcept {
+  const auto at = std::ranges::find(format::kSnapshotFiles, file);
+  return files[static_cast<std::size_t>(at - format::kSnapshotFiles.begin())];
+}
+
 const base::UniqueFd& OpenedSnapshot::fd_of(std::string_view file) const noexcept {
-  return files_[number_of(file)];
+  return fd_in(files_, file);
 }
 
 const base::UniqueFd& OpenedSnapshot::direct_fd_of(std::string_view file) const noexcept {
-  return direct_[number_of(file)];
+  return fd_in(direct_, file);
+}
+
+FileIdentity OpenedSnapshot::require_same(const format::ImageFile& image,
+                                          const base::UniqueFd& file,
+                                          const std::filesystem::path& path) const {
+  const FileIdentity& expected = info().*image.identity;
+  const bool recognised = knows_host_ && stamp_of(file, path) == stamp_of(expected);
+  if (check_ && !recognised) {
+    return image_check_.require_content(expected, file, path,
+                                        [&] { return check_->begin(image.name, path); });
+  }
+  return image_check_.require_same(expected, file, path);
+}
+
+std::optional<format::SignatureContent> OpenedSnapshot::signature() const {
+  const base::UniqueFd& fd = fd_of(format::kSignatureFile);
+  if (!fd) {
+    return std::nullopt;
+  }
+  const auto path = path_of(format::kSignatureFile);
+  const auto text = base::read_file(fd, path, format::kMaximumSignature);
+  return format::decode_signature(text_of(text), path);
 }
 
 std::optional<WorkingSet> OpenedSnapshot::working_set(Recorder recorder) const {
@@ -181,23 +213,31 @@ format::Manifest OpenedSnapshot::verify(const Progress& progress) const {
   for (const auto& [name, table] : sets) {
     total += Bytes{table ? table->pages() * kPageSize : 0};
   }
-  for (const FileIdentity* file : {&info().kernel, &info().initramfs, &info().root_image}) {
-    total += file->size;
+  for (const format::ImageFile& image : format::kImageFiles) {
+    total += (info().*image.identity).size;
   }
   base::StepProgress steps(progress, total);
-  format::verify_memory_image(fd_of(format::kMemoryFile), path_of(format::kMemoryFile), image_,
-                              steps.next(info().memory));
-  for (const auto& [name, table] : sets) {
-    if (table) {
-      format::verify_page_set(fd_of(name), path_of(name), *table,
-                              steps.next({table->pages() * kPageSize}));
+  const auto memory = path_of(format::kMemoryFile);
+  check_while(format::kMemoryPart, memory, [&](const base::TakeBytes& take) {
+    format::verify_memory_image(fd_of(format::kMemoryFile), memory, image_,
+                                steps.next(info().memory), take);
+  });
+  for (const auto& set : sets) {
+    if (set.second) {
+      const auto path = path_of(set.first);
+      check_while(format::pages_part(set.first), path, [&](const base::TakeBytes& take) {
+        format::verify_page_set(fd_of(set.first), path, *set.second,
+                                steps.next({set.second->pages() * kPageSize}), take);
+      });
     }
   }
   format::Manifest verified = manifest_;
-  SnapshotInfo& now = verified.info;
-  for (FileIdentity* file : {&now.kernel, &now.initramfs, &now.root_image}) {
-    if (!file->path.empty()) {
-      *file = verify_identity(*file, steps.next(file->size));
+  for (const auto& [name, identity] : format::kImageFiles) {
+    FileIdentity& file = verified.info.*identity;
+    if (!file.path.empty()) {
+      check_while(name, file.path, [&](const base::TakeBytes& take) {
+        file = verify_identity(file, steps.next(file.size), take);
+      });
     }
   }
   return verified;
@@ -247,17 +287,26 @@ std::uint64_t OpenedSnapshot::cached_pages() const {
   return pages;
 }
 
-OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory)
-    : OpenedSnapshot(base::absolute_path(directory).lexically_normal(), open_files(directory)) {}
+OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory,
+                               std::shared_ptr<const ContentCheck> check)
+    : OpenedSnapshot(base::absolute_path(directory).lexically_normal(), open_files(directory), {},
+                     std::move(check)) {}
 
-OpenedSnapshot::OpenedSnapshot(std::filesystem::path directory, Files files, Files direct)
-    : directory_(std::move(directory)), files_(std::move(files)), direct_(std::move(direct)) {
+OpenedSnapshot::OpenedSnapshot(std::filesystem::path directory, Files files, Files direct,
+                               std::shared_ptr<const ContentCheck> check)
+    : directory_(std::move(directory)),
+      files_(std::move(files)),
+      direct_(std::move(direct)),
+      check_(std::move(check)) {
   for (std::size_t i = 0; i < files_.size(); ++i) {
     if (files_[i]) {
       stamps_[i] = stamp_of(files_[i], path_of(format::kSnapshotFiles[i]));
     }
   }
-  manifest_ = read_manifest();
+  const std::string manifest = read_manifest();
+  manifest_ = format::decode_manifest(manifest, path_of(format::kManifestFile));
+  const std::string host = format::split_manifest(manifest).of_host;
+  knows_host_ = check_ && check_->is(format::kImagesPart, std::as_bytes(std::span(host)));
   for (const auto& [name, record] : format::kOptionalFiles) {
     const bool expected = (manifest_.*record).has_value();
     if (static_cast<bool>(fd_of(name)) != expected) {
@@ -287,8 +336,9 @@ OpenedSnapshot::Files OpenedSnapshot::open_files(const std::filesystem::path& di
     const std::string_view name = format::kSnapshotFiles[i];
     struct stat status {};
     const bool optional =
+        name == format::kSignatureFile ||
         std::ranges::find(format::kOptionalFiles, name, &format::OptionalFile::name) !=
-        format::kOptionalFiles.end();
+            format::kOptionalFiles.end();
     if (!optional || ::lstat((directory / name).c_str(), &status) == 0) {
       files[i] = open_ahead(directory, name);
     }
@@ -311,15 +361,39 @@ void OpenedSnapshot::check_record(std::string_view file, const format::FileRecor
   }
 }
 
-format::Manifest OpenedSnapshot::read_manifest() const {
+void OpenedSnapshot::check(std::string_view part, std::string_view file,
+                           std::span<const std::byte> bytes) const {
+  check_while(part, path_of(file), [&](const base::TakeBytes& take) {
+    if (take) {
+      take(bytes);
+    }
+  });
+}
+
+void OpenedSnapshot::check_while(std::string_view part, const std::filesystem::path& file,
+                                 const std::function<void(const base::TakeBytes&)>& read) const {
+  if (!check_) {
+    read({});
+    return;
+  }
+  const auto content = check_->begin(part, file);
+  read([&](std::span<const std::byte> bytes) { content->take(bytes); });
+  content->finish();
+}
+
+std::string OpenedSnapshot::read_manifest() const {
   const auto path = path_of(format::kManifestFile);
-  const auto text = base::read_file(fd_of(format::kManifestFile), path, format::kMaximumManifest);
-  return format::decode_manifest({reinterpret_cast<const char*>(text.data()), text.size()}, path);
+  const auto bytes = base::read_file(fd_of(format::kManifestFile), path, format::kMaximumManifest);
+  std::string text = text_of(bytes);
+  const std::string lines = format::split_manifest(text).of_snapshot;
+  check(format::kManifestPart, format::kManifestFile, std::as_bytes(std::span(lines)));
+  return text;
 }
 
 std::vector<format::Section> OpenedSnapshot::read_state() const {
   const auto path = path_of(format::kStateFile);
   const auto bytes = base::read_file(fd_of(format::kStateFile), path, format::kMaximumState);
+  check(format::kStateFile, format::kStateFile, bytes);
   auto sections = format::decode_state(bytes, path);
   check_record(format::kStateFile, manifest_.state, {bytes.size()}, format::frame_checksum(bytes));
   return sections;
@@ -346,6 +420,7 @@ std::vector<std::byte> OpenedSnapshot::read_working_set(std::string_view file,
                                                         const format::FileRecord& expected) const {
   const auto path = path_of(file);
   auto bytes = base::read_file(fd_of(file), path, format::kMaximumWorkingSet);
+  check(file, file, bytes);
   const auto checksum = format::check_working_set(bytes, path);
   check_record(file, expected, {bytes.size()}, checksum);
   return bytes;
@@ -358,7 +433,8 @@ std::optional<format::PageSetTable> OpenedSnapshot::read_table(
   }
   const auto path = path_of(file);
   const SnapshotInfo& info = manifest_.info;
-  auto table = format::read_page_set_table(fd_of(file), path);
+  auto table = format::read_page_set_table(
+      fd_of(file), path, [&](std::span<const std::byte> head) { check(file, file, head); });
   check_record(file, *expected, table.file_size, table.checksum);
   expect_equal(path, "snapshot id", table.snapshot_id, info.id);
   expect_equal(path, "memory size", table.memory.value, info.memory.value);

@@ -24,7 +24,7 @@ RootImage open_root_image(const OpenedSnapshot& snapshot, const RestoreOptions& 
   const std::filesystem::path path =
       given ? options.root_image : find_image(saved, options.image_directories);
   base::UniqueFd file = base::open_regular(path, given ? 0 : O_NOFOLLOW);
-  FileIdentity identity = snapshot.image_check().require_same(saved, file, path);
+  FileIdentity identity = snapshot.require_same(format::kRootImage, file, path);
   return {std::move(identity), std::move(file)};
 }
 

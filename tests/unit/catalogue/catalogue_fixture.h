@@ -12,6 +12,7 @@
 #include <faasnap/snapshot_catalogue.h>
 
 #include "redis/redis_fixture.h"
+#include "snapshot/image_identity.h"
 #include "snapshot/snapshot_fixture.h"
 #include "support/support.h"
 
@@ -30,6 +31,15 @@ struct CatalogueRig {
     opened.emplace(redis.options(), shared);
   }
   SnapshotCatalogue& catalogue() { return *opened; }
+  // Saves a snapshot, without recordings, of a guest that has the file as its root image.
+  Snapshot save_with_image(const std::filesystem::path& target,
+                           const std::filesystem::path& image) const {
+    SnapshotContents contents;
+    contents.capture = capture_bytes(guest.memory(), {{PageIndex{0}, SyntheticGuest::kPages}});
+    contents.memory = {guest.memory().size()};
+    contents.root_image = identify_file(image);
+    return create_snapshot(target, contents);
+  }
   std::filesystem::path local(const char* name) const { return scratch.path() / name; }
   // Returns the names of all files in the shared directory.
   std::set<std::string> shared_files() const {

@@ -67,26 +67,28 @@ TEST_CASE("the number of versions is from 1 to 10000 and nothing else") {
 }
 
 TEST_CASE("a version is made of the fields that it has") {
-  CHECK(catalogue::fields_of_version(7) == std::vector<std::string>{"7:manifest", "7:pushed_ns",
-                                                                    "7:host", "7:working-set",
-                                                                    "7:touched-set"});
+  CHECK(catalogue::fields_of_version(7) ==
+        std::vector<std::string>{"7:manifest", "7:pushed_ns", "7:host", "7:signature",
+                                 "7:working-set", "7:touched-set"});
   const auto whole = catalogue::make_version(
-      std::vector<HashField>{"m", "9223372036854775807", "h", std::string("w\0", 2), "t"},
+      std::vector<HashField>{"m", "9223372036854775807", "h", "s", std::string("w\0", 2), "t"},
       "server");
   CHECK(whole.manifest == "m");
   CHECK(whole.pushed.count() == std::numeric_limits<std::int64_t>::max());
   CHECK(whole.host == "h");
+  CHECK(whole.signature == "s");
   CHECK(whole.recordings ==
         std::map<std::string, std::string>{{"working-set", {"w\0", 2}}, {"touched-set", "t"}});
   const auto bare =
-      catalogue::make_version(std::vector<HashField>{"m", "-1", {}, {}, {}}, "server");
+      catalogue::make_version(std::vector<HashField>{"m", "-1", {}, {}, {}, {}}, "server");
   CHECK(bare.host.empty());
+  CHECK(bare.signature.empty());
   CHECK(bare.recordings.empty());
   for (const HashField& pushed :
        {HashField(), HashField("soon"), HashField("9223372036854775808")}) {
     INFO(pushed.value_or("none"));
     CHECK(kind_of([&] {
-            catalogue::make_version(std::vector<HashField>{"m", pushed, "h", {}, {}}, "server");
+            catalogue::make_version(std::vector<HashField>{"m", pushed, "h", {}, {}, {}}, "server");
           }) == ErrorKind::corrupt);
   }
 }

@@ -2,11 +2,13 @@
 
 #include <faasnap/snapshot_catalogue.h>
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <fstream>
 #include <utility>
 
 #include "catalogue/catalogue_fixture.h"
-#include "snapshot/image_identity.h"
+#include "signature/key_files.h"
 
 namespace faasnap {
 namespace {
@@ -35,6 +37,36 @@ TEST_CASE("what one host pushes another pulls: the same files, verified") {
   CHECK(entries[0].versions[0].info.labels == pushed.info().labels);
   CHECK_FALSE(entries[0].versions[0].host.empty());
   check_same(elsewhere.pull("json", rig.local("pulled")), pushed);
+}
+
+TEST_CASE("a signature goes where its snapshot goes") {
+  test::CatalogueRig rig;
+  const auto key = test::write_text(rig.local("private.pem"), test::kPrivateKey);
+  const TrustedKeys keys(std::array{test::write_text(rig.local("public.pem"), test::kPublicKey)});
+  const TrustedKeys others(
+      std::array{test::write_text(rig.local("other.pem"), test::kOtherPublicKey)});
+  const auto pull = [&](const char* target, unsigned version, const TrustedKeys& trusted) {
+    return rig.catalogue().pull("json", rig.local(target), version, {}, &trusted);
+  };
+  std::ofstream(rig.local("root.img")) << std::string(100'000, 'r');
+  const Snapshot plain = rig.save_with_image(rig.local("s"), rig.local("root.img"));
+  rig.catalogue().push(plain, "json");
+  CHECK(kind_of([&] { pull("unsigned", 0, keys); }) == ErrorKind::untrusted);
+
+  sign_snapshot(plain.directory(), SigningKey(key));
+  const auto pushed = rig.catalogue().push(Snapshot::open(plain.directory()), "json");
+  CHECK(pushed.version == 2);
+  CHECK_FALSE(rig.catalogue().push(Snapshot::open(plain.directory()), "json").added);
+  // The host that pulls has the image elsewhere, so its manifest differs.
+  fs::remove(rig.local("root.img"));
+  const Snapshot pulled = pull("pulled", 0, keys);
+  CHECK(pulled.signing_key() == test::kKeyId);
+  CHECK(pulled.info().root_image.path != plain.info().root_image.path);
+  CHECK_NOTHROW(open_signed(rig.local("pulled"), keys).verify());
+  CHECK(kind_of([&] { pull("by-another-key", 0, others); }) == ErrorKind::untrusted);
+  CHECK(kind_of([&] { pull("first", 1, keys); }) == ErrorKind::untrusted);
+  CHECK_FALSE(fs::exists(rig.local("by-another-key")));
+  CHECK_FALSE(rig.catalogue().pull("json", rig.local("any"), 1).signing_key());
 }
 
 TEST_CASE("a snapshot without recordings can be shared") {
@@ -200,16 +232,13 @@ TEST_CASE("a snapshot names the shared copy of an image that a host lacks") {
   test::CatalogueRig rig;
   const fs::path image = rig.local("rootfs.img");
   test::replace_content(image, test::bytes_of("the root file system"));
-  SnapshotContents contents;
-  contents.capture = capture_bytes(rig.guest.memory(), {{PageIndex{0}, SyntheticGuest::kPages}});
-  contents.memory = {rig.guest.memory().size()};
-  contents.root_image = identify_file(image);
-  rig.catalogue().push(create_snapshot(rig.local("s"), contents), "json");
+  const Snapshot pushed = rig.save_with_image(rig.local("s"), image);
+  rig.catalogue().push(pushed, "json");
   CHECK(rig.catalogue().pull("json", rig.local("same")).info().root_image.path == image);
   test::replace_content(image, test::bytes_of("another file system!"));
   const FileIdentity lacking = rig.catalogue().pull("json", rig.local("p")).info().root_image;
   CHECK(lacking.path.parent_path() == rig.shared / "images");
-  CHECK(lacking.checksum == contents.root_image.checksum);
+  CHECK(lacking.checksum == pushed.info().root_image.checksum);
   // Pushed again from here it is the same version, and needs no image of this host.
   CHECK_FALSE(rig.catalogue().push(Snapshot::open(rig.local("p")), "json").added);
   fs::remove_all(rig.shared / "images");

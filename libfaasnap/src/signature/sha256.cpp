@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "signature/sha256.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "base/error.h"
+
+namespace faasnap::signature {
+namespace {
+
+// Fails for lack of memory, or where OpenSSL is set up without SHA-256.
+void require_hash(bool done) {
+  if (!done) {
+    ERR_clear_error();
+    base::fail(ErrorKind::unsupported, "compute SHA-256", {}, "OpenSSL cannot");
+  }
+}
+
+}  // namespace
+
+void Sha256::Free::operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  require_hash(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+}
+
+void Sha256::add(std::span<const std::byte> bytes) {
+  require_hash(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
+}
+
+format::Digest Sha256::digest() {
+  format::Digest digest{};
+  require_hash(EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()),
+                                  nullptr) == 1);
+  return digest;
+}
+
+format::Digest Sha256::of(std::span<const std::byte> bytes) {
+  Sha256 hash;
+  hash.add(bytes);
+  return hash.digest();
+}
+
+}  // namespace faasnap::signature

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <openssl/types.h>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "format/signature_file.h"
+
+namespace faasnap::signature {
+
+// SHA-256 (FIPS 180-4) of bytes that come piece by piece.
+class Sha256 {
+ public:
+  Sha256();
+  void add(std::span<const std::byte> bytes);
+  // Ends it.
+  format::Digest digest();
+
+  static format::Digest of(std::span<const std::byte> bytes);
+
+ private:
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const noexcept;
+  };
+  std::unique_ptr<EVP_MD_CTX, Free> context_;
+};
+
+}  // namespace faasnap::signature
