@@ -35,7 +35,13 @@ constexpr const char* kWhatACatalogueIs =
     "server (docs/guide/catalogue.md); a snapshot that `faasnap record` has made needs none: "
     "`faasnap inspect DIR` shows it.";
 
-SnapshotCatalogue open_catalogue(const CommandLine& line) {
+// A catalogue and the directory that is a part of it.
+struct OpenCatalogue {
+  SnapshotCatalogue snapshots;
+  std::filesystem::path directory;
+};
+
+OpenCatalogue open_catalogue(const CommandLine& line) {
   const Config config = load_config(line.optional_text("config"));
   RedisConfig redis = config.catalogue.redis.address ? config.catalogue.redis : config.store.redis;
   if (const auto address = line.optional_text("redis")) {
@@ -55,7 +61,7 @@ SnapshotCatalogue open_catalogue(const CommandLine& line) {
         fmt::format("--catalogue is missing, and the settings file has no 'dir' in [catalogue]. {}",
                     kWhatACatalogueIs));
   }
-  return SnapshotCatalogue(redis_options(redis), directory);
+  return {SnapshotCatalogue(redis_options(redis), directory), directory};
 }
 
 tools::Json to_json(const std::string& name, const SnapshotCatalogue::Version& version) {
@@ -82,27 +88,44 @@ void print(const std::string& name, const SnapshotCatalogue::Version& version) {
              version.info.touched_pages, version.info.id);
 }
 
+// Prints a line for each; `key` names its path in JSON.
+void print(const std::vector<Leftover>& leftovers, bool as_json, const char* key) {
+  for (const Leftover& leftover : leftovers) {
+    if (as_json) {
+      std::cout << tools::to_text({{key, leftover.path.string()},
+                                   {"bytes", leftover.size.value},
+                                   {"changed_ns", leftover.changed.count()}})
+                << "\n";
+    } else {
+      fmt::print("{}: {} MiB\n", line_text(leftover.path.string()), leftover.size.value >> 20);
+    }
+  }
+}
+
 int run_ls_snapshots(const Arguments& arguments) {
   CommandLine line(
       {.name = "faasnap snapshot ls",
        .synopsis = "[NAME] [OPTION]...",
-       .text = "Lists the snapshots of the catalogue, or the versions of one.",
+       .text = "Lists the snapshots of the catalogue, and what killed processes have left in its\n"
+               "directory; or the versions of one.",
        .example = "faasnap snapshot ls --redis redis:6379 --catalogue /mnt/snapshots"});
   line.positional({}, {"NAME"});
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return tools::kSuccess;
   }
-  SnapshotCatalogue catalogue = open_catalogue(line);
+  OpenCatalogue catalogue = open_catalogue(line);
   std::vector<SnapshotCatalogue::Entry> entries;
+  std::vector<Leftover> leftovers;
   if (const auto name = line.optional_text("NAME")) {
-    auto entry = catalogue.find(*name);
+    auto entry = catalogue.snapshots.find(*name);
     if (!entry) {
       throw tools::Failure(fmt::format("snapshot '{}' not found in the catalogue", *name));
     }
     entries.push_back(std::move(*entry));
   } else {
-    entries = catalogue.list();
+    entries = catalogue.snapshots.list();
+    leftovers = find_leftovers(catalogue.directory);
     for (auto& entry : entries) {
       entry.versions.erase(entry.versions.begin(), entry.versions.end() - 1);
     }
@@ -120,6 +143,11 @@ int run_ls_snapshots(const Arguments& arguments) {
       }
     }
   }
+  if (!line.has("json") && !leftovers.empty()) {
+    fmt::print("\nleft by killed processes (`faasnap snapshot prune {}` removes it):\n",
+               line_text(catalogue.directory.string()));
+  }
+  print(leftovers, line.has("json"), "leftover");
   return tools::kSuccess;
 }
 
@@ -145,7 +173,7 @@ int run_push(const Arguments& arguments) {
     return tools::kSuccess;
   }
   Interruption interruption;
-  SnapshotCatalogue catalogue = open_catalogue(line);
+  SnapshotCatalogue catalogue = open_catalogue(line).snapshots;
   const Snapshot snapshot = open_snapshot(
       line.text("DIR"), trusted_keys(line, load_config(line.optional_text("config"))));
   const std::string name = line.optional_text("NAME").value_or(name_of(line.text("DIR")));
@@ -188,7 +216,7 @@ int run_pull(const Arguments& arguments) {
   const auto version = line.optional_number("version", 1, kMostVersions).value_or(0);
   const auto keys = trusted_keys(line, load_config(line.optional_text("config")));
   Interruption interruption;
-  SnapshotCatalogue catalogue = open_catalogue(line);
+  SnapshotCatalogue catalogue = open_catalogue(line).snapshots;
   Steps steps;
   steps.begin("copy from the catalogue and verify");
   const Snapshot snapshot = catalogue.pull(
@@ -272,17 +300,8 @@ int run_prune(const Arguments& arguments) {
     return tools::kSuccess;
   }
   const std::filesystem::path directory = line.text("DIR");
-  for (const Leftover& leftover :
-       line.has("dry-run") ? find_leftovers(directory) : remove_leftovers(directory)) {
-    if (line.has("json")) {
-      std::cout << tools::to_text({{"path", leftover.path.string()},
-                                   {"bytes", leftover.size.value},
-                                   {"changed_ns", leftover.changed.count()}})
-                << "\n";
-    } else {
-      fmt::print("{}: {} MiB\n", line_text(leftover.path.string()), leftover.size.value >> 20);
-    }
-  }
+  print(line.has("dry-run") ? find_leftovers(directory) : remove_leftovers(directory),
+        line.has("json"), "path");
   return tools::kSuccess;
 }
 

@@ -73,6 +73,18 @@ class OneHost(CatalogueCase):
         self.refused(1, "snapshot", "push", "t", "json", says="another image")
         self.assertEqual(self.run_cli("snapshot", "push", "t", "json", "--replace").returncode, 0)
 
+    def test_what_an_interrupted_push_has_left_is_listed(self):
+        self.run_cli("snapshot", "push", "s")
+        whole = self.run_cli("snapshot", "ls").stdout
+        left = self.write("shared/.new-0123456789abcdef", "x")
+        listed = self.run_cli("snapshot", "ls").stdout
+        self.assertTrue(listed.startswith(whole))
+        self.assertIn(left, listed)
+        self.assertIn(f"faasnap snapshot prune {self.path('shared')}", listed)
+        lines = self.run_cli("snapshot", "ls", "--json").stdout.splitlines()
+        self.assertEqual(json.loads(lines[-1])["leftover"], left)
+        self.assertEqual(len(lines), 2)
+
     def test_functions_cannot_reach_it(self):
         self.run_cli("snapshot", "push", "s")
         redis = ("--redis", self.server.address)

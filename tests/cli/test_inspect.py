@@ -66,6 +66,9 @@ class Inspect(CliCase):
         os.mkdir(self.path("s.partial"))
         found = self.run_cli("snapshot", "prune", self.dir, "--dry-run", "--json").stdout
         self.assertEqual(json.loads(found)["path"], self.path("s.partial-0123abcd"))
+        doctor = self.run_cli("doctor", "--directory", self.dir).stdout
+        self.assertRegex(doctor, r"bad +leftovers .*s\.partial-0123abcd")
+        self.assertIn(f"remedy: faasnap snapshot prune {self.dir}", doctor)
         self.assertEqual(self.run_cli("snapshot", "prune", self.dir).returncode, 0)
         self.assertFalse(os.path.exists(self.path("s.partial-0123abcd")))
         self.assertEqual(self.run_cli("snapshot", "prune", self.dir).stdout, "")

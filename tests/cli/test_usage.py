@@ -145,7 +145,7 @@ class Doctor(CliCase):
         report = json.loads(done.stdout)
         checks = {check["name"]: check for check in report["checks"]}
         for name in ("kvm", "io_uring", "userfaultfd", "descriptors", "locked_memory", "mappings",
-                     "file_system", "free_space", "read_ahead", "redis"):
+                     "file_system", "free_space", "leftovers", "read_ahead", "redis"):
             self.assertIn(name, checks)
         for check in checks.values():
             self.assertTrue(check["detail"])

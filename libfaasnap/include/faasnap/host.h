@@ -14,7 +14,7 @@ namespace faasnap {
 // The result of one check: whether the host supports a feature that the library uses.
 struct HostCheck {
   // A stable name, for programs: kvm, kvm_speed, kvm_pre_fault_memory, io_uring, userfaultfd,
-  // descriptors, locked_memory, mappings, file_system, free_space, read_ahead, redis.
+  // descriptors, locked_memory, mappings, file_system, free_space, leftovers, read_ahead, redis.
   std::string name;
   bool ok = false;
   // What was found, in one line for people.

@@ -31,6 +31,8 @@ std::string userfaultfd_remedy(ErrorKind kind);
 // `directory` must exist.
 HostCheck check_file_system(const std::filesystem::path& directory);
 HostCheck check_free_space(const std::filesystem::path& directory);
+// Bad if killed processes have left something there.
+HostCheck check_leftovers(const std::filesystem::path& directory);
 HostCheck check_read_ahead(const std::filesystem::path& directory);
 
 // Limits of a process, and how many VMs they are enough for. What a restored VM takes at most, with

@@ -92,6 +92,7 @@ HostReport inspect_host(const HostQuery& query) {
   report.checks.push_back(host::check_mappings());
   report.checks.push_back(host::check_file_system(query.directory));
   report.checks.push_back(host::check_free_space(query.directory));
+  report.checks.push_back(host::check_leftovers(query.directory));
   report.checks.push_back(host::check_read_ahead(query.directory));
   if (!query.redis.address.empty()) {
     report.checks.push_back(host::check_redis(query.redis));

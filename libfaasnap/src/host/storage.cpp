@@ -10,8 +10,12 @@
 #include <cstring>
 #include <fstream>
 #include <utility>
+#include <vector>
+
+#include <faasnap/snapshot_leftovers.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "host/checks.h"
 #include "paging/page_cache/drop_probe.h"
 
@@ -21,6 +25,8 @@ namespace {
 // Space for a snapshot of the default 2 GiB guest, for the snapshot that is recorded from, and a
 // margin.
 constexpr Bytes kEnoughSpace = 5_GiB;
+
+constexpr std::size_t kLongestPath = 200;
 
 // A larger read-ahead brings in, and so records, pages that no function uses.
 constexpr unsigned kLargestReadAheadKib = 128;
@@ -84,6 +90,30 @@ HostCheck check_free_space(const std::filesystem::path& directory) {
       "free_space", ok, fmt::format("{:.1f} GiB free in {}", gibibytes(free), directory.string()),
       ok ? ""
          : fmt::format("have {:.0f} GiB free to record a guest of 2 GiB", gibibytes(kEnoughSpace))};
+}
+
+HostCheck check_leftovers(const std::filesystem::path& directory) {
+  HostCheck check{"leftovers", false, "", ""};
+  try {
+    const std::vector<Leftover> leftovers = find_leftovers(directory);
+    Bytes size;
+    for (const Leftover& leftover : leftovers) {
+      size += leftover.size;
+    }
+    check.ok = leftovers.empty();
+    check.detail = check.ok
+                       ? fmt::format("killed processes have left nothing in {}", directory.string())
+                       : fmt::format(
+                             "killed processes have left {} that are not whole, {} MiB, the first "
+                             "{}",
+                             leftovers.size(), size.value >> 20,
+                             base::printable(leftovers.front().path.string(), kLongestPath));
+    check.remedy = check.ok ? "" : fmt::format("faasnap snapshot prune {}", directory.string());
+  } catch (const Error& error) {
+    check.detail = error.what();
+    check.remedy = "choose a directory that this user can read";
+  }
+  return check;
 }
 
 HostCheck check_read_ahead(const std::filesystem::path& directory) {

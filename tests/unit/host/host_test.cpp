@@ -32,7 +32,7 @@ TEST_CASE("a host report has a detail for every check, and a remedy for every ba
   const ScratchDirectory scratch;
   const HostReport report = inspect_host({.directory = scratch.path(), .redis = {}});
   for (const char* name : {"kvm", "io_uring", "userfaultfd", "descriptors", "locked_memory",
-                           "mappings", "file_system", "free_space", "read_ahead"}) {
+                           "mappings", "file_system", "free_space", "leftovers", "read_ahead"}) {
     CHECK(find(report, name) != nullptr);
   }
   CHECK(find(report, "redis") == nullptr);
@@ -95,6 +95,16 @@ TEST_CASE("a file system in memory is no place for snapshots") {
     SKIP("there is no /dev/shm");
   }
   CHECK_FALSE(host::check_file_system("/dev/shm").ok);
+}
+
+TEST_CASE("what killed processes have left in the directory is told, with what removes it") {
+  const ScratchDirectory scratch;
+  CHECK(host::check_leftovers(scratch.path()).ok);
+  std::filesystem::create_directory(scratch.path() / "s.partial-0123abcd");
+  const HostCheck check = host::check_leftovers(scratch.path());
+  CHECK_FALSE(check.ok);
+  CHECK(check.detail.find("s.partial-0123abcd") != std::string::npos);
+  CHECK(check.remedy == "faasnap snapshot prune " + scratch.path().string());
 }
 
 TEST_CASE("a Redis server is good when it answers PING") {
