@@ -230,6 +230,10 @@ bool is_partial_name(std::string_view name) noexcept {
 
 void check_snapshot_directory(const std::filesystem::path& directory) {
   const auto entries = entries_of(directory, kOpening);
+  // Names of files can be listed by who may not open them.
+  if (::faccessat(AT_FDCWD, directory.c_str(), X_OK, AT_EACCESS) != 0) {
+    base::fail_errno(kOpening, directory);
+  }
   for (const std::string_view required : {kManifestFile, kStateFile, kMemoryFile}) {
     if (!has_file(entries, required)) {
       base::fail(ErrorKind::corrupt, kOpening, directory,
