@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -112,6 +113,11 @@ std::uint64_t mappings() {
       std::count(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>(), '\n'));
 }
 
+// True if the file is missing because /proc is not there.
+bool is_without_proc(const std::filesystem::path& path) {
+  return path.native().starts_with("/proc/") && ::access("/proc/self", F_OK) != 0;
+}
+
 rlim_t soft_limit(__rlimit_resource_t resource) {
   rlimit limit{};
   return ::getrlimit(resource, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
@@ -184,6 +190,10 @@ void fail(ErrorKind kind, std::string operation, const std::filesystem::path& pa
 }
 
 void fail_errno(std::string operation, const std::filesystem::path& path, int error_number) {
+  if (error_number == ENOENT && is_without_proc(path)) {
+    throw Error(ErrorKind::unsupported, std::move(operation), path.string(), "/proc is not mounted",
+                error_number);
+  }
   throw Error(kind_of(error_number), std::move(operation), path.string(), reason_of(error_number),
               error_number);
 }

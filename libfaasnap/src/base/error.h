@@ -17,6 +17,7 @@ namespace faasnap::base {
 
 // Does the same for a failed system call: the kind follows from `error_number`. If a limit is
 // reached (EMFILE, ENFILE, ENOMEM), the reason names it, its value and the remedy.
+// Where /proc is not mounted, a file that is missing there is ErrorKind::unsupported.
 [[noreturn]] void fail_errno(std::string operation, const std::filesystem::path& path,
                              int error_number);
 

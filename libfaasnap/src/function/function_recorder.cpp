@@ -16,6 +16,7 @@
 #include "function/agent_reply.h"
 #include "function/free_memory.h"
 #include "function/scratch_directory.h"
+#include "memory/page_scan.h"
 #include "paging/page_cache/drop_probe.h"
 #include "paging/userfault/userfault.h"
 
@@ -88,6 +89,9 @@ class Recording {
   RecordedFunction make(const fs::path& target) {
     begin("check what the recording needs");
     check_pages_can_be_dropped(target.parent_path());
+    if (!options_.guest.worker) {
+      memory::require_pagemap();
+    }
     std::string no_userfaultfd = lack_of_userfaultfd();
     const function::ScratchDirectory scratch(target.parent_path());
     const Snapshot base = make_base(scratch.path() / "base");

@@ -43,6 +43,8 @@ bool is_zero(std::span<const std::byte> page) noexcept {
   return true;
 }
 
+void require_pagemap() { base::open_file(kPagemap, O_RDONLY); }
+
 std::vector<PageRange> touched_pages(std::span<const std::byte> host) {
   const base::UniqueFd pagemap = base::open_file(kPagemap, O_RDONLY);
   const std::uint64_t first = reinterpret_cast<std::uintptr_t>(host.data()) / kPageSize;

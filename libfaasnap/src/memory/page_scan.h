@@ -18,5 +18,7 @@ bool is_zero(std::span<const std::byte> page) noexcept;
 // private file mappings they are only the touched pages: the caller adds the file's own data. Reads
 // /proc/self/pagemap and touches no page.
 std::vector<PageRange> touched_pages(std::span<const std::byte> host);
+// Throws what touched_pages would throw where there is no /proc/self/pagemap.
+void require_pagemap();
 
 }  // namespace faasnap::memory

@@ -13,6 +13,7 @@
 
 #include "paging/page_cache/drop_probe.h"
 #include "support/support.h"
+#include "support/without_proc.h"
 
 namespace faasnap {
 namespace {
@@ -46,6 +47,19 @@ TEST_CASE("a boot that fails leaves nothing beside the snapshot that was to be m
     SKIP("the temporary directory's file system keeps its pages in memory");
   }
   CHECK(steps == std::vector<std::string>{"check what the recording needs", "boot the guest"});
+}
+
+TEST_CASE("no guest is booted where there is no /proc to see its pages") {
+  const Fixture fixture;
+  const fs::path path = fixture.scratch.path() / "s";
+  if (!paging::try_dropping_pages(fixture.scratch.path()).good()) {
+    SKIP("pages of temporary files cannot be dropped");
+  }
+  const std::string outcome =
+      test::without_proc([&] { fixture.recorder.record("hello", "{}", path); });
+  INFO(outcome);
+  CHECK(outcome.starts_with("unsupported: "));
+  CHECK(outcome.ends_with("/proc is not mounted"));
 }
 
 TEST_CASE("no guest is booted where the pages of a snapshot could not be dropped") {
