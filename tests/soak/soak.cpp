@@ -368,9 +368,15 @@ void Soak::clear_up() {
     const bool unfinished = name.starts_with(".") || name.find(".partial-") != std::string::npos;
     if (name.starts_with("made-") && !unfinished) {
       try {
-        Snapshot::open(entry.path()).verify();
+        // The manifest comes with the name, and goes first: without it somebody was killed who
+        // removed the snapshot, and the rest can be removed.
+        if (std::filesystem::exists(entry.path() / "manifest")) {
+          Snapshot::open(entry.path()).verify();
+        } else if (!std::filesystem::is_empty(entry.path())) {
+          Snapshot::remove(entry.path());
+        }
       } catch (const Error& error) {
-        note_defect(fmt::format("a snapshot is not whole: {}", error.what()));
+        note_defect(fmt::format("a snapshot is neither whole nor gone: {}", error.what()));
       }
     }
     if (name.starts_with("made-") || unfinished) {
