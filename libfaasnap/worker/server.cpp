@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "base/clock.h"
@@ -37,6 +38,15 @@ class Server::Files {
   }
   base::OpenFile next_if_named(const std::filesystem::path& path) {
     return {path.empty() ? base::UniqueFd() : next(), path};
+  }
+  // Returns the descriptor of the network, if there is one, and puts its number into the options.
+  base::UniqueFd next_network(std::optional<NetworkOptions>& options) {
+    base::UniqueFd network;
+    if (options) {
+      network = next();
+      options->descriptor = network.get();
+    }
+    return network;
   }
 
  private:
@@ -121,11 +131,12 @@ LocalVm& Server::vm() const {
 void Server::boot(Message& message) {
   BootRequest request;
   decode(message.body, request);
-  request.options.attachments = attachments(request.sinks);
+  attach(request.options.attachments, request.sinks);
   Files files(message);
   BootFiles boot{.kernel = {files.next(), request.options.kernel},
                  .initramfs = files.next_if_named(request.options.initramfs),
                  .root_image = files.next_if_named(request.options.root_image)};
+  const base::UniqueFd network = files.next_network(request.options.attachments.network);
   vm_ = std::make_unique<LocalVm>(request.options, std::move(boot));
   serve_socket(request.sinks, files);
   report_end();
@@ -135,7 +146,7 @@ void Server::restore(Message& message) {
   RestoreRequest request;
   decode(message.body, request);
   delay_ = (base::monotonic_now() - request.asked).count();
-  request.options.attachments = attachments(request.sinks);
+  attach(request.options.attachments, request.sinks);
   Files files(message);
   const auto take = [&](std::uint32_t set) {
     OpenedSnapshot::Files taken;
@@ -148,12 +159,12 @@ void Server::restore(Message& message) {
   };
   OpenedSnapshot::Files snapshot = take(request.files);
   OpenedSnapshot::Files direct = take(request.direct_files);
-  const std::filesystem::path& root_image = request.options.root_image;
+  const std::filesystem::path& root_path = request.options.root_image;
+  RootImage root_image{.identity = {.path = root_path}, .file = files.next_if_named(root_path).fd};
+  const base::UniqueFd network = files.next_network(request.options.attachments.network);
   vm_ = std::make_unique<LocalVm>(
       OpenedSnapshot::of_files(request.directory, std::move(snapshot), std::move(direct)),
-      request.options,
-      RootImage{.identity = {.path = root_image}, .file = files.next_if_named(root_image).fd},
-      request.prepared);
+      request.options, std::move(root_image), request.prepared);
   serve_socket(request.sinks, files);
   report_end();
 }
@@ -258,8 +269,7 @@ void Server::report_end() {
   }).detach();
 }
 
-VmAttachments Server::attachments(const Sinks& sinks) {
-  VmAttachments attachments;
+void Server::attach(VmAttachments& attachments, const Sinks& sinks) {
   if (sinks.console) {
     attachments.console = [this](std::string_view text) {
       send(Kind::console, 0, encode(std::string(text)));
@@ -270,7 +280,6 @@ VmAttachments Server::attachments(const Sinks& sinks) {
       send(Kind::log, 0, encode(level, std::string(text)));
     };
   }
-  return attachments;
 }
 
 void Server::answer(std::uint64_t call, const std::function<Body()>& make) {

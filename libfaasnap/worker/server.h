@@ -44,7 +44,8 @@ class Server {
   void connected(Message& message);
   VmStats stats() const;
   void report_end();
-  VmAttachments attachments(const Sinks& sinks);
+  // Adds the callbacks that send events.
+  void attach(VmAttachments& attachments, const Sinks& sinks);
   LocalVm& vm() const;
 
   void answer(std::uint64_t call, const std::function<Body()>& make);

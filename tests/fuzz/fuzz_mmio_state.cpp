@@ -8,6 +8,7 @@
 #include "hostile_driver.h"
 #include "virtio/balloon/balloon_device.h"
 #include "virtio/block/block_device.h"
+#include "virtio/net/net_device.h"
 #include "virtio/vsock/vsock_device.h"
 
 namespace {
@@ -33,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) {
     return 0;
   }
-  const auto make = [kind = data[0] % 3]() -> std::unique_ptr<virtio::Device> {
+  const auto make = [kind = data[0] % 4]() -> std::unique_ptr<virtio::Device> {
     switch (kind) {
       case 0:
         return std::make_unique<virtio::BlockDevice>(world.loop, make_image(), "image", "serial",
@@ -41,8 +42,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       case 1:
         return std::make_unique<virtio::BalloonDevice>(world.loop, world.memory, releaser,
                                                        world.limits);
-      default:
+      case 2:
         return std::make_unique<virtio::VsockDevice>(world.loop, 3, world.limits, LogSink{});
+      default:
+        return std::make_unique<virtio::NetDevice>(world.loop, nullptr, virtio::NetIdentity{},
+                                                   world.limits, LogSink{});
     }
   };
   const std::vector<std::byte> state(reinterpret_cast<const std::byte*>(data) + 1,

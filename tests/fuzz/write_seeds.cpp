@@ -155,7 +155,8 @@ std::vector<std::byte> elf() {
 }
 
 void write_device_seeds(const std::filesystem::path& directory) {
-  for (const char* device : {"block_device", "balloon", "vsock_device", "vsock_packet"}) {
+  for (const char* device :
+       {"block_device", "balloon", "net_device", "vsock_device", "vsock_packet"}) {
     for (std::uint8_t seed = 1; seed <= 4; ++seed) {
       write(directory / device / std::to_string(seed), driver_steps(seed));
     }
@@ -164,6 +165,11 @@ void write_device_seeds(const std::filesystem::path& directory) {
   constexpr std::array<std::uint64_t, 1> kCid{3};
   write(directory / "mmio_state" / "block", device_state(0, 2, 1, kSectors));
   write(directory / "mmio_state" / "balloon", device_state(1, 5, 5, {}));
+  // Address and MTU, then the generation.
+  constexpr std::array<std::uint64_t, 1> kNetwork{2 | std::uint64_t{1500} << 48};
+  auto network = device_state(3, 1, 3, kNetwork);
+  network.resize(network.size() + 4);
+  write(directory / "mmio_state" / "net", network);
   write(directory / "mmio_state" / "vsock", device_state(2, 19, 3, kCid));
   write(directory / "kernel_image" / "bzimage", bzimage());
   write(directory / "kernel_image" / "elf", elf());

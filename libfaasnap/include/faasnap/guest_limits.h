@@ -79,6 +79,23 @@ struct DiskLimits {
   Bytes reading = 8_MiB;
 };
 
+// Traffic of the network in one direction. What exceeds it waits: the guest's packets in its own
+// memory, those for the guest in the tap or socket, which drops what it has no room for.
+struct NetworkRate {
+  // Bytes a second, and how many at once after a silence; a packet that begins within them passes
+  // whole.
+  Bytes bytes_per_second = 1_GiB;
+  Bytes byte_burst = 64_MiB;
+  // Packets a second, and how many at once. A packet of a guest with offloads may have 64 KiB.
+  std::uint64_t packets_per_second = 500'000;
+  std::uint64_t packet_burst = 50'000;
+};
+
+struct NetworkLimits {
+  NetworkRate to_guest{};
+  NetworkRate from_guest{};
+};
+
 // All limits of a VM.
 struct GuestLimits {
   ConsoleLimits console{};
@@ -92,6 +109,7 @@ struct GuestLimits {
   // Time for which a vsock connection that the guest has ended is kept although the host takes none
   // of the data that the guest sent before. These are dropped then.
   Nanoseconds unread_data = std::chrono::seconds(2);
+  NetworkLimits network{};
   StoreLimits store{};
 };
 

@@ -11,6 +11,7 @@
 
 #include <faasnap/guest_limits.h>
 #include <faasnap/log.h>
+#include <faasnap/network.h>
 #include <faasnap/units.h>
 #include <faasnap/worker_options.h>
 
@@ -28,6 +29,10 @@ struct VmAttachments {
   // the guest's vsock ports: they write "CONNECT <port>\n" and read "OK <port>\n". The guest's own
   // connections go to `<path>_<port>`. Must not exist. Empty: streams in this process only.
   std::filesystem::path vsock_socket{};
+  // The guest's network. Nothing: a booted VM has no network device, and the link of one that a
+  // restored VM has is down. ErrorKind::invalid_argument for a snapshot of a VM without the device,
+  // and ErrorKind::unsupported if this end cannot do what the saved one could.
+  std::optional<NetworkOptions> network{};
   // Receives diagnostics of this VM. Empty: they are dropped.
   LogSink log{};
   // What the guest may make this process spend.

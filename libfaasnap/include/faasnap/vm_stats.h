@@ -69,6 +69,22 @@ struct PrefetchStats {
   bool finished = false;
 };
 
+// Packets of the network in one direction.
+struct NetworkTraffic {
+  std::uint64_t packets = 0;
+  Bytes bytes;
+  // Packets that were lost: the host refused them, or the guest's link is down.
+  std::uint64_t dropped = 0;
+};
+
+// Traffic of the guest's network device (VmAttachments::network). All zero without one.
+struct NetworkStats {
+  // False if the host's end is closed, or was not given at a restore.
+  bool link_up = false;
+  NetworkTraffic to_guest;
+  NetworkTraffic from_guest;
+};
+
 // How often the guest has met its limits (GuestLimits).
 struct LimitHits {
   // Output of the console that was dropped.
@@ -81,6 +97,8 @@ struct LimitHits {
   std::uint64_t delayed_reads = 0;
   // How often a device had work left at the end of its time.
   std::uint64_t device_slices = 0;
+  // Times that a direction of the network waited for its rate.
+  std::uint64_t network_waits = 0;
 };
 
 // How a VM is doing: everything that costs little to ask.
@@ -89,6 +107,7 @@ struct VmStats {
   FaultStats faults;
   FreeMemoryStats free_memory;
   PrefetchStats prefetch;
+  NetworkStats network;
   LimitHits limits;
   // False if the host forbids io_uring, so that threads read the root image and what is loaded.
   bool io_uring = true;

@@ -14,6 +14,7 @@
 #include "base/exception.h"
 #include "base/vm_state.h"
 #include "boot/layout.h"
+#include "machine/devices/network_end.h"
 #include "virtio/balloon/balloon_device.h"
 #include "virtio/block/block_device.h"
 #include "virtio/vsock/hybrid_path.h"
@@ -27,6 +28,7 @@ constexpr std::uint32_t kMinimumCid = 3;  // the hypervisor and the host use the
 constexpr unsigned kSocketSlot = 0;
 constexpr unsigned kDiskSlot = 1;
 constexpr unsigned kBalloonSlot = 2;
+constexpr unsigned kNetworkSlot = 3;
 
 MachineShape checked(const MachineShape& shape) {
   const auto reject = [](const std::string& reason) {
@@ -110,6 +112,15 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
         std::make_unique<VirtioSlot>(kBalloonSlot, loop_, memory_, std::move(balloon), vm_, log_);
     addresses_.add(VirtioSlot::window(kBalloonSlot).value, boot::kVirtioMmioSize, *balloon_);
   }
+  if (shape_.has_network) {
+    auto network = std::make_unique<virtio::NetDevice>(
+        loop_, make_network_end(attachments.network),
+        network_identity(attachments.network, shape_.network_features), limits_, log_);
+    net_ = network.get();
+    network_ =
+        std::make_unique<VirtioSlot>(kNetworkSlot, loop_, memory_, std::move(network), vm_, log_);
+    addresses_.add(VirtioSlot::window(kNetworkSlot).value, boot::kVirtioMmioSize, *network_);
+  }
 }
 
 void Machine::serve_socket(base::UniqueFd listener, virtio::VsockDevice::ConnectOutside connect) {
@@ -125,7 +136,7 @@ void Machine::serve_socket(base::UniqueFd listener, virtio::VsockDevice::Connect
 
 std::vector<VirtioSlot*> Machine::slots() const {
   std::vector<VirtioSlot*> present;
-  for (const auto* slot : {&socket_, &disk_, &balloon_}) {
+  for (const auto* slot : {&socket_, &disk_, &balloon_, &network_}) {
     if (*slot) {
       present.push_back(slot->get());
     }
@@ -209,7 +220,8 @@ LimitHits Machine::limit_hits() const {
           .refused_connections = limits_.refused_connections,
           .dropped_connections = limits_.dropped_connections,
           .delayed_reads = limits_.delayed_reads,
-          .device_slices = limits_.slices};
+          .device_slices = limits_.slices,
+          .network_waits = limits_.network_waits};
 }
 
 std::vector<PageRange> Machine::released_pages() {

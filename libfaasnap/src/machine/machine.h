@@ -35,6 +35,7 @@
 #include "machine/vcpus/vcpu_thread.h"
 #include "memory/guest_memory.h"
 #include "virtio/device_limits.h"
+#include "virtio/net/net_device.h"
 #include "virtio/vsock/vsock_device.h"
 
 namespace faasnap::machine {
@@ -47,6 +48,9 @@ struct MachineShape {
   std::uint32_t guest_cid = 3;
   bool has_root_disk = false;
   bool has_balloon = false;
+  bool has_network = false;
+  // The features that the network device offers; 0 at boot: what its end can do.
+  std::uint64_t network_features = 0;
 };
 
 // Returns the shape in a state file, which `file` names in messages. The values come from the file
@@ -128,6 +132,7 @@ class Machine : private ExitHandler {
   void serve_socket(base::UniqueFd listener, virtio::VsockDevice::ConnectOutside connect);
   void type(std::string_view text) { serial_.type(text); }
   LimitHits limit_hits() const;
+  NetworkStats network_stats() const { return net_ != nullptr ? net_->stats() : NetworkStats{}; }
   const GuestLimits& limits() const noexcept { return limits_.allowed; }
 
   // Sets whether free memory that the guest reports from now on is given back to the host.
@@ -192,7 +197,9 @@ class Machine : private ExitHandler {
   std::unique_ptr<VirtioSlot> balloon_;
   std::unique_ptr<VirtioSlot> disk_;
   std::unique_ptr<VirtioSlot> socket_;
+  std::unique_ptr<VirtioSlot> network_;
   virtio::VsockDevice* vsock_ = nullptr;
+  virtio::NetDevice* net_ = nullptr;  // null without a network
   bool io_uring_ = true;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
   std::unique_ptr<SecondStageFiller> prefiller_;

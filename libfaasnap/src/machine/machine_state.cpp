@@ -12,14 +12,16 @@ namespace faasnap::machine {
 namespace {
 
 constexpr std::uint32_t kVersion = 1;
-// Version 2 has a flag for the balloon.
-constexpr std::uint32_t kShapeVersion = 2;
+// Version 3 has the features of the network device. Version 2, without them, can be read as well.
+constexpr std::uint32_t kShapeVersion = 3;
+constexpr std::uint32_t kShapeWithoutNetwork = 2;
 constexpr const char* kShapeSection = "machine";
 constexpr const char* kKvmSection = "kvm";
 constexpr const char* kSerialSection = "serial";
 constexpr const char* kSocketSection = "virtio-vsock";
 constexpr const char* kDiskSection = "virtio-blk";
 constexpr const char* kBalloonSection = "virtio-balloon";
+constexpr const char* kNetworkSection = "virtio-net";
 
 std::string vcpu_section(std::size_t index) { return fmt::format("vcpu{}", index); }
 
@@ -48,13 +50,24 @@ class SavedState {
 
 MachineShape read_shape(std::span<const format::Section> sections,
                         const std::filesystem::path& file) {
-  auto reader = SavedState(sections, file).reader(kShapeSection, kShapeVersion);
+  const format::Section* found = format::find_section(sections, kShapeSection);
+  const bool old = found != nullptr && found->version == kShapeWithoutNetwork;
+  auto reader =
+      SavedState(sections, file).reader(kShapeSection, old ? kShapeWithoutNetwork : kShapeVersion);
   MachineShape shape;
   shape.vcpus = reader.get<std::uint32_t>();
   shape.memory = {reader.get<std::uint64_t>()};
   shape.guest_cid = reader.get<std::uint32_t>();
   shape.has_root_disk = reader.get<std::uint8_t>() != 0;
   shape.has_balloon = reader.get<std::uint8_t>() != 0;
+  if (!old) {
+    shape.network_features = reader.get<std::uint64_t>();
+    shape.has_network = shape.network_features != 0;
+    if ((shape.network_features & ~virtio::NetDevice::kKnownFeatures) != 0) {
+      reader.reject(fmt::format("network features {:#x} are not among those known, {:#x}",
+                                shape.network_features, virtio::NetDevice::kKnownFeatures));
+    }
+  }
   reader.finish();
   return shape;
 }
@@ -66,6 +79,7 @@ std::vector<format::Section> Machine::save() {
   shape.put(shape_.guest_cid);
   shape.put(std::uint8_t{shape_.has_root_disk});
   shape.put(std::uint8_t{shape_.has_balloon});
+  shape.put(net_ != nullptr ? net_->features() : std::uint64_t{0});
 
   std::vector<format::Section> sections;
   sections.push_back(section(kShapeSection, shape.take(), kShapeVersion));
@@ -81,6 +95,9 @@ std::vector<format::Section> Machine::save() {
     }
     if (balloon_) {
       sections.push_back(section(kBalloonSection, balloon_->transport().save()));
+    }
+    if (network_) {
+      sections.push_back(section(kNetworkSection, network_->transport().save()));
     }
   });
   return sections;
@@ -101,6 +118,9 @@ void Machine::restore(std::span<const format::Section> sections, const std::file
     }
     if (balloon_) {
       apply(kBalloonSection, [&](auto& in) { balloon_->transport().restore(in); });
+    }
+    if (network_) {
+      apply(kNetworkSection, [&](auto& in) { network_->transport().restore(in); });
     }
   });
   for (std::size_t i = 0; i < vcpus_.size(); ++i) {

@@ -72,6 +72,8 @@ std::uint32_t MmioTransport::read_register(std::uint64_t offset) const noexcept 
       return interrupt_status();
     case kStatus:
       return registers_.status;
+    case kConfigGeneration:
+      return device_->config_generation();
     case kSharedMemoryLengthLow:
     case kSharedMemoryLengthHigh:
     case kSharedMemoryBaseLow:

@@ -26,6 +26,7 @@ MmioTransport::MmioTransport(base::EventLoop& loop, const memory::GuestMemory& m
       log_(std::move(log)),
       queue_states_(device_->queue_sizes().size()) {
   queues_.reserve(queue_states_.size());
+  device_->belong_to(*this);
 }
 
 MmioTransport::~MmioTransport() { reset(); }
@@ -132,12 +133,21 @@ void MmioTransport::resume() {
   }
 }
 
+// While the transport is drained, the interrupt waits for resume.
 void MmioTransport::raise(std::uint32_t bit) noexcept {
   interrupt_status_.fetch_or(bit);
-  interrupt_.trigger();
+  if (!drained_) {
+    interrupt_.trigger();
+  }
 }
 
 void MmioTransport::on_used_buffers() noexcept { raise(kUsedBuffer); }
+
+void MmioTransport::on_config_change() noexcept {
+  if (active_) {
+    raise(kConfigChange);
+  }
+}
 
 void MmioTransport::on_fault(const std::string& reason) noexcept {
   registers_.status |= kNeedsReset;

@@ -36,7 +36,7 @@ inline constexpr std::uint64_t kMmioInterruptAck = 0x64;
 // Owns its device. May be used on the thread of `loop` only (on any thread once the loop has
 // stopped), except for the functions marked otherwise. `loop`, `memory` and `interrupt` must
 // outlive it.
-class MmioTransport final : private QueueOwner {
+class MmioTransport final : private QueueOwner, private DeviceOwner {
  public:
   MmioTransport(base::EventLoop& loop, const memory::GuestMemory& memory,
                 std::unique_ptr<Device> device, Interrupt& interrupt, LogSink log);
@@ -97,6 +97,7 @@ class MmioTransport final : private QueueOwner {
 
   void on_used_buffers() noexcept override;
   void on_fault(const std::string& reason) noexcept override;
+  void on_config_change() noexcept override;
 
   std::uint64_t offered_features() const noexcept;
   bool has_status(std::uint32_t bits) const noexcept;

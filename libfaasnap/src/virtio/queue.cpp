@@ -205,17 +205,23 @@ bool Queue::admit(std::span<const iovec> buffers, std::size_t offset, std::size_
              fmt::format("buffers with no {} bytes at offset {} that can be used", length, offset));
 }
 
-void Queue::undo_pop() noexcept { --next_available_; }
+void Queue::undo_pop(std::uint16_t count) noexcept {
+  next_available_ = static_cast<std::uint16_t>(next_available_ - count);
+}
 
-void Queue::push_used(std::uint16_t head, std::uint32_t length) noexcept {
-  const std::array<std::uint32_t, 2> entry{head, length};
-  static_assert(sizeof(entry) == kUsedEntrySize);
-  const std::size_t place = next_used_++ % size_;
+void Queue::push_used(std::span<const UsedChain> chains) noexcept {
+  const std::uint16_t first = next_used_;
+  next_used_ = static_cast<std::uint16_t>(next_used_ + chains.size());
   if (!reachable()) {
     return;
   }
-  std::memcpy(used_ + kRingOffset + kUsedEntrySize * place, &entry, sizeof(entry));
-  // Publishes the entry and the buffers. Sequentially consistent, since signal_used must not read
+  std::uint16_t place = first;
+  for (const UsedChain& chain : chains) {
+    const std::array<std::uint32_t, 2> entry{chain.head, chain.length};
+    static_assert(sizeof(entry) == kUsedEntrySize);
+    std::memcpy(used_ + kRingOffset + kUsedEntrySize * (place++ % size_), &entry, sizeof(entry));
+  }
+  // Publishes the entries and the buffers. Sequentially consistent, since signal_used must not read
   // the driver's wish before the driver can see this store.
   shared(used_ + kIndexOffset).store(next_used_);
 }

@@ -35,6 +35,12 @@ class QueueOwner {
   virtual void on_fault(const std::string& reason) noexcept = 0;
 };
 
+// A chain on its way back to the driver, and the number of bytes that the device wrote to it.
+struct UsedChain {
+  std::uint16_t head = 0;
+  std::uint32_t length = 0;
+};
+
 // The device's side of one split virtqueue (virtio 1.2, section 2.7), with indirect descriptors
 // (VIRTIO_F_INDIRECT_DESC) and, if negotiated, event suppression by index (VIRTIO_F_EVENT_IDX). The
 // driver is not trusted: whatever it writes into the rings, the worst result is one fault reported
@@ -61,11 +67,16 @@ class Queue {
   // fault and returns false if they cannot be had, or if the buffers end before; they must not be
   // touched then.
   bool admit(std::span<const iovec> buffers, std::size_t offset, std::size_t length) noexcept;
-  // Undoes the last pop. Not allowed after another pop or push_used.
-  void undo_pop() noexcept;
+  // Undoes the last `count` pops, whose chains must not have been returned.
+  void undo_pop(std::uint16_t count = 1) noexcept;
   // Returns a chain to the driver, with `length` bytes written to it. Only signal_used interrupts
   // the driver.
-  void push_used(std::uint16_t head, std::uint32_t length) noexcept;
+  void push_used(std::uint16_t head, std::uint32_t length) noexcept {
+    const UsedChain chain{head, length};
+    push_used({&chain, 1});
+  }
+  // Returns several chains, all of which the driver sees at the same time.
+  void push_used(std::span<const UsedChain> chains) noexcept;
   // Interrupts the driver for the chains returned since the last call, unless there are none or the
   // driver asked for no interrupt.
   void signal_used() noexcept;

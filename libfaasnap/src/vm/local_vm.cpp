@@ -55,7 +55,8 @@ LocalVm::LocalVm(const VmOptions& options, BootFiles files) : snapshots_(files) 
                             .memory = options.memory,
                             .guest_cid = options.guest_cid,
                             .has_root_disk = static_cast<bool>(files.root_image),
-                            .has_balloon = options.report_free_memory},
+                            .has_balloon = options.report_free_memory,
+                            .has_network = options.attachments.network.has_value()},
       std::move(files.root_image.fd), files.root_image.path, options.attachments);
   machine_->give_back_free_memory(true);
   machine_->load_kernel(files.kernel, files.initramfs, options.command_line);
@@ -110,6 +111,10 @@ void LocalVm::make_machine(const RestoreOptions& options, RootImage root_image) 
   if (shape.has_root_disk != static_cast<bool>(root_image.file)) {
     base::fail(ErrorKind::corrupt, kRestore, state_file,
                "section 'machine': only one of it and the manifest has a root image");
+  }
+  if (options.attachments.network && !shape.has_network) {
+    base::fail(ErrorKind::invalid_argument, kRestore, state_file,
+               "a network was given, but the snapshot's guest has no network device");
   }
   machine_ = std::make_unique<machine::Machine>(shape, std::move(root_image.file),
                                                 root_image.identity.path, options.attachments);
@@ -302,6 +307,7 @@ VmStats LocalVm::stats() const {
   stats.io_uring = machine_->io_uring() && stats.prefetch.io_uring;
   stats.free_memory = {.reported = machine_->reported_memory(),
                        .released = machine_->released_memory()};
+  stats.network = machine_->network_stats();
   stats.limits = machine_->limit_hits();
   return stats;
 }

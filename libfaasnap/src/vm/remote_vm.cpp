@@ -80,6 +80,9 @@ RemoteVm::RemoteVm(const VmOptions& options, BootFiles files)
       descriptors.push_back(file->fd.get());
     }
   }
+  if (attachments_.network) {
+    descriptors.push_back(attachments_.network->descriptor);
+  }
   const base::UniqueFd listener = take_listener(descriptors);
   client_->call(Kind::boot, kBoot,
                 encode(worker::BootRequest{.options = options, .sinks = sinks()}),
@@ -119,6 +122,9 @@ RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
   add(direct, request.direct_files);
   if (root_image.file) {
     descriptors.push_back(root_image.file.get());
+  }
+  if (attachments_.network) {
+    descriptors.push_back(attachments_.network->descriptor);
   }
   const base::UniqueFd listener = take_listener(descriptors);
   client_->call(Kind::restore, kRestore, encode(request), {.files = descriptors});

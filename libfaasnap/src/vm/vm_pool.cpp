@@ -72,6 +72,9 @@ VmPool::VmPool(const Snapshot& snapshot, const RestoreOptions& options, std::siz
   if (!options.attachments.vsock_socket.empty()) {
     reject("vsock_socket is set, but VMs cannot share it");
   }
+  if (options.attachments.network) {
+    reject("network is set, but VMs cannot share it");
+  }
   impl_ = std::make_unique<Impl>(snapshot, options, size);
 }
 

@@ -9,6 +9,7 @@
 
 #include <faasnap/error.h>
 #include <faasnap/log.h>
+#include <faasnap/network.h>
 #include <faasnap/page_access.h>
 #include <faasnap/page_load.h>
 #include <faasnap/restore_options.h>
@@ -108,6 +109,8 @@ inline constexpr ErrorKind kLastOf<ErrorKind> = ErrorKind::internal;
 template <>
 inline constexpr LogLevel kLastOf<LogLevel> = LogLevel::error;
 template <>
+inline constexpr NetworkKind kLastOf<NetworkKind> = NetworkKind::stream;
+template <>
 inline constexpr MonotonicClock kLastOf<MonotonicClock> = MonotonicClock::advanced;
 template <>
 inline constexpr Setting kLastOf<Setting> = kAllSettings.back();
@@ -149,21 +152,43 @@ void fields(Wire& wire, DiskLimits& value) {
   auto& [reading] = value;
   wire(reading);
 }
+template <typename Wire>
+void fields(Wire& wire, NetworkRate& value) {
+  auto& [bytes_per_second, byte_burst, packets_per_second, packet_burst] = value;
+  wire(bytes_per_second, byte_burst, packets_per_second, packet_burst);
+}
+template <typename Wire>
+void fields(Wire& wire, NetworkLimits& value) {
+  auto& [to_guest, from_guest] = value;
+  wire(to_guest, from_guest);
+}
 // The object store is the caller's.
 template <typename Wire>
 void fields(Wire& wire, GuestLimits& value) {
-  auto& [console, disk, device_slice, connections, unread_data, store] = value;
+  auto& [console, disk, device_slice, connections, unread_data, network, store] = value;
   static_cast<void>(store);
-  wire(console, disk, device_slice, connections, unread_data);
+  wire(console, disk, device_slice, connections, unread_data, network);
+}
+template <typename Wire>
+void fields(Wire& wire, MacAddress& value) {
+  auto& [a, b, c, d, e, f] = value.bytes;
+  wire(a, b, c, d, e, f);
+}
+// The descriptor itself comes with the message.
+template <typename Wire>
+void fields(Wire& wire, NetworkOptions& value) {
+  auto& [kind, descriptor, mac, mtu] = value;
+  static_cast<void>(descriptor);
+  wire(kind, mac, mtu);
 }
 // The callbacks stay where they are, and the socket is the caller's.
 template <typename Wire>
 void fields(Wire& wire, VmAttachments& value) {
-  auto& [console, vsock_socket, log, limits, expose_memory] = value;
+  auto& [console, vsock_socket, network, log, limits, expose_memory] = value;
   static_cast<void>(console);
   static_cast<void>(vsock_socket);
   static_cast<void>(log);
-  wire(limits, expose_memory);
+  wire(network, limits, expose_memory);
 }
 // What is only for the caller stays there: where to find files, and the worker.
 template <typename Wire>
@@ -215,15 +240,26 @@ void fields(Wire& wire, PrefetchStats& value) {
   wire(reads, pages, bytes, zero_pages, direct, io_uring, duration, finished);
 }
 template <typename Wire>
+void fields(Wire& wire, NetworkTraffic& value) {
+  auto& [packets, bytes, dropped] = value;
+  wire(packets, bytes, dropped);
+}
+template <typename Wire>
+void fields(Wire& wire, NetworkStats& value) {
+  auto& [link_up, to_guest, from_guest] = value;
+  wire(link_up, to_guest, from_guest);
+}
+template <typename Wire>
 void fields(Wire& wire, LimitHits& value) {
-  auto& [dropped_console, refused_connections, dropped_connections, delayed_reads, device_slices] =
-      value;
-  wire(dropped_console, refused_connections, dropped_connections, delayed_reads, device_slices);
+  auto& [dropped_console, refused_connections, dropped_connections, delayed_reads, device_slices,
+         network_waits] = value;
+  wire(dropped_console, refused_connections, dropped_connections, delayed_reads, device_slices,
+       network_waits);
 }
 template <typename Wire>
 void fields(Wire& wire, VmStats& value) {
-  auto& [restore, faults, free_memory, prefetch, limits, io_uring] = value;
-  wire(restore, faults, free_memory, prefetch, limits, io_uring);
+  auto& [restore, faults, free_memory, prefetch, network, limits, io_uring] = value;
+  wire(restore, faults, free_memory, prefetch, network, limits, io_uring);
 }
 template <typename Wire>
 void fields(Wire& wire, MemoryUsage& value) {

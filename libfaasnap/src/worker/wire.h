@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -72,6 +73,13 @@ class WireWriter {
       write(value);
     }
   }
+  template <typename Value>
+  void write(const std::optional<Value>& value) {
+    write(value.has_value());
+    if (value) {
+      write(*value);
+    }
+  }
   template <HasFields<WireWriter> Value>
   void write(const Value& value) {
     fields(*this, const_cast<Value&>(value));
@@ -133,6 +141,15 @@ class WireReader {
     values.clear();
     for (std::uint32_t i = 0; i < count; ++i) {
       read(values.emplace_back());
+    }
+  }
+  template <typename Value>
+  void read(std::optional<Value>& value) {
+    bool there = false;
+    read(there);
+    value.reset();
+    if (there) {
+      read(value.emplace());
     }
   }
   template <HasFields<WireReader> Value>

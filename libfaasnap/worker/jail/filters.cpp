@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
@@ -74,10 +75,12 @@ constexpr std::array kControlThreads = {
 constexpr std::array<unsigned long, 4> kVcpuRequests = {KVM_RUN, kvm::kSetSignalMask,
                                                         KVM_KVMCLOCK_CTRL, KVM_IRQ_LINE};
 
-// Interrupts and notifications of devices; answering page faults; pages of the second stage.
+// Interrupts and notifications of devices; what a tap leaves to the guest; answering page faults;
+// pages of the second stage.
 constexpr std::array kDeviceRequests = {static_cast<unsigned long>(KVM_IRQFD),
                                         static_cast<unsigned long>(KVM_IOEVENTFD),
                                         kvm::kPreFaultMemory,
+                                        static_cast<unsigned long>(TUNSETOFFLOAD),
                                         static_cast<unsigned long>(UFFDIO_COPY),
                                         static_cast<unsigned long>(UFFDIO_ZEROPAGE),
                                         static_cast<unsigned long>(UFFDIO_WAKE),
@@ -88,7 +91,7 @@ constexpr std::array kDeviceRequests = {static_cast<unsigned long>(KVM_IRQFD),
 constexpr unsigned long kPagemapScan = _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, 96);
 
 // Making a VM, saving and restoring its state.
-constexpr std::array<unsigned long, 42> kControlRequests = {KVM_CHECK_EXTENSION,
+constexpr std::array<unsigned long, 44> kControlRequests = {KVM_CHECK_EXTENSION,
                                                             KVM_CREATE_IRQCHIP,
                                                             KVM_CREATE_PIT2,
                                                             KVM_CREATE_VCPU,
@@ -128,6 +131,8 @@ constexpr std::array<unsigned long, 42> kControlRequests = {KVM_CHECK_EXTENSION,
                                                             KVM_SET_VCPU_EVENTS,
                                                             KVM_SET_XCRS,
                                                             kvm::kSetXsave,
+                                                            TUNGETIFF,
+                                                            TUNSETVNETHDRSZ,
                                                             UFFDIO_API,
                                                             USERFAULTFD_IOC_NEW,
                                                             kPagemapScan};

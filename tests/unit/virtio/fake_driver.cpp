@@ -109,8 +109,8 @@ void FakeDriver::set_up_queue(std::size_t index) {
   write32(kQueueReady, 1);
 }
 
-void FakeDriver::start(std::uint64_t ring_features, std::uint16_t size) {
-  const std::uint64_t own = device_features() & 0xffffff;
+void FakeDriver::start(std::uint64_t ring_features, std::uint16_t size, std::uint64_t without) {
+  const std::uint64_t own = device_features() & 0xffffff & ~without;
   if (!negotiate(own | ring_features | kFeatureVersion1)) {
     throw std::runtime_error("the device refused its own features");
   }

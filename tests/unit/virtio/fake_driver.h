@@ -73,9 +73,10 @@ class FakeDriver {
   bool negotiate(std::uint64_t features);
   // Tells the device about queues[index].
   void set_up_queue(std::size_t index);
-  // Does all of it: the device's own features, queues of at most `size` entries, DRIVER_OK.
+  // Does all of it: the device's own features except `without`, queues of at most `size` entries,
+  // DRIVER_OK.
   void start(std::uint64_t ring_features = kFeatureIndirect | kFeatureEventIndex,
-             std::uint16_t size = 0xffff);
+             std::uint16_t size = 0xffff, std::uint64_t without = 0);
   void kick(std::size_t index);
   // Waits for the next used entry of a queue.
   Used wait_used(std::size_t index);

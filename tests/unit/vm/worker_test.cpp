@@ -52,6 +52,20 @@ bool gone(pid_t process) {
   return false;
 }
 
+TEST_CASE("the limits of a guest reach its worker") {
+  const ScratchDirectory scratch;
+  const bool remote = GENERATE(false, true);
+  INFO("remote: " << remote);
+  VmOptions options;
+  options.attachments.limits.device_slice = Nanoseconds(1);
+  if (remote) {
+    options.worker.emplace();
+  }
+  const Error error = error_of([&] { boot_tiny(scratch.path(), options); });
+  CHECK(error.kind() == ErrorKind::invalid_argument);
+  CHECK(std::string(error.what()).find("limits.device_slice") != std::string::npos);
+}
+
 TEST_CASE("a VM in a worker goes through its states as one in this process does") {
   const ScratchDirectory scratch;
   const bool remote = GENERATE(false, true);
