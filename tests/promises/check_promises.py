@@ -4,8 +4,8 @@
 
     check_promises.py ROOT
 
-A test stands there by its title, as "title" or "beginning ...", or by its file or fuzz target, as
-`name`, in the second column of a table headed "held by", or in parentheses. Prints each that is not
+A test stands there by its title, as "title" or "beginning ...", a method test_of_python as "of python",
+or by its file or fuzz target, as `name`, in the second column of a table headed "held by", or in parentheses. Prints each that is not
 found, and exits with 1 if there is one.
 """
 
@@ -16,6 +16,7 @@ import sys
 ROW = re.compile(r"^\|(.*)\|(.*)\|$")
 QUOTED = re.compile(r'"([^"]+)"')
 NAMED = re.compile(r"`([^`]+)`")
+METHOD = re.compile(r"def test_(\w+)")
 
 
 def tests_of(root: pathlib.Path) -> tuple[str, set[str]]:
@@ -24,6 +25,7 @@ def tests_of(root: pathlib.Path) -> tuple[str, set[str]]:
              if file.suffix in {".cpp", ".h", ".py"} and file.is_file()]
     text = " ".join(file.read_text(encoding="utf-8") for file in files)
     text = re.sub(r'"\s*\n\s*"', "", text)
+    text += " ".join(f'"{method.replace("_", " ")}"' for method in METHOD.findall(text))
     names = {file.stem for file in files} | {file.stem.removeprefix("fuzz_") for file in files}
     return re.sub(r"\s+", " ", text), names
 
