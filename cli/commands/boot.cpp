@@ -13,6 +13,7 @@
 
 #include "commands/commands.h"
 #include "output/raw_terminal.h"
+#include "run/guest_network.h"
 #include "run/interruption.h"
 #include "settings/config.h"
 #include "settings/vm_settings.h"
@@ -33,6 +34,7 @@ CommandLine boot_command_line() {
   line.option("append", "WORDS", "more words for the kernel command line");
   line.option("vsock", "SOCKET",
               "Unix socket through which programs reach the guest's vsock ports");
+  add_network_option(line);
   add_image_options(line, true);
   add_worker_option(line);
   add_store_options(line);
@@ -88,6 +90,8 @@ int run_boot(const Arguments& arguments) {
   // The terminal takes what it takes, and makes the guest wait.
   options.attachments.limits.console = {.per_second = 1_GiB, .burst = 1_GiB};
   options.attachments.vsock_socket = line.optional_text("vsock").value_or("");
+  const GuestNetwork network(network_name(line));
+  options.attachments.network = network.options();
   FunctionHost host(prepare_store(line, config));
   VM vm = VM::boot(options);
   host.attach(vm);

@@ -11,6 +11,7 @@
 
 #include "commands/commands.h"
 #include "output/trace_output.h"
+#include "run/guest_network.h"
 #include "run/interruption.h"
 #include "run/invocation.h"
 #include "settings/config.h"
@@ -64,6 +65,7 @@ CommandLine invoke_command_line() {
   add_image_directories_option(line);
   add_trusted_key_option(line);
   add_worker_option(line);
+  add_network_option(line);
   add_store_options(line);
   add_config_option(line);
   return line;
@@ -145,6 +147,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           .opened = opened,
           .opening = opening,
           .limits = {.store = store_limits(config)},
+          .network = network_name(line),
           .recording = line.optional_text("record-accesses").value_or("")};
 }
 

@@ -12,6 +12,7 @@
 
 #include "commands/commands.h"
 #include "output/progress.h"
+#include "run/guest_network.h"
 #include "run/interruption.h"
 #include "settings/config.h"
 #include "settings/vm_settings.h"
@@ -43,6 +44,7 @@ CommandLine record_command_line() {
   line.flag("json", "print a JSON record");
   add_image_options(line, true);
   add_worker_option(line);
+  add_network_option(line);
   add_store_options(line);
   add_config_option(line);
   return line;
@@ -152,7 +154,9 @@ int run_record(const Arguments& arguments) {
   const Config config = load_config(line.optional_text("config"));
   const Invocation invocation{function_name(line), parse_input(line.text("input"))};
   const std::string snapshot = line.text("snapshot");
-  const FunctionRecorderOptions options = recorder_options(line, config);
+  FunctionRecorderOptions options = recorder_options(line, config);
+  const GuestNetwork network(network_name(line));
+  options.guest.attachments.network = network.options();
   std::optional<SigningKey> key;
   if (const auto file = line.optional_text("sign-key")) {
     key.emplace(*file);

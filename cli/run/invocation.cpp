@@ -11,6 +11,7 @@
 #include <faasnap/vm.h>
 #include <faasnap/working_set_recorder.h>
 
+#include "run/guest_network.h"
 #include "run/interruption.h"
 #include "run/started_worker.h"
 #include "tools/accelerator.h"
@@ -44,8 +45,9 @@ Nanoseconds epoch_now() {
 
 // The VM that the warm setting keeps.
 struct Invoker::Warm {
-  Warm(VM&& made, const std::stop_token& stop)
-      : vm(std::move(made)), stop_guest(stop, [this] { vm.stop(); }) {}
+  Warm(VM&& made, GuestNetwork&& end, const std::stop_token& stop)
+      : network(std::move(end)), vm(std::move(made)), stop_guest(stop, [this] { vm.stop(); }) {}
+  GuestNetwork network;
   VM vm;
   StoreAccount account;
   std::stop_callback<std::function<void()>> stop_guest;
@@ -88,6 +90,8 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   options.prefill = plan_.prefill;
   options.record_accesses = !plan_.recording.empty();
   options.attachments.limits = plan_.limits;
+  const GuestNetwork network(plan_.network);
+  options.attachments.network = network.options();
   const Nanoseconds made = epoch_now();
   std::optional<PreparedVM> prepared;
   if (plan_.prepared) {
@@ -145,6 +149,8 @@ InvocationRecord Invoker::run_booted(Trace& trace) {
   options.vcpus = info.vcpus;
   options.memory = info.memory;
   options.attachments.limits = plan_.limits;
+  const GuestNetwork network(plan_.network);
+  options.attachments.network = network.options();
   options.command_line += " quiet faasnap.function=" + plan_.function;
   const Nanoseconds start = epoch_now();
   const auto begun = Clock::now();
@@ -166,7 +172,9 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
     options.root_image = plan_.root_image;
     options.image_directories = plan_.image_directories;
     options.attachments.limits = plan_.limits;
-    warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), stop_);
+    GuestNetwork network(plan_.network);
+    options.attachments.network = network.options();
+    warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), std::move(network), stop_);
     warm_->account = host_.attach(warm_->vm);
     host_.invoke(warm_->vm, plan_.function, tools::to_text(plan_.record_input));
   }

@@ -52,6 +52,8 @@ struct InvocationPlan {
   Nanoseconds opening{0};
   // What each guest may spend.
   GuestLimits limits{};
+  // The network of each VM (GuestNetwork).
+  std::string network = "none";
   // File for a recording of the invocation by userfaultfd, or empty. Only with the setting lazy.
   std::filesystem::path recording{};
 };
