@@ -17,6 +17,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "address.h"
 #include "event_loop.h"
@@ -35,21 +37,18 @@ namespace {
 
 constexpr std::size_t kLongestCommandLine = 64 << 10;
 
-// Returns the words that the program obeys.
-std::string command_line(bool is_first_process, int count, char** arguments) {
-  if (is_first_process) {
-    const auto line = read_file("/proc/cmdline", kLongestCommandLine);
-    if (!line) {
-      die("/proc/cmdline: %s", std::strerror(errno));
-    }
-    return *line;
+// Returns the words that the program obeys as the first process.
+std::vector<std::string> kernel_words() {
+  const auto line = read_file("/proc/cmdline", kLongestCommandLine);
+  if (!line) {
+    die("/proc/cmdline: %s", std::strerror(errno));
   }
-  std::string line;
-  for (int i = 1; i < count; ++i) {
-    line += arguments[i];
-    line += ' ';
+  std::vector<std::string> words;
+  std::string_view rest = *line;
+  for (std::string_view word; !(word = take_word(rest)).empty();) {
+    words.emplace_back(word);
   }
-  return line;
+  return words;
 }
 
 void start_shell() {
@@ -180,7 +179,9 @@ int main(int count, char** arguments) {
   if (is_first_process) {
     mount_kernel_file_systems();
   }
-  const Options options = parse_options(command_line(is_first_process, count, arguments));
+  const Options options =
+      parse_options(is_first_process ? kernel_words()
+                                     : std::vector<std::string>(arguments + 1, arguments + count));
   if (is_first_process) {
     load_modules();
     enter_root(options.root, options.overlay);

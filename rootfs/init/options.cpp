@@ -2,6 +2,8 @@
 
 #include "options.h"
 
+#include <string_view>
+
 #include "text.h"
 
 namespace faasnap::init {
@@ -50,13 +52,9 @@ void apply_word(std::string_view name, std::string_view value, Options& options)
 
 }  // namespace
 
-Options parse_options(std::string_view command_line) {
+Options parse_options(const std::vector<std::string>& words) {
   Options options;
-  while (true) {
-    const std::string_view word = take_word(command_line);
-    if (word.empty()) {
-      return options;
-    }
+  for (const std::string& word : words) {
     const auto [name, value] = split(word, '=');
     if (name == "root") {
       options.root = value;
@@ -64,6 +62,7 @@ Options parse_options(std::string_view command_line) {
       apply_word(name.substr(kWordPrefix.size()), value, options);
     }
   }
+  return options;
 }
 
 }  // namespace faasnap::init

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
+#include <vector>
 
 namespace faasnap::init {
 
@@ -32,7 +32,7 @@ struct Options {
 
 // Ends the program if a word that begins with "faasnap." is unknown or malformed, so that a
 // misspelt one is noticed. Other words are the kernel's.
-Options parse_options(std::string_view command_line);
+Options parse_options(const std::vector<std::string>& words);
 
 }  // namespace faasnap::init
 

@@ -2,6 +2,7 @@
 """The process of a function: how it starts, what ends it, and what its invocations hear of that."""
 
 import os
+import signal
 import threading
 import unittest
 
@@ -148,16 +149,16 @@ class EndTest(AgentTest):
 
     def test_a_process_that_ends_while_idle_is_replaced_for_the_next_invocation(self):
         self.start_python("""
-            import bootstrap, json, os, threading
-            def handle(event):
-                threading.Timer(0.01, os._exit, (3,)).start()
-                return json.dumps(os.getpid())
-            bootstrap.serve(handle)
+            import bootstrap, json, os
+            bootstrap.serve(lambda event: json.dumps(os.getpid()))
         """)
         processes = set()
         for number in range(1, 4):
-            processes.add(self.invoke().json()["result"])
-            self.agent.wait_for("agent: the function's process ended with exit status 3\n" * number)
+            process = self.invoke().json()["result"]
+            processes.add(process)
+            os.kill(process, signal.SIGKILL)
+            self.agent.wait_for("agent: the function's process was killed by signal 9 (SIGKILL)\n" *
+                                number)
         self.assertEqual(len(processes), 3)
 
     def test_a_restart_that_fails_is_the_answer(self):

@@ -184,16 +184,17 @@ void Machine::connect(std::uint32_t port, base::UniqueFd stream,
   require_live(kConnect);
   loop_.run([&] {
     vsock_->connect(port, std::move(stream), [this, port, done = std::move(done)](bool accepted) {
+      std::exception_ptr failure;
       try {
         require_live(kConnect);
         if (!accepted) {
           base::fail(ErrorKind::guest, kConnect, {},
                      fmt::format("nothing listens on vsock port {}", port));
         }
-        done(nullptr);
       } catch (const Error&) {
-        done(std::current_exception());
+        failure = std::current_exception();
       }
+      done(failure);
     });
   });
 }
