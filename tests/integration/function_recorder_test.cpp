@@ -132,6 +132,7 @@ TEST_CASE("a guest that lacks the function that it is to serve says so at boot")
     host.boot(boot_options("faasnap.function=nonesuch"));
     FAIL("the guest has booted");
   } catch (const Error& error) {
+    INFO(error.what());
     CHECK(error.kind() == ErrorKind::not_found);
     CHECK(std::string_view(error.what()).find("nonesuch") != std::string_view::npos);
   }
