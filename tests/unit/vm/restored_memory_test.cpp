@@ -4,9 +4,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include <faasnap/snapshot.h>
@@ -22,6 +23,11 @@ namespace faasnap {
 namespace {
 
 constexpr Bytes kMemory = memory::kMinimumSize;
+
+// By one call, which a sanitizer checks once and not for each byte.
+bool same_bytes(std::span<const std::byte> left, std::span<const std::byte> right) {
+  return left.size() == right.size() && std::memcmp(left.data(), right.data(), left.size()) == 0;
+}
 
 void require_paging() {
   try {
@@ -66,7 +72,7 @@ TEST_CASE("memory is restored bit by bit without a VM, in every setting that a r
     INFO(to_string(setting));
     RestoredMemory restored(snapshot, setting);
     restored.start();
-    REQUIRE(std::ranges::equal(restored.bytes(), image.memory.bytes()));
+    REQUIRE(same_bytes(restored.bytes(), image.memory.bytes()));
     restored.wait_loaded();
     CHECK_FALSE(restored.failed());
     const bool handled = setting == Setting::reap || setting == Setting::stream;
@@ -88,7 +94,7 @@ TEST_CASE(
       INFO(to_string(setting));
       RestoredMemory restored(snapshot, setting);
       restored.start();
-      CHECK(std::ranges::equal(restored.bytes(), image.memory.bytes()));
+      CHECK(same_bytes(restored.bytes(), image.memory.bytes()));
       restored.wait_loaded();
       if (setting == Setting::concurrent || setting == Setting::stream) {
         CHECK_FALSE(restored.stats().prefetch.io_uring);
@@ -104,9 +110,11 @@ TEST_CASE("what was restored can be written, and the snapshot stays as it was") 
   for (const Setting setting : {Setting::lazy, Setting::stream}) {
     RestoredMemory restored(snapshot, setting);
     restored.start();
-    std::ranges::fill(restored.bytes(), std::byte{0xab});
+    const auto bytes = restored.bytes();
+    std::memset(bytes.data(), 0xab, bytes.size());
     restored.wait_loaded();
-    CHECK(std::ranges::all_of(restored.bytes(), [](std::byte b) { return b == std::byte{0xab}; }));
+    CHECK(bytes.front() == std::byte{0xab});
+    CHECK(same_bytes(bytes.first(bytes.size() - 1), bytes.subspan(1)));
   }
   CHECK_NOTHROW(snapshot.verify());
 }
