@@ -251,6 +251,10 @@ TEST_CASE("restored and destroyed VMs leave no descriptor, thread, mapping or pr
     cycle();
   }
   CHECK(entries_of("/proc/self/fd") == descriptors);
+  // A thread that has been joined is listed until the kernel has put it away.
+  for (int turn = 0; turn < 1000 && entries_of("/proc/self/task") != threads; ++turn) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   CHECK(entries_of("/proc/self/task") == threads);
   // The allocator may map an arena more or less; a leak would show in each of them.
   CHECK(mappings() <= before + 8);
