@@ -13,6 +13,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+import time
 import unittest
 
 PROGRAM = os.environ["FAASNAP_INIT"]
@@ -92,12 +93,24 @@ class Agent:
         self.process.stdout.close()
 
 
+def remove_folder(folder):
+    """Removes it once nothing that a killed function has started writes there any more."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return shutil.rmtree(folder)
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
 class AgentTest(unittest.TestCase):
     """Tests of an agent whose function the folder `self.folder` holds."""
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="faasnap-agent-")
-        self.addCleanup(shutil.rmtree, self.folder)
+        self.addCleanup(remove_folder, self.folder)
 
     def write(self, name, text, mode=0o755):
         path = os.path.join(self.folder, name)

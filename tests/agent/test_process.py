@@ -2,13 +2,12 @@
 """The process of a function: how it starts, what ends it, and what its invocations hear of that."""
 
 import os
-import shutil
 import signal
 import tempfile
 import threading
 import unittest
 
-from support import PATIENCE, AgentTest
+from support import PATIENCE, AgentTest, remove_folder
 
 
 class StartTest(AgentTest):
@@ -70,7 +69,7 @@ class StartTest(AgentTest):
     def test_the_process_runs_as_the_images_user(self):
         # A folder that others reach, wherever that of the other tests is.
         self.folder = tempfile.mkdtemp(prefix="faasnap-agent-", dir="/tmp")
-        self.addCleanup(shutil.rmtree, self.folder)
+        self.addCleanup(remove_folder, self.folder)
         os.chmod(self.folder, 0o755)
         self.write_python("""
             import bootstrap, json, os
