@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <faasnap/snapshot.h>
@@ -117,7 +118,8 @@ class OpenedSnapshot {
   void check_while(std::string_view part, const std::filesystem::path& file,
                    const std::function<void(const base::TakeBytes&)>& read) const;
   // Each reads one file through its descriptor and checks it, also against the manifest.
-  std::string read_manifest() const;
+  // The manifest comes with whether the ContentCheck knows its lines of the host.
+  std::pair<format::Manifest, bool> read_manifest() const;
   std::vector<format::Section> read_state() const;
   format::ImageTable read_image_table() const;
   std::vector<std::byte> read_working_set(std::string_view file,

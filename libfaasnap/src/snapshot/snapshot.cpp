@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include <faasnap/snapshot.h>
@@ -303,10 +304,7 @@ OpenedSnapshot::OpenedSnapshot(std::filesystem::path directory, Files files, Fil
       stamps_[i] = stamp_of(files_[i], path_of(format::kSnapshotFiles[i]));
     }
   }
-  const std::string manifest = read_manifest();
-  manifest_ = format::decode_manifest(manifest, path_of(format::kManifestFile));
-  const std::string host = format::split_manifest(manifest).of_host;
-  knows_host_ = check_ && check_->is(format::kImagesPart, std::as_bytes(std::span(host)));
+  std::tie(manifest_, knows_host_) = read_manifest();
   for (const auto& [name, record] : format::kOptionalFiles) {
     const bool expected = (manifest_.*record).has_value();
     if (static_cast<bool>(fd_of(name)) != expected) {
@@ -381,13 +379,18 @@ void OpenedSnapshot::check_while(std::string_view part, const std::filesystem::p
   content->finish();
 }
 
-std::string OpenedSnapshot::read_manifest() const {
+std::pair<format::Manifest, bool> OpenedSnapshot::read_manifest() const {
   const auto path = path_of(format::kManifestFile);
   const auto bytes = base::read_file(fd_of(format::kManifestFile), path, format::kMaximumManifest);
-  std::string text = text_of(bytes);
-  const std::string lines = format::split_manifest(text).of_snapshot;
-  check(format::kManifestPart, format::kManifestFile, std::as_bytes(std::span(lines)));
-  return text;
+  const std::string text = text_of(bytes);
+  bool knows_host = false;
+  if (check_) {
+    const auto lines = format::split_manifest(text);
+    check(format::kManifestPart, format::kManifestFile,
+          std::as_bytes(std::span(lines.of_snapshot)));
+    knows_host = check_->is(format::kImagesPart, std::as_bytes(std::span(lines.of_host)));
+  }
+  return {format::decode_manifest(text, path), knows_host};
 }
 
 std::vector<format::Section> OpenedSnapshot::read_state() const {
