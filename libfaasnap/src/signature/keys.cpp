@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/files/file.h"
+#include "signature/openssl.h"
 #include "signature/sha256.h"
 
 namespace faasnap::signature {
@@ -24,10 +25,6 @@ constexpr Bytes kMaximumKeyFile{64ULL << 10};
 struct FreeBio {
   void operator()(BIO* bio) const noexcept { BIO_free(bio); }
 };
-struct FreeContext {
-  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
-};
-using ContextHandle = std::unique_ptr<EVP_MD_CTX, FreeContext>;
 
 // The content of a key file; wiped at the end.
 class KeyFile {
@@ -61,11 +58,6 @@ KeyHandle checked(KeyHandle key, const std::filesystem::path& file, const char* 
   return key;
 }
 
-[[noreturn]] void fail_openssl(const char* operation) {
-  ERR_clear_error();
-  base::fail(ErrorKind::unsupported, operation, {}, "OpenSSL cannot");
-}
-
 format::Digest id_of(const KeyHandle& key) {
   unsigned char* der = nullptr;
   const int size = i2d_PUBKEY(key.get(), &der);
@@ -91,7 +83,7 @@ PublicKey::PublicKey(const std::filesystem::path& file) : file_(file) {
 }
 
 bool PublicKey::has_signed(std::string_view text, const format::SignatureBytes& signature) const {
-  const ContextHandle context(EVP_MD_CTX_new());
+  const ContextHandle context = make_context();
   if (!context || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1) {
     fail_openssl("verify signature");
   }
@@ -113,7 +105,7 @@ PrivateKey::PrivateKey(const std::filesystem::path& file) {
 }
 
 format::SignatureBytes PrivateKey::sign(std::string_view text) const {
-  const ContextHandle context(EVP_MD_CTX_new());
+  const ContextHandle context = make_context();
   format::SignatureBytes signature{};
   std::size_t size = signature.size();
   if (!context || EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||

@@ -2,27 +2,20 @@
 
 #include "signature/sha256.h"
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
-
-#include "base/error.h"
 
 namespace faasnap::signature {
 namespace {
 
-// Fails for lack of memory, or where OpenSSL is set up without SHA-256.
 void require_hash(bool done) {
   if (!done) {
-    ERR_clear_error();
-    base::fail(ErrorKind::unsupported, "compute SHA-256", {}, "OpenSSL cannot");
+    fail_openssl("compute SHA-256");
   }
 }
 
 }  // namespace
 
-void Sha256::Free::operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
-
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+Sha256::Sha256() : context_(make_context()) {
   require_hash(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
 }
 

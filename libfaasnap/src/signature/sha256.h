@@ -2,13 +2,11 @@
 
 #pragma once
 
-#include <openssl/types.h>
-
 #include <cstddef>
-#include <memory>
 #include <span>
 
 #include "format/signature_file.h"
+#include "signature/openssl.h"
 
 namespace faasnap::signature {
 
@@ -23,10 +21,7 @@ class Sha256 {
   static format::Digest of(std::span<const std::byte> bytes);
 
  private:
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const noexcept;
-  };
-  std::unique_ptr<EVP_MD_CTX, Free> context_;
+  ContextHandle context_;
 };
 
 }  // namespace faasnap::signature
