@@ -168,12 +168,11 @@ int run_record(const Arguments& arguments) {
       FunctionRecorder(host, options)
           .record(invocation.function, tools::to_text(invocation.input), snapshot,
                   {.step = [&](std::string_view step) { steps.begin(std::string(step)); },
-                   .progress = [&](Bytes done, Bytes total) { return steps.advance(done, total); },
+                   .progress = steps.progress(),
                    .stop = interruption.token()});
   if (key) {
     steps.begin("verify and sign");
-    sign_snapshot(snapshot, *key,
-                  [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+    sign_snapshot(snapshot, *key, steps.progress());
   }
   steps.done();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;

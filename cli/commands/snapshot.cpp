@@ -178,7 +178,7 @@ int run_push(const Arguments& arguments) {
       line.text("DIR"), trusted_keys(line, load_config(line.optional_text("config"))));
   const std::string name = line.optional_text("NAME").value_or(name_of(line.text("DIR")));
   Steps steps;
-  const auto progress = [&](Bytes done, Bytes total) { return steps.advance(done, total); };
+  const Progress progress = steps.progress();
   steps.begin("verify");
   snapshot.verify(progress);
   steps.begin("copy to the catalogue");
@@ -219,9 +219,9 @@ int run_pull(const Arguments& arguments) {
   SnapshotCatalogue catalogue = open_catalogue(line).snapshots;
   Steps steps;
   steps.begin("copy from the catalogue and verify");
-  const Snapshot snapshot = catalogue.pull(
-      line.text("NAME"), line.text("DIR"), static_cast<unsigned>(version),
-      [&](Bytes done, Bytes total) { return steps.advance(done, total); }, keys ? &*keys : nullptr);
+  const Snapshot snapshot =
+      catalogue.pull(line.text("NAME"), line.text("DIR"), static_cast<unsigned>(version),
+                     steps.progress(), keys ? &*keys : nullptr);
   steps.done();
   if (line.has("json")) {
     std::cout << tools::to_text(
@@ -249,8 +249,7 @@ int run_upgrade(const Arguments& arguments) {
   const Interruption interruption;
   Steps steps;
   steps.begin("verify");
-  const Snapshot snapshot = Snapshot::upgrade(
-      line.text("DIR"), [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  const Snapshot snapshot = Snapshot::upgrade(line.text("DIR"), steps.progress());
   steps.done();
   fmt::print("{}: format version {}\n", snapshot.directory().string(),
              snapshot.info().format_version);
@@ -277,8 +276,7 @@ int run_sign(const Arguments& arguments) {
   const SigningKey key(line.text("key"));
   Steps steps;
   steps.begin("verify and sign");
-  sign_snapshot(line.text("DIR"), key,
-                [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  sign_snapshot(line.text("DIR"), key, steps.progress());
   steps.done();
   fmt::print("{}: signed by key {}\n", line.text("DIR"), key.id());
   return tools::kSuccess;

@@ -53,8 +53,7 @@ int run_put(const Arguments& arguments) {
   const ChosenStore store = open_store(line);
   Steps steps;
   steps.begin(fmt::format("put {}", key));
-  store.objects->set(key, content.bytes(),
-                     [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  store.objects->set(key, content.bytes(), steps.progress());
   steps.done();
   if (line.has("json")) {
     std::cout << tools::to_text({{"key", key}, {"bytes", content.bytes().size()}}) << "\n";
@@ -192,8 +191,7 @@ int run_fill(const Arguments& arguments) {
   Steps steps;
   const FillCounts filled = fill_store(
       *store.objects, line.text("DIR"), line.has("replace"),
-      [&](const std::string& key) { steps.begin(fmt::format("put {}", key)); },
-      [&](Bytes done, Bytes total) { return steps.advance(done, total); });
+      [&](const std::string& key) { steps.begin(fmt::format("put {}", key)); }, steps.progress());
   steps.done();
   if (line.has("json")) {
     std::cout << tools::to_text({{"store", store.name},

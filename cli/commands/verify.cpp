@@ -32,7 +32,7 @@ int run_verify(const Arguments& arguments) {
   const Snapshot snapshot = open_snapshot(line.text("DIR"), keys);
   Steps steps;
   steps.begin("verify");
-  snapshot.verify([&](Bytes done, Bytes total) { return steps.advance(done, total); });
+  snapshot.verify(steps.progress());
   steps.done();
   fmt::print("{}: all checksums match{}\n", snapshot.directory().string(),
              keys ? fmt::format(", signed by key {}", *snapshot.signing_key()) : "");

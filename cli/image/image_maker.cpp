@@ -239,8 +239,7 @@ class ImageMaker {
     const tools::Descriptor fd = tools::open_file(path, O_RDWR | O_CREAT | O_EXCL);
     const ErofsOptions options{
         .uuid = kRootUuid, .time = latest_.value_or(kDefaultTime), .latest = latest_};
-    write_erofs(tree_, fd.get(), path.string(), options,
-                [&](Bytes done, Bytes total) { return steps_.advance(done, total); });
+    write_erofs(tree_, fd.get(), path.string(), options, steps_.progress());
   }
 
   tools::Json write_manifest() {
@@ -258,11 +257,8 @@ class ImageMaker {
     manifest["base"] = fs::absolute(request_.base).lexically_normal().string();
     steps_.begin("add up the files");
     for (const char* file : {kRootImage, kBootFiles[0], kBootFiles[1]}) {
-      manifest["files"][file] = {
-          {"bytes", fs::file_size(directory_ / file)},
-          {"sha256", sha256_of_file(directory_ / file, [&](Bytes done, Bytes total) {
-             return steps_.advance(done, total);
-           })}};
+      manifest["files"][file] = {{"bytes", fs::file_size(directory_ / file)},
+                                 {"sha256", sha256_of_file(directory_ / file, steps_.progress())}};
     }
     manifest["config"] = to_json(config_);
     const fs::path path = directory_ / "image.json";

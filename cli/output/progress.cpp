@@ -47,6 +47,10 @@ void Steps::done() {
   current_.clear();
 }
 
+Progress Steps::progress() {
+  return [this](Bytes done, Bytes total) { return advance(done, total); };
+}
+
 void Steps::show(const std::string& state) const {
   if (visible_) {
     fmt::print(stderr, "\r\033[K  {:<44} {}", current_, state);

@@ -24,6 +24,8 @@ class Steps {
   // Shows the progress of the step. Returns false if the user wants the command to stop.
   bool advance(Bytes done, Bytes total);
   void done();
+  // Returns what calls advance(), which must not outlive the object.
+  Progress progress();
 
  private:
   void show(const std::string& state) const;
