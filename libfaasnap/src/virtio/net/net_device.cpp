@@ -234,7 +234,8 @@ bool NetDevice::send_packets(const TimeSlice& slice) {
       backend_has_room_ = false;
       return false;
     }
-    if (must_wait(from_guest_rate_, base::monotonic_now())) {
+    const Nanoseconds now = base::monotonic_now();
+    if (must_wait(from_guest_rate_, now)) {
       return false;
     }
     if (!queue.pop(from_guest_chain_) &&
@@ -254,7 +255,7 @@ bool NetDevice::send_packets(const TimeSlice& slice) {
         backend_has_room_ = queue.faulted();
         return false;
     }
-    from_guest_rate_.count(total_size(from_guest_chain_.readable), base::monotonic_now());
+    from_guest_rate_.count(total_size(from_guest_chain_.readable), now);
     queue.push_used(from_guest_chain_.head, 0);
   }
   return true;
@@ -279,7 +280,8 @@ NetBackend::Transfer NetDevice::send_packet() {
 
 bool NetDevice::receive_packets(const TimeSlice& slice) {
   for (unsigned received = 0; received < kNetBatch && !slice.over(); ++received) {
-    if (!backend_ || !backend_->open() || must_wait(to_guest_rate_, base::monotonic_now())) {
+    const Nanoseconds now = base::monotonic_now();
+    if (!backend_ || !backend_->open() || must_wait(to_guest_rate_, now)) {
       return false;
     }
     const std::size_t next = backend_->next_size();
@@ -303,7 +305,7 @@ bool NetDevice::receive_packets(const TimeSlice& slice) {
       case NetBackend::Transfer::blocked:
         return false;
     }
-    to_guest_rate_.count(size, base::monotonic_now());
+    to_guest_rate_.count(size, now);
   }
   return true;
 }
