@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 namespace faasnap::base {
+
 Deadline::Deadline(Nanoseconds timeout) noexcept
     : timeout_(std::max(timeout, Nanoseconds(0))), end_(from_now(timeout_)) {}
 

@@ -80,10 +80,7 @@ RemoteVm::RemoteVm(const VmOptions& options, BootFiles files)
       descriptors.push_back(file->fd.get());
     }
   }
-  if (attachments_.network) {
-    descriptors.push_back(attachments_.network->descriptor);
-  }
-  const base::UniqueFd listener = take_listener(descriptors);
+  const base::UniqueFd listener = add_attachments(descriptors);
   client_->call(Kind::boot, kBoot,
                 encode(worker::BootRequest{.options = options, .sinks = sinks()}),
                 {.files = descriptors});
@@ -123,10 +120,7 @@ RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
   if (root_image.file) {
     descriptors.push_back(root_image.file.get());
   }
-  if (attachments_.network) {
-    descriptors.push_back(attachments_.network->descriptor);
-  }
-  const base::UniqueFd listener = take_listener(descriptors);
+  const base::UniqueFd listener = add_attachments(descriptors);
   client_->call(Kind::restore, kRestore, encode(request), {.files = descriptors});
 }
 
@@ -136,8 +130,12 @@ worker::Sinks RemoteVm::sinks() const {
           .vsock_socket = vsock_path_ != nullptr};
 }
 
-// Returns the socket, which the worker alone is to have, and adds it to what goes there.
-base::UniqueFd RemoteVm::take_listener(std::vector<int>& descriptors) {
+// Adds the network and the vsock socket to what goes to the worker. Returns the socket, which the
+// worker alone is to have.
+base::UniqueFd RemoteVm::add_attachments(std::vector<int>& descriptors) {
+  if (attachments_.network) {
+    descriptors.push_back(attachments_.network->descriptor);
+  }
   base::UniqueFd listener;
   if (vsock_path_) {
     listener = vsock_path_->take_listener();

@@ -64,7 +64,7 @@ class RemoteVm final : public VM::Impl {
   void on_event(worker::Message message);
   void end(VmState state, const std::string& reason);
   worker::Sinks sinks() const;
-  base::UniqueFd take_listener(std::vector<int>& descriptors);
+  base::UniqueFd add_attachments(std::vector<int>& descriptors);
   void connect_outside(const worker::Message& message);
   CapturedMachine capture(const base::UniqueFd& image, const std::filesystem::path& path,
                           const Progress& progress);
