@@ -19,13 +19,10 @@ namespace faasnap::cli {
 // object, and passt with it.
 class GuestNetwork {
  public:
-  // No network.
-  GuestNetwork() = default;
   // `name` is "none", "tap:NAME" or "passt". Throws tools::UsageError for anything else, and
   // tools::Failure if it cannot be had.
   explicit GuestNetwork(const std::string& name);
   GuestNetwork(GuestNetwork&& other) noexcept = default;
-  GuestNetwork& operator=(GuestNetwork&& other) noexcept = default;
   ~GuestNetwork() = default;
 
   // Returns the options for a VM, valid while the object lives.
