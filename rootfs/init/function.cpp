@@ -194,7 +194,6 @@ void Function::hand_out_all() {
 
 void Function::hand_out(HttpConnection& connection, std::unique_ptr<Invocation> invocation) {
   if (running_.empty()) {
-    process_.log_tail();
     process_.forget_log();
   }
   Event& event = invocation->event;

@@ -158,6 +158,11 @@ std::string FunctionProcess::log_tail() {
   return tail_;
 }
 
+void FunctionProcess::forget_log() {
+  log_tail();
+  tail_.clear();
+}
+
 bool FunctionProcess::read_log() {
   char piece[kLogTailBytes];
   const ssize_t got = ::read(log_.get(), piece, sizeof piece);

@@ -50,7 +50,8 @@ class FunctionProcess {
 
   // Reads what has been printed so far, and returns the end of it: at most 4 KiB.
   std::string log_tail();
-  void forget_log() { tail_.clear(); }
+  // Leaves out of it what has been printed so far.
+  void forget_log();
 
  private:
   // Returns false if there is nothing to read at present.

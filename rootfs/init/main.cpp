@@ -69,6 +69,10 @@ void start_shell() {
   std::_Exit(127);
 }
 
+std::string function_name(const ImageConfig& image) {
+  return image.name.empty() ? "function" : image.name;
+}
+
 // What the process of a function finds in its environment, after the image's own variables: those
 // that AWS Lambda sets, and ours.
 std::vector<std::string> function_environment(const Options& options, const ImageConfig& image,
@@ -84,7 +88,7 @@ std::vector<std::string> function_environment(const Options& options, const Imag
       "LAMBDA_RUNTIME_DIR=/var/runtime",
   };
   variables.insert(variables.end(), image.environment.begin(), image.environment.end());
-  const std::string name = image.name.empty() ? "function" : image.name;
+  const std::string name = function_name(image);
   const std::string own[] = {
       "AWS_LAMBDA_RUNTIME_API=" + runtime_api,
       "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start",
@@ -113,8 +117,7 @@ Function::Options function_options(const Options& options, const ImageConfig& im
   result.process.user = image.user;
   result.process.memory_mib = image.memory_mib;
   result.concurrency = image.concurrency;
-  result.arn = "arn:aws:lambda:us-east-1:000000000000:function:" +
-               (image.name.empty() ? std::string("function") : image.name);
+  result.arn = "arn:aws:lambda:us-east-1:000000000000:function:" + function_name(image);
   return result;
 }
 
