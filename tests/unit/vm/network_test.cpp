@@ -123,8 +123,8 @@ TEST_CASE("a network is refused that is not what the options say") {
   SECTION("a stream as a tap") { network.kind = NetworkKind::tap; }
   SECTION("an address of a group") { network.mac = MacAddress{{1, 0, 0, 0, 0, 0}}; }
   SECTION("a tiny MTU") { network.mtu = 67; }
-  CHECK(error_of([&] { boot_with(scratch, network, remote); }).kind() ==
-        ErrorKind::invalid_argument);
+  const Error error = error_of([&] { boot_with(scratch, network, remote); });
+  CHECK(error.kind() == ErrorKind::invalid_argument);
 }
 
 TEST_CASE("a network is refused for a snapshot without the device, and for a pool") {
