@@ -139,13 +139,13 @@ TEST_CASE("the wall clock of a restored guest is right, whatever becomes of its 
   const Snapshot snapshot = base_snapshot();
   std::this_thread::sleep_for(std::chrono::seconds(3));
   Guest advanced = Guest::restore(snapshot, {.clock = MonotonicClock::advanced});
-  CHECK(advanced.clock_error() < std::chrono::milliseconds(100));
+  CHECK(advanced.clock_error() < kClockTolerance);
   Guest continued = Guest::restore(snapshot);
   // Tells the agent the time, as an invocation does; it is late by the way of the request.
   const auto sent = std::chrono::steady_clock::now();
   continued.channel().request("GET", "/healthz", "", kPatience);
   const auto way = std::chrono::steady_clock::now() - sent;
-  CHECK(continued.clock_error() < way + std::chrono::milliseconds(100));
+  CHECK(continued.clock_error() < way + kClockTolerance);
 }
 
 TEST_CASE("a guest's monotonic clock stands still while it is a snapshot, unless it is advanced") {

@@ -24,6 +24,9 @@ namespace faasnap::test {
 inline constexpr auto kPatience = std::chrono::minutes(5);
 // An emulated processor takes minutes to import the largest packages of the full image.
 inline constexpr auto kInvocationPatience = std::chrono::seconds(400);
+// How far a guest's clock may be off: what a request that told it the time may have been on its way
+// in a lab beside other work. Less than any wait that it is held against.
+inline constexpr auto kClockTolerance = std::chrono::seconds(1);
 
 // $FAASNAP_IMAGES: what rootfs/build made.
 std::filesystem::path images();
