@@ -9,7 +9,7 @@ using namespace faasnap::test;
 
 TEST_CASE("a stock kernel boots from its bzImage, answers, and is kept as a snapshot", "[setup]") {
   require_kvm();
-  Guest guest = Guest::boot();
+  Guest guest = Guest::boot(boot_options("faasnap.shell=1 faasnap.test=1"));
   CHECK(guest.health().at("status") == "ok");
   const Snapshot snapshot = guest.vm().snapshot(fresh_path("base"), {.labels = {{"test", "base"}}});
   CHECK(snapshot.info().vcpus == 2);
@@ -25,34 +25,30 @@ TEST_CASE("a stock kernel boots from its bzImage, answers, and is kept as a snap
   CHECK_NOTHROW(guest.vm().wait_loaded());
 }
 
-TEST_CASE("the same kernel boots from its ELF vmlinux, in this process") {
+TEST_CASE(
+    "its ELF vmlinux boots in this process, on 8 vCPUs and both sides of the hole below 4 GiB") {
   require_kvm();
   VmOptions options = boot_options("", Place::here);
   options.kernel = images() / "vmlinux";
-  CHECK(Guest::boot(options).health().at("status") == "ok");
-}
-
-TEST_CASE("a guest with memory on both sides of the hole below 4 GiB boots with 8 vCPUs") {
-  require_kvm();
-  VmOptions options = boot_options();
   options.vcpus = 8;
   options.memory = 4_GiB;
   ConsoleLog console;
   options.attachments.console = console.sink();
   options.command_line = "console=ttyS0 reboot=k panic=-1 root=/dev/vda ro";
   Guest guest = Guest::boot(options);
+  CHECK(guest.health().at("status") == "ok");
   CHECK(console.text().find("Total of 8 processors activated") != std::string::npos);
 }
 
-TEST_CASE("power-off, reset and panic each end a guest in a state of its own") {
+TEST_CASE("power-off and panic each end a guest in a state of its own") {
   require_kvm();
-  const auto end_after = [](const std::string& request, const std::string& words) {
-    Guest guest = Guest::boot(boot_options(words));
+  const auto end_after = [](const std::string& request) {
+    Guest guest = Guest::restore(base_snapshot());
     guest.channel().request("POST", request, "", kPatience);
     return guest.vm().wait(kPatience);
   };
-  CHECK(end_after("/poweroff", "") == VmState::powered_off);
-  CHECK(end_after("/panic", "faasnap.test=1") == VmState::panicked);
+  CHECK(end_after("/poweroff") == VmState::powered_off);
+  CHECK(end_after("/panic") == VmState::panicked);
 }
 
 TEST_CASE("a guest that cannot start resets, and its console says why") {

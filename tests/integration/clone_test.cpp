@@ -27,10 +27,20 @@ std::size_t entries_of(const char* directory) {
       std::distance(std::filesystem::directory_iterator(directory), {}));
 }
 
-// Lets the guest, which has a shell on its console, have a function that draws from each generator,
-// once at its import and again at each invocation.
-void add_drawing_function(Guest& guest, const ConsoleLog& console) {
-  guest.vm().write_console(R"(cp -r /opt/faasnap/functions /tmp/functions
+// Has the shell on the guest's console run a script, and waits until that is done.
+void run_in_shell(Guest& guest, const ConsoleLog& console, const std::string& script) {
+  guest.vm().write_console(script + "\necho script''done\n");
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (console.text().find("scriptdone") == std::string::npos) {
+    INFO(console.text());
+    REQUIRE(std::chrono::steady_clock::now() < end);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+// Gives the guest a function that draws from each generator, once at its import and again at each
+// invocation.
+constexpr auto kAddDrawingFunction = R"(cp -r /opt/faasnap/functions /tmp/functions
 cat >/tmp/functions/draw.py <<'END'
 import random, ssl, tempfile, uuid
 import numpy
@@ -48,14 +58,13 @@ draw()
 def handle(params, store):
     return {"drawn": draw(), "restored": restored}
 END
-mount --bind /tmp/functions /opt/faasnap/functions && echo functions''replaced
-)");
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (console.text().find("functionsreplaced") == std::string::npos) {
-    INFO(console.text());
-    REQUIRE(std::chrono::steady_clock::now() < end);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
+mount --bind /tmp/functions /opt/faasnap/functions)";
+
+// A clone of the base snapshot whose console is `console`.
+Guest restore_base(const ConsoleLog& console) {
+  RestoreOptions options;
+  options.attachments.console = console.sink();
+  return Guest::restore(base_snapshot(), options);
 }
 
 }  // namespace
@@ -65,10 +74,8 @@ TEST_CASE("clones draw different numbers from every generator, without a word fr
   const auto directory = fresh_path("drawing");
   {
     const ConsoleLog console;
-    VmOptions options = boot_options("faasnap.shell=1");
-    options.attachments.console = console.sink();
-    Guest guest = Guest::boot(options);
-    add_drawing_function(guest, console);
+    Guest guest = restore_base(console);
+    run_in_shell(guest, console, kAddDrawingFunction);
     CHECK(guest.invoke("draw", nlohmann::json::object()).at("restored") == 0);
     guest.vm().snapshot(directory);
   }
@@ -117,9 +124,11 @@ TEST_CASE("a paused VM makes no progress, and goes on when resumed") {
 TEST_CASE("a clone's kernel reseeds its random numbers although nobody asks it to") {
   require_kvm();
   const auto directory = fresh_path("reseeds");
-  Guest guest = Guest::boot(boot_options("loglevel=6"));
+  const ConsoleLog first;
+  Guest guest = restore_base(first);
+  run_in_shell(guest, first, "echo 6 >/proc/sys/kernel/printk");
   const Snapshot snapshot = guest.vm().snapshot(directory);
-  ConsoleLog console;
+  const ConsoleLog console;
   RestoreOptions options;
   options.attachments.console = console.sink();
   const Guest clone = Guest::restore(snapshot, options);

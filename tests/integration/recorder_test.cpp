@@ -11,10 +11,10 @@ using namespace faasnap::test;
 namespace {
 
 // The function mmap writes a byte to each page of a map of this size.
-constexpr std::uint64_t kMebibytes = 32;
-constexpr std::uint64_t kPagesWritten = (32_MiB).pages();
+constexpr std::uint64_t kMebibytes = 16;
+constexpr std::uint64_t kPagesWritten = (16_MiB).pages();
 // What the guest's kernel and the agent use besides.
-constexpr std::uint64_t kOthers = kPagesWritten / 2;
+constexpr std::uint64_t kOthers = kPagesWritten;
 
 WorkingSet record_map(Recorder recorder) {
   return record(base_snapshot(), recorder, "mmap", {{"mib", kMebibytes}});

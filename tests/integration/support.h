@@ -88,8 +88,8 @@ class Guest {
   std::unique_ptr<VM> vm_;
 };
 
-// A snapshot of a guest that has booted and answered once; made by the test that all others
-// require.
+// A snapshot of a guest that has booted and answered once, with a shell on its console and the
+// requests of tests; made by the test that all others require.
 std::filesystem::path base_directory();
 Snapshot base_snapshot();
 // What the function uses with `input` in a restored guest.
@@ -104,8 +104,9 @@ Snapshot recorded_snapshot();
 
 // The names of the functions that the guest image has.
 std::vector<std::string> image_functions();
-// The same code outside any VM: what rootfs/agent/run_function.py prints.
-nlohmann::json run_outside(const std::string& function, const nlohmann::json& input);
+// The same code outside any VM: what rootfs/agent/run_function.py prints. Run once in a process for
+// each input.
+const nlohmann::json& run_outside(const std::string& function, const nlohmann::json& input);
 // The function's parameters from rootfs/functions/inputs.json: "quick" or "e1", first or second.
 nlohmann::json declared_input(const std::string& function, std::size_t index);
 
