@@ -12,12 +12,33 @@ import time
 from harness import PROGRAM, Lab, expect, expect_in, it
 
 
-@it("a command's exit status is the lab's, 128+N for signal N")
-def statuses(lab: Lab) -> None:
-    for status in (7, 255):  # many other tests see 0 and 1
-        done = lab.run("--failure-status", "99", "--", "sh", "-c", f"exit {status}")
-        expect("exit status", status, done.returncode)
-    expect("status after SIGKILL", 137, lab.run("--", "sh", "-c", "kill -9 $$").returncode)
+@it("a command has its arguments, variables, directory, devices and streams, and the time; its status "
+    "is the lab's, and what it leaves running ends with it")
+def surroundings(lab: Lab) -> None:
+    directory = lab.work / "a b"
+    directory.mkdir()
+    (directory / "file").write_text("content\n")
+    odd = b"tab\tquote'\"\\ $(x) \xff\xfe\n"
+    lab.environment["FAASNAP_ODD"] = os.fsdecode(odd)
+    words = [odd, b"", b"*", b"-x", b"--"]
+    done = lab.run("--failure-status", "99", "--", "sh", "-c", """
+        printf '%s\\0' "$@" "$FAASNAP_ODD"
+        pwd; cat file
+        test -c /dev/kvm && cat /sys/module/kvm_amd/parameters/npt
+        echo data | cat /dev/stdin; test -c /dev/loop-control && hostname && nproc
+        date +%s
+        echo apart >&2
+        sleep 1000 &
+        exit 7""", "name", *words, cwd=directory)
+    *got, text = done.stdout.split(b"\0")
+    expect("arguments and environment", [*words, odd], got)
+    *lines, seconds = text.decode().splitlines()
+    expect("directory, file, nested paging, devices and processors",
+           [str(directory), "content", "Y", "data", "faasnap-lab", "1"], lines)
+    if not -1 <= time.time() - int(seconds) <= 8:
+        raise AssertionError(f"{seconds} inside, {time.time()} outside")
+    expect("what is said", b"apart\n", done.stderr)
+    expect("exit status", 7, done.returncode)
 
 
 @it("a command that cannot be run ends with 127 or 126 and one line")
@@ -25,30 +46,6 @@ def missing_program(lab: Lab) -> None:
     for name in ("/nonexistent/program", "nonexistent-program"):
         lab.refused(127, "--", name, says=b"faasnap-lab: %s: No such file" % name.encode())
     lab.refused(126, "--", "/etc/passwd", says=b"faasnap-lab: /etc/passwd: Permission denied")
-
-
-@it("stdout and stderr stay apart")
-def separate_streams(lab: Lab) -> None:
-    done = lab.run("--", "sh", "-c", "echo one; echo two >&2")
-    expect("streams", (b"one\n", b"two\n"), (done.stdout, done.stderr))
-
-
-@it("arguments and environment arrive byte for byte")
-def exact_arguments(lab: Lab) -> None:
-    odd = b"tab\tquote'\"\\ $(x) \xff\xfe\n"
-    lab.environment["FAASNAP_ODD"] = os.fsdecode(odd)
-    words = [odd, b"", b"*", b"-x", b"--"]
-    got = lab.output("--", "sh", "-c", 'printf "%s\\0" "$@" "$FAASNAP_ODD"', "name", *words)
-    expect("arguments and environment", [*words, odd, b""], got.split(b"\0"))
-
-
-@it("a command runs in the caller's directory, below /tmp too")
-def same_directory(lab: Lab) -> None:
-    directory = lab.work / "a b"
-    directory.mkdir()
-    (directory / "file").write_text("content")
-    got = lab.output("--", "sh", "-c", "pwd; cat file", cwd=directory)
-    expect("directory and file", f"{directory}\ncontent".encode(), got)
 
 
 @it("30 MB go in and come out unchanged, through slow readers and both streams")
@@ -78,27 +75,17 @@ def full_output(lab: Lab) -> None:
         lab.refused(1, "--", "seq", "10000", stdout=full, says=b"stdout: No space left on device")
 
 
-@it("a stdin that nobody reads, and one that ends at once, hold nothing up")
+@it("a stdin that nobody reads, and one that ends at once, hold nothing up, whatever the status; 128+N "
+    "is that of signal N")
 def odd_input(lab: Lab) -> None:
     reader, writer = os.pipe()
     # The other end stays open for all of the lab's life.
-    expect("output", b"done\n", lab.output("--", "echo", "done", stdin=reader))
+    done = lab.run("--", "sh", "-c", "echo done; exit 255", stdin=reader)
+    expect("status and output", (255, b"done\n"), (done.returncode, done.stdout))
     os.close(reader)
     os.close(writer)
-    expect("output", b"0\n", lab.output("--", "sh", "-c", "wc -c", input=b""))
-
-
-@it("what a command leaves running ends with it, and does not hold its streams")
-def left_running(lab: Lab) -> None:
-    expect("output", b"end\n", lab.output("--", "sh", "-c", "sleep 1000 & echo end"))
-
-
-@it("/dev/kvm is there, with nested paging, and so are the usual devices")
-def working_kvm(lab: Lab) -> None:
-    got = lab.output("--", "sh", "-c", """
-        test -c /dev/kvm && cat /sys/module/kvm_amd/parameters/npt
-        echo data | cat /dev/stdin; test -c /dev/loop-control && hostname && nproc""")
-    expect("what is there", b"Y\ndata\nfaasnap-lab\n1\n", got)
+    done = lab.run("--", "sh", "-c", "wc -c; kill -9 $$", input=b"")
+    expect("status and output", (137, b"0\n"), (done.returncode, done.stdout))
 
 
 @it("each CPU is interrupted from outside, for as long as the lab lives")
@@ -135,13 +122,6 @@ def forgotten_and_kept(lab: Lab) -> None:
     expect("kept", "1\n", (kept / "file").read_text())
     expect("forgotten", [False, False],
            [os.path.exists(path) for path in (other / "file", "/etc/lab-test")])
-
-
-@it("the lab's clock is right")
-def right_time(lab: Lab) -> None:
-    inside = int(lab.output("--", "date", "+%s"))
-    if not -1 <= time.time() - inside <= 8:
-        raise AssertionError(f"{inside} inside, {time.time()} outside")
 
 
 @it("a command started from a terminal gets a terminal, its size and its keys")

@@ -92,14 +92,6 @@ def frozen(lab: Lab) -> None:
         expect_in(b"faasnap-lab: the lab froze: it has given no sign of life for 20 s\n", err)
 
 
-@it("a kernel panic ends the lab and shows the console")
-def kernel_panic(lab: Lab) -> None:
-    done = lab.run("--", "sh", "-c", f"echo before; {CRASH}")
-    expect("exit status and output", (1, b"before\n"), (done.returncode, done.stdout))
-    expect("reason", b"faasnap-lab: " + PANIC, done.stderr.splitlines()[0])
-    expect_in(b"\n  | ", done.stderr)
-
-
 @it("a command that can be repeated is, as often as asked for, and that is said")
 def repeated(lab: Lab) -> None:
     directory = lab.own_directory()
@@ -121,9 +113,10 @@ def repeated_in_vain(lab: Lab) -> None:
             b"faasnap-lab: " + PANIC], lines)
 
 
-@it("a command that has read its stdin is not repeated")
+@it("a kernel panic ends the lab and shows the console; a command that has read its stdin is not repeated")
 def not_repeatable(lab: Lab) -> None:
     done = lab.run("--tries", "2", "--", "sh", "-c", f"cat; {CRASH}", input=b"data")
     expect("exit status and output", (1, b"data"), (done.returncode, done.stdout))
     expect("reason", b"faasnap-lab: " + PANIC + b"; the command cannot be repeated, since it has "
            b"read its standard input", done.stderr.splitlines()[0])
+    expect_in(b"\n  | ", done.stderr)
