@@ -78,8 +78,9 @@ class Lab:
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
                "stderr": subprocess.PIPE, "env": self.environment} | how
         return subprocess.Popen(
-            [*wrapper, PROGRAM, "--timeout", "300", *(["--disk", disk] if disk else []),
-             *arguments], **how
+            # Memory costs a lab time when it starts.
+            [*wrapper, PROGRAM, "--timeout", "300", "--memory", "512M",
+             *(["--disk", disk] if disk else []), *arguments], **how
         )
 
     def run(self, *arguments: str | bytes | Path, **how) -> subprocess.CompletedProcess:
