@@ -34,7 +34,7 @@ CommandLine boot_command_line() {
   line.option("append", "WORDS", "more words for the kernel command line");
   line.option("vsock", "SOCKET",
               "Unix socket through which programs reach the guest's vsock ports");
-  add_network_option(line);
+  add_network_options(line);
   add_image_options(line, true);
   add_worker_option(line);
   add_store_options(line);
@@ -84,13 +84,17 @@ int run_boot(const Arguments& arguments) {
   }
   Interruption interruption;
   const Config config = load_config(line.optional_text("config"));
-  const std::string words = line.optional_text("append").value_or("");
+  const NetworkChoice choice = network_choice(line);
+  std::string words = line.optional_text("append").value_or("");
+  if (choice.config) {
+    words += " " + FunctionHost::network_word(*choice.config);
+  }
   VmOptions options = vm_options(line, config, "faasnap.shell=1 " + words);
   options.attachments.console = write_all;
   // The terminal takes what it takes, and makes the guest wait.
   options.attachments.limits.console = {.per_second = 1_GiB, .burst = 1_GiB};
   options.attachments.vsock_socket = line.optional_text("vsock").value_or("");
-  const GuestNetwork network(network_name(line));
+  const GuestNetwork network(choice);
   options.attachments.network = network.options();
   FunctionHost host(prepare_store(line, config));
   VM vm = VM::boot(options);

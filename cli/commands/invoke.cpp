@@ -65,7 +65,7 @@ CommandLine invoke_command_line() {
   add_image_directories_option(line);
   add_trusted_key_option(line);
   add_worker_option(line);
-  add_network_option(line);
+  add_network_options(line);
   add_store_options(line);
   add_config_option(line);
   return line;
@@ -109,6 +109,7 @@ void check_recording(const CommandLine& line, const tools::Origin& origin) {
 }
 
 InvocationPlan make_plan(const CommandLine& line, const Config& config) {
+  NetworkChoice network = network_choice(line);
   auto worker = worker_options(line, config);  // starts beside what follows
   tools::Json input = parse_input(line.text("input"));
   const auto setting = line.optional_text("setting");
@@ -147,7 +148,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           .opened = opened,
           .opening = opening,
           .limits = {.store = store_limits(config)},
-          .network = network_name(line),
+          .network = std::move(network),
           .recording = line.optional_text("record-accesses").value_or("")};
 }
 
@@ -174,6 +175,7 @@ tools::Json to_json(const InvocationRecord& record, const InvocationPlan& plan) 
   json["prepare_ns"] = record.prepare.count();
   json["start_ns"] = record.restore.start.count();
   json["setup_ns"] = record.setup.count();
+  json["network_ns"] = record.network.count();
   json["invoke_ns"] = record.invoke.count();
   json["total_ns"] = (record.setup + record.invoke).count();
   json["first_instruction_ns"] = record.restore.first_instruction.count();
@@ -196,7 +198,8 @@ tools::Json to_json(const InvocationRecord& record, const InvocationPlan& plan) 
         {"refused_connections", record.limits.refused_connections},
         {"dropped_connections", record.limits.dropped_connections},
         {"delayed_reads", record.limits.delayed_reads},
-        {"device_slices", record.limits.device_slices}}) {
+        {"device_slices", record.limits.device_slices},
+        {"network_waits", record.limits.network_waits}}) {
     if (count != 0) {
       json[name] = count;
     }

@@ -44,7 +44,7 @@ CommandLine record_command_line() {
   line.flag("json", "print a JSON record");
   add_image_options(line, true);
   add_worker_option(line);
-  add_network_option(line);
+  add_network_options(line);
   add_store_options(line);
   add_config_option(line);
   return line;
@@ -154,9 +154,11 @@ int run_record(const Arguments& arguments) {
   const Config config = load_config(line.optional_text("config"));
   const Invocation invocation{function_name(line), parse_input(line.text("input"))};
   const std::string snapshot = line.text("snapshot");
+  const NetworkChoice choice = network_choice(line);
   FunctionRecorderOptions options = recorder_options(line, config);
-  const GuestNetwork network(network_name(line));
+  const GuestNetwork network(choice);
   options.guest.attachments.network = network.options();
+  options.network = choice.config;
   std::optional<SigningKey> key;
   if (const auto file = line.optional_text("sign-key")) {
     key.emplace(*file);

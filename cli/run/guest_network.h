@@ -5,23 +5,37 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <sys/types.h>
 
 #include <faasnap/network.h>
+#include <faasnap/network_config.h>
 
 #include "tools/command_line.h"
 #include "tools/descriptor.h"
 
 namespace faasnap::cli {
 
+// What --network and its options say.
+struct NetworkChoice {
+  enum class Kind { none, tap, passt };
+
+  Kind kind = Kind::none;
+  // The interface of a tap.
+  std::string interface {};
+  // What the guest's interface is to have; nothing leaves it alone.
+  std::optional<NetworkConfig> config{};
+  // Ports of the host that passt leads into the guest, as its option --tcp-ports takes them.
+  std::vector<std::string> forwarded{};
+};
+
 // The host's end of one VM's network: a tap that exists, or a passt of its own. Ends with the
 // object, and passt with it.
 class GuestNetwork {
  public:
-  // `name` is "none", "tap:NAME" or "passt". Throws tools::UsageError for anything else, and
-  // tools::Failure if it cannot be had.
-  explicit GuestNetwork(const std::string& name);
+  // Throws tools::Failure if it cannot be had.
+  explicit GuestNetwork(const NetworkChoice& choice);
   GuestNetwork(GuestNetwork&& other) noexcept = default;
   ~GuestNetwork() = default;
 
@@ -44,16 +58,18 @@ class GuestNetwork {
     pid_t process_;
   };
 
-  void open_tap(const std::string& interface);
-  void start_passt();
+  void open_tap(const NetworkChoice& choice);
+  void start_passt(const NetworkChoice& choice);
 
   Process passt_;
   tools::Descriptor end_;  // closed before passt_ waits
   std::optional<NetworkOptions> options_;
 };
 
-// Adds --network. Its value is "none" by default.
-void add_network_option(tools::CommandLine& line);
-std::string network_name(const tools::CommandLine& line);
+// Adds --network and the options of a guest's addresses.
+void add_network_options(tools::CommandLine& line);
+
+// Throws tools::UsageError for what does not fit together or cannot be meant.
+NetworkChoice network_choice(const tools::CommandLine& line);
 
 }  // namespace faasnap::cli

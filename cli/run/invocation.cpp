@@ -105,6 +105,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   const StoreAccount account = host_.attach(vm);
   // The file that `cached` reads beforehand is preparation, not part of the invocation.
   const Nanoseconds preload = prepared ? Nanoseconds(0) : vm.stats().restore.preload;
+  record.network = set_network(vm);
   record.setup = since(begun) - preload;
   const std::stop_callback stop_guest(stop_, [&vm] { vm.stop(); });
   std::optional<WorkingSetRecorder> recorder;
@@ -154,7 +155,7 @@ InvocationRecord Invoker::run_booted(Trace& trace) {
   options.command_line += " quiet faasnap.function=" + plan_.function;
   const Nanoseconds start = epoch_now();
   const auto begun = Clock::now();
-  VM vm = host_.boot(options, {.stop = stop_});
+  VM vm = host_.boot(options, {.stop = stop_, .network = plan_.network.config});
   record.setup = since(begun);
   const std::stop_callback stop_guest(stop_, [&vm] { vm.stop(); });
   InvocationSpans spans(trace, tags_of(plan_));
@@ -176,6 +177,7 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
     options.attachments.network = network.options();
     warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), std::move(network), stop_);
     warm_->account = host_.attach(warm_->vm);
+    set_network(warm_->vm);
     host_.invoke(warm_->vm, plan_.function, tools::to_text(plan_.record_input));
   }
   InvocationRecord record;
@@ -188,6 +190,15 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
   record.faults = difference(record.faults, before);
   record.store = warm_->account.use();
   return record;
+}
+
+// Returns how long it took.
+Nanoseconds Invoker::set_network(VM& vm) {
+  const auto begun = Clock::now();
+  if (plan_.network.config) {
+    host_.set_network(vm, *plan_.network.config);
+  }
+  return since(begun);
 }
 
 void Invoker::invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans) {

@@ -20,6 +20,7 @@
 #include <faasnap/working_set.h>
 
 #include "run/cached_pages.h"
+#include "run/guest_network.h"
 #include "run/invocation_spans.h"
 #include "tools/json.h"
 #include "tools/origin.h"
@@ -52,8 +53,8 @@ struct InvocationPlan {
   Nanoseconds opening{0};
   // What each guest may spend.
   GuestLimits limits{};
-  // The network of each VM (GuestNetwork).
-  std::string network = "none";
+  // The network of each VM.
+  NetworkChoice network{};
   // File for a recording of the invocation by userfaultfd, or empty. Only with the setting lazy.
   std::filesystem::path recording{};
 };
@@ -67,6 +68,8 @@ struct InvocationRecord {
   Nanoseconds setup{0};
   // Time of VM::prepare, if that came before the request.
   Nanoseconds prepare{0};
+  // The part of the set-up in which the guest was given its network.
+  Nanoseconds network{0};
   // Time from the invocation to the reply.
   Nanoseconds invoke{0};
   // Faults and reads of this invocation, memory at its end.
@@ -104,6 +107,7 @@ class Invoker {
   InvocationRecord run_restored(Setting setting, Trace& trace);
   InvocationRecord run_booted(Trace& trace);
   InvocationRecord run_warm(Trace& trace);
+  Nanoseconds set_network(VM& vm);
   void invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans);
 
   InvocationPlan plan_;

@@ -10,6 +10,7 @@
 #include "host_invocation.h"
 #include "json.h"
 #include "machine.h"
+#include "network.h"
 #include "text.h"
 
 namespace faasnap::init {
@@ -57,9 +58,10 @@ struct HostApi::Route {
 };
 
 const HostApi::Route HostApi::kRoutes[] = {
-    {"/invoke", "POST", &HostApi::invoke},      {"/healthz", "GET", &HostApi::tell_health},
-    {"/settle", "POST", &HostApi::settle},      {"/settled", "POST", &HostApi::settled},
-    {"/poweroff", "POST", &HostApi::power_off}, {"/panic", "POST", &HostApi::panic},
+    {"/invoke", "POST", &HostApi::invoke},        {"/healthz", "GET", &HostApi::tell_health},
+    {"/settle", "POST", &HostApi::settle},        {"/settled", "POST", &HostApi::settled},
+    {"/poweroff", "POST", &HostApi::power_off},   {"/panic", "POST", &HostApi::panic},
+    {"/network", "POST", &HostApi::take_network},
 };
 
 void HostApi::on_request(HttpConnection& connection, HttpRequest& request) {
@@ -138,6 +140,28 @@ void HostApi::settled(HttpConnection& connection, HttpRequest& request) {
     report_large_free_blocks();
     connection.reply(status_reply("settled"));
   }
+}
+
+void HostApi::take_network(HttpConnection& connection, HttpRequest& request) {
+  if (!may_act(connection, request)) {
+    return;
+  }
+  std::string error;
+  const auto config = parse_network_config(request.body, error);
+  if (!config) {
+    connection.reply(refusal(400, error));
+    return;
+  }
+  const NetworkChange change = set_network(*config);
+  if (!change.error.empty()) {
+    connection.reply(refusal(500, change.error));
+    return;
+  }
+  HttpReply reply;
+  reply.body =
+      format("{\"status\": \"ok\", \"reset_connections\": %s}\n",
+             change.reset_connections ? std::to_string(*change.reset_connections).c_str() : "null");
+  connection.reply(std::move(reply));
 }
 
 void HostApi::power_off(HttpConnection& connection, HttpRequest& request) {

@@ -41,6 +41,7 @@ class HostApi : public HttpHandler {
   void invoke_as_lambda(HttpConnection& connection, HttpRequest& request, std::string_view name);
   void tell_health(HttpConnection& connection, HttpRequest& request);
   void settle(HttpConnection& connection, HttpRequest& request);
+  void take_network(HttpConnection& connection, HttpRequest& request);
   void settled(HttpConnection& connection, HttpRequest& request);
   void power_off(HttpConnection& connection, HttpRequest& request);
   void panic(HttpConnection& connection, HttpRequest& request);

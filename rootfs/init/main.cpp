@@ -27,6 +27,7 @@
 #include "host_api.h"
 #include "http_server.h"
 #include "image_config.h"
+#include "network.h"
 #include "options.h"
 #include "root_file_system.h"
 #include "runtime_api.h"
@@ -49,6 +50,21 @@ std::vector<std::string> kernel_words() {
     words.emplace_back(word);
   }
   return words;
+}
+
+// Sets the network before anything of the function starts.
+void start_network(const std::string& text) {
+  if (text.empty()) {
+    return;
+  }
+  std::string error;
+  const auto config = parse_network_config(text, error);
+  if (config) {
+    error = set_network(*config).error;
+  }
+  if (!error.empty()) {
+    die("faasnap.network: %s", error.c_str());
+  }
 }
 
 void start_shell() {
@@ -189,6 +205,7 @@ int main(int count, char** arguments) {
     load_modules();
     enter_root(options.root, options.overlay);
     start_loopback();
+    start_network(options.network);
     if (options.shell) {
       start_shell();
     }

@@ -24,7 +24,8 @@ void apply_word(std::string_view name, std::string_view value, Options& options)
   };
   const Text texts[] = {{"listen", &options.listen},     {"runtime-api", &options.runtime_api},
                         {"image", &options.image},       {"store", &options.store},
-                        {"function", &options.function}, {"overlay", &options.overlay}};
+                        {"function", &options.function}, {"overlay", &options.overlay},
+                        {"network", &options.network}};
   const Switch switches[] = {
       {"artifact", &options.artifact}, {"shell", &options.shell}, {"test", &options.test}};
   for (const Text& text : texts) {

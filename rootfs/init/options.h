@@ -22,6 +22,8 @@ struct Options {
   std::string function;
   // Size of the file system in memory that takes what is written to the root, as mount(8) takes it.
   std::string overlay = "50%";
+  // The network at boot, as POST /network takes it; empty to leave the interface as it is.
+  std::string network;
   // Most bytes of a request's body and of a response.
   std::uint64_t max_payload = 16 << 20;
   // True if the guest offers the artifact's functions exec, run and allocate.

@@ -5,10 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -154,19 +151,6 @@ void enter_root(const std::string& device, const std::string& overlay) {
   make_directory("/root/dev/pts");
   mount_on("/root/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666", "devpts");
   switch_root(kRoot);
-}
-
-void start_loopback() {
-  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  if (!socket.is_open() || ::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) {
-    die("interface lo: %s", std::strerror(errno));
-  }
-  request.ifr_flags |= IFF_UP;
-  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) {
-    die("interface lo: %s", std::strerror(errno));
-  }
 }
 
 }  // namespace faasnap::init

@@ -21,9 +21,6 @@ void load_modules();
 // expect; makes it the root, and gives back the memory of the initramfs.
 void enter_root(const std::string& device, const std::string& overlay);
 
-// Brings up the loopback interface, which the Runtime API is on.
-void start_loopback();
-
 }  // namespace faasnap::init
 
 #endif  // FAASNAP_INIT_ROOT_FILE_SYSTEM_H_

@@ -137,7 +137,7 @@ class MachineTest(HostTest):
         self.assertEqual(first["kernel"], os.uname().release)
 
     def test_outside_a_vm_nobody_can_act_on_the_machine(self):
-        for path in ("/poweroff", "/settle", "/settled"):
+        for path in ("/poweroff", "/settle", "/settled", "/network"):
             self.assert_error(self.request("POST", path), 404, "inside a VM")
         self.assert_error(self.request("POST", "/panic"), 404, "faasnap.test=1")
 

@@ -131,6 +131,42 @@ class Usage(CliCase):
         self.refused(2, "record", "hello", *INPUT, "--snapshot", "s", "--free-memory", "burn",
                      says=("burn", "report, zero or keep"))
 
+    def test_a_network_that_cannot_be_meant(self):
+        tap = ("--network", "tap:none")
+        addressed = (*tap, "--address", "10.0.0.2/24")
+        for options, says in (
+                (("--network", "bridge"), ("--network bridge", "tap:NAME, passt or none")),
+                (("--network", "tap:"), "tap:NAME"),
+                (("--network=",), "--network is empty"),
+                (("--network", "passt", "--network", "none"), "2 times"),
+                (("--address", "10.0.0.2/24"), "--address needs --network"),
+                (("--network", "none", "--dns", "10.0.0.1"), "--dns needs --network"),
+                (("--mac", "02:00:00:00:00:02"), "--mac needs --network"),
+                ((*tap, "--gateway", "10.0.0.1"), "--gateway needs --address"),
+                ((*tap, "--dns", "10.0.0.1"), "--dns needs --address"),
+                ((*tap, "--mac", "02:00:00:00:00:02"), "--mac needs --address"),
+                ((*tap, "--address", "10.0.0.2"), ("--address '10.0.0.2'", "192.0.2.2/24")),
+                ((*tap, "--address", "10.0.0.2/33"), "--address '10.0.0.2/33'"),
+                ((*tap, "--address", "host/24"), "--address 'host/24'"),
+                ((*tap, "--address", "fd00::2/129"), "--address 'fd00::2/129'"),
+                ((*addressed, "--gateway", "10.0.0"), "--gateway '10.0.0'"),
+                ((*addressed, "--gateway", "10.0.0.1,10.0.0.3"), "one of IPv4 and one of IPv6"),
+                ((*addressed, "--dns", "name"), "--dns 'name'"),
+                ((*addressed, "--mac", "02:00:00:00:00"), "--mac 02:00:00:00:00: expected"),
+                ((*addressed, "--mac", "03:00:00:00:00:02"), "the address of one interface"),
+                ((*addressed, "--mac", "00:00:00:00:00:00"), "the address of one interface"),
+                ((*addressed, "--forward", "80"), "--forward needs --network passt"),
+                (("--network", "passt", "--forward", "web"), ("--forward web", "8080:80"))):
+            for command in (("boot",), ("invoke", "none"),
+                            ("record", "hello", "--snapshot", "none/none")):
+                with self.subTest(command=command[0], options=options):
+                    self.refused(2, *command, *options, says=says)
+
+    def test_a_tap_that_is_not_there(self):
+        self.refused(1, "record", "hello", "--snapshot", "s", "--kernel", self.write("vmlinux"),
+                     "--initramfs", self.write("initramfs"), "--root-image", self.write("rootfs"),
+                     "--network", "tap:fs-none", says=("tap:fs-none", "ip tuntap add"))
+
     def test_a_label_without_a_key(self):
         for label in ("=v", "word"):
             self.refused(2, "record", "hello", *INPUT, "--snapshot", "s", "--label", label,

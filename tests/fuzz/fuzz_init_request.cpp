@@ -13,6 +13,7 @@
 #include "http_request.h"
 #include "image_config.h"
 #include "json.h"
+#include "network_config.h"
 #include "user.h"
 
 namespace {
@@ -61,6 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(parse(text, 1) == parse(text, std::max<std::size_t>(size, 1)));
   std::string error;
   require(faasnap::init::parse_image_config(text, error).has_value() == error.empty());
+  require(faasnap::init::parse_network_config(text, error).has_value() == error.empty());
   require(faasnap::init::is_json(faasnap::init::json_quote(text)));
   const bool has_member = !faasnap::init::json_string_member(text, "errorType").empty();
   require(!has_member || faasnap::init::is_json(text));

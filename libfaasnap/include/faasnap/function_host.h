@@ -3,13 +3,16 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 
 #include <faasnap/export.h>
 #include <faasnap/log.h>
+#include <faasnap/network_config.h>
 #include <faasnap/object_store.h>
 #include <faasnap/store_account.h>
 #include <faasnap/trace.h>
@@ -25,6 +28,9 @@ struct BootOptions {
   Nanoseconds timeout = std::chrono::minutes(10);
   // Ends the guest, and the call with ErrorKind::cancelled.
   std::stop_token stop{};
+  // What the guest's network has before its function starts (VmAttachments::network). Nothing
+  // leaves the interface down.
+  std::optional<NetworkConfig> network{};
 };
 
 // How to invoke a function.
@@ -75,6 +81,19 @@ class FAASNAP_EXPORT FunctionHost {
   // the command line names a function ("faasnap.function=NAME") that the guest lacks,
   // ErrorKind::guest if the guest ends, ErrorKind::timeout, and ErrorKind::cancelled.
   VM boot(const VmOptions& guest, const BootOptions& options = {});
+
+  // Returns the word for a kernel command line by which a guest of VM::boot has `network` before
+  // its function starts. Throws ErrorKind::invalid_argument that names the member of `network`.
+  static std::string network_word(const NetworkConfig& network);
+
+  // Gives a guest whose agent is ready the network `network`, and takes from it the one that it
+  // had; to be called after each restore, when the VM runs. The guest announces its addresses, and
+  // its TCP connections end with an error, but those inside the guest. Returns how many; nothing if
+  // the guest's kernel cannot end them, so that they time out. Throws ErrorKind::invalid_argument
+  // that names the member, ErrorKind::unsupported if the guest's agent knows nothing of networks,
+  // ErrorKind::guest with the agent's reason, and ErrorKind::timeout.
+  std::optional<std::uint64_t> set_network(VM& vm, const NetworkConfig& network,
+                                           Nanoseconds timeout = std::chrono::minutes(1));
 
   // Runs `function` with the JSON object `input` in a VM whose agent is ready, and returns its
   // reply, which has been checked. Throws ErrorKind::not_found if the guest lacks the function,

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include <faasnap/export.h>
 #include <faasnap/free_memory.h>
 #include <faasnap/function_host.h>
+#include <faasnap/network_config.h>
 #include <faasnap/progress.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/units.h>
@@ -31,6 +33,8 @@ struct FunctionRecorderOptions {
   // Time for booting, and for each invocation.
   Nanoseconds boot_timeout = BootOptions{}.timeout;
   Nanoseconds invoke_timeout = InvokeOptions{}.timeout;
+  // What the guest's network has at boot and, set anew, in each clone (VmAttachments::network).
+  std::optional<NetworkConfig> network{};
 
   // ---- What changes the performance of later restores.
 

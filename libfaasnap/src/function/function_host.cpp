@@ -16,11 +16,13 @@
 #include "base/progress.h"
 #include "function/agent_reply.h"
 #include "function/console_tail.h"
+#include "function/network_text.h"
 
 namespace faasnap {
 namespace {
 
 constexpr const char* kBooting = "boot guest";
+constexpr const char* kSettingNetwork = "set guest's network";
 constexpr const char* kInvoking = "invoke function";
 constexpr int kOk = 200;
 constexpr int kNotFound = 404;
@@ -102,6 +104,9 @@ VM FunctionHost::boot(const VmOptions& guest, const BootOptions& options) {
   const function::ConsoleTail console(guest.attachments.console);
   VmOptions watched = guest;
   watched.attachments.console = console.sink();
+  if (options.network) {
+    watched.command_line += " " + network_word(*options.network);
+  }
   VM vm = VM::boot(watched);
   attach(vm);
   try {
@@ -113,6 +118,21 @@ VM FunctionHost::boot(const VmOptions& guest, const BootOptions& options) {
   }
   base::check_not_stopped(options.stop, kBooting);
   return vm;
+}
+
+std::string FunctionHost::network_word(const NetworkConfig& network) {
+  return "faasnap.network=" + function::to_network_text(network);
+}
+
+std::optional<std::uint64_t> FunctionHost::set_network(VM& vm, const NetworkConfig& network,
+                                                       Nanoseconds timeout) {
+  const InvocationReply answer =
+      GuestChannel(vm).request("POST", "/network", function::to_network_text(network), timeout);
+  if (answer.status != kOk) {
+    base::fail(answer.status == kNotFound ? ErrorKind::unsupported : ErrorKind::guest,
+               kSettingNetwork, {}, function::reason_of(answer.status, answer.body));
+  }
+  return function::reset_connections(answer.body);
 }
 
 FunctionReply FunctionHost::invoke(VM& vm, std::string_view function, std::string_view input,

@@ -145,7 +145,9 @@ class Recording {
     guest.command_line += function::kernel_words(options_.free_memory);
     guest.report_free_memory = options_.free_memory == FreeMemory::report;
     begin("boot the guest");
-    VM vm = host_.boot(guest, {.timeout = options_.boot_timeout, .stop = observer_.stop});
+    VM vm = host_.boot(
+        guest,
+        {.timeout = options_.boot_timeout, .stop = observer_.stop, .network = options_.network});
     const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });
     settle(vm);
     begin("snapshot the guest before its first invocation");
@@ -215,6 +217,9 @@ class Recording {
     WorkingSetRecorder recorder(snapshot, vm, {.recorder = kind});
     begin(fmt::format("invoke {} and record its pages by {}", function_, to_string(kind)));
     vm.resume();
+    if (options_.network) {
+      host_.set_network(vm, *options_.network);
+    }
     result_ = host_.invoke(vm, function_, input_, {.timeout = options_.invoke_timeout}).result;
     return recorder.finish();
   }
