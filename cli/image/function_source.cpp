@@ -152,12 +152,6 @@ void check_handler(const FileTree& tree, const ImageConfig& config) {
         fmt::format("handler '{}': the function has no file {}.py, nor one with .js, .mjs or .cjs",
                     line_text(config.handler), line_text(handler.module)));
   }
-  if (config.entrypoint.empty()) {
-    throw tools::Failure(
-        fmt::format("handler '{}': the base image has no entry point that runs JavaScript; make a "
-                    "base from a container image that has one",
-                    line_text(config.handler)));
-  }
 }
 
 }  // namespace
@@ -183,9 +177,13 @@ void configure_function(const FileTree& tree, ImageConfig& config) {
     config.entrypoint = {kBootstrap};
   } else {
     check_handler(tree, config);
-    if (!config.entrypoint.empty()) {
-      config.command = {config.handler};
+    if (config.entrypoint.empty()) {
+      throw tools::Failure(
+          fmt::format("handler '{}': the base image has no entry point that could run it; --base "
+                      "names another, for example one made from a container image of the language",
+                      line_text(config.handler)));
     }
+    config.command = {config.handler};
   }
   config.working_directory = kTaskRoot;
 }

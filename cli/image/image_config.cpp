@@ -286,8 +286,7 @@ tools::Json to_json(const ImageConfig& config) {
 
 void check_runs(const FileTree& tree, const ImageConfig& config) {
   const std::vector<std::string> arguments = config.arguments();
-  // With a handler and no entry point the guest's own runtime runs, or a bootstrap beside it.
-  if (arguments.empty() && config.handler.empty()) {
+  if (arguments.empty()) {
     throw tools::Failure(
         "the image has no entry point: name one with --entrypoint PROGRAM, or make an image for "
         "others to build on with --no-entrypoint");
@@ -300,9 +299,7 @@ void check_runs(const FileTree& tree, const ImageConfig& config) {
     }
   }
   check_user(tree, config.user);
-  if (!config.entrypoint.empty() || (!arguments.empty() && config.handler.empty())) {
-    check_program(tree, find_program(tree, config, arguments[0]));
-  }
+  check_program(tree, find_program(tree, config, arguments[0]));
 }
 
 }  // namespace faasnap::cli

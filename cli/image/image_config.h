@@ -42,9 +42,9 @@ void apply(ImageConfig& config, const tools::Json& object, const std::string& wh
 
 tools::Json to_json(const ImageConfig& config);
 
-// Throws Failure that says what is wrong if the image cannot run here: it has neither a program nor
-// a handler; the program, or the interpreter or loader that it names, is not in the tree, may not
-// be executed or is not for x86-64; the working directory or the user is not there.
+// Throws Failure that says what is wrong if the image cannot run here: it has no program; the
+// program, or the interpreter or loader that it names, is not in the tree, may not be executed or
+// is not for x86-64; the working directory or the user is not there.
 void check_runs(const FileTree& tree, const ImageConfig& config);
 
 }  // namespace faasnap::cli

@@ -56,14 +56,19 @@ class ImageCase(CliCase):
         os.chmod(os.path.join(root, "usr/bin/serve"), 0o755)
         return root
 
-    def base(self, name="base"):
-        """A directory such as rootfs/build makes, with a root image by mkfs.erofs."""
+    def base_tree(self, name, config):
+        self.root_tree(name)
+        return self.tree(name, {"etc/faasnap/image.json": json.dumps(config)})
+
+    def base(self, name="base", config=None):
+        """A directory such as rootfs/build makes, with a root image by mkfs.erofs that has this
+        configuration; by default one whose entry point takes handlers."""
         os.makedirs(self.path(name))
         for file in ("vmlinux", "initramfs"):
             self.write(os.path.join(name, file), f"the {file}")
         subprocess.run(
             ["mkfs.erofs", "-x-1", f"-T{EPOCH}", "--all-root", self.path(name, "rootfs.img"),
-             self.root_tree("base-tree")], stdout=subprocess.DEVNULL, check=True)
+             self.base_tree(f"{name}-tree", config or {"Entrypoint": ["/usr/bin/serve"]})], stdout=subprocess.DEVNULL, check=True)
         return self.path(name) + "/"
 
     def tar(self, name, members, mode="w"):

@@ -119,7 +119,7 @@ class Directory(ImageCase):
         self.assertEqual(config, given)
 
     def test_an_image_can_be_a_base(self):
-        self.make("base", self.root_tree(), "--no-entrypoint", "--base", self.base("made"))
+        self.make("base", self.root_tree(), *SERVE, "--base", self.base("made"))
         self.write("hello.py", "def handler(event, context):\n    return event\n")
         self.make("hello", self.path("hello.py"), "--base", "base")
         self.assertEqual(self.config("hello")["Faasnap"]["Handler"], "hello.handler")

@@ -107,7 +107,7 @@ class OnABase(Function):
         root = self.tree("root", {"var": (self.path("outside"),),
                                   "etc/faasnap": ("../srv",)})
         self.root_tree()
-        self.make("odd", root, "--no-entrypoint", *self.on_base)
+        self.make("odd", root, "--entrypoint", "/usr/bin/serve", *self.on_base)
         self.make("f", self.write("hello.py", HANDLER), "--base", "odd")
         self.assertEqual(os.listdir(self.path("outside")), [])
         self.assertIn("hello.handler", self.content("f", "srv/image.json"))
@@ -126,13 +126,22 @@ class Refused(Function):
                               ("../app.handler", "expected MODULE.FUNCTION"),
                               ("app", "expected MODULE.FUNCTION"),
                               (".handler", "expected MODULE.FUNCTION"),
-                              ("app.", "expected MODULE.FUNCTION"),
-                              ("index.handler", "no entry point that runs JavaScript")):
+                              ("app.", "expected MODULE.FUNCTION")):
             with self.subTest(handler):
                 self.refused_function({} if os.path.isdir(self.path("function")) else files,
                                       "--handler", handler, says=says)
         self.refused_make(1, self.write("empty.py", "x = 1\n"), *self.on_base,
                           says=("no handler", "--handler"))
+
+    def test_bases_that_run_no_handler(self):
+        base = self.base("bare", {"Env": ["A=B"]})
+        for files, handler in (({"app.py": HANDLER}, "app.handler"),
+                               ({"index.js": "exports.handler = 1\n"}, "index.handler")):
+            self.refused_make(1, self.tree("function", files), "--handler", handler, "--base", base,
+                              says=(handler, "the base image has no entry point", "--base"))
+        self.tree("program", {"bootstrap": "#!/bin/sh\n"})
+        os.chmod(self.path("program", "bootstrap"), 0o755)
+        self.make("f", self.path("program"), "--base", base)
 
     def test_handlers_that_are_defined_in_unusual_ways(self):
         for text in ("async def handler(e, c): pass\n", "handler = print\n",

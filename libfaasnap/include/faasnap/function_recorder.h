@@ -86,7 +86,8 @@ class FAASNAP_EXPORT FunctionRecorder {
   // `host` must outlive the recorder.
   FunctionRecorder(FunctionHost& host, FunctionRecorderOptions options);
 
-  // True for 1 to 64 characters of [a-z0-9_].
+  // True for the name of an image and of a function of one: 1 to 64 letters, digits, ".", "_" and
+  // "-", the first a letter or a digit.
   static bool is_function_name(std::string_view name) noexcept;
 
   // Records `function` with the JSON object `input`, and leaves the snapshot in the new directory

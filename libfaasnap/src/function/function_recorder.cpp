@@ -250,8 +250,13 @@ FunctionRecorder::FunctionRecorder(FunctionHost& host, FunctionRecorderOptions o
 }
 
 bool FunctionRecorder::is_function_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= kLongestName &&
-         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
+  const auto is_letter_or_digit = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !name.empty() && name.size() <= kLongestName && is_letter_or_digit(name.front()) &&
+         std::ranges::all_of(name, [&](char c) {
+           return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
+         });
 }
 
 RecordedFunction FunctionRecorder::record(const std::string& function, const std::string& input,

@@ -124,9 +124,10 @@ TEST_CASE("a snapshot is recorded into a directory that exists") {
 TEST_CASE("a function's name is one word of the kernel command line") {
   const Fixture fixture;
   CHECK(FunctionRecorder::is_function_name("image_resize2"));
+  CHECK(FunctionRecorder::is_function_name("Resize-1.2"));
   CHECK(FunctionRecorder::is_function_name(std::string(64, 'x')));
   for (const std::string& name :
-       {std::string(), std::string("Hello"), std::string("../hello"), std::string("a b"),
+       {std::string(), std::string("-hello"), std::string("../hello"), std::string("a b"),
         std::string("hello\nworld"), std::string("a=b"), std::string(65, 'x')}) {
     INFO(name);
     CHECK_FALSE(FunctionRecorder::is_function_name(name));
