@@ -85,6 +85,19 @@ void start_shell() {
   std::_Exit(127);
 }
 
+// Returns what the process is to serve. An image of several functions imports one ahead, which the
+// host names; the only function of an image can be no other.
+std::string handler_of(const Options& options, const ImageConfig& image) {
+  if (image.name.empty()) {
+    return options.function.empty() ? image.handler : options.function;
+  }
+  if (!options.function.empty() && options.function != image.name) {
+    die("the function does not start: UnknownFunction: unknown function '%s'; this guest has %s",
+        options.function.c_str(), image.name.c_str());
+  }
+  return image.handler;
+}
+
 std::string function_name(const ImageConfig& image) {
   return image.name.empty() ? "function" : image.name;
 }
@@ -125,10 +138,10 @@ std::vector<std::string> function_environment(const Options& options, const Imag
 
 Function::Options function_options(const Options& options, const ImageConfig& image,
                                    const std::string& runtime_api) {
-  const std::string& handler = options.function.empty() ? image.handler : options.function;
   Function::Options result;
   result.process.command = image.command;
-  result.process.environment = function_environment(options, image, handler, runtime_api);
+  result.process.environment =
+      function_environment(options, image, handler_of(options, image), runtime_api);
   result.process.working_directory = image.working_directory;
   result.process.user = image.user;
   result.process.memory_mib = image.memory_mib;

@@ -140,12 +140,23 @@ class EventTest(AgentTest):
             self.assertEqual(environment[name], value)
         self.assertRegex(environment["AWS_LAMBDA_RUNTIME_API"], r"^127\.0\.0\.1:\d+$")
 
-    def test_the_kernels_word_stands_for_the_images_handler(self):
-        self.start_python("""
+    def test_the_kernels_word_stands_for_the_handler_of_an_image_of_several_functions(self):
+        source = """
             import bootstrap, json, os
             bootstrap.serve(lambda event: json.dumps(os.environ["_HANDLER"]))
-        """, "faasnap.function=other", Handler="app.run")
+        """
+        self.start_python(source, "faasnap.function=other", Name="")
         self.assertEqual(self.invoke().json()["result"], "other")
+        self.agent.stop()
+        os.unlink(self.agent.path)
+        self.start_python(source, "faasnap.function=f", Handler="app.run")
+        self.assertEqual(self.invoke().json()["result"], "app.run")
+
+    def test_an_image_of_one_function_has_no_other(self):
+        agent = self.launch({"Entrypoint": ["/bin/true"], "Faasnap": {"Name": "f"}},
+                            "faasnap.function=other")
+        self.assertEqual(agent.wait(), 1)
+        self.assertIn("UnknownFunction: unknown function 'other'; this guest has f", agent.output)
 
 
 class AnswerTest(AgentTest):
