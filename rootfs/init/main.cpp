@@ -5,6 +5,7 @@
 // serves, and takes its words as arguments: faasnap-init faasnap.listen=unix:/run/agent ...
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -37,6 +38,7 @@ namespace faasnap::init {
 namespace {
 
 constexpr std::size_t kLongestCommandLine = 64 << 10;
+constexpr int kLargestHeapPiece = 128 << 10;
 
 // Returns the words that the program obeys as the first process.
 std::vector<std::string> kernel_words() {
@@ -207,6 +209,8 @@ Fd block_child_signal() {
 
 int main(int count, char** arguments) {
   using namespace faasnap::init;
+  // The default grows with the largest payload, which then stays in the heap: in snapshots, too.
+  ::mallopt(M_MMAP_THRESHOLD, kLargestHeapPiece);
   const bool is_first_process = ::getpid() == 1;
   if (is_first_process) {
     mount_kernel_file_systems();

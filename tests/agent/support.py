@@ -86,6 +86,12 @@ class Agent:
         self._reader.join(PATIENCE)
         return status
 
+    def peak_memory(self):
+        """The most bytes of memory that the agent itself has had so far."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            peak = next(line for line in status if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) << 10
+
     def stop(self):
         self.process.kill()
         self.process.wait()
