@@ -207,12 +207,12 @@ void Function::hand_out(HttpConnection& connection, std::unique_ptr<Invocation> 
     running.timer = loop_.at(running.handed_out + limit, [this, id = event.id] { time_out(id); });
   }
   running_.push_back(std::move(running));
-  connection.reply(std::move(reply));
+  process_.wake_here([&] { connection.reply(std::move(reply)); });
 }
 
 void Function::answer_restore() {
   if (HttpConnection* connection = std::exchange(restoring_, nullptr)) {
-    connection->reply({});
+    process_.wake_here([&] { connection->reply({}); });
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -18,6 +19,7 @@
 #include <cstring>
 #include <utility>
 
+#include "processors.h"
 #include "text.h"
 #include "user.h"
 
@@ -89,6 +91,7 @@ void set_environment(const std::vector<std::string>& environment) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   ::setsid();
+  run_on_every_processor();
   set_environment(options.environment);
   become(options.user);
   // After the change of user, which would undo it.
@@ -133,6 +136,19 @@ void FunctionProcess::start(const ProcessOptions& options) {
     die("fork failed: %s", std::strerror(errno));
   }
   loop_.watch(log_.get(), EPOLLIN, [this](std::uint32_t) { read_log(); });
+}
+
+void FunctionProcess::wake_here(const std::function<void()>& wake) const {
+  cpu_set_t usual;
+  const bool knows_usual = ::sched_getaffinity(pid_, sizeof usual, &usual) == 0;
+  if (knows_usual) {
+    const cpu_set_t here = only_processor(::sched_getcpu());
+    ::sched_setaffinity(pid_, sizeof here, &here);
+  }
+  wake();
+  if (knows_usual) {
+    ::sched_setaffinity(pid_, sizeof usual, &usual);
+  }
 }
 
 void FunctionProcess::kill() const {

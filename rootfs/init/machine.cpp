@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "fd.h"
+#include "processors.h"
 #include "text.h"
 
 namespace faasnap::init {
@@ -125,20 +126,18 @@ void report_large_free_blocks() {
 }
 
 void clear_free_lists() {
-  cpu_set_t all;
-  if (::sched_getaffinity(0, sizeof all, &all) != 0) {
+  cpu_set_t usual;
+  if (::sched_getaffinity(0, sizeof usual, &usual) != 0) {
     return;
   }
-  for (std::size_t processor = 0; processor < CPU_SETSIZE; ++processor) {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(processor, &one);
-    if (CPU_ISSET(processor, &all) && ::sched_setaffinity(0, sizeof one, &one) == 0) {
+  for (int processor = 0; processor < CPU_SETSIZE; ++processor) {
+    const cpu_set_t one = only_processor(processor);
+    if (::sched_setaffinity(0, sizeof one, &one) == 0) {
       use_movable_pages();
       use_kernel_pages();
     }
   }
-  ::sched_setaffinity(0, sizeof all, &all);
+  ::sched_setaffinity(0, sizeof usual, &usual);
 }
 
 void power_off_machine() {

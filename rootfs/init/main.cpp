@@ -30,6 +30,7 @@
 #include "image_config.h"
 #include "network.h"
 #include "options.h"
+#include "processors.h"
 #include "root_file_system.h"
 #include "runtime_api.h"
 #include "text.h"
@@ -226,6 +227,8 @@ int main(int count, char** arguments) {
     if (options.shell) {
       start_shell();
     }
+    // Where the interrupts of the host's requests come, too (FunctionProcess::wake_here).
+    run_on_first_processor();
   }
   serve(options, is_first_process);
 }
