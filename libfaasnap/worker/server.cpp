@@ -6,8 +6,10 @@
 
 #include <array>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -19,6 +21,23 @@ namespace faasnap::worker {
 namespace {
 
 constexpr const char* kReceive = "receive from caller";
+
+using OpenFiles = std::pair<OpenedSnapshot::Files, OpenedSnapshot::Files>;
+
+// Opens the snapshot that is layer `n` of the request, with its bases, of files that are open.
+std::shared_ptr<const OpenedSnapshot> open_layer(const RestoreRequest& request,
+                                                 std::vector<OpenFiles>& files, unsigned n) {
+  if (n >= files.size()) {
+    base::fail(ErrorKind::limit, "restore virtual machine", {},
+               "the files of a base did not reach the worker");
+  }
+  auto& [buffered, direct] = files[n];
+  return OpenedSnapshot::make(
+      request.layers[n].directory, std::move(buffered), std::move(direct),
+      {.open_base = [&](const auto&, const auto&,
+                        unsigned next) { return open_layer(request, files, next); },
+       .n = n});
+}
 
 }  // namespace
 
@@ -157,14 +176,16 @@ void Server::restore(Message& message) {
     }
     return taken;
   };
-  OpenedSnapshot::Files snapshot = take(request.files);
-  OpenedSnapshot::Files direct = take(request.direct_files);
+  std::vector<OpenFiles> layers;
+  for (const LayerFiles& layer : request.layers) {
+    OpenedSnapshot::Files snapshot = take(layer.files);
+    layers.emplace_back(std::move(snapshot), take(layer.direct_files));
+  }
   const std::filesystem::path& root_path = request.options.root_image;
   RootImage root_image{.identity = {.path = root_path}, .file = files.next_if_named(root_path).fd};
   const base::UniqueFd network = files.next_network(request.options.attachments.network);
-  vm_ = std::make_unique<LocalVm>(
-      OpenedSnapshot::of_files(request.directory, std::move(snapshot), std::move(direct)),
-      request.options, std::move(root_image), request.prepared);
+  vm_ = std::make_unique<LocalVm>(OpenedSnapshot::of(open_layer(request, layers, 0)),
+                                  request.options, std::move(root_image), request.prepared);
   serve_socket(request.sinks, files);
   report_end();
 }

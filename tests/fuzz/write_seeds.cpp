@@ -46,6 +46,9 @@ std::string manifest() {
   manifest.info.vcpus = 2;
   manifest.info.kernel = {"/boot/vmlinuz", {1000}, 1};
   manifest.info.labels = {{"function", "json"}};
+  manifest.info.nonzero_pages = 5;
+  manifest.info.stored_pages = 2;
+  manifest.info.base = BaseIdentity{"base", 7};
   manifest.working_set = {{100}, 2};
   manifest.touched_set = {{100}, 3};
   manifest.loading_set = {{8192}, 4};
@@ -56,7 +59,7 @@ std::string manifest() {
 }
 
 std::vector<std::byte> state() {
-  const format::ImageTable table{kMemory, {{{1}, 2}, {{9}, 50}}, {7}};
+  const format::ImageTable table{kMemory, {{{1}, 2}, {{9}, 50}}, {{{4}, 3}}, {7}};
   const std::vector<format::Section> sections = {{"vcpu0", 1, std::vector<std::byte>(20)},
                                                  format::save_image_table(table)};
   return format::encode_state(sections);

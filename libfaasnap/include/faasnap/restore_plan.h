@@ -2,12 +2,14 @@
 
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <variant>
 #include <vector>
 
 #include <faasnap/export.h>
+#include <faasnap/image_run.h>
 #include <faasnap/setting.h>
 #include <faasnap/units.h>
 
@@ -24,6 +26,8 @@ struct PlannedMapping {
   PageRange guest{};
   Backing backing = Backing::anonymous;
   Bytes file_offset{};
+  // The layer whose memory file it is: 0 for the snapshot itself, n for its nth base.
+  std::uint32_t layer = 0;
 };
 
 // A run of bytes of a file that a loader reads, and the guest pages that it has the content of.
@@ -31,6 +35,8 @@ struct PlannedRead {
   Backing file = Backing::loading_set;
   Bytes file_offset{};
   PageRange guest{};
+  // As in PlannedMapping.
+  std::uint32_t layer = 0;
 };
 
 // Pages that a loader enters into the VM's page tables when they are in the page cache: shared with
@@ -83,10 +89,13 @@ struct KernelFaults {
 };
 
 // A thread of this library answers a guest's access to a missing page (userfaultfd(2)): with the
-// page of the memory file if it is in `nonzero`, otherwise with zeros.
+// page of a memory file if it is in `nonzero`, otherwise with zeros.
 struct HandledFaults {
-  // The pages that the memory file has data for, sorted and disjoint.
+  // The pages that are not all zero, sorted and disjoint.
   std::vector<PageRange> nonzero{};
+  // Those of them that come from the memory file of a base, sorted and disjoint. The others come
+  // from the snapshot's own.
+  std::vector<ImageRun> based{};
   // If true, the thread records every first touch of a page that `load` does not bring, for a
   // WorkingSetRecorder.
   bool record = false;

@@ -21,6 +21,8 @@
 
 namespace faasnap {
 
+class Snapshot;
+
 // The optional parts of a snapshot.
 struct SnapshotOptions {
   // ---- What changes the performance of later restores.
@@ -32,6 +34,10 @@ struct SnapshotOptions {
   const WorkingSet* working_set = nullptr;
   // Larger gaps make the loading set larger and its reads fewer.
   LoadingSetThresholds thresholds{};
+  // The snapshot that the new one is a layer over, or null; need not outlive the call. The new one
+  // keeps only the pages that differ from those at the same addresses of the base, and names the
+  // base, which must be there whenever it is opened. Must have as much guest memory.
+  const Snapshot* base = nullptr;
 
   // ---- What changes nothing but the manifest.
 
@@ -50,6 +56,15 @@ struct SnapshotOptions {
 FAASNAP_EXPORT std::filesystem::path find_image(const FileIdentity& image,
                                                 std::span<const std::filesystem::path> directories);
 
+// A layer of a snapshot, and what it has of the image.
+struct SnapshotLayer {
+  std::string id{};
+  std::filesystem::path directory{};
+  // Pages that it stores itself, and those of them that are the snapshot's.
+  std::uint64_t stored_pages = 0;
+  std::uint64_t shown_pages = 0;
+};
+
 class OpenedSnapshot;
 
 // An opened snapshot on disk: manifest, state and tables are read and checked, memory is not.
@@ -60,7 +75,13 @@ class FAASNAP_EXPORT Snapshot {
   // Checks versions, lengths and checksums of everything but the memory image's content. Throws
   // ErrorKind::corrupt or ErrorKind::version for a defect, with the file, the section and what was
   // expected.
-  static Snapshot open(const std::filesystem::path& directory);
+  //
+  // The base of a layer is looked for by its id: each of `bases` may be the directory of a snapshot
+  // or hold such directories; those beside `directory` are looked at last. So are the bases of a
+  // base, and each is opened and checked as well. Throws ErrorKind::not_found if one is missing,
+  // with the places that were looked at, and ErrorKind::corrupt for one of another memory size.
+  static Snapshot open(const std::filesystem::path& directory,
+                       std::span<const std::filesystem::path> bases = {});
   // Writes a snapshot of `memory` alone as the new directory `path`, whole or not at all: an image
   // without a machine, which RestoredMemory restores and VM refuses. `memory` is page-aligned and
   // must not change during the call.
@@ -68,32 +89,46 @@ class FAASNAP_EXPORT Snapshot {
                          const SnapshotOptions& options = {});
   // Writes this snapshot anew as the directory `path`. `options.working_set` is added, or replaces
   // this snapshot's recording by the same recorder; the files made from recordings are made anew
-  // with `options.thresholds`; labels are added. State, image, id and time of creation stay the
-  // same; the files are shared by hard links if the file system allows it, otherwise copied. Throws
-  // ErrorKind::invalid_argument if a recording by userfaultfd belongs to another snapshot.
+  // with `options.thresholds`; labels are added. State, image, base, id and time of creation stay
+  // the same; the files are shared by hard links if the file system allows it, otherwise copied.
+  // Throws ErrorKind::invalid_argument if a recording by userfaultfd belongs to another snapshot,
+  // and for `options.base`.
   Snapshot derive(const std::filesystem::path& path, const SnapshotOptions& options) const;
+  // Writes this snapshot anew as the directory `path`: as a layer over `base`, or, if that is null,
+  // as a whole one. Nothing else changes, the id and the content of guest memory included. Throws
+  // ErrorKind::invalid_argument for a base of another memory size, or with the same id.
+  Snapshot rebase(const std::filesystem::path& path, const Snapshot* base,
+                  const Progress& progress = {}) const;
 
   // Verifies the snapshot in `directory` as verify does, and replaces its manifest by one of the
-  // newest format version, which takes the images as they are now: copies and files that were
-  // written to are the same again if their content is. Of other versions only the last one before
-  // it can be read. Throws what verify throws, and changes nothing then.
-  static Snapshot upgrade(const std::filesystem::path& directory, const Progress& progress = {});
+  // newest format version, or of version 3 if it has that and is signed, which takes the images as
+  // they are now: copies and files that were written to are the same again if their content is. Of
+  // other versions only the last two before it can be read. Throws what verify throws, and changes
+  // nothing then. `bases` as in open.
+  static Snapshot upgrade(const std::filesystem::path& directory, const Progress& progress = {},
+                          std::span<const std::filesystem::path> bases = {});
 
   // Removes a snapshot: its files, and the directory unless anything else is in it. Returns the
   // names of what is left there. Throws ErrorKind::invalid_argument, and removes nothing, if the
-  // directory holds no snapshot; what an interrupted removal has left counts as one.
+  // directory holds no snapshot; what an interrupted removal has left counts as one. Does not ask
+  // whether others have it as their base (find_layers).
   static std::vector<std::string> remove(const std::filesystem::path& directory);
 
   const std::filesystem::path& directory() const noexcept;
   const SnapshotInfo& info() const noexcept;
+  // Returns the base, or nothing if this snapshot is whole. Of a base only manifest, state and
+  // image are open: it has no recordings and sets, and VM refuses it.
+  std::optional<Snapshot> base() const;
+  // Returns the snapshot itself and its bases, in order; one layer if it is whole.
+  std::vector<SnapshotLayer> layers() const;
   // Returns the id of the key that the snapshot's signature names, or nothing if it has none. What
   // checks the signature is open_signed (faasnap/snapshot_signature.h).
   std::optional<std::string> signing_key() const;
   // Returns the names in its directory that are not files of a snapshot, sorted: they are ignored.
   std::vector<std::string> foreign_names() const;
 
-  // Reads every byte of every file, and of the kernel and root image that the snapshot names, and
-  // compares checksums. Throws ErrorKind::corrupt if they differ.
+  // Reads every byte of every file, of the kernel and root image that the snapshot names, and of
+  // the image of each base, and compares checksums. Throws ErrorKind::corrupt if they differ.
   void verify(const Progress& progress = {}) const;
 
   // Returns the restore plan for `setting`. If `prepared` is true, the plan of Setting::faasnap
@@ -106,10 +141,10 @@ class FAASNAP_EXPORT Snapshot {
   // Returns the recording by `recorder`, or nothing if the snapshot has none.
   std::optional<WorkingSet> working_set(Recorder recorder = Recorder::mincore) const;
 
-  // Asks the kernel to drop the snapshot's files from the page cache. Returns how many of their
-  // pages are still there (mincore); 0 proves a cold start.
+  // Asks the kernel to drop the snapshot's files and those of its bases from the page cache.
+  // Returns how many of their pages are still there (mincore); 0 proves a cold start.
   std::uint64_t drop_caches() const;
-  // Returns how many pages of its files are in the page cache.
+  // Returns how many pages of these files are in the page cache.
   std::uint64_t cached_pages() const;
 
  private:
@@ -118,5 +153,10 @@ class FAASNAP_EXPORT Snapshot {
   explicit Snapshot(std::shared_ptr<const OpenedSnapshot> opened) noexcept;
   std::shared_ptr<const OpenedSnapshot> opened_;
 };
+
+// Returns the snapshots in `directories` that have `base` as their base, sorted within each.
+// Directories that cannot be read as snapshots are passed over. Safe from any thread.
+FAASNAP_EXPORT std::vector<std::filesystem::path> find_layers(
+    const Snapshot& base, std::span<const std::filesystem::path> directories);
 
 }  // namespace faasnap

@@ -65,6 +65,9 @@ class FAASNAP_EXPORT SnapshotCatalogue {
   // are there; repeating an interrupted push copies only what is missing. Trusts the checksums of
   // the snapshot: call Snapshot::verify() first.
   //
+  // The bases of a layer are pushed first, each under its id, unless the catalogue has them under
+  // any name: what layers share is in the catalogue once. `progress` begins anew for each.
+  //
   // Throws ErrorKind::already_exists if the name stands for another image, unless `replace`: then
   // the snapshot replaces everything under the name, and its files are written again.
   Pushed push(const Snapshot& snapshot, const std::string& name, bool replace = false,
@@ -73,6 +76,9 @@ class FAASNAP_EXPORT SnapshotCatalogue {
   // Copies a version (0: the newest) to the new directory `target`, verifies it and opens it. On
   // failure `target` does not exist. If this host has no kernel or image at the recorded path, or
   // another one, the snapshot names the copy in the shared directory.
+  //
+  // A base that is not found beside `target` is pulled first, to a directory there that has its id
+  // as its name, and stays if the rest fails.
   //
   // With `keys`, one of them must have signed the version, and all of it is held against the
   // signature; the snapshot that is returned was opened with them (open_signed).

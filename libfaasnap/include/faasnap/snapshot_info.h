@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 
 #include <faasnap/units.h>
@@ -33,6 +34,15 @@ struct FileIdentity {
   std::uint64_t inode = 0;
 };
 
+// The snapshot that another one is a layer over.
+struct BaseIdentity {
+  std::string id{};
+  // The checksum of its file `state`, which has the checksums of its image.
+  std::uint32_t checksum = 0;
+
+  bool operator==(const BaseIdentity&) const = default;
+};
+
 // The content of a snapshot's manifest (docs/reference/snapshot-format.md).
 struct SnapshotInfo {
   std::uint32_t format_version = 0;
@@ -48,8 +58,11 @@ struct SnapshotInfo {
   FileIdentity initramfs{};
   FileIdentity root_image{};
   std::map<std::string, std::string> labels{};
-  // Pages of the image that are not all zero.
+  // The base, of which the snapshot keeps only the pages that differ; nothing if it keeps all.
+  std::optional<BaseIdentity> base{};
+  // Pages of the image that are not all zero, and those of them that the snapshot keeps itself.
   std::uint64_t nonzero_pages = 0;
+  std::uint64_t stored_pages = 0;
   // Pages recorded by mincore and by userfaultfd; 0 if there is no such recording.
   std::uint64_t working_set_pages = 0;
   std::uint64_t touched_pages = 0;

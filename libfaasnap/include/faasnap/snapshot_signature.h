@@ -31,7 +31,8 @@ class FAASNAP_EXPORT TrustedKeys {
 
  private:
   class Impl;
-  friend Snapshot open_signed(const std::filesystem::path& directory, const TrustedKeys& keys);
+  friend Snapshot open_signed(const std::filesystem::path& directory, const TrustedKeys& keys,
+                              std::span<const std::filesystem::path> bases);
   std::shared_ptr<const Impl> impl_;
 };
 
@@ -50,7 +51,7 @@ class FAASNAP_EXPORT SigningKey {
  private:
   class Impl;
   friend void sign_snapshot(const std::filesystem::path& directory, const SigningKey& key,
-                            const Progress& progress);
+                            const Progress& progress, std::span<const std::filesystem::path> bases);
   std::unique_ptr<const Impl> impl_;
 };
 
@@ -60,15 +61,20 @@ class FAASNAP_EXPORT SigningKey {
 // no restore reads as a whole; a restore does so with the root image, unless it is the file that
 // was there when the snapshot was signed on this host.
 //
+// The base of a layer is found as Snapshot::open finds it, and must be signed by one of `keys` as
+// well: the layer's signature covers which base it is, the base's own what is in it.
+//
 // Throws what Snapshot::open throws, and ErrorKind::untrusted, with the file and the key, if the
 // signature is missing, of another key, or not of this content.
-FAASNAP_EXPORT Snapshot open_signed(const std::filesystem::path& directory,
-                                    const TrustedKeys& keys);
+FAASNAP_EXPORT Snapshot open_signed(const std::filesystem::path& directory, const TrustedKeys& keys,
+                                    std::span<const std::filesystem::path> bases = {});
 
 // Verifies the snapshot in `directory` as Snapshot::verify does, which reads all of it and of its
 // images, and writes the file `signature`, or replaces it, at once. Throws what verify throws, and
-// ErrorKind::version if the snapshot has an older format version (Snapshot::upgrade).
+// ErrorKind::version if the snapshot has an older format version (Snapshot::upgrade). Signs no
+// base; `bases` as in Snapshot::open.
 FAASNAP_EXPORT void sign_snapshot(const std::filesystem::path& directory, const SigningKey& key,
-                                  const Progress& progress = {});
+                                  const Progress& progress = {},
+                                  std::span<const std::filesystem::path> bases = {});
 
 }  // namespace faasnap

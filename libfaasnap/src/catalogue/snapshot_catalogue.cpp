@@ -12,12 +12,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/files/file.h"
+#include "base/files/path.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "catalogue/files.h"
 #include "catalogue/records.h"
 #include "catalogue/transfer.h"
 #include "format/signature_file.h"
+#include "snapshot/bases.h"
 #include "snapshot/opened_snapshot.h"
 
 namespace faasnap {
@@ -68,6 +70,20 @@ class SnapshotCatalogue::Impl {
  private:
   using Record = CatalogueRecords::Record;
 
+  // A version of a name that is a certain snapshot.
+  struct Place {
+    std::string name;
+    unsigned version = 0;
+  };
+
+  // Returns where the catalogue has a base; nothing if it does not have it.
+  std::optional<Place> find(const BaseIdentity& base);
+  // Pushes what the catalogue lacks of the snapshot's bases.
+  void push_bases(const OpenedSnapshot& snapshot, const Progress& progress);
+  // Pulls the base of a snapshot that comes to `target`, unless it is there.
+  void pull_base(const BaseIdentity& base, const std::filesystem::path& target,
+                 const Progress& progress, const TrustedKeys* keys);
+
   std::filesystem::path label(const std::string& name) const {
     return fmt::format("{} in {}", name, records_.address());
   }
@@ -116,6 +132,59 @@ std::optional<SnapshotCatalogue::Entry> SnapshotCatalogue::Impl::find(const std:
   return record ? std::optional(entry_of(name, *record)) : std::nullopt;
 }
 
+std::optional<SnapshotCatalogue::Impl::Place> SnapshotCatalogue::Impl::find(
+    const BaseIdentity& base) {
+  for (const std::string& name : records_.names()) {
+    const auto record = is_name(name) ? records_.find(name) : std::nullopt;
+    if (!record || record->id != base.id) {
+      continue;
+    }
+    for (std::size_t i = 0; i < record->versions.size(); ++i) {
+      const auto manifest = format::decode_manifest(record->versions[i].manifest, label(name));
+      if (manifest.state.checksum == base.checksum) {
+        return Place{name, static_cast<unsigned>(i + 1)};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+// The lowest base first, so that what is in the catalogue has its base there.
+void SnapshotCatalogue::Impl::push_bases(const OpenedSnapshot& snapshot, const Progress& progress) {
+  const auto layers = snapshot.layers();
+  std::vector<std::filesystem::path> places;
+  for (const OpenedSnapshot* layer : layers) {
+    places.push_back(layer->directory());
+  }
+  for (std::size_t n = layers.size() - 1; n > 0; --n) {
+    if (!find(layers[n]->identity())) {
+      // Opened again: as a base, it is without its recordings and sets.
+      push(Snapshot::open(layers[n]->directory(), places), layers[n]->info().id, false, progress);
+    }
+  }
+}
+
+void SnapshotCatalogue::Impl::pull_base(const BaseIdentity& base,
+                                        const std::filesystem::path& target,
+                                        const Progress& progress, const TrustedKeys* keys) {
+  try {
+    find_base(base, target, {});
+    return;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::not_found) {
+      throw;
+    }
+  }
+  const auto place = find(base);
+  if (!place) {
+    base::fail(ErrorKind::not_found, kPulling, records_.address(),
+               fmt::format("the base {} is neither beside {} nor in the catalogue", base.id,
+                           target.string()));
+  }
+  pull(place->name, base::absolute_path(target).lexically_normal().parent_path() / base.id,
+       place->version, progress, keys);
+}
+
 unsigned SnapshotCatalogue::Impl::version_of(const std::string& name, const Record& record,
                                              const format::Manifest& manifest,
                                              const std::string& signature) const {
@@ -141,6 +210,7 @@ SnapshotCatalogue::Pushed SnapshotCatalogue::Impl::push(const Snapshot& snapshot
   static constexpr int kTries = 100;
   check_name(name);
   const OpenedSnapshot& source = opened(snapshot);
+  push_bases(source, progress);
   const format::Manifest& manifest = source.manifest();
   const auto signature = source.signature();
   CatalogueRecords::Version version{format::encode_manifest(manifest), base::realtime_now(),
@@ -189,24 +259,28 @@ Snapshot SnapshotCatalogue::Impl::pull(const std::string& name, const std::files
                number == 1 ? "snapshot not found" : "version not found");
   }
   auto manifest = format::decode_manifest(version->manifest, label(name));
+  if (manifest.info.base) {
+    pull_base(*manifest.info.base, target, progress, keys);
+  }
   format::NewSnapshotDirectory directory(target);
   const Bytes size = catalogue::size_of_shared(manifest);
   // Every file is copied, then verified.
   base::StepProgress steps(progress, size + size);
   catalogue::fetch_files(files_, *version, manifest, directory, steps.next(size));
-  std::shared_ptr<const ContentCheck> check;
+  SnapshotOpening opening;
   try {
     const Snapshot pulled =
         keys != nullptr ? open_signed(directory.path(), *keys) : Snapshot::open(directory.path());
     pulled.verify(steps.next(size));
-    check = opened(pulled).content_check();
+    opening = {.check = opened(pulled).content_check(),
+               .open_base = [base = opened(pulled).base()](const auto&...) { return base; }};
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::cancelled) {
       throw;
     }
     base::fail(error.kind(), kPulling, label(name), error.what());
   }
-  return OpenedSnapshot::commit(directory, std::move(check));
+  return OpenedSnapshot::commit(directory, std::move(opening));
 }
 
 SnapshotCatalogue::SnapshotCatalogue(RedisOptions redis, std::filesystem::path directory)

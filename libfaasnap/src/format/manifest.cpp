@@ -18,6 +18,9 @@ namespace {
 constexpr std::string_view kFirstLine = "faasnap snapshot ";
 constexpr std::string_view kChecksumKey = "crc32c = ";
 constexpr std::string_view kLabelPrefix = "label.";
+constexpr const char* kBaseId = "base.id";
+constexpr const char* kBaseChecksum = "base.crc32c";
+constexpr const char* kStoredPages = "stored_pages";
 
 std::uint32_t checksum_of(std::string_view text) {
   return base::crc32c(std::as_bytes(std::span(text)));
@@ -30,13 +33,13 @@ std::uint32_t check_first_line(std::string_view line, const TextReader& decoder,
     decoder.reject(fmt::format("does not begin with '{}{}'", kFirstLine, kSnapshotVersion));
   }
   const auto found = line.substr(kFirstLine.size());
-  for (const std::uint32_t version : {kOldestSnapshotVersion, kSnapshotVersion}) {
+  for (std::uint32_t version = kOldestSnapshotVersion; version <= kSnapshotVersion; ++version) {
     if (found == fmt::format("{}", version)) {
       return version;
     }
   }
   base::fail(ErrorKind::version, "read", file,
-             fmt::format("snapshot has version '{}', expected {} or {}", found,
+             fmt::format("snapshot has version '{}', expected {} to {}", found,
                          kOldestSnapshotVersion, kSnapshotVersion));
 }
 
@@ -59,6 +62,39 @@ std::string_view checked_body(std::string_view text, const TextReader& decoder) 
 void check_sizes(const SnapshotInfo& info, const TextReader& decoder) {
   if (const auto defect = defect_of(info.id, info.memory)) {
     decoder.reject(*defect);
+  }
+}
+
+// A manifest of version 3 stays one, so that its signature stays good.
+std::uint32_t written_version(const SnapshotInfo& info) {
+  return info.format_version == 3 && !info.base ? 3 : kSnapshotVersion;
+}
+
+// Writes nothing for a snapshot without a base.
+void write_base(TextWriter& out, const SnapshotInfo& info) {
+  if (info.base) {
+    out.text(kBaseId, info.base->id);
+    out.checksum(kBaseChecksum, info.base->checksum);
+    out.number(kStoredPages, info.stored_pages);
+  }
+}
+
+void read_base(TextReader& in, SnapshotInfo& info) {
+  info.stored_pages = info.nonzero_pages;
+  if (!in.has(kBaseId)) {
+    return;
+  }
+  info.base = BaseIdentity{.id = in.text(kBaseId), .checksum = in.checksum(kBaseChecksum)};
+  info.stored_pages = in.number(kStoredPages);
+  if (info.format_version < 4) {
+    in.reject(fmt::format("a key '{}' needs version 4", kBaseId));
+  }
+  if (info.stored_pages > info.nonzero_pages) {
+    in.reject(fmt::format("{} is {}, expected at most {}", kStoredPages, info.stored_pages,
+                          info.nonzero_pages));
+  }
+  if (const auto defect = defect_of(info.base->id, info.memory)) {
+    in.reject(fmt::format("{}: {}", kBaseId, *defect));
   }
 }
 
@@ -134,6 +170,7 @@ std::string encode_manifest(const Manifest& manifest) {
   for (const auto& [name, identity] : kImageFiles) {
     write_identity(out, name, info.*identity);
   }
+  write_base(out, info);
   out.number("nonzero_pages", info.nonzero_pages);
   out.number("working_set_pages", info.working_set_pages);
   out.number("touched_pages", info.touched_pages);
@@ -151,7 +188,7 @@ std::string encode_manifest(const Manifest& manifest) {
       write_record(out, name, *(manifest.*record));
     }
   }
-  std::string text = fmt::format("{}{}\n", kFirstLine, kSnapshotVersion) + out.take();
+  std::string text = fmt::format("{}{}\n", kFirstLine, written_version(info)) + out.take();
   text += fmt::format("{}{:08x}\n", kChecksumKey, checksum_of(text));
   if (text.size() > kMaximumManifest.value) {
     out.refuse(fmt::format("manifest has {} bytes, expected at most {}", text.size(),
@@ -184,6 +221,7 @@ Manifest decode_manifest(std::string_view text, const std::filesystem::path& fil
     info.*identity = read_identity(in, name);
   }
   info.nonzero_pages = in.number("nonzero_pages");
+  read_base(in, info);
   info.working_set_pages = in.number("working_set_pages");
   info.touched_pages = in.number("touched_pages");
   info.loading_set_regions = in.number("loading_set_regions");

@@ -17,7 +17,7 @@
 namespace faasnap::format {
 
 // The format version of a snapshot as a whole, and the oldest one that can be read.
-inline constexpr std::uint32_t kSnapshotVersion = 3;
+inline constexpr std::uint32_t kSnapshotVersion = 4;
 inline constexpr std::uint32_t kOldestSnapshotVersion = 2;
 inline constexpr Bytes kMaximumManifest{64ULL << 10};
 
@@ -68,10 +68,10 @@ inline constexpr std::array<ImageFile, 3> kImageFiles = {{
     kRootImage,
 }};
 
-// Returns the manifest as text in kSnapshotVersion: `key = value` lines
-// (docs/reference/snapshot-format.md). Throws ErrorKind::invalid_argument for what the text cannot
-// hold: control characters in a path or label, a label key outside [a-z0-9_.-], more than
-// kMaximumManifest bytes.
+// Returns the manifest as text: `key = value` lines (docs/reference/snapshot-format.md). Its
+// version is 3 if it was read in that version, and has no base, otherwise kSnapshotVersion. Throws
+// ErrorKind::invalid_argument for what the text cannot hold: control characters in a path or label,
+// a label key outside [a-z0-9_.-], more than kMaximumManifest bytes.
 std::string encode_manifest(const Manifest& manifest);
 
 // Parses strictly. Throws ErrorKind::corrupt for an unknown, missing or repeated key and for a

@@ -16,6 +16,7 @@
 #include "format/limits.h"
 #include "memory/page_copier.h"
 #include "memory/page_scan.h"
+#include "memory/page_set.h"
 
 namespace faasnap::format {
 namespace {
@@ -104,10 +105,10 @@ class ImageWriter {
     std::uint32_t& checksum = table_.chunk_checksums[chunk_of(run.first)];
     checksum = base::crc32c(bytes, checksum);
     base::write_exact(fd_, bytes, run.first.offset().value, path_);
-    if (!table_.nonzero.empty() && table_.nonzero.back().end() == run.first) {
-      table_.nonzero.back().count += run.count;
+    if (!table_.stored.empty() && table_.stored.back().end() == run.first) {
+      table_.stored.back().count += run.count;
     } else {
-      table_.nonzero.push_back(run);
+      table_.stored.push_back(run);
     }
   }
 
@@ -150,10 +151,10 @@ class ImageVerifier {
   }
 
   bool expects_data(PageRange pages) {
-    while (next_ != table_.nonzero.end() && next_->end() <= pages.first) {
+    while (next_ != table_.stored.end() && next_->end() <= pages.first) {
       ++next_;
     }
-    return next_ != table_.nonzero.end() && next_->first < pages.end();
+    return next_ != table_.stored.end() && next_->first < pages.end();
   }
 
   bool has_data(PageRange pages) const {
@@ -170,10 +171,10 @@ class ImageVerifier {
     std::uint32_t checksum = 0;
     for (PageIndex page = pages.first; page < pages.end(); page = page + 1) {
       const auto bytes = content.subspan((page - pages.first) * kPageSize, kPageSize);
-      while (range != table_.nonzero.end() && range->end() <= page) {
+      while (range != table_.stored.end() && range->end() <= page) {
         ++range;
       }
-      if (range != table_.nonzero.end() && range->first <= page) {
+      if (range != table_.stored.end() && range->first <= page) {
         checksum = base::crc32c(bytes, checksum);
         if (take_) {
           take_(bytes);
@@ -195,7 +196,7 @@ class ImageVerifier {
   const std::filesystem::path& path_;
   const ImageTable& table_;
   const base::TakeBytes& take_;
-  std::vector<PageRange>::const_iterator next_ = table_.nonzero.begin();
+  std::vector<PageRange>::const_iterator next_ = table_.stored.begin();
   std::vector<std::byte> buffer_;
   // The next chunk to read ahead.
   std::uint64_t read_ahead_ = 0;
@@ -208,6 +209,16 @@ std::vector<std::byte> trailer_of(std::string_view snapshot_id, Bytes memory) {
   payload.put_string(snapshot_id);
   payload.put(memory.value);
   return encode_frame(kTrailer, payload.bytes());
+}
+
+constexpr std::uint32_t kOldestMemorySection = 1;
+
+void put_ranges(base::ByteWriter& writer, std::span<const PageRange> ranges) {
+  writer.put(static_cast<std::uint32_t>(ranges.size()));
+  for (const PageRange& range : ranges) {
+    writer.put(static_cast<std::uint32_t>(range.first.value));
+    writer.put(static_cast<std::uint32_t>(range.count));
+  }
 }
 
 std::vector<PageRange> read_ranges(base::ByteReader& reader, std::uint64_t pages) {
@@ -236,7 +247,11 @@ std::vector<PageRange> read_ranges(base::ByteReader& reader, std::uint64_t pages
 
 }  // namespace
 
-std::uint64_t ImageTable::nonzero_pages() const noexcept { return total_size(nonzero).pages(); }
+std::uint64_t ImageTable::stored_pages() const noexcept { return memory::count_pages(stored); }
+
+std::uint64_t ImageTable::nonzero_pages() const noexcept {
+  return memory::count_pages(stored) + memory::count_pages(based);
+}
 
 ImageTable write_memory_image(const base::UniqueFd& fd, const std::filesystem::path& path,
                               std::span<const std::byte> host,
@@ -276,15 +291,20 @@ Section save_image_table(const ImageTable& table) {
   base::ByteWriter writer;
   writer.put(table.memory.value);
   writer.put(static_cast<std::uint32_t>(kChunkPages));
-  writer.put(static_cast<std::uint32_t>(table.nonzero.size()));
-  for (const PageRange& range : table.nonzero) {
-    writer.put(static_cast<std::uint32_t>(range.first.value));
-    writer.put(static_cast<std::uint32_t>(range.count));
-  }
+  put_ranges(writer, table.stored);
+  put_ranges(writer, table.based);
   for (const std::uint32_t checksum : table.chunk_checksums) {
     writer.put(checksum);
   }
   return {std::string(kMemorySection), kMemorySectionVersion, writer.take()};
+}
+
+const Section& image_table_section(std::span<const Section> sections,
+                                   const std::filesystem::path& file) {
+  const Section* const found = find_section(sections, kMemorySection);
+  const bool oldest = found != nullptr && found->version == kOldestMemorySection;
+  return require_section(sections, kMemorySection,
+                         oldest ? kOldestMemorySection : kMemorySectionVersion, file);
 }
 
 ImageTable load_image_table(const Section& section, const std::filesystem::path& file) {
@@ -300,7 +320,15 @@ ImageTable load_image_table(const Section& section, const std::filesystem::path&
   if (chunk_pages != kChunkPages) {
     reader.reject(fmt::format("chunks have {} pages, expected {}", chunk_pages, kChunkPages));
   }
-  table.nonzero = read_ranges(reader, table.memory.pages());
+  table.stored = read_ranges(reader, table.memory.pages());
+  if (section.version != kOldestMemorySection) {
+    table.based = read_ranges(reader, table.memory.pages());
+  }
+  if (const auto both = memory::PageSet(table.stored).intersect(memory::PageSet(table.based));
+      !both.empty()) {
+    reader.reject(
+        fmt::format("page {} is stored, and of the base as well", both.runs().front().first.value));
+  }
   const std::uint64_t chunks = (table.memory.pages() + kChunkPages - 1) / kChunkPages;
   if (reader.remaining() != chunks * sizeof(std::uint32_t)) {
     reader.reject(fmt::format("{} bytes of chunk checksums, expected {}", reader.remaining(),

@@ -21,24 +21,30 @@
 
 namespace faasnap::format {
 
-// The file `memory`: page i of the file is page i of the guest, and pages that are all zero are
-// holes. One more page at the end, the trailer, names the snapshot of the image.
+// The file `memory`: page i of the file is page i of the guest, and pages that are all zero, or
+// those of the base, are holes. One more page at the end, the trailer, names the snapshot of the
+// image.
 
 // Number of pages that share one checksum.
 inline constexpr std::uint64_t kChunkPages = 256;
 
-// Version of the section format::kMemorySection, which holds the image table.
-inline constexpr std::uint32_t kMemorySectionVersion = 1;
+// Version of the section format::kMemorySection, which holds the image table. Version 1 can be read
+// as well: it has no pages of a base.
+inline constexpr std::uint32_t kMemorySectionVersion = 2;
 
 // Describes an image, so that it need not be read; kept in the state file.
 struct ImageTable {
   Bytes memory;
-  // Sorted, neither overlapping nor adjacent. All other pages are zero.
-  std::vector<PageRange> nonzero;
-  // One for each kChunkPages pages: the CRC-32C of the chunk's pages in `nonzero`, in order of
+  // The pages that the file has data for. Sorted, neither overlapping nor adjacent.
+  std::vector<PageRange> stored;
+  // The pages that are not zero and have the content of the base. Sorted, neither overlapping nor
+  // adjacent, and disjoint from those stored. All pages in neither are zero.
+  std::vector<PageRange> based;
+  // One for each kChunkPages pages: the CRC-32C of the chunk's pages in `stored`, in order of
   // address; 0 for a chunk without such pages.
   std::vector<std::uint32_t> chunk_checksums;
 
+  std::uint64_t stored_pages() const noexcept;
   std::uint64_t nonzero_pages() const noexcept;
 };
 
@@ -64,15 +70,17 @@ std::uint32_t check_image_trailer(const base::UniqueFd& fd, const std::filesyste
                                   std::string_view snapshot_id, Bytes memory);
 
 // Reads every page that has data in the file and compares it with the table. Calls `take`, if it is
-// not empty, with the content of the pages that the table lists, in order of address. Throws
-// ErrorKind::corrupt with the damaged chunk, or the page that should be zero.
+// not empty, with the content of the stored pages, in order of address. Throws ErrorKind::corrupt
+// with the damaged chunk, or the page that should be zero.
 void verify_memory_image(const base::UniqueFd& fd, const std::filesystem::path& path,
                          const ImageTable& table, const Progress& progress = {},
                          const base::TakeBytes& take = {});
 
 Section save_image_table(const ImageTable& table);
-// `section` has name kMemorySection and version kMemorySectionVersion; `file` is its state file,
-// for messages.
+// Returns the section with the table, of a version that can be read. Throws as require_section.
+const Section& image_table_section(std::span<const Section> sections,
+                                   const std::filesystem::path& file);
+// `section` is that one; `file` is its state file, for messages.
 ImageTable load_image_table(const Section& section, const std::filesystem::path& file);
 
 }  // namespace faasnap::format

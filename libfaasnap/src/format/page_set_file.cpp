@@ -20,13 +20,13 @@ constexpr const char* kWritingSet = "write";
 constexpr const char* kVerifyingSet = "verify";
 constexpr std::uint64_t kBufferSize = 1 << 20;
 
-// Calls `use(piece, offset in the region)` for all bytes of `region`, read from `offset` of `fd`.
-template <typename Use>
-void read_pieces(const base::UniqueFd& fd, const std::filesystem::path& path, Bytes offset,
-                 Bytes size, std::vector<std::byte>& buffer, Use use) {
+// Fills the buffer, a whole number of pages, with piece after piece of `size` bytes: calls
+// `read(piece, offset)`, then `use(piece, offset)`.
+template <typename Read, typename Use>
+void for_each_piece(Bytes size, std::vector<std::byte>& buffer, Read read, Use use) {
   for (std::uint64_t done = 0; done < size.value;) {
     const std::span piece(buffer.data(), std::min(buffer.size(), size.value - done));
-    base::read_exact(fd, piece, offset.value + done, path);
+    read(piece, done);
     use(piece, done);
     done += piece.size();
   }
@@ -55,20 +55,24 @@ PageSetTable lay_out(const PageSetContents& inputs, const std::filesystem::path&
 }  // namespace
 
 PageSetTable write_page_set(const base::UniqueFd& fd, const std::filesystem::path& path,
-                            const PageSetContents& inputs, const base::UniqueFd& image,
-                            const std::filesystem::path& image_path, const Progress& progress) {
+                            const PageSetContents& inputs, const ImageContent& image,
+                            const Progress& progress) {
   PageSetTable table = lay_out(inputs, path);
   std::vector<std::byte> buffer(kBufferSize);
   const Bytes total = table.file_size - table.data_offset;
   Bytes written;
   for (StoredPageRun& region : table.regions) {
-    read_pieces(image, image_path, region.guest.first.offset(), region.guest.size(), buffer,
-                [&](std::span<const std::byte> piece, std::uint64_t at) {
-                  region.checksum = base::crc32c(piece, region.checksum);
-                  base::write_exact(fd, piece, region.file_offset.value + at, path);
-                  written += Bytes{piece.size()};
-                  base::report_progress(progress, written, total, kWritingSet, path);
-                });
+    for_each_piece(
+        region.guest.size(), buffer,
+        [&](std::span<std::byte> piece, std::uint64_t at) {
+          image.read({region.guest.first + at / kPageSize, Bytes{piece.size()}.pages()}, piece);
+        },
+        [&](std::span<const std::byte> piece, std::uint64_t at) {
+          region.checksum = base::crc32c(piece, region.checksum);
+          base::write_exact(fd, piece, region.file_offset.value + at, path);
+          written += Bytes{piece.size()};
+          base::report_progress(progress, written, total, kWritingSet, path);
+        });
   }
   const std::vector<std::byte> head = encode_page_set_table(table);
   base::write_exact(fd, head, 0, path);
@@ -101,15 +105,19 @@ void verify_page_set(const base::UniqueFd& fd, const std::filesystem::path& path
   for (std::size_t i = 0; i < table.regions.size(); ++i) {
     const StoredPageRun& region = table.regions[i];
     std::uint32_t checksum = 0;
-    read_pieces(fd, path, region.file_offset, region.guest.size(), buffer,
-                [&](std::span<const std::byte> piece, std::uint64_t) {
-                  checksum = base::crc32c(piece, checksum);
-                  if (take) {
-                    take(piece);
-                  }
-                  done += Bytes{piece.size()};
-                  base::report_progress(progress, done, total, kVerifyingSet, path);
-                });
+    for_each_piece(
+        region.guest.size(), buffer,
+        [&](std::span<std::byte> piece, std::uint64_t at) {
+          base::read_exact(fd, piece, region.file_offset.value + at, path);
+        },
+        [&](std::span<const std::byte> piece, std::uint64_t) {
+          checksum = base::crc32c(piece, checksum);
+          if (take) {
+            take(piece);
+          }
+          done += Bytes{piece.size()};
+          base::report_progress(progress, done, total, kVerifyingSet, path);
+        });
     if (checksum != region.checksum) {
       base::fail(ErrorKind::corrupt, kVerifyingSet, path,
                  fmt::format("region {} (pages {} to {}): checksum is {:08x}, expected {:08x}", i,

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/files/fd.h"
+#include "format/image_content.h"
 
 namespace faasnap::format {
 
@@ -71,12 +72,12 @@ struct PageSetContents {
 
 inline constexpr Bytes kMaximumPageSetTable{64ULL << 20};
 
-// Writes table and data into the empty file `fd`; the data come from the memory image. Does not
+// Writes table and data into the empty file `fd`; the data come from `image`. Does not
 // call fsync. Throws ErrorKind::invalid_argument for regions and runs that overlap or lie beyond
 // memory.
 PageSetTable write_page_set(const base::UniqueFd& fd, const std::filesystem::path& path,
-                            const PageSetContents& inputs, const base::UniqueFd& image,
-                            const std::filesystem::path& image_path, const Progress& progress = {});
+                            const PageSetContents& inputs, const ImageContent& image,
+                            const Progress& progress = {});
 
 // Calls `take`, if it is not empty, with the bytes of the table and its padding, then reads and
 // checks the table: regions and zero runs lie inside guest memory and do not overlap, and the file

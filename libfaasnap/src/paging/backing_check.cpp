@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "memory/image_map.h"
 
 namespace faasnap::paging {
 namespace {
@@ -63,14 +64,18 @@ std::optional<std::string> probe(const FileRef& file, Bytes offset, Bytes end,
 
 BackingCheck::BackingCheck(const RestorePlan& plan, const SnapshotFiles& files) {
   for (const PlannedRead& read : plan.reads()) {
-    need(files, read.file, read.file_offset, read.guest.size(), false);
+    need(files.of(read.file, read.layer), read.file_offset, read.guest.size(), false);
   }
   for (const PlannedMapping& mapping : plan.mappings) {
-    need(files, mapping.backing, mapping.file_offset, mapping.guest.size(), true);
+    need(files.of(mapping.backing, mapping.layer), mapping.file_offset, mapping.guest.size(), true);
   }
   if (const HandledFaults* handled = plan.handled()) {
+    const memory::ImageMap based(handled->based);
     for (const PageRange& pages : handled->nonzero) {
-      need(files, Backing::memory_file, pages.first.offset(), pages.size(), false);
+      based.cut(pages, [&](PageRange part, std::optional<std::uint32_t> layer) {
+        need(files.of(Backing::memory_file, layer.value_or(0)), part.first.offset(), part.size(),
+             false);
+      });
     }
   }
   for (const Needed& needed : needed_) {
@@ -80,9 +85,7 @@ BackingCheck::BackingCheck(const RestorePlan& plan, const SnapshotFiles& files) 
   }
 }
 
-void BackingCheck::need(const SnapshotFiles& files, Backing backing, Bytes offset, Bytes length,
-                        bool mapped) {
-  const FileRef* file = files.of(backing);
+void BackingCheck::need(const FileRef* file, Bytes offset, Bytes length, bool mapped) {
   if (file == nullptr || file->fd == nullptr || !*file->fd) {
     return;  // mapping or reading a missing file fails by itself
   }

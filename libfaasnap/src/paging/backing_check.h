@@ -43,7 +43,7 @@ class BackingCheck {
     std::vector<Extent> extents;
   };
 
-  void need(const SnapshotFiles& files, Backing backing, Bytes offset, Bytes length, bool mapped);
+  void need(const FileRef* file, Bytes offset, Bytes length, bool mapped);
   // Returns why the file cannot be used; nothing if it is long enough.
   static std::optional<std::string> shortage(const Needed& needed);
 

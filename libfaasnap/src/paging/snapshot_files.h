@@ -2,7 +2,9 @@
 
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include <faasnap/restore_plan.h>
 
@@ -21,13 +23,16 @@ struct FileRef {
 
 // The files that the backings of a plan name. A file that the plan does not use may be left empty.
 struct SnapshotFiles {
+  // The snapshot's own memory file, and those of its bases, in order.
   FileRef memory{};
+  std::vector<FileRef> bases{};
   FileRef loading_set{};
   FileRef reap_set{};
   FileRef stream_set{};
 
-  // Returns null for Backing::anonymous.
-  const FileRef* of(Backing backing) const noexcept;
+  // Returns null for Backing::anonymous. `layer` is that of a memory file (PlannedMapping). Throws
+  // ErrorKind::invalid_argument if there is no such layer.
+  const FileRef* of(Backing backing, std::uint32_t layer = 0) const;
 };
 
 }  // namespace faasnap::paging

@@ -16,6 +16,7 @@
 #include "format/signature_file.h"
 #include "signature/keys.h"
 #include "signature/signed_content.h"
+#include "snapshot/bases.h"
 #include "snapshot/opened_snapshot.h"
 
 namespace faasnap {
@@ -29,7 +30,7 @@ std::string name_of_key(const signature::PublicKey& key) {
 
 }  // namespace
 
-class TrustedKeys::Impl {
+class TrustedKeys::Impl : public std::enable_shared_from_this<TrustedKeys::Impl> {
  public:
   explicit Impl(std::span<const std::filesystem::path> files) : keys_(files.begin(), files.end()) {
     if (keys_.empty()) {
@@ -52,6 +53,11 @@ class TrustedKeys::Impl {
     }
     return std::make_shared<signature::SignedContent>(std::move(content), name_of_key(*key));
   }
+
+  // Opens the snapshot in `directory`, which is the nth base of another, or 0, and its bases.
+  std::shared_ptr<const OpenedSnapshot> open(const std::filesystem::path& directory,
+                                             const std::vector<std::filesystem::path>& bases,
+                                             unsigned n) const;
 
   std::string names() const {
     std::vector<std::string> names;
@@ -85,27 +91,41 @@ SigningKey::~SigningKey() = default;
 
 std::string SigningKey::id() const { return format::to_hex(impl_->id()); }
 
-Snapshot open_signed(const std::filesystem::path& directory, const TrustedKeys& keys) {
+Snapshot open_signed(const std::filesystem::path& directory, const TrustedKeys& keys,
+                     std::span<const std::filesystem::path> bases) {
+  return OpenedSnapshot::of(keys.impl_->open(directory, {bases.begin(), bases.end()}, 0));
+}
+
+std::shared_ptr<const OpenedSnapshot> TrustedKeys::Impl::open(
+    const std::filesystem::path& directory, const std::vector<std::filesystem::path>& bases,
+    unsigned n) const {
   const auto path = base::absolute_path(directory).lexically_normal();
-  OpenedSnapshot::Files files = OpenedSnapshot::open_files(path);
+  OpenedSnapshot::Files files = OpenedSnapshot::open_files(path, n);
   const auto file = path / format::kSignatureFile;
   const base::UniqueFd& fd = OpenedSnapshot::fd_in(files, format::kSignatureFile);
   if (!fd) {
-    TrustedKeys::Impl::refuse(
-        file, fmt::format("the snapshot is not signed; expected a signature by key {}",
-                          keys.impl_->names()));
+    refuse(file,
+           fmt::format("the snapshot is not signed; expected a signature by key {}", names()));
   }
   const auto text = base::read_file(fd, file, format::kMaximumSignature);
-  auto check = keys.impl_->check({reinterpret_cast<const char*>(text.data()), text.size()}, file);
-  return OpenedSnapshot::of_files(path, std::move(files), {}, std::move(check));
+  return OpenedSnapshot::make(
+      path, std::move(files), {},
+      {.check = check({reinterpret_cast<const char*>(text.data()), text.size()}, file),
+       .open_base =
+           [impl = shared_from_this(), bases](const SnapshotInfo& layer,
+                                              const std::filesystem::path& of, unsigned next) {
+             return impl->open(find_base(*layer.base, of, bases), bases, next);
+           },
+       .n = n});
 }
 
 void sign_snapshot(const std::filesystem::path& directory, const SigningKey& key,
-                   const Progress& progress) {
+                   const Progress& progress, std::span<const std::filesystem::path> bases) {
   const auto path = base::absolute_path(directory).lexically_normal();
   const auto collected = std::make_shared<const signature::CollectedContent>();
   const Snapshot snapshot =
-      OpenedSnapshot::of_files(path, OpenedSnapshot::open_files(path), {}, collected);
+      OpenedSnapshot::of_files(path, OpenedSnapshot::open_files(path), {},
+                               {.check = collected, .open_base = OpenedSnapshot::bases_in(bases)});
   if (snapshot.info().format_version != format::kSnapshotVersion) {
     base::fail(ErrorKind::version, "sign snapshot", path,
                fmt::format("has format version {}, expected {}; 'faasnap snapshot upgrade' writes "

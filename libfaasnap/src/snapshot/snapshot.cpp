@@ -21,6 +21,7 @@
 #include "format/working_set_file.h"
 #include "memory/page_set.h"
 #include "paging/page_cache/residency.h"
+#include "snapshot/bases.h"
 #include "snapshot/image_identity.h"
 #include "snapshot/opened_snapshot.h"
 
@@ -78,31 +79,58 @@ Snapshot::Snapshot(std::shared_ptr<const OpenedSnapshot> opened) noexcept
 
 const OpenedSnapshot& opened(const Snapshot& snapshot) noexcept { return *snapshot.opened_; }
 
-Snapshot OpenedSnapshot::commit(format::NewSnapshotDirectory& directory,
-                                std::shared_ptr<const ContentCheck> check) {
-  const auto opened = std::make_shared<OpenedSnapshot>(directory.path(), std::move(check));
+Snapshot OpenedSnapshot::commit(format::NewSnapshotDirectory& directory, Opening opening) {
+  const auto opened = std::make_shared<OpenedSnapshot>(directory.path(), std::move(opening));
   directory.commit();
   opened->directory_ = directory.target();
   return Snapshot(opened);
 }
 
+Snapshot OpenedSnapshot::commit_over(format::NewSnapshotDirectory& directory,
+                                     std::shared_ptr<const OpenedSnapshot> base) {
+  return commit(directory,
+                {.open_base = [base = std::move(base)](const auto&...) { return base; }});
+}
+
+std::shared_ptr<const OpenedSnapshot> OpenedSnapshot::make(const std::filesystem::path& directory,
+                                                           Files files, Files direct,
+                                                           Opening opening) {
+  return std::shared_ptr<const OpenedSnapshot>(
+      new OpenedSnapshot(directory, std::move(files), std::move(direct), std::move(opening)));
+}
+
 Snapshot OpenedSnapshot::of_files(const std::filesystem::path& directory, Files files, Files direct,
-                                  std::shared_ptr<const ContentCheck> check) {
-  return Snapshot(std::shared_ptr<const OpenedSnapshot>(
-      new OpenedSnapshot(directory, std::move(files), std::move(direct), std::move(check))));
+                                  Opening opening) {
+  return of(make(directory, std::move(files), std::move(direct), std::move(opening)));
 }
 
-Snapshot Snapshot::open(const std::filesystem::path& directory) {
-  return Snapshot(std::make_shared<const OpenedSnapshot>(directory));
+OpenedSnapshot::OpenBase OpenedSnapshot::bases_in(
+    std::span<const std::filesystem::path> directories) {
+  return [places = std::vector(directories.begin(), directories.end())](
+             const SnapshotInfo& layer, const std::filesystem::path& directory, unsigned n) {
+    return std::make_shared<const OpenedSnapshot>(find_base(*layer.base, directory, places),
+                                                  Opening{.open_base = bases_in(places), .n = n});
+  };
 }
 
-Snapshot Snapshot::upgrade(const std::filesystem::path& directory, const Progress& progress) {
-  const Snapshot snapshot = open(directory);
-  const std::string text = format::encode_manifest(opened(snapshot).verify(progress));
+Snapshot Snapshot::open(const std::filesystem::path& directory,
+                        std::span<const std::filesystem::path> bases) {
+  return Snapshot(std::make_shared<const OpenedSnapshot>(
+      directory, OpenedSnapshot::Opening{.open_base = OpenedSnapshot::bases_in(bases)}));
+}
+
+Snapshot Snapshot::upgrade(const std::filesystem::path& directory, const Progress& progress,
+                           std::span<const std::filesystem::path> bases) {
+  const Snapshot snapshot = open(directory, bases);
+  format::Manifest verified = opened(snapshot).verify(progress);
+  if (!opened(snapshot).signature()) {
+    verified.info.format_version = format::kSnapshotVersion;
+  }
+  const std::string text = format::encode_manifest(verified);
   base::PendingFile manifest(snapshot.directory());
   base::write_exact(manifest.fd(), std::as_bytes(std::span(text)), 0, manifest.path());
   manifest.publish_durably(snapshot.directory() / format::kManifestFile);
-  return open(directory);
+  return open(directory, bases);
 }
 
 std::vector<std::string> Snapshot::remove(const std::filesystem::path& directory) {
@@ -116,6 +144,10 @@ std::vector<std::string> Snapshot::foreign_names() const {
 const std::filesystem::path& Snapshot::directory() const noexcept { return opened_->directory(); }
 
 const SnapshotInfo& Snapshot::info() const noexcept { return opened_->info(); }
+
+std::optional<Snapshot> Snapshot::base() const {
+  return opened_->base() ? std::optional(Snapshot(opened_->base())) : std::nullopt;
+}
 
 std::optional<std::string> Snapshot::signing_key() const {
   const auto signature = opened_->signature();
@@ -135,6 +167,34 @@ std::optional<WorkingSet> Snapshot::working_set(Recorder recorder) const {
 std::uint64_t Snapshot::drop_caches() const { return opened_->drop_caches(); }
 
 std::uint64_t Snapshot::cached_pages() const { return opened_->cached_pages(); }
+
+std::vector<SnapshotLayer> Snapshot::layers() const {
+  std::vector<SnapshotLayer> layers;
+  for (const OpenedSnapshot* layer : opened_->layers()) {
+    const auto number = static_cast<std::uint32_t>(layers.size());
+    layers.push_back({.id = layer->info().id,
+                      .directory = layer->directory(),
+                      .stored_pages = layer->info().stored_pages,
+                      .shown_pages = opened_->image_map().pages_of(number).pages()});
+  }
+  return layers;
+}
+
+std::vector<const OpenedSnapshot*> OpenedSnapshot::layers() const {
+  std::vector<const OpenedSnapshot*> layers;
+  for (const OpenedSnapshot* layer = this; layer != nullptr; layer = layer->base_.get()) {
+    layers.push_back(layer);
+  }
+  return layers;
+}
+
+format::ImageContent OpenedSnapshot::image() const {
+  std::vector<format::ImageContent::File> files;
+  for (const OpenedSnapshot* layer : layers()) {
+    files.push_back({&layer->fd_of(format::kMemoryFile), layer->path_of(format::kMemoryFile)});
+  }
+  return {std::move(files), map_};
+}
 
 const format::Section& OpenedSnapshot::section(std::string_view name, std::uint32_t version) const {
   return format::require_section(sections_, name, version, path_of(format::kStateFile));
@@ -201,9 +261,6 @@ std::optional<WorkingSet> OpenedSnapshot::working_set(Recorder recorder) const {
 }
 
 format::Manifest OpenedSnapshot::verify(const Progress& progress) const {
-  read_manifest();
-  read_state();
-  read_image_table();
   working_set(Recorder::mincore);
   working_set(Recorder::userfaultfd);
   const std::pair<std::string_view, std::optional<format::PageSetTable>> sets[] = {
@@ -211,6 +268,9 @@ format::Manifest OpenedSnapshot::verify(const Progress& progress) const {
       {format::kReapSetFile, read_reap_set()},
       {format::kStreamSetFile, read_stream_set()}};
   Bytes total = info().memory;
+  for (const OpenedSnapshot* layer : layers()) {
+    total += layer == this ? Bytes{} : info().memory;
+  }
   for (const auto& [name, table] : sets) {
     total += Bytes{table ? table->pages() * kPageSize : 0};
   }
@@ -218,11 +278,9 @@ format::Manifest OpenedSnapshot::verify(const Progress& progress) const {
     total += (info().*image.identity).size;
   }
   base::StepProgress steps(progress, total);
-  const auto memory = path_of(format::kMemoryFile);
-  check_while(format::kMemoryPart, memory, [&](const base::TakeBytes& take) {
-    format::verify_memory_image(fd_of(format::kMemoryFile), memory, image_,
-                                steps.next(info().memory), take);
-  });
+  for (const OpenedSnapshot* layer : layers()) {
+    layer->verify_image(steps.next(info().memory));
+  }
   for (const auto& set : sets) {
     if (set.second) {
       const auto path = path_of(set.first);
@@ -244,6 +302,16 @@ format::Manifest OpenedSnapshot::verify(const Progress& progress) const {
   return verified;
 }
 
+void OpenedSnapshot::verify_image(const Progress& progress) const {
+  read_manifest();
+  read_state();
+  read_image_table();
+  const auto memory = path_of(format::kMemoryFile);
+  check_while(format::kMemoryPart, memory, [&](const base::TakeBytes& take) {
+    format::verify_memory_image(fd_of(format::kMemoryFile), memory, image_, progress, take);
+  });
+}
+
 template <typename Use>
 void OpenedSnapshot::for_each_file(Use use) const {
   for (std::size_t i = 0; i < files_.size(); ++i) {
@@ -259,6 +327,9 @@ void OpenedSnapshot::require_unchanged() const {
     if (files_[i] && stamp_of(files_[i], path) != stamps_[i]) {
       fail_corrupt_file(path, "file has been written to since the snapshot was opened");
     }
+  }
+  if (base_) {
+    base_->require_unchanged();
   }
 }
 
@@ -277,7 +348,7 @@ std::uint64_t OpenedSnapshot::drop_caches() const {
     }
     left += pages;
   });
-  return left;
+  return left + (base_ ? base_->drop_caches() : 0);
 }
 
 std::uint64_t OpenedSnapshot::cached_pages() const {
@@ -285,35 +356,34 @@ std::uint64_t OpenedSnapshot::cached_pages() const {
   for_each_file([&](const std::filesystem::path& path, const base::UniqueFd& fd) {
     pages += resident_pages(fd, path);
   });
-  return pages;
+  return pages + (base_ ? base_->cached_pages() : 0);
 }
 
-OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory,
-                               std::shared_ptr<const ContentCheck> check)
-    : OpenedSnapshot(base::absolute_path(directory).lexically_normal(), open_files(directory), {},
-                     std::move(check)) {}
+OpenedSnapshot::OpenedSnapshot(const std::filesystem::path& directory, Opening opening)
+    : OpenedSnapshot(base::absolute_path(directory).lexically_normal(),
+                     open_files(directory, opening.n), {}, std::move(opening)) {}
 
 OpenedSnapshot::OpenedSnapshot(std::filesystem::path directory, Files files, Files direct,
-                               std::shared_ptr<const ContentCheck> check)
+                               Opening opening)
     : directory_(std::move(directory)),
       files_(std::move(files)),
       direct_(std::move(direct)),
-      check_(std::move(check)) {
+      check_(opening.check) {
   for (std::size_t i = 0; i < files_.size(); ++i) {
     if (files_[i]) {
       stamps_[i] = stamp_of(files_[i], path_of(format::kSnapshotFiles[i]));
     }
   }
   std::tie(manifest_, knows_host_) = read_manifest();
-  for (const auto& [name, record] : format::kOptionalFiles) {
-    const bool expected = (manifest_.*record).has_value();
-    if (static_cast<bool>(fd_of(name)) != expected) {
-      fail_corrupt_file(path_of(name), expected ? "file is missing, but the manifest names it"
-                                                : "unexpected file, the manifest does not name it");
-    }
-  }
   sections_ = read_state();
   image_ = read_image_table();
+  base_ = open_base(opening);
+  map_ = lay_out();
+  nonzero_ = map_.pages();
+  if (opening.n != 0) {
+    return;
+  }
+  check_optional_files();
   for (const auto& [name, record] : {std::pair(format::kWorkingSetFile, manifest_.working_set),
                                      std::pair(format::kTouchedSetFile, manifest_.touched_set)}) {
     if (record) {
@@ -325,9 +395,61 @@ OpenedSnapshot::OpenedSnapshot(std::filesystem::path directory, Files files, Fil
   stream_set_ = read_stream_set();
 }
 
+void OpenedSnapshot::check_optional_files() const {
+  for (const auto& [name, record] : format::kOptionalFiles) {
+    const bool expected = (manifest_.*record).has_value();
+    if (static_cast<bool>(fd_of(name)) != expected) {
+      fail_corrupt_file(path_of(name), expected ? "file is missing, but the manifest names it"
+                                                : "unexpected file, the manifest does not name it");
+    }
+  }
+}
+
+std::shared_ptr<const OpenedSnapshot> OpenedSnapshot::open_base(const Opening& opening) const {
+  if (!info().base) {
+    return nullptr;
+  }
+  const unsigned n = opening.n + 1;
+  if (n == kMaximumLayers) {
+    fail_corrupt_file(path_of(format::kManifestFile),
+                      fmt::format("more than {} layers lie upon each other", kMaximumLayers));
+  }
+  auto base = opening.open_base ? opening.open_base(info(), directory_, n)
+                                : bases_in({})(info(), directory_, n);
+  if (base->identity() != *info().base) {
+    fail_corrupt_file(base->directory_,
+                      fmt::format("snapshot {} with checksum {:08x}, expected the base of {}: {} "
+                                  "with checksum {:08x}",
+                                  base->info().id, base->identity().checksum, directory_.string(),
+                                  info().base->id, info().base->checksum));
+  }
+  if (base->info().memory != info().memory) {
+    fail_corrupt_file(
+        base->directory_,
+        fmt::format("guest memory has {} bytes, expected {} as in {}, of which this "
+                    "is the base",
+                    base->info().memory.value, info().memory.value, directory_.string()));
+  }
+  return base;
+}
+
+memory::ImageMap OpenedSnapshot::lay_out() const {
+  const memory::PageSet based(image_.based);
+  if (const auto lost = base_ ? based.minus(base_->nonzero_) : based; !lost.empty()) {
+    fail_corrupt_file(
+        path_of(format::kStateFile),
+        fmt::format("page {} has the content of the base, which {}",
+                    lost.runs().front().first.value,
+                    base_ ? fmt::format("has none there: {}", base_->directory_.string())
+                          : "the snapshot does not have"));
+  }
+  return memory::lay_over(base_ ? base_->map_ : memory::ImageMap(), image_.stored, image_.based);
+}
+
 // Starts read-ahead of all of them first: a disk reads their beginnings together faster than one
 // after the other.
-OpenedSnapshot::Files OpenedSnapshot::open_files(const std::filesystem::path& directory) {
+OpenedSnapshot::Files OpenedSnapshot::open_files(const std::filesystem::path& directory,
+                                                 unsigned n) {
   format::check_snapshot_directory(directory);
   Files files;
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -337,6 +459,9 @@ OpenedSnapshot::Files OpenedSnapshot::open_files(const std::filesystem::path& di
         name == format::kSignatureFile ||
         std::ranges::find(format::kOptionalFiles, name, &format::OptionalFile::name) !=
             format::kOptionalFiles.end();
+    if (n != 0 && optional && name != format::kSignatureFile) {
+      continue;
+    }
     if (!optional || ::lstat((directory / name).c_str(), &status) == 0) {
       files[i] = open_ahead(directory, name);
     }
@@ -410,12 +535,10 @@ format::ImageTable OpenedSnapshot::read_image_table() const {
   check_record(format::kMemoryFile, manifest_.memory,
                base::file_size(fd_of(format::kMemoryFile), path), checksum);
   const auto state = path_of(format::kStateFile);
-  auto table =
-      format::load_image_table(format::require_section(sections_, format::kMemorySection,
-                                                       format::kMemorySectionVersion, state),
-                               state);
+  auto table = format::load_image_table(format::image_table_section(sections_, state), state);
   expect_equal(state, "memory size", table.memory.value, info.memory.value);
   expect_equal(state, "number of non-zero pages", table.nonzero_pages(), info.nonzero_pages);
+  expect_equal(state, "number of stored pages", table.stored_pages(), info.stored_pages);
   return table;
 }
 
@@ -441,8 +564,7 @@ std::optional<format::PageSetTable> OpenedSnapshot::read_table(
   check_record(file, *expected, table.file_size, table.checksum);
   expect_equal(path, "snapshot id", table.snapshot_id, info.id);
   expect_equal(path, "memory size", table.memory.value, info.memory.value);
-  const memory::PageSet nonzero(image_.nonzero);
-  if (const auto lost = memory::PageSet(table.zero_runs).intersect(nonzero); !lost.empty()) {
+  if (const auto lost = memory::PageSet(table.zero_runs).intersect(nonzero_); !lost.empty()) {
     fail_corrupt_file(path, fmt::format("page {} is zero, but the image has data",
                                         lost.runs().front().first.value));
   }

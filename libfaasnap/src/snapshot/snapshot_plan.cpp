@@ -23,9 +23,19 @@ std::string file_named(std::string_view name) { return fmt::format("the file '{}
 
 }  // namespace
 
+std::vector<paging::ImageLayer> OpenedSnapshot::image_layers() const {
+  std::vector<paging::ImageLayer> layers;
+  for (const OpenedSnapshot* layer : this->layers()) {
+    layers.push_back({.shown = map_.pages_of(static_cast<std::uint32_t>(layers.size())),
+                      .stored = memory::PageSet(layer->image_.stored)});
+  }
+  return layers;
+}
+
 RestorePlan OpenedSnapshot::plan(Setting setting, bool prepared) const {
+  const auto layers = image_layers();
   paging::PlanInputs inputs{
-      .memory = info().memory, .nonzero = image_.nonzero, .prepared = prepared};
+      .memory = info().memory, .nonzero = nonzero_.runs(), .layers = layers, .prepared = prepared};
   std::optional<WorkingSet> recorded;
   switch (setting) {
     case Setting::concurrent:
@@ -77,7 +87,9 @@ RestorePlan OpenedSnapshot::plan(Setting setting, bool prepared) const {
 
 RestorePlan OpenedSnapshot::recording_plan(Setting setting) const {
   if (setting == Setting::lazy) {
-    return paging::plan_recording({.memory = info().memory, .nonzero = image_.nonzero});
+    const auto layers = image_layers();
+    return paging::plan_recording(
+        {.memory = info().memory, .nonzero = nonzero_.runs(), .layers = layers});
   }
   if (setting != Setting::stream) {
     base::fail(ErrorKind::invalid_argument, "plan restore", directory_,

@@ -46,7 +46,7 @@ class SetWriter {
 
   void write_page_set(std::span<const WorkingSet::Group> groups) {
     const auto regions =
-        paging::plan_loading_set(groups, sources_.table.nonzero, manifest_.info.thresholds);
+        paging::plan_loading_set(groups, sources_.nonzero.runs(), manifest_.info.thresholds);
     const auto table = write_set(format::kLoadingSetFile, regions, {}, manifest_.info.thresholds);
     manifest_.loading_set = {table.file_size, table.checksum};
     manifest_.info.loading_set_regions = table.regions.size();
@@ -59,7 +59,7 @@ class SetWriter {
   }
 
   void write_stream_set(std::span<const PageAccess> accesses) {
-    const auto set = paging::plan_stream_set(accesses, sources_.table.nonzero);
+    const auto set = paging::plan_stream_set(accesses, sources_.nonzero.runs());
     const auto table = write_set(format::kStreamSetFile, set.regions, set.zero_runs, kExact);
     manifest_.stream_set = {table.file_size, table.checksum};
     manifest_.info.stream_set_pages = table.pages();
@@ -73,7 +73,7 @@ class SetWriter {
     const auto& info = manifest_.info;
     return format::write_page_set(file, directory_.path_of(name),
                                   {info.id, info.memory, thresholds, regions, zero_runs},
-                                  sources_.image, sources_.image_path, progress_);
+                                  sources_.image, progress_);
   }
 
   // Merges nothing and leaves nothing out.

@@ -7,19 +7,17 @@
 #include <faasnap/snapshot.h>
 #include <faasnap/working_set.h>
 
-#include "base/files/fd.h"
+#include "format/image_content.h"
 #include "format/manifest.h"
-#include "format/memory_image.h"
 #include "format/snapshot_directory.h"
+#include "memory/page_set.h"
 
 namespace faasnap {
 
 // The sources of a snapshot's recordings and of the page set files made from them.
 struct SetSources {
-  // The image, open for reading, and its name for messages.
-  const base::UniqueFd& image;
-  std::filesystem::path image_path;
-  const format::ImageTable& table;
+  const format::ImageContent& image;
+  const memory::PageSet& nonzero;
   // The recordings by mincore and by userfaultfd. Each may be null.
   const WorkingSet* recorded = nullptr;
   const WorkingSet* touched = nullptr;

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <utility>
 
 #include <faasnap/working_set.h>
 
@@ -14,9 +16,12 @@
 #include "base/files/file.h"
 #include "base/random.h"
 #include "format/frame.h"
+#include "format/image_content.h"
+#include "format/image_layer.h"
 #include "format/manifest.h"
 #include "format/memory_image.h"
 #include "format/snapshot_directory.h"
+#include "memory/page_set.h"
 #include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_sets.h"
 
@@ -24,6 +29,16 @@ namespace faasnap {
 namespace {
 
 constexpr const char* kCreating = "create snapshot";
+// An image as it is captured, before it becomes a layer.
+constexpr std::string_view kCapturedFile = "memory.captured";
+
+void check_base(const Snapshot& base, Bytes memory, const std::filesystem::path& path) {
+  if (base.info().memory != memory) {
+    base::fail(ErrorKind::invalid_argument, kCreating, path,
+               fmt::format("the base {} has {} bytes of memory, expected {}",
+                           base.directory().string(), base.info().memory.value, memory.value));
+  }
+}
 
 void check(const std::filesystem::path& path, const SnapshotContents& contents) {
   const Bytes memory = contents.memory;
@@ -35,6 +50,54 @@ void check(const std::filesystem::path& path, const SnapshotContents& contents) 
   if (contents.working_set != nullptr) {
     check_recording(*contents.working_set, memory, path);
   }
+  if (contents.base != nullptr) {
+    check_base(*contents.base, memory, path);
+  }
+}
+
+const OpenedSnapshot* opened_if(const Snapshot* snapshot) {
+  return snapshot != nullptr ? &opened(*snapshot) : nullptr;
+}
+
+// Ends the file `memory` of a snapshot over `base`, null if it is whole, and enters it into the
+// manifest.
+void finish_image(const format::NewSnapshotDirectory& directory, format::Manifest& manifest,
+                  const base::UniqueFd& file, const format::ImageTable& table,
+                  const OpenedSnapshot* base) {
+  SnapshotInfo& info = manifest.info;
+  const auto checksum = format::write_image_trailer(file, directory.path_of(format::kMemoryFile),
+                                                    info.id, info.memory);
+  manifest.memory = {format::image_file_size(info.memory), checksum};
+  info.base = base != nullptr ? std::optional(base->identity()) : std::nullopt;
+  info.nonzero_pages = table.nonzero_pages();
+  info.stored_pages = table.stored_pages();
+}
+
+// Writes the file `memory` with what of `whole` differs from `base`, or all of it if that is null.
+format::ImageTable write_image(const format::NewSnapshotDirectory& directory,
+                               format::Manifest& manifest, const format::ImageContent& whole,
+                               const OpenedSnapshot* base, const Progress& progress) {
+  const base::UniqueFd file = directory.create(format::kMemoryFile);
+  const auto other = base != nullptr ? std::optional(base->image()) : std::nullopt;
+  auto table =
+      format::write_image_layer(file, directory.path_of(format::kMemoryFile), manifest.info.memory,
+                                whole, other ? &*other : nullptr, progress);
+  finish_image(directory, manifest, file, table, base);
+  return table;
+}
+
+void write_state(const format::NewSnapshotDirectory& directory, format::Manifest& manifest,
+                 std::vector<format::Section> sections, const format::ImageTable& image) {
+  sections.push_back(format::save_image_table(image));
+  const auto bytes = format::encode_state(sections);
+  base::write_new_file(directory.path_of(format::kStateFile), bytes);
+  manifest.state = {{bytes.size()}, format::frame_checksum(bytes)};
+}
+
+void write_manifest(const format::NewSnapshotDirectory& directory,
+                    const format::Manifest& manifest) {
+  const std::string text = format::encode_manifest(manifest);
+  base::write_new_file(directory.path_of(format::kManifestFile), std::as_bytes(std::span(text)));
 }
 
 // Writes the files of one snapshot into a directory and fills the manifest on the way.
@@ -57,46 +120,36 @@ class Writer {
   }
 
   void write() {
-    write_memory();
+    const OpenedSnapshot* const base = opened_if(contents_.base);
+    const std::string_view name = base != nullptr ? kCapturedFile : format::kMemoryFile;
+    const auto path = directory_.path_of(name);
+    const base::UniqueFd captured = directory_.create(name);
+    CapturedMachine machine = contents_.capture(captured, path, progress_);
+    const format::ImageContent whole({{&captured, path}},
+                                     memory::lay_over({}, machine.image.stored, {}));
+    if (base != nullptr) {
+      machine.image = write_image(directory_, manifest_, whole, base, progress_);
+      std::filesystem::remove(path);
+    } else {
+      finish_image(directory_, manifest_, captured, machine.image, nullptr);
+    }
     if (const WorkingSet* set = contents_.working_set) {
       const bool touched = set->recorder() == Recorder::userfaultfd;
       write_sets(directory_,
-                 {.image = image_file_,
-                  .image_path = directory_.path_of(format::kMemoryFile),
-                  .table = machine_.image,
+                 {.image = whole,
+                  .nonzero = whole.map().pages(),
                   .recorded = touched ? nullptr : set,
                   .touched = touched ? set : nullptr},
                  manifest_, progress_);
     }
-    write_state();
-    const std::string text = format::encode_manifest(manifest_);
-    base::write_new_file(directory_.path_of(format::kManifestFile), std::as_bytes(std::span(text)));
+    write_state(directory_, manifest_, std::move(machine.sections), machine.image);
+    write_manifest(directory_, manifest_);
   }
 
  private:
-  void write_memory() {
-    const auto path = directory_.path_of(format::kMemoryFile);
-    image_file_ = directory_.create(format::kMemoryFile);
-    machine_ = contents_.capture(image_file_, path, progress_);
-    const auto& info = manifest_.info;
-    const auto checksum = format::write_image_trailer(image_file_, path, info.id, info.memory);
-    manifest_.memory = {format::image_file_size(info.memory), checksum};
-    manifest_.info.nonzero_pages = machine_.image.nonzero_pages();
-  }
-
-  void write_state() {
-    std::vector<format::Section> sections = machine_.sections;
-    sections.push_back(format::save_image_table(machine_.image));
-    const auto bytes = format::encode_state(sections);
-    base::write_new_file(directory_.path_of(format::kStateFile), bytes);
-    manifest_.state = {{bytes.size()}, format::frame_checksum(bytes)};
-  }
-
   const format::NewSnapshotDirectory& directory_;
   const SnapshotContents& contents_;
   const Progress& progress_;
-  base::UniqueFd image_file_;
-  CapturedMachine machine_;
   format::Manifest manifest_;
 };
 
@@ -117,6 +170,7 @@ format::Manifest manifest_of_image(const format::Manifest& original,
   manifest.memory = original.memory;
   SnapshotInfo& info = manifest.info;
   info = original.info;
+  info.format_version = format::kSnapshotVersion;
   info.working_set_pages = 0;
   info.touched_pages = 0;
   info.loading_set_regions = 0;
@@ -147,7 +201,8 @@ Snapshot create_snapshot(const std::filesystem::path& path, const SnapshotConten
   check(path, contents);
   format::NewSnapshotDirectory directory(path);
   Writer(directory, contents, progress).write();
-  return OpenedSnapshot::commit(directory);
+  return OpenedSnapshot::commit_over(
+      directory, contents.base != nullptr ? OpenedSnapshot::shared(*contents.base) : nullptr);
 }
 
 Snapshot Snapshot::create(const std::filesystem::path& path, std::span<const std::byte> memory,
@@ -159,10 +214,15 @@ Snapshot Snapshot::create(const std::filesystem::path& path, std::span<const std
   contents.labels = options.labels;
   contents.working_set = options.working_set;
   contents.thresholds = options.thresholds;
+  contents.base = options.base;
   return create_snapshot(path, contents, options.progress);
 }
 
 Snapshot Snapshot::derive(const std::filesystem::path& path, const SnapshotOptions& options) const {
+  if (options.base != nullptr) {
+    base::fail(ErrorKind::invalid_argument, "derive snapshot", path,
+               "a derived snapshot keeps its base; rebase gives it another");
+  }
   std::optional<WorkingSet> recorded = working_set(Recorder::mincore);
   std::optional<WorkingSet> touched = working_set(Recorder::userfaultfd);
   if (options.working_set != nullptr) {
@@ -177,15 +237,40 @@ Snapshot Snapshot::derive(const std::filesystem::path& path, const SnapshotOptio
   }
   format::Manifest manifest = manifest_of_image(opened_->manifest(), options);
   write_sets(directory,
-             {.image = opened_->fd_of(format::kMemoryFile),
-              .image_path = opened_->path_of(format::kMemoryFile),
-              .table = opened_->image_table(),
+             {.image = opened_->image(),
+              .nonzero = opened_->nonzero(),
               .recorded = recorded ? &*recorded : nullptr,
               .touched = touched ? &*touched : nullptr},
              manifest, options.progress);
-  const std::string text = format::encode_manifest(manifest);
-  base::write_new_file(directory.path_of(format::kManifestFile), std::as_bytes(std::span(text)));
-  return OpenedSnapshot::commit(directory);
+  write_manifest(directory, manifest);
+  return OpenedSnapshot::commit_over(directory, opened_->base());
+}
+
+Snapshot Snapshot::rebase(const std::filesystem::path& path, const Snapshot* base,
+                          const Progress& progress) const {
+  if (base != nullptr) {
+    check_base(*base, info().memory, path);
+    if (base->info().id == info().id) {
+      base::fail(ErrorKind::invalid_argument, "rebase snapshot", path,
+                 fmt::format("{} is the same image", base->directory().string()));
+    }
+  }
+  format::NewSnapshotDirectory directory(path);
+  for (const format::OptionalFile& file : format::kOptionalFiles) {
+    if (const base::UniqueFd& fd = opened_->fd_of(file.name)) {
+      directory.share(file.name, fd, opened_->path_of(file.name));
+    }
+  }
+  format::Manifest manifest = opened_->manifest();
+  manifest.info.format_version = format::kSnapshotVersion;
+  const auto image = write_image(directory, manifest, opened_->image(), opened_if(base), progress);
+  std::vector<format::Section> sections(opened_->sections().begin(), opened_->sections().end());
+  std::erase_if(sections, [](const format::Section& section) {
+    return section.name == format::kMemorySection;
+  });
+  write_state(directory, manifest, std::move(sections), image);
+  write_manifest(directory, manifest);
+  return OpenedSnapshot::commit_over(directory, base != nullptr ? base->opened_ : nullptr);
 }
 
 }  // namespace faasnap

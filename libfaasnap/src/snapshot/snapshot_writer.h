@@ -54,6 +54,8 @@ struct SnapshotContents {
   // image.
   const WorkingSet* working_set = nullptr;
   LoadingSetThresholds thresholds;
+  // The snapshot that the new one is a layer over; null if the new one is whole.
+  const Snapshot* base = nullptr;
 };
 
 // Writes a snapshot as the new directory `path`, whole or not at all, and opens it.

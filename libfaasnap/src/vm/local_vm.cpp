@@ -73,7 +73,7 @@ LocalVm::LocalVm(const Snapshot& snapshot, const RestoreOptions& options, RootIm
   const RestorePlan plan = plan_for(snapshot, options, prepared);
   LapTimer timer;
   if (plan.load_if<PreloadFile>() != nullptr) {
-    paging::preload(files_.memory, snapshot.info().memory);
+    paging::preload(plan, files_);
     timer.lap(stats_.preload);
   }
   asked_ = base::monotonic_now();
@@ -269,8 +269,7 @@ std::vector<PageRange> LocalVm::possibly_nonzero_pages() const {
   }
   // The guest does not rely on pages that it has given up and not touched since. They may show the
   // file of the earlier snapshot, but a hole is as good.
-  const auto kept = memory::PageSet(opened(*source_).image_table().nonzero)
-                        .minus(memory::PageSet(machine_->released_pages()));
+  const auto kept = opened(*source_).nonzero().minus(memory::PageSet(machine_->released_pages()));
   return memory::PageSet(std::move(touched)).unite(kept).runs();
 }
 

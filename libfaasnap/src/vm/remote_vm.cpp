@@ -33,6 +33,10 @@ constexpr const char* kConnect = "connect to guest";
 // How long a worker may take to stop its guest before it is killed.
 constexpr Nanoseconds kStopLimit = std::chrono::seconds(5);
 
+// How many of format::kSnapshotFiles a worker gets of the snapshot and of each of its bases.
+constexpr std::size_t kAllFiles = format::kSnapshotFiles.size();
+constexpr std::size_t kFilesOfBase = 3;
+
 // Makes the socket where there is to be one.
 std::unique_ptr<virtio::HybridPath> open_socket(const VmAttachments& attachments) {
   return attachments.vsock_socket.empty()
@@ -42,13 +46,14 @@ std::unique_ptr<virtio::HybridPath> open_socket(const VmAttachments& attachments
 
 // Opens what a worker reads past the page cache, since it cannot open a file by itself: what the
 // settings that install pages read.
-OpenedSnapshot::Files files_read_directly(const Snapshot& snapshot, const RestoreOptions& options) {
+OpenedSnapshot::Files files_read_directly(const OpenedSnapshot& layer,
+                                          const RestoreOptions& options) {
   const std::string_view set = options.setting == Setting::reap     ? format::kReapSetFile
                                : options.setting == Setting::stream ? format::kStreamSetFile
                                                                     : std::string_view();
   const bool installs = !set.empty() || options.record_accesses;
   OpenedSnapshot::Files direct;
-  const auto& files = opened(snapshot).files();
+  const auto& files = layer.files();
   for (std::size_t i = 0; i < files.size(); ++i) {
     const std::string_view name = format::kSnapshotFiles[i];
     if (files[i] && (name == set || (installs && name == format::kMemoryFile))) {
@@ -99,24 +104,27 @@ RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
       asked_(base::monotonic_now()) {
   opened(snapshot).require_unchanged();
   take(*options.worker);
-  worker::RestoreRequest request{.directory = snapshot.directory(),
-                                 .options = options,
-                                 .prepared = prepared,
-                                 .asked = asked_,
-                                 .sinks = sinks()};
+  worker::RestoreRequest request{
+      .layers = {}, .options = options, .prepared = prepared, .asked = asked_, .sinks = sinks()};
   request.options.root_image = root_image.identity.path;
   std::vector<int> descriptors;
-  const auto add = [&](const OpenedSnapshot::Files& files, std::uint32_t& set) {
-    for (std::size_t i = 0; i < files.size(); ++i) {
+  const auto add = [&](const OpenedSnapshot::Files& files, std::size_t first, std::uint32_t& set) {
+    for (std::size_t i = 0; i < first; ++i) {
       if (files[i]) {
         set |= 1U << i;
         descriptors.push_back(files[i].get());
       }
     }
   };
-  add(opened(snapshot).files(), request.files);
-  const OpenedSnapshot::Files direct = files_read_directly(snapshot, options);
-  add(direct, request.direct_files);
+  std::vector<OpenedSnapshot::Files> direct;  // until they are sent
+  for (const OpenedSnapshot* layer : opened(snapshot).layers()) {
+    worker::LayerFiles sent{.directory = layer->directory()};
+    const bool is_base = !request.layers.empty();
+    add(layer->files(), is_base ? kFilesOfBase : kAllFiles, sent.files);
+    add(direct.emplace_back(files_read_directly(*layer, options)),
+        is_base ? kFilesOfBase : kAllFiles, sent.direct_files);
+    request.layers.push_back(std::move(sent));
+  }
   if (root_image.file) {
     descriptors.push_back(root_image.file.get());
   }
@@ -338,9 +346,7 @@ CapturedMachine RemoteVm::capture(const base::UniqueFd& image, const std::filesy
       captured.sections.begin(), captured.sections.end(),
       [](const format::Section& section) { return section.name == format::kMemorySection; });
   captured.image =
-      format::load_image_table(format::require_section(captured.sections, format::kMemorySection,
-                                                       format::kMemorySectionVersion, path),
-                               path);
+      format::load_image_table(format::image_table_section(captured.sections, path), path);
   captured.sections.erase(table);
   if (captured.image.memory != guest_memory_) {
     base::fail(ErrorKind::corrupt, "create snapshot", path,

@@ -20,7 +20,7 @@ class RestoredMemory::Impl {
         memory_(snapshot.info().memory),
         pager_(plan, memory_, files_of(opened(snapshot))) {
     if (plan.load_if<PreloadFile>() != nullptr) {
-      paging::preload(files_of(opened(snapshot)).memory, memory_.size());
+      paging::preload(plan, files_of(opened(snapshot)));
     }
   }
 

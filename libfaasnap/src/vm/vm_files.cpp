@@ -58,7 +58,8 @@ Snapshot VmSnapshots::write(const std::filesystem::path& path, const SnapshotOpt
                                   .root_image = root_image_,
                                   .labels = options.labels,
                                   .working_set = options.working_set,
-                                  .thresholds = options.thresholds};
+                                  .thresholds = options.thresholds,
+                                  .base = options.base};
   return create_snapshot(path, contents, options.progress);
 }
 

@@ -23,6 +23,12 @@ class WorkingSetRecorder::Impl {
   Impl(const Snapshot& snapshot, const VM::Impl& vm, const RecorderOptions& options)
       : snapshot_(snapshot), vm_(vm), options_(options) {
     if (options.recorder == Recorder::mincore) {
+      if (snapshot_.info().base) {
+        base::fail(ErrorKind::unsupported, kRecording, snapshot.directory(),
+                   "the recorder mincore watches one memory file, and cannot tell the pages of a "
+                   "base that others use as well; record by userfaultfd, or record a whole "
+                   "snapshot ('faasnap snapshot flatten')");
+      }
       mincore_.emplace(files_of(opened(snapshot_)).memory, snapshot_.info().memory,
                        options.group_pages);
     } else if (!vm.records_accesses()) {

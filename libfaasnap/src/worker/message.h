@@ -27,7 +27,7 @@ struct Message {
 inline constexpr std::size_t kPacketHeader = 16;
 inline constexpr std::size_t kPacketBody = 64 << 10;
 inline constexpr std::size_t kMaximumBody = 64 << 20;
-inline constexpr std::size_t kMaximumFiles = 16;
+inline constexpr std::size_t kMaximumFiles = 160;
 
 using PacketHeader = std::array<std::byte, kPacketHeader>;
 

@@ -78,13 +78,19 @@ struct BootRequest {
   Sinks sinks;
 };
 
-struct RestoreRequest {
+// A snapshot, or one of its bases.
+struct LayerFiles {
   std::filesystem::path directory;
   // Bit i says that file i of format::kSnapshotFiles exists, and that it comes opened for direct
-  // reads, too. Their descriptors come in this order. The root image follows, if
-  // `options.root_image` is not empty, and the vsock socket.
+  // reads, too. Their descriptors come in this order.
   std::uint32_t files = 0;
   std::uint32_t direct_files = 0;
+};
+
+struct RestoreRequest {
+  // The snapshot, then its bases. The root image follows their files, if `options.root_image` is
+  // not empty, and the vsock socket.
+  std::vector<LayerFiles> layers;
   RestoreOptions options;
   bool prepared = false;
   // When it was asked for, by CLOCK_MONOTONIC.
@@ -213,9 +219,14 @@ void fields(Wire& wire, BootRequest& value) {
   wire(value.options, value.sinks);
 }
 template <typename Wire>
+void fields(Wire& wire, LayerFiles& value) {
+  auto& [directory, files, direct_files] = value;
+  wire(directory, files, direct_files);
+}
+template <typename Wire>
 void fields(Wire& wire, RestoreRequest& value) {
-  wire(value.directory, value.files, value.direct_files, value.options, value.prepared, value.asked,
-       value.sinks);
+  auto& [layers, options, prepared, asked, sinks] = value;
+  wire(layers, options, prepared, asked, sinks);
 }
 template <typename Wire>
 void fields(Wire& wire, RestoreStats& value) {

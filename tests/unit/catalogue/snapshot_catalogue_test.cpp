@@ -69,6 +69,36 @@ TEST_CASE("a signature goes where its snapshot goes") {
   CHECK_FALSE(rig.catalogue().pull("json", rig.local("any"), 1).signing_key());
 }
 
+TEST_CASE("what layers share is pushed once, and pulled with the first of them") {
+  test::CatalogueRig rig;
+  const Snapshot base = rig.guest.save(rig.local("base"));
+  SnapshotOptions options;
+  options.base = &base;
+  rig.guest.page_bytes({700})[5] = std::byte{1};
+  const Snapshot one = Snapshot::create(rig.local("one"), rig.guest.memory(), options);
+  rig.guest.page_bytes({800})[5] = std::byte{1};
+  const Snapshot two = Snapshot::create(rig.local("two"), rig.guest.memory(), options);
+  rig.catalogue().push(one, "one");
+  const auto entry = rig.catalogue().find(base.info().id);
+  REQUIRE(entry);
+  CHECK(entry->versions.size() == 1);
+  const std::size_t files = rig.shared_files().size();
+  rig.catalogue().push(two, "two");
+  CHECK(rig.shared_files().size() == files + 2);  // its state and image
+
+  const std::filesystem::path host = rig.local("host");
+  std::filesystem::create_directory(host);
+  check_same(rig.catalogue().pull("one", host / "one"), one);
+  CHECK(std::filesystem::is_directory(host / base.info().id));
+  check_same(rig.catalogue().pull("two", host / "two"), two);
+  CHECK_NOTHROW(Snapshot::open(host / "two").verify());
+  std::size_t pulled = 0;
+  for (const auto& there : std::filesystem::directory_iterator(host)) {
+    pulled += there.is_directory() ? 1 : 0;
+  }
+  CHECK(pulled == 3);
+}
+
 TEST_CASE("a snapshot without recordings can be shared") {
   test::CatalogueRig rig;
   const Snapshot pushed = rig.guest.save(rig.local("s"), false);

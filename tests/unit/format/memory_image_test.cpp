@@ -50,7 +50,7 @@ TEST_CASE("an image holds the memory's bytes, with holes for its zero pages") {
   const ImageTable table = image.write();
   const std::vector<PageRange> expected = {
       {{0}, 1}, {{255}, 2}, {{300}, 1}, {{400}, 1}, {{kPages - 1}, 1}};
-  CHECK(table.nonzero == expected);
+  CHECK(table.stored == expected);
   CHECK(table.nonzero_pages() == 6);
   std::vector<std::byte> content(image.memory.size().value);
   base::read_exact(image.fd, content, 0, image.path);
@@ -82,7 +82,7 @@ TEST_CASE("only candidates are read") {
   image.fill(5, 1);
   image.fill(6, 1);
   const std::vector<PageRange> expected = {{{6}, 1}};
-  CHECK(image.write({{{6}, 1}, {{7}, 300}}).nonzero == expected);
+  CHECK(image.write({{{6}, 1}, {{7}, 300}}).stored == expected);
 }
 
 TEST_CASE("candidates out of order or beyond memory are refused") {
@@ -100,7 +100,7 @@ TEST_CASE("candidates out of order or beyond memory are refused") {
 TEST_CASE("an image without any data verifies") {
   const Image image;
   const ImageTable table = image.write({});
-  CHECK(table.nonzero.empty());
+  CHECK(table.stored.empty());
   CHECK_NOTHROW(verify_memory_image(image.fd, image.path, table));
 }
 
@@ -149,8 +149,37 @@ TEST_CASE("an image's table comes back from its section") {
   const ImageTable written = image.write();
   const ImageTable read = load_image_table(save_image_table(written), "state");
   CHECK(read.memory == written.memory);
-  CHECK(read.nonzero == written.nonzero);
+  CHECK(read.stored == written.stored);
   CHECK(read.chunk_checksums == written.chunk_checksums);
+}
+
+TEST_CASE("the table of a layer comes back, and that of an older version has no base") {
+  const Image image;
+  image.fill(7, 1);
+  ImageTable written = image.write();
+  written.based = {{{2}, 3}, {{40}, 1}};
+  const ImageTable read = load_image_table(save_image_table(written), "state");
+  CHECK(read.based == written.based);
+  CHECK(read.stored_pages() == 1);
+  CHECK(read.nonzero_pages() == 5);
+
+  Section older = save_image_table(image.write());
+  older.version = 1;
+  // Without the number of the base's ranges, behind the one range of the file.
+  const auto number = older.bytes.begin() + 8 + 4 + 4 + 8;
+  older.bytes.erase(number, number + 4);
+  const ImageTable old = load_image_table(older, "state");
+  CHECK(old.stored == written.stored);
+  CHECK(old.based.empty());
+}
+
+TEST_CASE("a table in which a page is stored and of the base is refused") {
+  const Image image;
+  image.fill(7, 1);
+  ImageTable table = image.write();
+  table.based = {{{5}, 4}};
+  CHECK(error_of([&] { load_image_table(save_image_table(table), "state"); }).kind() ==
+        ErrorKind::corrupt);
 }
 
 TEST_CASE("the trailer names the snapshot and the size of its memory") {

@@ -40,8 +40,8 @@ struct Files {
   }
   PageSetTable write(const std::vector<PageRun>& regions,
                      const std::vector<PageRange>& zero_runs = {}) const {
-    return write_page_set(fd, path, {"id", kMemory, {32, 0}, regions, zero_runs}, image,
-                          image_path);
+    return write_page_set(fd, path, {"id", kMemory, {32, 0}, regions, zero_runs},
+                          ImageContent(image, image_path, kMemory));
   }
 };
 

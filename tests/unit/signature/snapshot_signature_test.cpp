@@ -394,12 +394,47 @@ TEST_CASE("what is damaged is not signed, and keeps the signature that it has") 
   CHECK(read_all(fixture.file("signature")) == signature);
 }
 
+TEST_CASE("a layer opens with a key that has signed its base as well") {
+  const Fixture fixture;
+  const Snapshot base = fixture.open();
+  const fs::path directory = fixture.scratch.path() / "layer";
+  SnapshotOptions options;
+  options.base = &base;
+  fixture.guest.page_bytes({700})[5] = std::byte{1};
+  Snapshot::create(directory, fixture.guest.memory(), options);
+  const SigningKey key(fixture.private_file);
+  sign_snapshot(directory, key);
+  CHECK_NOTHROW(open_signed(directory, fixture.keys()).verify());
+  SECTION("which base it is is signed") {
+    std::string text = test::text_of(read_all(directory / "manifest"));
+    text.replace(text.find("base.crc32c = ") + 14, 8, "00000000");
+    const std::string body = text.substr(0, text.rfind("crc32c = "));
+    replace_content(directory / "manifest",
+                    test::bytes_of(fmt::format("{}crc32c = {:08x}\n", body,
+                                               base::crc32c(test::bytes_of(body)))));
+    CHECK(test::kind_of([&] { open_signed(directory, fixture.keys()); }) == ErrorKind::untrusted);
+  }
+  SECTION("a base without a signature is refused") {
+    fs::remove(fixture.file("signature"));
+    const Error error = error_of([&] { open_signed(directory, fixture.keys()); });
+    CHECK(error.kind() == ErrorKind::untrusted);
+    CHECK(names(error, fixture.directory.string()));
+  }
+  SECTION("pages of the base that are changed without a trace are found by verification") {
+    forge(fixture.file("memory"), 250 * kPageSize);
+    const Snapshot opened = open_signed(directory, fixture.keys());
+    const Error error = error_of([&] { opened.verify(); });
+    CHECK(error.kind() == ErrorKind::untrusted);
+    CHECK(names(error, fixture.file("memory").string()));
+  }
+}
+
 TEST_CASE("a snapshot of an older format is upgraded before it is signed") {
   const Fixture fixture;
   const fs::path plain = fixture.scratch.path() / "plain";
   fixture.guest.save(plain);
   std::string text = test::text_of(read_all(plain / "manifest"));
-  text.replace(text.find("snapshot 3"), 10, "snapshot 2");
+  text.replace(text.find("snapshot 4"), 10, "snapshot 2");
   const std::string body = text.substr(0, text.rfind("crc32c = "));
   replace_content(
       plain / "manifest",

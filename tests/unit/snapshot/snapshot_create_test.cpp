@@ -36,7 +36,7 @@ TEST_CASE("memory alone makes a snapshot with an image and no machine") {
   CHECK(snapshot.info().vcpus == 0);
   CHECK(snapshot.info().memory == Bytes{guest.memory().size()});
   CHECK(snapshot.info().labels.at("function") == "trace");
-  CHECK(std::ranges::equal(opened(snapshot).image_table().nonzero, SyntheticGuest::kData));
+  CHECK(std::ranges::equal(opened(snapshot).image_table().stored, SyntheticGuest::kData));
   CHECK(snapshot.info().touched_pages == 8);
   const RestorePlan plan = snapshot.plan(Setting::stream);
   CHECK(std::ranges::equal(plan.zero_pages(), std::vector<PageRange>{{{501}, 2}}));

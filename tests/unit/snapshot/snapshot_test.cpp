@@ -33,7 +33,7 @@ TEST_CASE("a snapshot says after opening what it was made of") {
   guest.save(scratch.path() / "s");
   const Snapshot snapshot = Snapshot::open(scratch.path() / "s");
   const SnapshotInfo& info = snapshot.info();
-  CHECK(info.format_version == 3);
+  CHECK(info.format_version == 4);
   CHECK(info.id.size() == 32);
   CHECK(info.created > Nanoseconds(0));
   CHECK(info.memory == Bytes{SyntheticGuest::kPages * kPageSize});
@@ -53,7 +53,7 @@ TEST_CASE("an opened snapshot hands out its sections, image and loading set") {
   CHECK(impl.section("vcpu0", 3).bytes == std::vector<std::byte>(100, std::byte{1}));
   CHECK(error_of([&] { impl.section("vcpu0", 4); }).kind() == ErrorKind::version);
   CHECK(error_of([&] { impl.section("vcpu1", 3); }).kind() == ErrorKind::corrupt);
-  CHECK(std::ranges::equal(impl.image_table().nonzero, SyntheticGuest::kData));
+  CHECK(std::ranges::equal(impl.image_table().stored, SyntheticGuest::kData));
   std::vector<std::byte> image(guest.memory().size());
   base::read_exact(impl.fd_of(format::kMemoryFile), image, 0, "memory");
   CHECK(std::ranges::equal(image, guest.memory()));
@@ -203,13 +203,13 @@ TEST_CASE("a snapshot of the version before can be opened, and upgraded") {
   const auto directory = scratch.path() / "s";
   SyntheticGuest().save(directory);
   std::string text = test::text_of(test::read_all(directory / "manifest"));
-  text.replace(text.find("snapshot 3"), 10, "snapshot 2");
+  text.replace(text.find("snapshot 4"), 10, "snapshot 2");
   text.resize(text.rfind("crc32c = "));
   text += fmt::format("crc32c = {:08x}\n", base::crc32c(test::bytes_of(text)));
   test::replace_content(directory / "manifest", test::bytes_of(text));
   CHECK(Snapshot::open(directory).info().format_version == 2);
-  CHECK(Snapshot::upgrade(directory).info().format_version == 3);
-  CHECK(Snapshot::open(directory).info().format_version == 3);
+  CHECK(Snapshot::upgrade(directory).info().format_version == 4);
+  CHECK(Snapshot::open(directory).info().format_version == 4);
 }
 
 TEST_CASE("opening what does not exist is not_found, and what is no directory invalid") {

@@ -3,6 +3,7 @@
 #include <faasnap/restored_memory.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <cerrno>
 #include <cstddef>
@@ -15,6 +16,7 @@
 #include "base/files/mapping.h"
 #include "memory/guest_memory.h"
 #include "paging/userfault/userfault.h"
+#include "snapshot/layers_fixture.h"
 #include "support/forbidden_calls.h"
 #include "support/support.h"
 
@@ -115,6 +117,39 @@ TEST_CASE("what was restored can be written, and the snapshot stays as it was") 
     restored.wait_loaded();
     CHECK(bytes.front() == std::byte{0xab});
     CHECK(same_bytes(bytes.first(bytes.size() - 1), bytes.subspan(1)));
+  }
+  CHECK_NOTHROW(snapshot.verify());
+}
+
+TEST_CASE("layers are restored bit by bit in every setting, and so is what they are flattened to") {
+  require_paging();
+  const unsigned depth = GENERATE(2U, 5U);
+  const bool prepared = GENERATE(false, true);
+  test::LayerStack stack(depth, kMemory, depth);
+  const Snapshot layered = stack.recorded();
+  const Snapshot flat = layered.rebase(stack.scratch.path() / "flat", nullptr);
+  for (const Snapshot& snapshot : {layered, flat}) {
+    for (const Setting setting : kAllSettings) {
+      INFO(to_string(setting) << ", " << snapshot.directory());
+      RestoredMemory restored(snapshot, snapshot.plan(setting, prepared));
+      restored.start();
+      REQUIRE(same_bytes(restored.bytes(), stack.memory.bytes()));
+      restored.wait_loaded();
+      CHECK_FALSE(restored.failed());
+      REQUIRE(same_bytes(restored.bytes(), stack.memory.bytes()));
+    }
+  }
+}
+
+TEST_CASE("what is written to restored layers stays out of their files") {
+  require_paging();
+  test::LayerStack stack(3, kMemory, 9);
+  const Snapshot snapshot = stack.recorded();
+  for (const Setting setting : kAllSettings) {
+    RestoredMemory restored(snapshot, setting);
+    restored.start();
+    std::memset(restored.bytes().data(), 0xab, restored.bytes().size());
+    restored.wait_loaded();
   }
   CHECK_NOTHROW(snapshot.verify());
 }

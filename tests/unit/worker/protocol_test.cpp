@@ -16,9 +16,8 @@ namespace {
 using test::error_of;
 
 TEST_CASE("options arrive as they were sent") {
-  RestoreRequest sent{.directory = "/snapshots/json",
-                      .files = 5,
-                      .direct_files = 4,
+  RestoreRequest sent{.layers = {{.directory = "/snapshots/json", .files = 5, .direct_files = 4},
+                                 {.directory = "/snapshots/base", .files = 7, .direct_files = 0}},
                       .options = {.setting = Setting::reap,
                                   .prefill = false,
                                   .record_accesses = true,
@@ -30,9 +29,12 @@ TEST_CASE("options arrive as they were sent") {
                       .sinks = {.console = true, .log = false, .vsock_socket = true}};
   RestoreRequest got;
   decode(encode(sent), got);
-  CHECK(got.directory == sent.directory);
-  CHECK(got.files == 5);
-  CHECK(got.direct_files == 4);
+  REQUIRE(got.layers.size() == 2);
+  CHECK(got.layers[0].directory == "/snapshots/json");
+  CHECK(got.layers[0].files == 5);
+  CHECK(got.layers[0].direct_files == 4);
+  CHECK(got.layers[1].directory == "/snapshots/base");
+  CHECK(got.layers[1].files == 7);
   CHECK(got.options.setting == Setting::reap);
   CHECK_FALSE(got.options.prefill);
   CHECK(got.options.record_accesses);

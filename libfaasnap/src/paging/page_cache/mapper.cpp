@@ -21,7 +21,7 @@ void check(const PlannedMapping& mapping, Bytes memory, const SnapshotFiles& fil
                fmt::format("{} pages from page {} do not fit a guest of {} pages", guest.count,
                            guest.first.value, pages));
   }
-  const FileRef* file = files.of(mapping.backing);
+  const FileRef* file = files.of(mapping.backing, mapping.layer);
   if (file != nullptr && (file->fd == nullptr || !*file->fd)) {
     base::fail(ErrorKind::invalid_argument, "map guest memory", file->path,
                "the plan uses a file that the snapshot lacks");
@@ -30,7 +30,7 @@ void check(const PlannedMapping& mapping, Bytes memory, const SnapshotFiles& fil
 
 void map_over(const memory::GuestMemory& memory, const PlannedMapping& mapping,
               const SnapshotFiles& files) {
-  const FileRef* file = files.of(mapping.backing);
+  const FileRef* file = files.of(mapping.backing, mapping.layer);
   std::byte* target = memory.host().data() + mapping.guest.first.offset().value;
   const int flags = MAP_FIXED | MAP_PRIVATE | MAP_NORESERVE | (file == nullptr ? MAP_ANONYMOUS : 0);
   const void* mapped =

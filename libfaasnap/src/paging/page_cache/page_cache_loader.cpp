@@ -138,7 +138,7 @@ bool PageCacheLoader::cancelled() const {
 }
 
 const FileRef& PageCacheLoader::file_of(const ReadPiece& piece) const {
-  return *files_.of(piece.file);
+  return *files_.of(piece.file, piece.layer);
 }
 
 void PageCacheLoader::run() noexcept {

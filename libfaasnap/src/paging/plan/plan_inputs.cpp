@@ -50,6 +50,21 @@ void check_memory(const PlanInputs& inputs) {
 
 void check_nonzero(const PlanInputs& inputs) {
   check_sorted(inputs.nonzero, inputs.memory, "the non-zero map");
+  if (inputs.layers.empty()) {
+    return;
+  }
+  std::vector<PageRange> shown;
+  for (const ImageLayer& layer : inputs.layers) {
+    shown.insert(shown.end(), layer.shown.runs().begin(), layer.shown.runs().end());
+    if (const auto lost = layer.shown.minus(layer.stored); !lost.empty()) {
+      reject_inputs(fmt::format("a layer shows page {}, which it does not store",
+                                lost.runs().front().first.value));
+    }
+  }
+  check_disjoint(shown, inputs.memory, "the layers");
+  if (memory::PageSet(std::move(shown)) != memory::PageSet(inputs.nonzero)) {
+    reject_inputs("the layers show other pages than the non-zero map has");
+  }
 }
 
 void check_recorded(const PlanInputs& inputs) {

@@ -15,7 +15,8 @@ namespace faasnap::paging {
 
 // Guest memory is a whole number of pages.
 void check_memory(const PlanInputs& inputs);
-// The non-zero map is sorted, disjoint and inside guest memory.
+// The non-zero map is sorted, disjoint and inside guest memory, and the layers show each page of it
+// once, and no other.
 void check_nonzero(const PlanInputs& inputs);
 // Every group is sorted and inside guest memory, and no page is in two.
 void check_recorded(const PlanInputs& inputs);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -18,9 +19,11 @@ namespace {
 
 PageRange whole(Bytes memory) { return {PageIndex{0}, memory.pages()}; }
 
-void read_from_memory_file(ReadIntoPageCache& load, std::span<const PageRange> runs) {
-  for (const PageRange& run : runs) {
-    load.reads.push_back({Backing::memory_file, run.first.offset(), run});
+// Adds reads of pages that are mapped from memory files.
+void read_images(RestorePlan& plan, std::span<const PageRange> runs) {
+  auto& reads = std::get<ReadIntoPageCache>(std::get<KernelFaults>(plan.faults).load).reads;
+  for (const PlannedRead& read : reads_of_images(plan, runs)) {
+    reads.push_back(read);
   }
 }
 
@@ -38,22 +41,23 @@ ReadIntoPageCache begin_reading(const PlanInputs& inputs) {
   return {.begin = inputs.prepared ? Begin::with_start : Begin::with_restore};
 }
 
-RestorePlan plan_memory_file(Setting setting, const PlanInputs& inputs, KernelFaults faults) {
-  return {.setting = setting,
-          .mappings = {{whole(inputs.memory), Backing::memory_file, {}}},
-          .faults = std::move(faults)};
+RestorePlan plan_images(Setting setting, const PlanInputs& inputs, KernelFaults faults) {
+  RestorePlan plan{.setting = setting, .faults = std::move(faults)};
+  map_images(plan, inputs);
+  return plan;
 }
 
 // Zero pages are read as well: a first touch of a hole of a mapped file waits for the file system
 // as any other does.
 RestorePlan plan_concurrent(const PlanInputs& inputs) {
   check_recorded(inputs);
-  ReadIntoPageCache load = begin_reading(inputs);
+  check_nonzero(inputs);
+  RestorePlan plan = plan_images(Setting::concurrent, inputs,
+                                 {.read_ahead = false, .load = begin_reading(inputs)});
   for (const auto& group : inputs.recorded) {
-    read_from_memory_file(load, group);
+    read_images(plan, group);
   }
-  return plan_memory_file(Setting::concurrent, inputs,
-                          {.read_ahead = false, .load = std::move(load)});
+  return plan;
 }
 
 RestorePlan plan_layers(Setting setting, const PlanInputs& inputs,
@@ -62,19 +66,19 @@ RestorePlan plan_layers(Setting setting, const PlanInputs& inputs,
   RestorePlan plan{.setting = setting,
                    .mappings = {{whole(inputs.memory), Backing::anonymous, {}}},
                    .faults = KernelFaults{.read_ahead = false, .load = std::move(load)}};
-  map_layers(plan, inputs.nonzero, loading_set);
+  map_layers(plan, inputs, loading_set);
   return plan;
 }
 
 RestorePlan plan_per_region(const PlanInputs& inputs) {
   check_recorded(inputs);
   check_nonzero(inputs);
-  ReadIntoPageCache load = begin_reading(inputs);
+  RestorePlan plan = plan_layers(Setting::per_region, inputs, {}, begin_reading(inputs));
   const memory::PageSet nonzero(inputs.nonzero);
   for (const auto& group : inputs.recorded) {
-    read_from_memory_file(load, memory::PageSet(group).intersect(nonzero).runs());
+    read_images(plan, memory::PageSet(group).intersect(nonzero).runs());
   }
-  return plan_layers(Setting::per_region, inputs, {}, std::move(load));
+  return plan;
 }
 
 RestorePlan plan_faasnap(const PlanInputs& inputs) {
@@ -89,9 +93,22 @@ RestorePlan plan_faasnap(const PlanInputs& inputs) {
   return plan_layers(Setting::faasnap, inputs, inputs.loading_set, std::move(load));
 }
 
+// Returns the pages of the image that bases have, by address.
+std::vector<ImageRun> based_runs(const PlanInputs& inputs) {
+  std::vector<ImageRun> based;
+  for (std::uint32_t n = 1; n < inputs.layers.size(); ++n) {
+    for (const PageRange& run : inputs.layers[n].shown.runs()) {
+      based.push_back({run, n});
+    }
+  }
+  std::ranges::sort(based, {}, [](const ImageRun& run) { return run.guest.first; });
+  return based;
+}
+
 // Nothing is mapped: a page that is not installed is answered from the memory file.
 RestorePlan plan_handled(Setting setting, const PlanInputs& inputs, HandledFaults faults) {
   faults.nonzero.assign(inputs.nonzero.begin(), inputs.nonzero.end());
+  faults.based = based_runs(inputs);
   return {.setting = setting,
           .mappings = {{whole(inputs.memory), Backing::anonymous, {}}},
           .faults = std::move(faults)};
@@ -120,9 +137,11 @@ RestorePlan plan_restore(Setting setting, const PlanInputs& inputs) {
   check_memory(inputs);
   switch (setting) {
     case Setting::lazy:
-      return plan_memory_file(setting, inputs, {});
+      check_nonzero(inputs);
+      return plan_images(setting, inputs, {});
     case Setting::cached:
-      return plan_memory_file(setting, inputs, {.load = PreloadFile{}});
+      check_nonzero(inputs);
+      return plan_images(setting, inputs, {.load = PreloadFile{}});
     case Setting::concurrent:
       return plan_concurrent(inputs);
     case Setting::per_region:

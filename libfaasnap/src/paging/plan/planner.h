@@ -9,15 +9,28 @@
 #include <faasnap/units.h>
 
 #include "format/page_set_file.h"
+#include "memory/page_set.h"
 
 namespace faasnap::paging {
+
+// What one layer of a snapshot has.
+struct ImageLayer {
+  // The pages of the image whose content is this layer's.
+  memory::PageSet shown{};
+  // The pages that its memory file has data for, those hidden by later layers included. All others
+  // are zero there.
+  memory::PageSet stored{};
+};
 
 // What a plan is made from. The plan refers to none of it; a setting looks only at what it needs.
 struct PlanInputs {
   // Size of guest memory, and of the memory file.
   Bytes memory{};
-  // The pages of the memory file that are not all zero, in runs: sorted, disjoint.
+  // The pages of the image that are not all zero, in runs: sorted, disjoint.
   std::span<const PageRange> nonzero{};
+  // Which layer has them: the snapshot itself, then its bases. If empty, the snapshot itself has
+  // them all.
+  std::span<const ImageLayer> layers{};
   // The recording, in the order of loading.
   std::span<const PageGroup> recorded{};
   // The regions of the loading-set, reap-set and stream-set file, in the file's order, which is the
@@ -36,16 +49,16 @@ struct PlanInputs {
 
 // Turns a setting into mappings and reads: the one place that knows what a setting means. Pure.
 //
-// lazy, cached: the memory file over all of guest memory.
-// concurrent (FaaSnap, section 4.2): as lazy; reads of the recorded pages of the memory file.
-// per_region (section 4.5): anonymous memory below, the memory file over the non-zero pages; reads
-// of the recorded pages that are not zero.
-// faasnap (sections 4.5 to 4.7): as per_region with the loading-set file over its regions, in as
-// few mappings as give every page its backing; one read for each region, in file order; prepared,
-// which goes beyond the paper, the zero pages are allocated meanwhile, and pages copied that the
-// recorded invocation wrote at its first touch. reap (REAP, section 5): anonymous memory with a
-// fault handler; the REAP set installed first. stream: anonymous memory with a fault handler; the
-// stream set and its zero pages installed while the guest runs.
+// lazy, cached: the memory files over all of guest memory, each where its layer shows; the
+// snapshot's own is enough for one that is whole. concurrent (FaaSnap, section 4.2): as lazy; reads
+// of the recorded pages of the memory files. per_region (section 4.5): anonymous memory below, the
+// memory file over the non-zero pages; reads of the recorded pages that are not zero. faasnap
+// (sections 4.5 to 4.7): as per_region with the loading-set file over its regions, in as few
+// mappings as give every page its backing; one read for each region, in file order; prepared, which
+// goes beyond the paper, the zero pages are allocated meanwhile, and pages copied that the recorded
+// invocation wrote at its first touch. reap (REAP, section 5): anonymous memory with a fault
+// handler; the REAP set installed first. stream: anonymous memory with a fault handler; the stream
+// set and its zero pages installed while the guest runs.
 //
 // Reads into the page cache begin with the restore, unless prepared.
 //

@@ -13,11 +13,11 @@ std::vector<ReadPiece> cut_reads(std::span<const PlannedRead> reads, Bytes piece
     PageRange rest = read.guest;
     Bytes offset = read.file_offset;
     while (rest.count != 0) {
-      const bool joins = !pieces.empty() && pieces.back().file == read.file &&
-                         pieces.back().offset + pieces.back().length == offset &&
-                         offset.value % piece.value != 0;
+      const bool joins =
+          !pieces.empty() && pieces.back().file == read.file && pieces.back().layer == read.layer &&
+          pieces.back().offset + pieces.back().length == offset && offset.value % piece.value != 0;
       if (!joins) {
-        pieces.push_back({read.file, offset, {}, {}});
+        pieces.push_back({read.file, read.layer, offset, {}, {}});
       }
       ReadPiece& last = pieces.back();
       const Bytes left{piece.value - offset.value % piece.value};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace faasnap::paging {
 // One read request: a run of bytes of one file, and where its pages belong in guest memory.
 struct ReadPiece {
   Backing file = Backing::loading_set;
+  std::uint32_t layer = 0;
   Bytes offset;
   Bytes length;
   // Together as long as the piece, in the order of the file.

@@ -35,6 +35,7 @@ memory::PageSet without_short_gaps(const memory::PageSet& pages) {
 HandledPages handled_pages(const RestorePlan& plan, Bytes memory) {
   HandledPages pages;
   pages.nonzero = memory::PageSet(plan.handled()->nonzero);
+  pages.based = memory::ImageMap(plan.handled()->based);
   pages.singly = plan.handled()->record || plan.load_if<InstallBeforeStart>() != nullptr;
   if (pages.singly) {
     pages.watched = memory::PageSet({{{0}, memory.pages()}});

@@ -8,6 +8,7 @@
 #include <faasnap/restore_plan.h>
 #include <faasnap/units.h>
 
+#include "memory/image_map.h"
 #include "memory/page_set.h"
 
 namespace faasnap::paging {
@@ -17,8 +18,9 @@ inline constexpr std::uint64_t kUnwatchedGap = 512;
 
 // What the fault handler of a plan with HandledFaults answers, and with what.
 struct HandledPages {
-  // The pages that the memory file has data for.
+  // The pages that a memory file has data for, and those of them that a base's has.
   memory::PageSet nonzero;
+  memory::ImageMap based;
   // The pages whose faults the handler must answer: all that have data or are read, and the gaps of
   // zero pages between them. Gaps of kUnwatchedGap pages and more are left to the kernel, which
   // answers a fault there thirty times as fast; shorter ones are not worth a memory area each.

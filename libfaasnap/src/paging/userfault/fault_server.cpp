@@ -38,6 +38,15 @@ void for_each_run(PageRange block, Wanted wanted, Use use) {
   }
 }
 
+std::vector<DirectFile> open_images(const SnapshotFiles& files) {
+  std::vector<DirectFile> images;
+  images.emplace_back(files.memory);
+  for (const FileRef& base : files.bases) {
+    images.emplace_back(base);
+  }
+  return images;
+}
+
 }  // namespace
 
 FaultServer::FaultServer(const HandledPages& handled, const SnapshotFiles& files,
@@ -50,10 +59,10 @@ FaultServer::FaultServer(const HandledPages& handled, const SnapshotFiles& files
       log_(log),
       failure_(failure),
       tuning_(checked(tuning)),
-      file_(files.memory),
+      files_(open_images(files)),
       zeros_(base::Mapping::anonymous({tuning.miss_zero_pages * kPageSize})),
       reads_(tuning.misses, {tuning.miss_pages * kPageSize}),
-      pages_in_(tuning.misses) {
+      reading_(tuning.misses) {
   reads_.signal(progress_.helper());
   thread_ = base::start_thread("faasnap-faults", [this] { run(); });
 }
@@ -85,8 +94,8 @@ void FaultServer::serve() {
     bool worked = answer_faults();
     answer_deferred();
     worked |= reads_.take_ended([this](unsigned slot) {
-      install(pages_in_[slot], reads_.buffer(slot).data());
-      pages_in_[slot] = {};
+      install(reading_[slot], reads_.buffer(slot).data());
+      reading_[slot] = {};
     });
     start_reads();
     worked = worked || (helped_ != nullptr && helped_->help());
@@ -186,8 +195,10 @@ bool FaultServer::is_lacking(PageIndex page) const {
 }
 
 bool FaultServer::under_way(PageIndex page) const {
-  const auto has_page = [&](PageRange pages) { return pages.first <= page && page < pages.end(); };
-  return std::ranges::any_of(pages_in_, has_page) || std::ranges::count(backlog_, page) != 0;
+  const auto brings_page = [&](const Read& read) {
+    return read.pages.first <= page && page < read.pages.end() && is_in(page, read.layer);
+  };
+  return std::ranges::any_of(reading_, brings_page) || std::ranges::count(backlog_, page) != 0;
 }
 
 void FaultServer::start_reads() {
@@ -196,10 +207,11 @@ void FaultServer::start_reads() {
     if (!slot) {
       break;
     }
-    const PageRange pages = to_read_for(backlog_.front());
+    const PageIndex page = backlog_.front();
     backlog_.pop_front();
-    pages_in_[*slot] = pages;
-    reads_.read(*slot, file_.ref(), pages.first.offset(), pages.size());
+    const Read read{to_read_for(page), layer_of(page)};
+    reading_[*slot] = read;
+    reads_.read(*slot, files_[read.layer].ref(), read.pages.first.offset(), read.pages.size());
   }
   reads_.submit();
 }
@@ -210,10 +222,21 @@ PageRange FaultServer::to_read_for(PageIndex page) const {
                          : block_around(page, tuning_.miss_pages, watched_run(page));
 }
 
-void FaultServer::install(PageRange all, const std::byte* data) const {
+// Returns the layer that has the data of the page, or would have them.
+std::uint32_t FaultServer::layer_of(PageIndex page) const {
+  return handled_.based.layer_of(page).value_or(0);
+}
+
+// True if the layer's memory file has the content of the page. Where a zero page is concerned, only
+// the snapshot's own is sure to have zeros.
+bool FaultServer::is_in(PageIndex page, std::uint32_t layer) const {
+  return layer_of(page) == layer;
+}
+
+void FaultServer::install(const Read& read, const std::byte* data) const {
   for_each_run(
-      all, [&](PageIndex page) { return is_lacking(page); },
-      [&](PageRange pages) { copy(pages, data + (pages.first - all.first) * kPageSize); });
+      read.pages, [&](PageIndex page) { return is_in(page, read.layer) && is_lacking(page); },
+      [&](PageRange pages) { copy(pages, data + (pages.first - read.pages.first) * kPageSize); });
 }
 
 void FaultServer::copy(PageRange pages, const std::byte* data) const {

@@ -48,6 +48,12 @@ class FaultServer {
   Bytes buffers() const noexcept { return reads_.buffers(); }
 
  private:
+  // Pages that are read from the memory file of a layer.
+  struct Read {
+    PageRange pages{};
+    std::uint32_t layer = 0;
+  };
+
   void run() noexcept;
   void serve();
   void wait_for_events() const;
@@ -61,7 +67,9 @@ class FaultServer {
   bool under_way(PageIndex page) const;
   void start_reads();
   PageRange to_read_for(PageIndex page) const;
-  void install(PageRange all, const std::byte* data) const;
+  std::uint32_t layer_of(PageIndex page) const;
+  bool is_in(PageIndex page, std::uint32_t layer) const;
+  void install(const Read& read, const std::byte* data) const;
   void copy(PageRange pages, const std::byte* data) const;
 
   const HandledPages& handled_;
@@ -71,14 +79,14 @@ class FaultServer {
   AccessLog* const log_;
   FailureLatch& failure_;
   const InstallTuning tuning_;
-  const DirectFile file_;
+  const std::vector<DirectFile> files_;  // the memory files, by layer
   const base::Mapping zeros_;
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> taken_{0};
 
   // Used by the thread alone.
   ReadQueue reads_;
-  std::vector<PageRange> pages_in_;  // by slot of `reads_`; empty if nothing is read there
+  std::vector<Read> reading_;        // by slot of `reads_`; no pages if nothing is read there
   std::deque<PageIndex> backlog_;    // misses that wait for a slot
   std::vector<PageFault> deferred_;  // until the part that brings their page is installed
 

@@ -70,7 +70,7 @@ PrefetchStats ReapLoader::load() const {
   PrefetchStats stats;
   stats.direct = true;
   for (const ReadPiece& piece : pieces_) {
-    const DirectFile file(*files_.of(piece.file));
+    const DirectFile file(*files_.of(piece.file, piece.layer));
     const base::Mapping buffer = base::Mapping::anonymous(piece.length);
     read_whole(file, piece, buffer);
     install_singly(piece, buffer);

@@ -79,7 +79,7 @@ StreamLoader::StreamLoader(LoadProgress& progress, const memory::PageSet& unfore
   for (const ReadPiece& piece : progress_.pieces()) {
     auto& file = files_[static_cast<std::size_t>(piece.file)];
     if (!file) {
-      file.emplace(*files.of(piece.file));
+      file.emplace(*files.of(piece.file, piece.layer));
     }
   }
   thread_ = base::start_thread("faasnap-load", [this] { run(); });

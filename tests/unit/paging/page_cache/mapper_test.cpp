@@ -39,7 +39,7 @@ struct Image {
       loading.write(region.guest, region.file_offset);
     }
   }
-  SnapshotFiles files() const { return {memory.ref(), loading.ref()}; }
+  SnapshotFiles files() const { return {.memory = memory.ref(), .loading_set = loading.ref()}; }
   RestorePlan plan(Setting setting) const {
     return plan_restore(setting, {.memory = kMemory, .nonzero = nonzero, .loading_set = regions});
   }
@@ -127,7 +127,7 @@ TEST_CASE("a fault on the loading set reads its block of the file and no more") 
   const std::vector<format::StoredPageRun> set = {{{{0}, 3 * kBlock.pages()}, {}, 0, 0}};
   const memory::GuestMemory guest(kMemory);
   apply(plan_restore(Setting::faasnap, {.memory = kMemory, .nonzero = {}, .loading_set = set}),
-        guest, {{}, file.ref()});
+        guest, {.loading_set = file.ref()});
   CHECK(shows(guest, PageIndex{700}, file.content(PageIndex{700})));
   FileResidency residency(file.ref(), file.size());
   const auto resident_in_block = [&](std::uint64_t block) {

@@ -43,7 +43,7 @@ struct LoadingSet {
                         {.memory = kEngineMemory, .nonzero = {}, .loading_set = regions});
   }
   ReadIntoPageCache load() const { return *plan().load_if<ReadIntoPageCache>(); }
-  SnapshotFiles files() const { return {memory.ref(), loading.ref()}; }
+  SnapshotFiles files() const { return {.memory = memory.ref(), .loading_set = loading.ref()}; }
   std::uint64_t pages() const { return regions.size() * kRegionPages; }
 };
 
@@ -166,7 +166,8 @@ TEST_CASE("a file that ends before its plan is an error that names it and the pl
 TEST_CASE("a read that fails is reported with its errno") {
   const LoadingSet set;
   const base::UniqueFd unreadable = base::open_file(set.directory.path() / "loading-set", O_WRONLY);
-  PageCacheLoader engine(set.load(), {set.memory.ref(), {&unreadable, "loading-set"}});
+  PageCacheLoader engine(set.load(),
+                         {.memory = set.memory.ref(), .loading_set = {&unreadable, "loading-set"}});
   engine.start();
   const Error error = test::error_of([&] { engine.wait(); });
   CHECK(error.error_number() == EBADF);

@@ -29,6 +29,8 @@ class RandomSnapshot {
       : pages_(1 + random() % 2000),
         nonzero_(test::random_runs(random, pages_, 0.05 + 0.1 * (random() % 9), 30)),
         files_(pages_, nonzero_) {
+    split_into_layers(random);
+    files_.add(layers_);
     touch(random);
     loading_ =
         test::lay_out(plan_loading_set(groups_, nonzero_, {random() % 40, random() % 4}), 8_KiB);
@@ -47,6 +49,7 @@ class RandomSnapshot {
   PlanInputs inputs(bool prepared = false) const {
     return {.memory = {pages_ * kPageSize},
             .nonzero = nonzero_,
+            .layers = layers_,
             .recorded = groups_,
             .loading_set = loading_,
             .reap_set = reap_,
@@ -56,6 +59,28 @@ class RandomSnapshot {
   }
 
  private:
+  // Every other image is in one layer. The bases of the others have more data than is shown.
+  void split_into_layers(std::mt19937& random) {
+    const std::size_t count = random() % 2 == 0 ? 0 : 1 + random() % 4;
+    if (count == 0) {
+      return;
+    }
+    std::vector<std::vector<PageRange>> shown(count);
+    for (const PageRange& run : nonzero_) {
+      for (PageIndex page = run.first; page < run.end();) {
+        const std::uint64_t pages = std::min<std::uint64_t>(1 + random() % 12, run.end() - page);
+        shown[random() % count].push_back({page, pages});
+        page = page + pages;
+      }
+    }
+    for (auto& pages : shown) {
+      const bool is_base = !layers_.empty();
+      const memory::PageSet own(std::move(pages));
+      const memory::PageSet hidden(is_base ? test::random_runs(random, pages_, 0.4, 20)
+                                           : std::vector<PageRange>());
+      layers_.push_back({.shown = own, .stored = own.unite(hidden)});
+    }
+  }
   // Runs of pages in any order, as a guest touches them, and their groups.
   void touch(std::mt19937& random) {
     auto runs = test::random_runs(random, pages_, 0.3, 12);
@@ -77,6 +102,7 @@ class RandomSnapshot {
 
   std::uint64_t pages_;
   std::vector<PageRange> nonzero_;
+  std::vector<ImageLayer> layers_;
   test::FakeFiles files_;
   std::vector<PageAccess> accesses_;
   std::vector<PageGroup> groups_;
@@ -147,6 +173,7 @@ TEST_CASE(
         for (std::uint64_t i = 0; i < read.guest.count; ++i) {
           REQUIRE(behind[read.guest.first.value + i].backing == read.file);
           REQUIRE(behind[read.guest.first.value + i].file_page == read.file_offset.pages() + i);
+          REQUIRE(behind[read.guest.first.value + i].layer == read.layer);
         }
       }
     }
@@ -172,6 +199,43 @@ TEST_CASE("reap loads every page that was touched, and no other; stream, those b
       }
     }
     REQUIRE(times_covered(loaded_by(plan), snapshot.pages()) == expected);
+  }
+}
+
+TEST_CASE("no fewer mappings of memory files would show an image of layers") {
+  // Runs of layers 0 and 1 with zeros between, where layer 1 has hidden data in one gap.
+  const std::vector<PageRange> nonzero{{{0}, 4}, {{6}, 2}, {{10}, 2}};
+  const std::vector<ImageLayer> layers{
+      {.shown = memory::PageSet({{{10}, 2}}), .stored = memory::PageSet({{{10}, 2}})},
+      {.shown = memory::PageSet({{{0}, 4}, {{6}, 2}}),
+       .stored = memory::PageSet({{{0}, 4}, {{6}, 4}})}};
+  const PlanInputs inputs{.memory = {16 * kPageSize}, .nonzero = nonzero, .layers = layers};
+  const auto lazy = plan_restore(Setting::lazy, inputs);
+  REQUIRE(lazy.mappings.size() == 2);
+  CHECK(lazy.mappings[0].guest == PageRange{{0}, 8});
+  CHECK(lazy.mappings[0].layer == 1);
+  CHECK(lazy.mappings[1].guest == PageRange{{8}, 8});
+  CHECK(lazy.mappings[1].layer == 0);
+  // Zeros between data stay anonymous where a setting maps data alone.
+  CHECK(plan_restore(Setting::per_region, inputs).mappings.size() == 4);
+}
+
+TEST_CASE("layers that do not show the image, each page once, are refused") {
+  const std::vector<PageRange> nonzero{{{0}, 4}};
+  std::vector<ImageLayer> layers(2);
+  layers[0] = {.shown = memory::PageSet({{{0}, 2}}), .stored = memory::PageSet({{{0}, 2}})};
+  layers[1] = {.shown = memory::PageSet({{{2}, 2}}), .stored = memory::PageSet({{{2}, 2}})};
+  SECTION("a page is shown twice") { layers[1].shown = layers[1].stored = layers[0].shown; }
+  SECTION("a page is shown by none") { layers[1] = {}; }
+  SECTION("a page is shown that is zero") {
+    layers[1].shown = layers[1].stored = memory::PageSet({{{2}, 3}});
+  }
+  SECTION("a page is shown that the layer does not store") { layers[1].stored = {}; }
+  for (const Setting setting : kRestoring) {
+    CHECK(test::error_of([&] {
+            plan_restore(setting,
+                         {.memory = {8 * kPageSize}, .nonzero = nonzero, .layers = layers});
+          }).kind() == ErrorKind::invalid_argument);
   }
 }
 

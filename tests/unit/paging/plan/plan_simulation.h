@@ -14,6 +14,7 @@
 #include <faasnap/restore_options.h>
 
 #include "format/page_set_file.h"
+#include "memory/image_map.h"
 #include "paging/plan/planner.h"
 #include "paging/support.h"
 
@@ -23,6 +24,7 @@ namespace faasnap::test {
 struct Behind {
   Backing backing = Backing::anonymous;
   std::uint64_t file_page = 0;
+  std::uint32_t layer = 0;
   bool mapped = false;
 };
 
@@ -32,7 +34,7 @@ inline std::vector<Behind> apply_mappings(const RestorePlan& plan, std::uint64_t
     REQUIRE(mapping.file_offset.value % kPageSize == 0);
     for (std::uint64_t i = 0; i < mapping.guest.count; ++i) {
       memory.at(mapping.guest.first.value + i) = {mapping.backing, mapping.file_offset.pages() + i,
-                                                  true};
+                                                  mapping.layer, true};
     }
   }
   return memory;
@@ -49,6 +51,23 @@ class FakeFiles {
       }
     }
   }
+  // The image's pages are in the memory files of these layers, which hold other content where a
+  // later layer hides theirs.
+  void add(std::span<const paging::ImageLayer> layers) {
+    for (const paging::ImageLayer& layer : layers) {
+      std::vector<std::uint64_t>& file = layers_.emplace_back(image_.size());
+      for (const PageRange& run : layer.stored.runs()) {
+        for (PageIndex page = run.first; page < run.end(); page = page + 1) {
+          file.at(page.value) = kHidden + page.value;
+        }
+      }
+      for (const PageRange& run : layer.shown.runs()) {
+        for (PageIndex page = run.first; page < run.end(); page = page + 1) {
+          file.at(page.value) = image_.at(page.value);
+        }
+      }
+    }
+  }
   // `file` holds copies of the image's pages.
   void add(Backing file, std::span<const format::StoredPageRun> regions) {
     for (const auto& region : regions) {
@@ -59,14 +78,20 @@ class FakeFiles {
   }
 
   const std::vector<std::uint64_t>& image() const { return image_; }
-  std::uint64_t content(Backing file, std::uint64_t page) const {
+  std::uint64_t content(Backing file, std::uint64_t page, std::uint32_t layer) const {
     if (file == Backing::anonymous) {
       return 0;
     }
-    return file == Backing::memory_file ? image_.at(page) : sets_.at({file, page});
+    if (file != Backing::memory_file) {
+      return sets_.at({file, page});
+    }
+    return layers_.empty() ? image_.at(page) : layers_.at(layer).at(page);
   }
 
  private:
+  static constexpr std::uint64_t kHidden = 1ULL << 40;
+
+  std::vector<std::vector<std::uint64_t>> layers_;
   std::vector<std::uint64_t> image_;
   std::map<std::pair<Backing, std::uint64_t>, std::uint64_t> sets_;
 };
@@ -79,19 +104,22 @@ inline std::vector<std::uint64_t> contents_after(const RestorePlan& plan, const 
   std::vector<std::uint64_t> shown(pages);
   for (std::uint64_t page = 0; page < pages; ++page) {
     REQUIRE(behind[page].mapped);
-    shown[page] = files.content(behind[page].backing, behind[page].file_page);
+    shown[page] = files.content(behind[page].backing, behind[page].file_page, behind[page].layer);
   }
   if (const HandledFaults* handled = plan.handled()) {
     REQUIRE(std::ranges::all_of(
         behind, [](const Behind& page) { return page.backing == Backing::anonymous; }));
     const auto has_data = as_bits(handled->nonzero, pages);
+    const memory::ImageMap based(handled->based);
     for (std::uint64_t page = 0; page < pages; ++page) {
-      shown[page] = has_data[page] ? files.content(Backing::memory_file, page) : 0;
+      shown[page] = has_data[page] ? files.content(Backing::memory_file, page,
+                                                   based.layer_of({page}).value_or(0))
+                                   : 0;
     }
     for (const PlannedRead& read : plan.reads()) {
       for (std::uint64_t i = 0; i < read.guest.count; ++i) {
         shown.at(read.guest.first.value + i) =
-            files.content(read.file, read.file_offset.pages() + i);
+            files.content(read.file, read.file_offset.pages() + i, read.layer);
       }
     }
     for (const PageRange& run : plan.zero_pages()) {
