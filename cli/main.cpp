@@ -27,6 +27,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"doctor", "what this host can do for microVMs", run_doctor},
+    {"base", "make a snapshot that those of functions are layers over", run_base},
     {"record", "run a function once and make a snapshot to serve it from", run_record},
     {"invoke", "restore a snapshot and run its function", run_invoke},
     {"inspect", "show a snapshot, or how a setting would restore it", run_inspect},

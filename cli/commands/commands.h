@@ -10,6 +10,7 @@ namespace faasnap::cli {
 // exit status. Throws UsageError, Failure, Interrupted and faasnap::Error.
 using tools::Arguments;
 
+int run_base(const Arguments& arguments);
 int run_boot(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);
 int run_image(const Arguments& arguments);

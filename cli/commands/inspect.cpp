@@ -28,6 +28,7 @@ CommandLine inspect_command_line() {
   line.flag("prepared", "with --plan: for a VM that is prepared before the request");
   line.flag("json", "print a JSON object");
   add_trusted_key_option(line);
+  add_bases_option(line);
   add_config_option(line);
   return line;
 }
@@ -64,7 +65,7 @@ int run_inspect(const Arguments& arguments) {
     setting = parse_setting_option(*name, "--plan");
   }
   const auto keys = trusted_keys(line, load_config(line.optional_text("config")));
-  const Snapshot snapshot = open_snapshot(line.text("DIR"), keys);
+  const Snapshot snapshot = open_snapshot(line, line.text("DIR"), keys);
   const bool as_json = line.has("json");
   if (setting) {
     const RestorePlan plan = snapshot.plan(*setting, line.has("prepared"));

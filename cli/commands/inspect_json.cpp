@@ -73,6 +73,16 @@ tools::Json to_json(const Inspection& inspection) {
   json["root_image"] = to_json(info.root_image);
   json["labels"] = info.labels;
   json["nonzero_pages"] = info.nonzero_pages;
+  json["stored_pages"] = info.stored_pages;
+  json["layers"] = tools::Json::array();
+  for (const SnapshotLayer& layer : snapshot.layers()) {
+    tools::Json entry;
+    entry["id"] = layer.id;
+    entry["directory"] = layer.directory.string();
+    entry["stored_pages"] = layer.stored_pages;
+    entry["shown_pages"] = layer.shown_pages;
+    json["layers"].push_back(entry);
+  }
   json["working_set_pages"] = info.working_set_pages;
   json["touched_pages"] = info.touched_pages;
   json["loading_set_regions"] = info.loading_set_regions;
@@ -104,6 +114,7 @@ tools::Json to_json(const RestorePlan& plan) {
     tools::Json entry = to_json(mapping.guest);
     entry["backing"] = to_string(mapping.backing);
     entry["file_offset"] = mapping.file_offset.value;
+    entry["layer"] = mapping.layer;
     mappings.push_back(entry);
   }
   tools::Json reads = tools::Json::array();
@@ -111,6 +122,7 @@ tools::Json to_json(const RestorePlan& plan) {
     tools::Json entry = to_json(read.guest);
     entry["file"] = to_string(read.file);
     entry["file_offset"] = read.file_offset.value;
+    entry["layer"] = read.layer;
     reads.push_back(entry);
   }
   tools::Json entries = tools::Json::array();

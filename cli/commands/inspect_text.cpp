@@ -102,6 +102,26 @@ std::string signature_line(const Inspection& inspection) {
       inspection.signature_checked ? "which is trusted" : "not checked (--trusted-key)");
 }
 
+// What a layer has, and what each of its bases gives to it.
+void print_layers(const Snapshot& snapshot) {
+  const SnapshotInfo& info = snapshot.info();
+  if (!info.base) {
+    return;
+  }
+  fmt::print("layer         {} pages of its own, {} of its bases\n", info.stored_pages,
+             info.nonzero_pages - info.stored_pages);
+  const auto layers = snapshot.layers();
+  for (std::size_t n = 1; n < layers.size(); ++n) {
+    fmt::print("base {:<8} {} of its {} pages; {} ({})\n", n, layers[n].shown_pages,
+               layers[n].stored_pages, layers[n].id, line_text(layers[n].directory.string()));
+  }
+}
+
+// Returns the name of a file of the snapshot, or of its nth base.
+std::string name_of(Backing file, std::uint32_t layer) {
+  return layer == 0 ? to_string(file) : fmt::format("base {}", layer);
+}
+
 void print_row(const char* what, PageRange guest, const char* from, const std::string& offset) {
   fmt::print("{:<9} {:>12} {:>10}  {:<12} {:>14}\n", what, guest.first.value, guest.count, from,
              offset);
@@ -125,6 +145,7 @@ void print(const Inspection& inspection) {
     fmt::print("label         {}={}\n", key, value);
   }
   fmt::print("pages         {} of {} are not zero\n", info.nonzero_pages, info.memory.pages());
+  print_layers(inspection.snapshot);
   const CachedPages cached = cached_pages(inspection.snapshot);
   fmt::print("page cache    {}\n", cached.pages
                                        ? fmt::format("{} pages of its files", *cached.pages)
@@ -144,11 +165,12 @@ void print(const RestorePlan& plan) {
   fmt::print("{:<9} {:>12} {:>10}  {:<12} {:>14}\n", "", "guest page", "pages", "from",
              "at offset");
   for (const PlannedMapping& mapping : plan.mappings) {
-    print_row("map", mapping.guest, to_string(mapping.backing),
+    print_row("map", mapping.guest, name_of(mapping.backing, mapping.layer).c_str(),
               fmt::format("{}", mapping.file_offset.value));
   }
   for (const PlannedRead& read : plan.reads()) {
-    print_row("read", read.guest, to_string(read.file), fmt::format("{}", read.file_offset.value));
+    print_row("read", read.guest, name_of(read.file, read.layer).c_str(),
+              fmt::format("{}", read.file_offset.value));
   }
   if (const auto* load = plan.load_if<ReadIntoPageCache>()) {
     for (const PlannedEntry& entry : load->entries) {

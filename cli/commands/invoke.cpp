@@ -64,6 +64,7 @@ CommandLine invoke_command_line() {
   add_image_options(line, false);
   add_image_directories_option(line);
   add_trusted_key_option(line);
+  add_bases_option(line);
   add_worker_option(line);
   add_network_options(line);
   add_store_options(line);
@@ -125,7 +126,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   const auto keys = trusted_keys(line, config);
   const Nanoseconds opened = epoch_now();
   const auto begun = std::chrono::steady_clock::now();
-  const Snapshot snapshot = open_snapshot(snapshot_of(line), keys);
+  const Snapshot snapshot = open_snapshot(line, snapshot_of(line), keys);
   const Nanoseconds opening = std::chrono::steady_clock::now() - begun;
   const std::string function = line.optional_text("function").value_or(label(snapshot, "function"));
   if (function.empty()) {

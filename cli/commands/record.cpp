@@ -34,6 +34,10 @@ CommandLine record_command_line() {
   line.positional({"FUNCTION"});
   add_input_option(line);
   line.option("snapshot", "DIR", "the snapshot to make; must not exist");
+  line.option(
+      "base", "DIR",
+      "record in a clone of this snapshot (faasnap base make), and keep only the pages that "
+      "differ\nfrom it; the base must then be beside the new snapshot, or named with --bases");
   line.list("label", "LABEL", "a label for the snapshot, KEY=VALUE; repeatable");
   line.option("recordings", "N", "invoke N times for the recording by userfaultfd (default: 1)");
   line.option("free-memory", "MODE",
@@ -84,6 +88,9 @@ FunctionRecorderOptions recorder_options(const CommandLine& line, const Config& 
   options.thresholds = config.restore.thresholds;
   options.labels = labels_of(line);
   options.guest = vm_options(line, config, "");
+  if (const auto base = line.optional_text("base")) {
+    options.base = Snapshot::open(*base);
+  }
   return options;
 }
 
@@ -105,6 +112,7 @@ void print_json(const RecordedFunction& recorded, const Invocation& invocation,
   record["free_memory"] = to_string(free_memory);
   record["memory_bytes"] = info.memory.value;
   record["nonzero_pages"] = info.nonzero_pages;
+  record["stored_pages"] = info.stored_pages;
   record["working_set_pages"] = info.working_set_pages;
   record["touched_pages"] = info.touched_pages;
   record["similarity"] = recorded.similarity;
@@ -126,12 +134,12 @@ void print(const RecordedFunction& recorded, const Invocation& invocation, unsig
       "{}\n"
       "  function      {} {}\n"
       "  result        {}\n"
-      "  pages         {} not zero, {} recorded by mincore, {} by userfaultfd\n"
+      "  pages         {} not zero, {} of them its own, {} recorded by mincore, {} by userfaultfd\n"
       "  loading set   {} pages in {} regions\n"
       "  stream set    {} pages, and {} zero pages\n",
       recorded.snapshot.directory().string(), invocation.function, tools::to_text(invocation.input),
-      recorded.result, info.nonzero_pages, info.working_set_pages, info.touched_pages,
-      info.loading_set_pages, info.loading_set_regions, info.stream_set_pages,
+      recorded.result, info.nonzero_pages, info.stored_pages, info.working_set_pages,
+      info.touched_pages, info.loading_set_pages, info.loading_set_regions, info.stream_set_pages,
       info.stream_set_zero_pages);
   if (!recorded.no_userfaultfd.empty()) {
     fmt::print("  lacks         the settings {} and {}: {}\n", to_string(Setting::reap),

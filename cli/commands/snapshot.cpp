@@ -162,12 +162,14 @@ int run_push(const Arguments& arguments) {
        .synopsis = "DIR [NAME] [OPTION]...",
        .text = "Verifies a snapshot and publishes it under the name, the directory's name if\n"
                "none is given. The same image with other recordings becomes a new version.\n"
+               "The bases of a layer that the catalogue lacks are published first.\n"
                "An interrupted push can be repeated.",
        .example = "faasnap snapshot push snapshots/json --redis redis:6379 "
                   "--catalogue /mnt/snapshots"});
   line.positional({"DIR"}, {"NAME"});
   line.flag("replace", "give the name to this image if another has it");
   add_trusted_key_option(line);
+  add_bases_option(line);
   add_catalogue_options(line);
   if (!line.parse(arguments)) {
     return tools::kSuccess;
@@ -175,7 +177,7 @@ int run_push(const Arguments& arguments) {
   Interruption interruption;
   SnapshotCatalogue catalogue = open_catalogue(line).snapshots;
   const Snapshot snapshot = open_snapshot(
-      line.text("DIR"), trusted_keys(line, load_config(line.optional_text("config"))));
+      line, line.text("DIR"), trusted_keys(line, load_config(line.optional_text("config"))));
   const std::string name = line.optional_text("NAME").value_or(name_of(line.text("DIR")));
   Steps steps;
   const Progress progress = steps.progress();
@@ -202,7 +204,7 @@ int run_pull(const Arguments& arguments) {
       {.name = "faasnap snapshot pull",
        .synopsis = "NAME DIR [OPTION]...",
        .text = "Fetches a snapshot of the catalogue as the new directory DIR: whole and verified,\n"
-               "or not at all.",
+               "or not at all. The base of a layer that is not beside DIR is fetched as well.",
        .example = "faasnap snapshot pull json snapshots/json --redis redis:6379 "
                   "--catalogue /mnt/snapshots"});
   line.positional({"NAME", "DIR"});
@@ -243,13 +245,15 @@ int run_upgrade(const Arguments& arguments) {
            "are taken if their content is the same as ever.",
        .example = "faasnap snapshot upgrade snapshots/json"});
   line.positional({"DIR"});
+  add_bases_option(line);
   if (!line.parse(arguments)) {
     return tools::kSuccess;
   }
   const Interruption interruption;
   Steps steps;
   steps.begin("verify");
-  const Snapshot snapshot = Snapshot::upgrade(line.text("DIR"), steps.progress());
+  const Snapshot snapshot =
+      Snapshot::upgrade(line.text("DIR"), steps.progress(), base_directories(line));
   steps.done();
   fmt::print("{}: format version {}\n", snapshot.directory().string(),
              snapshot.info().format_version);
@@ -269,6 +273,7 @@ int run_sign(const Arguments& arguments) {
        .example = "faasnap snapshot sign snapshots/json --key private.pem"});
   line.positional({"DIR"});
   line.option("key", "FILE", "the private key (PEM, without a passphrase)");
+  add_bases_option(line);
   if (!line.parse(arguments)) {
     return tools::kSuccess;
   }
@@ -276,9 +281,96 @@ int run_sign(const Arguments& arguments) {
   const SigningKey key(line.text("key"));
   Steps steps;
   steps.begin("verify and sign");
-  sign_snapshot(line.text("DIR"), key, steps.progress());
+  sign_snapshot(line.text("DIR"), key, steps.progress(), base_directories(line));
   steps.done();
   fmt::print("{}: signed by key {}\n", line.text("DIR"), key.id());
+  return tools::kSuccess;
+}
+
+// Writes the snapshot in DIR anew as TARGET, over `base`, or whole if that is null.
+int rebase(const CommandLine& line, const Snapshot* base) {
+  const Interruption interruption;
+  const Snapshot snapshot = open_snapshot(
+      line, line.text("DIR"), trusted_keys(line, load_config(line.optional_text("config"))));
+  Steps steps;
+  steps.begin("write");
+  const Snapshot target = snapshot.rebase(line.text("TARGET"), base, steps.progress());
+  steps.done();
+  fmt::print("{}: {} of {} pages are its own\n", target.directory().string(),
+             target.info().stored_pages, target.info().nonzero_pages);
+  return tools::kSuccess;
+}
+
+int run_flatten(const Arguments& arguments) {
+  CommandLine line(
+      {.name = "faasnap snapshot flatten",
+       .synopsis = "DIR TARGET [OPTION]...",
+       .text =
+           "Writes the snapshot in DIR, a layer over a base, as the new directory TARGET: whole,\n"
+           "with the same memory and recordings, and in need of no base. It is not signed.",
+       .example = "faasnap snapshot flatten snapshots/json snapshots/json-whole"});
+  line.positional({"DIR", "TARGET"});
+  add_trusted_key_option(line);
+  add_bases_option(line);
+  add_config_option(line);
+  return line.parse(arguments) ? rebase(line, nullptr) : tools::kSuccess;
+}
+
+int run_rebase(const Arguments& arguments) {
+  CommandLine line(
+      {.name = "faasnap snapshot rebase",
+       .synopsis = "DIR TARGET --base BASE [OPTION]...",
+       .text = "Writes the snapshot in DIR as the new directory TARGET, a layer over the snapshot "
+               "BASE:\n"
+               "with the same memory and recordings, and only the pages that differ. It is not "
+               "signed.\n"
+               "BASE must be beside it when it is opened, or named with --bases.",
+       .example = "faasnap snapshot rebase snapshots/json layers/json --base layers/base"});
+  line.positional({"DIR", "TARGET"});
+  line.option("base", "BASE", "the snapshot to lay it over");
+  add_trusted_key_option(line);
+  add_bases_option(line);
+  add_config_option(line);
+  if (!line.parse(arguments)) {
+    return tools::kSuccess;
+  }
+  const Snapshot base = open_snapshot(
+      line, line.text("base"), trusted_keys(line, load_config(line.optional_text("config"))));
+  return rebase(line, &base);
+}
+
+// Throws Failure if a snapshot beside this one has it as its base.
+void require_unused(const Snapshot& snapshot) {
+  const std::vector<std::filesystem::path> places{snapshot.directory().parent_path()};
+  const auto layers = find_layers(snapshot, places);
+  if (!layers.empty()) {
+    throw tools::Failure(fmt::format(
+        "{} is the base of {}{}; remove that first, make it whole (faasnap snapshot flatten), or "
+        "give --force",
+        snapshot.directory().string(), layers.front().string(),
+        layers.size() > 1 ? fmt::format(" and {} more", layers.size() - 1) : ""));
+  }
+}
+
+int run_rm(const Arguments& arguments) {
+  CommandLine line(
+      {.name = "faasnap snapshot rm",
+       .synopsis = "DIR [--force]",
+       .text = "Removes the snapshot in DIR, unless a snapshot beside it has it as its base.",
+       .example = "faasnap snapshot rm snapshots/json"});
+  line.positional({"DIR"});
+  line.flag("force", "remove it even if it is a base, or cannot be opened");
+  add_bases_option(line);
+  if (!line.parse(arguments)) {
+    return tools::kSuccess;
+  }
+  if (!line.has("force")) {
+    require_unused(open_snapshot(line, line.text("DIR"), {}));
+  }
+  for (const std::string& name : Snapshot::remove(line.text("DIR"))) {
+    fmt::print(stderr, "faasnap: {}/{} is not a file of a snapshot and stays\n", line.text("DIR"),
+               line_text(name));
+  }
   return tools::kSuccess;
 }
 
@@ -310,6 +402,9 @@ constexpr Subcommand kSnapshotSubcommands[] = {
     {"sign", "DIR --key FILE", "verify a snapshot and sign it", run_sign},
     {"verify", "DIR", "compare all checksums, and the signature", run_verify},
     {"upgrade", "DIR", "verify a snapshot and renew its manifest", run_upgrade},
+    {"rebase", "DIR TARGET --base BASE", "make a snapshot a layer over another", run_rebase},
+    {"flatten", "DIR TARGET", "make a layer whole", run_flatten},
+    {"rm", "DIR", "remove a snapshot that is not a base", run_rm},
     {"prune", "DIR", "remove what killed processes have left", run_prune},
 };
 

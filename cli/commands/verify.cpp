@@ -23,13 +23,14 @@ int run_verify(const Arguments& arguments) {
        .example = "faasnap verify snapshots/json --trusted-key public.pem"});
   line.positional({"DIR"});
   add_trusted_key_option(line);
+  add_bases_option(line);
   add_config_option(line);
   if (!line.parse(arguments)) {
     return tools::kSuccess;
   }
   Interruption interruption;
   const auto keys = trusted_keys(line, load_config(line.optional_text("config")));
-  const Snapshot snapshot = open_snapshot(line.text("DIR"), keys);
+  const Snapshot snapshot = open_snapshot(line, line.text("DIR"), keys);
   Steps steps;
   steps.begin("verify");
   snapshot.verify(steps.progress());

@@ -173,8 +173,24 @@ std::optional<TrustedKeys> trusted_keys(const CommandLine& line, const Config& c
   return files.empty() ? std::nullopt : std::optional(TrustedKeys(files));
 }
 
-Snapshot open_snapshot(const fs::path& directory, const std::optional<TrustedKeys>& keys) {
-  return keys ? open_signed(directory, *keys) : Snapshot::open(directory);
+void add_bases_option(CommandLine& line) {
+  line.list("bases", "DIR",
+            "look for the base of a layer in this directory, too, and not only beside the "
+            "snapshot;\nrepeatable");
+}
+
+std::vector<fs::path> base_directories(const CommandLine& line) {
+  std::vector<fs::path> directories;
+  for (const std::string& directory : line.texts("bases")) {
+    directories.emplace_back(directory);
+  }
+  return directories;
+}
+
+Snapshot open_snapshot(const CommandLine& line, const fs::path& directory,
+                       const std::optional<TrustedKeys>& keys) {
+  const auto bases = base_directories(line);
+  return keys ? open_signed(directory, *keys, bases) : Snapshot::open(directory, bases);
 }
 
 VmOptions vm_options(const CommandLine& line, const Config& config, const std::string& words) {

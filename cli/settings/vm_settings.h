@@ -51,8 +51,13 @@ void add_trusted_key_option(CommandLine& line);
 // Returns the public keys that --trusted-key names and those of the settings file, or nothing if
 // there is none: any snapshot is taken then.
 std::optional<TrustedKeys> trusted_keys(const CommandLine& line, const Config& config);
-// Opens the snapshot; it must be signed by one of those keys, if there are any.
-Snapshot open_snapshot(const std::filesystem::path& directory,
+// Adds --bases, for a command that opens a snapshot.
+void add_bases_option(CommandLine& line);
+// Returns the directories that it names.
+std::vector<std::filesystem::path> base_directories(const CommandLine& line);
+// Opens the snapshot, whose bases are in those directories or beside it; it must be signed by one
+// of the keys, if there are any.
+Snapshot open_snapshot(const CommandLine& line, const std::filesystem::path& directory,
                        const std::optional<TrustedKeys>& keys);
 
 // Returns what to boot; checks that every file exists. `words` are added to the kernel command

@@ -7,8 +7,8 @@ import unittest
 
 from cli_case import FAASNAP, CliCase
 
-COMMANDS = ("doctor", "record", "invoke", "inspect", "verify", "store", "snapshot", "image",
-            "boot", "lab")
+COMMANDS = ("doctor", "base", "record", "invoke", "inspect", "verify", "store", "snapshot",
+            "image", "boot", "lab")
 INPUT = ("--input", '{"a": 1}')
 
 

@@ -45,6 +45,11 @@ struct FunctionRecorderOptions {
   // invocation finds pages that not every one uses, and takes as long as a restore without help.
   unsigned recordings = 1;
   LoadingSetThresholds thresholds{};
+  // A snapshot of a guest of the same image that is ready and has not run the function (make_base).
+  // If there is one, the function is recorded in a clone of it instead of a guest that is booted,
+  // after one invocation that is not recorded, and the new snapshot is a layer over it. `guest`
+  // then says only where the image, the attachments and the worker are.
+  std::optional<Snapshot> base{};
 };
 
 // How a caller follows a recording, and ends it. Everything may be empty.
@@ -101,6 +106,13 @@ class FAASNAP_EXPORT FunctionRecorder {
   RecordedFunction record(const std::string& function, const std::string& input,
                           const std::filesystem::path& path,
                           const RecordingObserver& observer = {}) const;
+
+  // Boots the guest and leaves a snapshot of it in the new directory `path`: the base of the
+  // functions of its image. If `function` is not empty, it is invoked once with `input` before, so
+  // that what it loads is in the base: the language's runtime, and modules that functions share.
+  // Throws as record, and ErrorKind::invalid_argument if FunctionRecorderOptions::base is set.
+  Snapshot make_base(const std::filesystem::path& path, const std::string& function = {},
+                     const std::string& input = "{}", const RecordingObserver& observer = {}) const;
 
  private:
   FunctionHost* host_;

@@ -94,7 +94,8 @@ class Recording {
     }
     std::string no_userfaultfd = lack_of_userfaultfd();
     const function::ScratchDirectory scratch(target.parent_path());
-    const Snapshot base = make_base(scratch.path() / "base");
+    const Snapshot base = options_.base ? continue_base(*options_.base, scratch.path() / "base")
+                                        : make_base(scratch.path() / "base");
     if (!no_userfaultfd.empty()) {
       Snapshot snapshot = kept(record_first(base, target));
       return {std::move(snapshot), std::move(result_), 1, std::move(no_userfaultfd)};
@@ -110,6 +111,14 @@ class Recording {
     begin("add the sets of REAP and stream");
     Snapshot snapshot = kept(served.derive(target, snapshot_options(&touched)));
     return {std::move(snapshot), std::move(result_), least_similarity(recordings)};
+  }
+
+  // Makes the base of other recordings.
+  Snapshot make_base_at(const fs::path& target) {
+    if (!options_.guest.worker) {
+      memory::require_pagemap();
+    }
+    return kept(make_base(target, !function_.empty()));
   }
 
  private:
@@ -138,10 +147,13 @@ class Recording {
     return options;
   }
 
-  // Makes a snapshot of a guest that is ready for its first invocation.
-  Snapshot make_base(const fs::path& path) {
+  // Makes a snapshot of a guest that is ready for its first invocation, or, if `invoked`, has had
+  // it.
+  Snapshot make_base(const fs::path& path, bool invoked = false) {
     VmOptions guest = options_.guest;
-    guest.command_line += " faasnap.function=" + function_;
+    if (!function_.empty()) {
+      guest.command_line += " faasnap.function=" + function_;
+    }
     guest.command_line += function::kernel_words(options_.free_memory);
     guest.report_free_memory = options_.free_memory == FreeMemory::report;
     begin("boot the guest");
@@ -149,9 +161,37 @@ class Recording {
         guest,
         {.timeout = options_.boot_timeout, .stop = observer_.stop, .network = options_.network});
     const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });
+    if (invoked) {
+      warm(vm);
+    }
     settle(vm);
-    begin("snapshot the guest before its first invocation");
+    begin(invoked ? "snapshot the guest" : "snapshot the guest before its first invocation");
     return vm.snapshot(path, snapshot_options(nullptr));
+  }
+
+  // Makes a whole snapshot of a clone of `base` that has loaded the function.
+  Snapshot continue_base(const Snapshot& base, const fs::path& path) {
+    begin("restore the base");
+    VM vm = VM::restore(base, {.setting = Setting::lazy,
+                               .root_image = options_.guest.root_image,
+                               .release_free_memory = options_.free_memory == FreeMemory::report,
+                               .attachments = attachments(),
+                               .worker = options_.guest.worker});
+    const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });
+    if (options_.network) {
+      host_.set_network(vm, *options_.network);
+    }
+    warm(vm);
+    settle(vm);
+    begin("snapshot the guest that has loaded the function");
+    return vm.snapshot(path, snapshot_options(nullptr));
+  }
+
+  // Invokes the function once, so that it is loaded.
+  void warm(VM& vm) {
+    host_.attach(vm);
+    begin(fmt::format("invoke {}", function_));
+    result_ = host_.invoke(vm, function_, input_, {.timeout = options_.invoke_timeout}).result;
   }
 
   // Makes a snapshot of a guest that has run the function once, with the loading set of that
@@ -179,6 +219,7 @@ class Recording {
     options.labels = options_.labels;
     options.labels["function"] = function_;
     options.labels["input"] = input_;
+    options.base = options_.base ? &*options_.base : nullptr;
     return vm.snapshot(path, options);
   }
 
@@ -239,6 +280,18 @@ class Recording {
   std::string result_;
 };
 
+// Calls `make`. A request to stop ends the guest, and with it whatever waits for the guest: the
+// error is then ErrorKind::cancelled.
+template <typename Make>
+auto until_stopped(const RecordingObserver& observer, Make make) {
+  try {
+    return make();
+  } catch (const Error&) {
+    base::check_not_stopped(observer.stop, kRecording);
+    throw;
+  }
+}
+
 }  // namespace
 
 FunctionRecorder::FunctionRecorder(FunctionHost& host, FunctionRecorderOptions options)
@@ -266,13 +319,24 @@ RecordedFunction FunctionRecorder::record(const std::string& function, const std
     base::fail(ErrorKind::invalid_argument, kRecording, {}, "invalid function name");
   }
   const fs::path target = target_at(path);
-  try {
+  return until_stopped(observer, [&] {
     return Recording(*host_, options_, function, input, observer).make(target);
-  } catch (const Error&) {
-    // A request to stop has ended the guest, and with it whatever was waiting for the guest.
-    base::check_not_stopped(observer.stop, kRecording);
-    throw;
+  });
+}
+
+Snapshot FunctionRecorder::make_base(const fs::path& path, const std::string& function,
+                                     const std::string& input,
+                                     const RecordingObserver& observer) const {
+  if (!function.empty() && !is_function_name(function)) {
+    base::fail(ErrorKind::invalid_argument, kRecording, {}, "invalid function name");
   }
+  if (options_.base) {
+    base::fail(ErrorKind::invalid_argument, kRecording, {}, "a base is made of a guest that boots");
+  }
+  const fs::path target = target_at(path);
+  return until_stopped(observer, [&] {
+    return Recording(*host_, options_, function, input, observer).make_base_at(target);
+  });
 }
 
 }  // namespace faasnap
