@@ -28,6 +28,9 @@ struct FunctionRecorderOptions {
   // The guest to boot. The recorder adds what it needs to the command line, and sets
   // `report_free_memory` as `free_memory` says.
   VmOptions guest{};
+  // True: the recorder adds the function's name to the kernel command line, so that a guest with
+  // several functions loads that one ahead. False: the image says itself what it runs.
+  bool name_on_command_line = true;
   // Labels of the snapshot, beside "function" and "input", which the recorder sets.
   std::map<std::string, std::string> labels{};
   // Time for booting, and for each invocation.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ struct InvocationReply {
   int status = 0;
   // The JSON document.
   std::string body{};
+  // The reply's header fields by their names in lower case; of equal names the last.
+  std::map<std::string, std::string> headers{};
   // Time from the call to the first byte of the reply.
   Nanoseconds first_byte{0};
 };
@@ -44,9 +47,12 @@ class FAASNAP_EXPORT GuestChannel {
   // ErrorKind::invalid_argument if its trace id is not one of Trace.
   InvocationReply invoke(std::string_view function, std::string_view input, Nanoseconds timeout,
                          const TraceContext& caller = {});
-  // Sends any other request, for example "GET", "/healthz", "".
+  // Sends any other request, for example "GET", "/healthz", "", with `headers` besides the
+  // channel's own. Throws ErrorKind::invalid_argument for a header that would break the request: a
+  // name that is not a token (RFC 9110, section 5.6.2), or a value with control characters.
   InvocationReply request(std::string_view method, std::string_view target, std::string_view body,
-                          Nanoseconds timeout);
+                          Nanoseconds timeout,
+                          const std::map<std::string, std::string>& headers = {});
 
  private:
   InvocationReply exchange(std::string_view method, std::string_view target, std::string_view body,

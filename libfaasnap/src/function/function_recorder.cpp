@@ -151,7 +151,7 @@ class Recording {
   // it.
   Snapshot make_base(const fs::path& path, bool invoked = false) {
     VmOptions guest = options_.guest;
-    if (!function_.empty()) {
+    if (!function_.empty() && options_.name_on_command_line) {
       guest.command_line += " faasnap.function=" + function_;
     }
     guest.command_line += function::kernel_words(options_.free_memory);

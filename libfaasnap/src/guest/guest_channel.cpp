@@ -60,8 +60,10 @@ InvocationReply GuestChannel::invoke(std::string_view function, std::string_view
 }
 
 InvocationReply GuestChannel::request(std::string_view method, std::string_view target,
-                                      std::string_view body, Nanoseconds timeout) {
-  return exchange(method, target, body, timeout, clone_headers(*vm_));
+                                      std::string_view body, Nanoseconds timeout,
+                                      const std::map<std::string, std::string>& headers) {
+  return exchange(method, target, body, timeout,
+                  clone_headers(*vm_) + guest::header_lines(headers));
 }
 
 InvocationReply GuestChannel::exchange(std::string_view method, std::string_view target,
@@ -73,7 +75,8 @@ InvocationReply GuestChannel::exchange(std::string_view method, std::string_view
   try {
     auto response =
         guest::http_exchange(stream, {method, target, body, headers}, deadline.remaining(kAsking));
-    return {response.status, std::move(response.body), response.first_byte - begun};
+    return {response.status, std::move(response.body), std::move(response.headers),
+            response.first_byte - begun};
   } catch (const Error&) {
     // A guest that has ended took its connections with it; the reason of its end says more.
     const std::string reason = reason_of_end(*vm_);

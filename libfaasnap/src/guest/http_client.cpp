@@ -26,10 +26,12 @@ constexpr std::string_view kEndOfHead = "\r\n\r\n";
   base::fail(ErrorKind::guest, kAskingAgent, {}, reason);
 }
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  }
+  return result;
 }
 
 std::string_view trim(std::string_view text) {
@@ -58,12 +60,13 @@ void apply_header(std::string_view line, HttpHead& head) {
       line.substr(0, colon).find_first_of(" \t") != std::string_view::npos) {
     reject_reply("expected a header line 'Name: value'");
   }
-  const auto name = line.substr(0, colon);
+  const auto name = lower_case(line.substr(0, colon));
   const auto value = trim(line.substr(colon + 1));
-  if (equals_ignoring_case(name, "Transfer-Encoding")) {
+  head.headers[name] = value;
+  if (name == "transfer-encoding") {
     reject_reply("expected a reply with Content-Length, got a transfer encoding");
   }
-  if (!equals_ignoring_case(name, "Content-Length")) {
+  if (name != "content-length") {
     return;
   }
   const auto length = base::parse_number<std::uint64_t>(value);
@@ -208,12 +211,33 @@ HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nano
   const std::string text = format_request(request);
   send_request(stream, text, deadline);
   ResponseReader reader(stream, deadline);
-  const HttpHead head = reader.read_head();
+  HttpHead head = reader.read_head();
   if (head.status < 200) {
     reject_reply("expected a final status, got an interim one");  // the request asked for none
   }
   std::string body = has_body(request, head.status) ? reader.read_body(head) : std::string();
-  return {head.status, std::move(body), reader.first_byte()};
+  return {head.status, std::move(body), std::move(head.headers), reader.first_byte()};
+}
+
+std::string header_lines(const std::map<std::string, std::string>& headers) {
+  static constexpr std::string_view kTokenMarks = "!#$%&'*+-.^_`|~";
+  std::string lines;
+  for (const auto& [name, value] : headers) {
+    const bool named = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+             kTokenMarks.find(c) != std::string_view::npos;
+    });
+    const bool plain = std::none_of(value.begin(), value.end(), [](char c) {
+      return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+    });
+    if (!named || !plain) {
+      base::fail(ErrorKind::invalid_argument, kAskingAgent, {},
+                 fmt::format("header '{}' is not a token with a value of one line",
+                             base::printable(name)));
+    }
+    lines += fmt::format("{}: {}\r\n", name, value);
+  }
+  return lines;
 }
 
 std::string percent_encode(std::string_view text) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 0;
   std::string body{};
+  std::map<std::string, std::string> headers{};
   // Time of arrival of the first byte, by base::monotonic_now.
   Nanoseconds first_byte{0};
 };
@@ -41,6 +43,8 @@ struct HttpHead {
   int status = 0;
   // Empty if the body extends to the end of the stream.
   std::optional<std::uint64_t> content_length;
+  // Every header field by its name in lower case; of equal names the last.
+  std::map<std::string, std::string> headers;
 };
 
 // Sends the request and reads the response, both within `timeout`. A response that comes before all
@@ -51,6 +55,10 @@ HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nano
 
 // Parses the status line and the header lines, without the empty line that ends them.
 HttpHead parse_http_head(std::string_view head);
+
+// Returns the header lines of a request. Throws ErrorKind::invalid_argument for a name that is not
+// a token, or a value with control characters.
+std::string header_lines(const std::map<std::string, std::string>& headers);
 
 // Returns `text` with every character but RFC 3986's unreserved ones as %XX.
 std::string percent_encode(std::string_view text);

@@ -232,6 +232,24 @@ TEST_CASE("a target or method that would break the request is an invalid argumen
   }
 }
 
+TEST_CASE("the headers of a reply are found by their names in lower case") {
+  const HttpHead head =
+      parse_http_head("HTTP/1.1 200 OK\r\nX-Amz-Log-Result:  bG9n \r\nCONTENT-length: 3");
+  CHECK(head.headers.at("x-amz-log-result") == "bG9n");
+  CHECK(head.headers.at("content-length") == "3");
+  CHECK(head.content_length == 3);
+}
+
+TEST_CASE("a request's headers are lines, and none can smuggle another one") {
+  CHECK(header_lines({{"X-A", "1"}, {"X-B", "two words"}}) == "X-A: 1\r\nX-B: two words\r\n");
+  CHECK(header_lines({}).empty());
+  CHECK(error_of([] {
+          header_lines({{"X-A", "1\r\nX-B: 2"}});
+        }).kind() == ErrorKind::invalid_argument);
+  CHECK(error_of([] { header_lines({{"X A", "1"}}); }).kind() == ErrorKind::invalid_argument);
+  CHECK(error_of([] { header_lines({{"", "1"}}); }).kind() == ErrorKind::invalid_argument);
+}
+
 TEST_CASE("percent-encoding leaves unreserved characters alone") {
   CHECK(percent_encode("json-1_a.b~C") == "json-1_a.b~C");
   CHECK(percent_encode("a b&c=/\xff") == "a%20b%26c%3D%2F%FF");
