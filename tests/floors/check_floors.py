@@ -103,7 +103,9 @@ def fault_in_user(root, file, system, quoted):
             return f"<{system}> is inside the library"
         return None
     top = root / file.parts[0]
-    for base in (root / file).parent, top:
+    # An example of several folders is a tree of its own.
+    own = root / file.parts[0] / file.parts[1] if file.parts[0] == "examples" else top
+    for base in (root / file).parent, top, own:
         target = (base / quoted).resolve()
         if target.is_file() and target.is_relative_to(top.resolve()):
             return None

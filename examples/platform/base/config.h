@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include <faasnap/free_memory.h>
+#include <faasnap/setting.h>
+
+namespace platform {
+
+using std::chrono::seconds;
+
+// What the host gives to all functions together.
+struct HostLimits {
+  unsigned concurrency = 64;
+  std::uint64_t memory_mib = 8192;
+  // Invocations that wait for room, and how long each does.
+  unsigned queue = 256;
+  seconds queue_timeout{30};
+};
+
+// How VMs are kept.
+struct VmPolicy {
+  faasnap::Setting setting = faasnap::Setting::faasnap;
+  seconds keep_idle{300};
+  // Most prepared VMs of one function; 0 prepares none.
+  unsigned prepared = 4;
+  // Started and confined worker processes that wait for a VM.
+  unsigned workers = 2;
+  seconds boot_timeout{600};
+};
+
+struct RecordingPolicy {
+  faasnap::FreeMemory free_memory = faasnap::FreeMemory::report;
+  // Invocations that the recording by userfaultfd makes.
+  unsigned recordings = 1;
+};
+
+// Asynchronous invocations.
+struct EventPolicy {
+  unsigned queue = 1000;
+  unsigned workers = 4;
+  // Attempts after the first, and the pause before the first of them; it doubles each time.
+  unsigned retries = 2;
+  seconds retry_pause{60};
+};
+
+// What a function has that does not say otherwise.
+struct FunctionDefaults {
+  std::uint64_t memory_mib = 512;
+  seconds timeout{3};
+};
+
+// The settings file. docs/guide/platform.md describes each key.
+struct Config {
+  std::string host = "127.0.0.1";
+  int port = 9000;
+  // Where functions, their code, snapshots and events are kept.
+  std::filesystem::path state = "/var/lib/faasnap-platform";
+  // The directory of images that an ImageUri names.
+  std::filesystem::path images = "/var/lib/faasnap/images";
+  // The image below functions that come as zip archives; empty refuses them.
+  std::filesystem::path base_image{};
+  // The program that makes images of those.
+  std::filesystem::path faasnap = "faasnap";
+  // Parts of the names of functions (ARNs).
+  std::string region = "us-east-1";
+  std::string account = "000000000000";
+  HostLimits limits{};
+  VmPolicy vm{};
+  RecordingPolicy recording{};
+  EventPolicy events{};
+  FunctionDefaults defaults{};
+};
+
+// Reads a settings file. Throws std::runtime_error that names the file, the key and what was
+// expected.
+Config load_config(const std::filesystem::path& file);
+
+}  // namespace platform

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "functions/machine.h"
+
+#include <fmt/format.h>
+
+#include <faasnap/directory_store.h>
+#include <faasnap/guest_channel.h>
+#include <faasnap/worker_pool.h>
+
+#include "base/error.h"
+#include "functions/images.h"
+
+namespace platform {
+namespace {
+
+// The memory from which a function gets a second processor, as with Lambda.
+constexpr std::uint64_t kSecondProcessorMiB = 1769;
+// What the guest's agent has to report a timeout before the VM counts as hung.
+constexpr std::chrono::seconds kGrace{10};
+
+std::unique_ptr<Machine> make_machine(faasnap::VM vm, const std::string& function,
+                                      const std::string& revision, std::uint64_t memory_mib,
+                                      Start start) {
+  return std::make_unique<Machine>(Machine{.vm = std::move(vm),
+                                           .function = function,
+                                           .revision = revision,
+                                           .memory_mib = memory_mib,
+                                           .start = start});
+}
+
+}  // namespace
+
+MachineMaker::MachineMaker(const Config& config, bool usable)
+    : config_(config), host_(std::make_shared<faasnap::DirectoryStore>(config.state / "objects")) {
+  if (usable && config.vm.workers != 0) {
+    worker_.pool =
+        std::make_shared<faasnap::WorkerPool>(faasnap::WorkerOptions{}, config.vm.workers);
+  }
+}
+
+std::unique_ptr<Machine> MachineMaker::boot(const Function& function) {
+  faasnap::VmOptions options = guest(function);
+  if (const AgentName agent = agent_name(function); agent.on_command_line) {
+    options.command_line += " faasnap.function=" + agent.name;
+  }
+  return make_machine(host_.boot(options, {.timeout = config_.vm.boot_timeout}), function.name,
+                      function.revision, function.memory_mib, Start::booted);
+}
+
+std::unique_ptr<Machine> MachineMaker::restore(const Function& function,
+                                               const faasnap::Snapshot& snapshot) {
+  auto machine = make_machine(faasnap::VM::restore(snapshot, restore_options()), function.name,
+                              function.revision, function.memory_mib, Start::restored);
+  host_.attach(machine->vm);
+  return machine;
+}
+
+std::unique_ptr<PreparedMachine> MachineMaker::prepare(const Function& function,
+                                                       const faasnap::Snapshot& snapshot) {
+  return std::make_unique<PreparedMachine>(
+      PreparedMachine{.vm = faasnap::VM::prepare(snapshot, restore_options()),
+                      .function = function.name,
+                      .revision = function.revision,
+                      .memory_mib = function.memory_mib});
+}
+
+std::unique_ptr<Machine> MachineMaker::start(std::unique_ptr<PreparedMachine> prepared) {
+  auto machine = make_machine(prepared->vm.start(), prepared->function, prepared->revision,
+                              prepared->memory_mib, Start::prepared);
+  host_.attach(machine->vm);
+  return machine;
+}
+
+faasnap::VmOptions MachineMaker::guest(const Function& function) const {
+  return {.kernel = function.image / "vmlinux",
+          .initramfs = function.image / "initramfs",
+          .root_image = function.image / "rootfs.img",
+          .command_line = faasnap::VmOptions{}.command_line + " quiet",
+          .vcpus = function.memory_mib < kSecondProcessorMiB ? 1U : 2U,
+          .memory = {function.memory_mib << 20},
+          .worker = worker_};
+}
+
+faasnap::RestoreOptions MachineMaker::restore_options() const {
+  return {.setting = config_.vm.setting,
+          .image_directories = {config_.images, config_.state / "images"},
+          .worker = worker_};
+}
+
+AgentName agent_name(const Function& function) {
+  const ImageFacts facts = Images::facts(function.image);
+  if (!facts.name.empty()) {
+    return {facts.name, false};
+  }
+  return {function.handler.empty() ? function.name : function.handler, true};
+}
+
+void invoke(Machine& machine, const Invocation& invocation, Outcome& outcome) {
+  const Function& function = invocation.function;
+  std::map<std::string, std::string> headers = {
+      {"X-Amzn-RequestId", invocation.request_id},
+      {"Faasnap-Timeout-Ms", std::to_string(std::chrono::milliseconds(function.timeout).count())}};
+  if (invocation.wants_log) {
+    headers["X-Amz-Log-Type"] = "Tail";
+  }
+  if (!invocation.client_context.empty()) {
+    headers["X-Amz-Client-Context"] = invocation.client_context;
+  }
+  auto reply =
+      faasnap::GuestChannel(machine.vm)
+          .request("POST",
+                   fmt::format("/2015-03-31/functions/{}/invocations", agent_name(function).name),
+                   invocation.payload, function.timeout + kGrace, headers);
+  if (reply.status != 200) {
+    throw RequestError(
+        Refusal::unavailable,
+        fmt::format("the guest's agent answers with status {}: {}", reply.status, reply.body));
+  }
+  ++machine.invocations;
+  outcome.payload = std::move(reply.body);
+  outcome.error = reply.headers["x-amz-function-error"];
+  outcome.log = reply.headers["x-amz-log-result"];
+}
+
+}  // namespace platform

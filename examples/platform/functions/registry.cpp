@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "functions/registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/random_id.h"
+#include "state/files.h"
+
+namespace platform {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kLongestName = 64;
+
+void check_name(const std::string& name) {
+  const bool fine =
+      !name.empty() && name.size() <= kLongestName && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_';
+      });
+  if (!fine) {
+    throw RequestError(
+        Refusal::invalid,
+        fmt::format("FunctionName '{:.64}': expected 1 to {} letters, digits, '-' and '_'", name,
+                    kLongestName));
+  }
+}
+
+void check_range(const char* what, std::uint64_t value, std::uint64_t least, std::uint64_t most) {
+  if (value < least || value > most) {
+    throw RequestError(Refusal::invalid,
+                       fmt::format("{} {}: expected {} to {}", what, value, least, most));
+  }
+}
+
+void apply(const Settings& settings, Function& function) {
+  if (settings.memory_mib) {
+    check_range("MemorySize", *settings.memory_mib, 128, 10'240);
+  }
+  if (settings.timeout) {
+    check_range("Timeout", static_cast<std::uint64_t>(settings.timeout->count()), 1, 900);
+  }
+  function.description = settings.description.value_or(function.description);
+  function.handler = settings.handler.value_or(function.handler);
+  function.runtime = settings.runtime.value_or(function.runtime);
+  function.role = settings.role.value_or(function.role);
+  function.environment = settings.environment.value_or(function.environment);
+  function.memory_mib = settings.memory_mib.value_or(function.memory_mib);
+  function.timeout = settings.timeout.value_or(function.timeout);
+}
+
+std::chrono::milliseconds now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+}
+
+// Guest memory, handler and environment are part of what a snapshot holds.
+bool runs_the_same(const Function& a, const Function& b) {
+  return a.image == b.image && a.handler == b.handler && a.environment == b.environment &&
+         a.memory_mib == b.memory_mib;
+}
+
+}  // namespace
+
+Registry::Registry(const Config& config, const Images& images,
+                   std::function<void(const std::string&)> retired)
+    : config_(config), images_(images), retired_(std::move(retired)) {
+  fs::create_directories(config.state / "functions");
+  for (const auto& entry : fs::directory_iterator(config.state / "functions")) {
+    const fs::path file = entry.path() / "function.json";
+    // A function whose creation a crash has ended has no file yet, or no more.
+    if (fs::exists(file)) {
+      functions_.emplace(entry.path().filename(), decode_versions(read_file(file), file));
+    } else {
+      fs::remove_all(entry.path());
+    }
+  }
+}
+
+Function Registry::create(const std::string& name, const Code& code, const Settings& settings) {
+  check_name(name);
+  const std::lock_guard changing(changing_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (functions_.contains(name)) {
+      throw RequestError(Refusal::conflict, "Function already exist: " + name);
+    }
+  }
+  Function function{
+      .name = name, .memory_mib = config_.defaults.memory_mib, .timeout = config_.defaults.timeout};
+  apply(settings, function);
+  fs::create_directories(directory(name));
+  try {
+    take_code(function, code);
+    make_image(function);
+  } catch (...) {
+    fs::remove_all(directory(name));
+    throw;
+  }
+  save(name, {.latest = function});
+  return function;
+}
+
+Function Registry::update_code(const std::string& name, const Code& code) {
+  const std::lock_guard changing(changing_);
+  FunctionVersions versions = at(name);
+  const auto before = revisions_in_use();
+  take_code(versions.latest, code);
+  make_image(versions.latest);
+  save(name, versions);
+  retire_unused(before);
+  return versions.latest;
+}
+
+Function Registry::update_settings(const std::string& name, const Settings& settings) {
+  const std::lock_guard changing(changing_);
+  FunctionVersions versions = at(name);
+  const auto before = revisions_in_use();
+  Function function = versions.latest;
+  apply(settings, function);
+  if (!runs_the_same(function, versions.latest)) {
+    make_image(function);
+  }
+  function.modified = now();
+  versions.latest = function;
+  save(name, versions);
+  retire_unused(before);
+  return function;
+}
+
+void Registry::set_concurrency(const std::string& name, std::optional<unsigned> concurrency) {
+  const std::lock_guard changing(changing_);
+  FunctionVersions versions = at(name);
+  versions.latest.concurrency = concurrency;
+  save(name, versions);
+}
+
+Function Registry::publish(const std::string& name, const std::optional<std::string>& description) {
+  const std::lock_guard changing(changing_);
+  FunctionVersions versions = at(name);
+  // As with Lambda, what has not changed since the last version is that version.
+  if (!versions.published.empty()) {
+    const Function& last = versions.published.rbegin()->second;
+    if (last.revision == versions.latest.revision && last.timeout == versions.latest.timeout) {
+      return last;
+    }
+  }
+  Function function = versions.latest;
+  function.version = std::to_string(versions.next_version);
+  function.description = description.value_or(function.description);
+  function.concurrency.reset();
+  versions.published.emplace(versions.next_version++, function);
+  save(name, versions);
+  return function;
+}
+
+void Registry::remove(const std::string& name, const std::optional<std::string>& version) {
+  const std::lock_guard changing(changing_);
+  FunctionVersions versions = at(name);
+  const auto before = revisions_in_use();
+  if (version == kLatest) {
+    throw RequestError(Refusal::invalid, "$LATEST cannot be deleted without the function");
+  }
+  if (version) {
+    if (std::erase_if(versions.published,
+                      [&](const auto& each) { return each.second.version == *version; }) == 0) {
+      throw RequestError(Refusal::not_found, "Function not found: " + name + ":" + *version);
+    }
+    save(name, versions);
+  } else {
+    // Without its file the function is gone, whatever else is left after a crash.
+    remove_durably(directory(name) / "function.json");
+    {
+      const std::lock_guard lock(mutex_);
+      functions_.erase(name);
+    }
+    fs::remove_all(directory(name));
+  }
+  retire_unused(before);
+}
+
+Function Registry::find(const std::string& name, const std::string& version) const {
+  const FunctionVersions versions = at(name);
+  if (version == kLatest) {
+    return versions.latest;
+  }
+  for (const auto& [number, function] : versions.published) {
+    if (function.version == version) {
+      Function found = function;
+      found.concurrency = versions.latest.concurrency;
+      return found;
+    }
+  }
+  throw RequestError(Refusal::not_found, "Function not found: " + name + ":" + version);
+}
+
+std::vector<Function> Registry::list(bool all_versions) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Function> list;
+  for (const auto& [name, versions] : functions_) {
+    list.push_back(versions.latest);
+    if (all_versions) {
+      for (const auto& [number, function] : versions.published) {
+        list.push_back(function);
+      }
+    }
+  }
+  return list;
+}
+
+std::vector<Function> Registry::versions(const std::string& name) const {
+  const FunctionVersions versions = at(name);
+  std::vector<Function> list = {versions.latest};
+  for (const auto& [number, function] : versions.published) {
+    list.push_back(function);
+  }
+  return list;
+}
+
+std::set<std::string> Registry::revisions() const { return revisions_in_use(); }
+
+fs::path Registry::directory(const std::string& name) const {
+  return config_.state / "functions" / name;
+}
+
+FunctionVersions Registry::at(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = functions_.find(name);
+  if (found == functions_.end()) {
+    throw RequestError(Refusal::not_found, "Function not found: " + name);
+  }
+  return found->second;
+}
+
+void Registry::save(const std::string& name, FunctionVersions versions) {
+  write_durably(directory(name) / "function.json", encode(versions));
+  remove_archives(name, versions);
+  const std::lock_guard lock(mutex_);
+  functions_.insert_or_assign(name, std::move(versions));
+}
+
+// Removes the archives that no version is made of.
+void Registry::remove_archives(const std::string& name, const FunctionVersions& versions) const {
+  std::set<fs::path> used = {versions.latest.archive, directory(name) / "function.json"};
+  for (const auto& [number, function] : versions.published) {
+    used.insert(function.archive);
+  }
+  for (const auto& entry : fs::directory_iterator(directory(name))) {
+    if (!used.contains(entry.path())) {
+      fs::remove(entry.path());
+    }
+  }
+}
+
+void Registry::take_code(Function& function, const Code& code) const {
+  if (code.image_uri.has_value() == code.zip.has_value()) {
+    throw RequestError(Refusal::invalid, "Code: expected either ImageUri or ZipFile");
+  }
+  if (code.image_uri) {
+    function.image = images_.find(*code.image_uri);
+    function.image_uri = *code.image_uri;
+    function.archive.clear();
+    return;
+  }
+  const std::string sum = sha256(*code.zip);
+  function.archive = directory(function.name) / (hex(sum) + ".zip");
+  function.image_uri.clear();
+  function.code_sha256 = base64(sum);
+  function.code_size = code.zip->size();
+  write_durably(function.archive, *code.zip);
+}
+
+// Gives the function a new revision, and the image that it runs.
+void Registry::make_image(Function& function) const {
+  function.revision = "r" + random_hex(16);
+  function.modified = now();
+  if (!function.archive.empty()) {
+    function.image = images_.make(function);
+    return;
+  }
+  if (!function.environment.empty()) {
+    throw RequestError(Refusal::invalid,
+                       "Environment: an image has the environment that it was made with; make it "
+                       "anew with `faasnap image make --image-config`");
+  }
+  const ImageFacts facts = Images::facts(function.image);
+  function.code_sha256 = facts.sha256;
+  function.code_size = facts.size;
+}
+
+void Registry::retire_unused(const std::set<std::string>& before) {
+  const auto after = revisions_in_use();
+  for (const std::string& revision : before) {
+    if (!after.contains(revision)) {
+      retired_(revision);
+    }
+  }
+}
+
+std::set<std::string> Registry::revisions_in_use() const {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> revisions;
+  for (const auto& [name, versions] : functions_) {
+    revisions.insert(versions.latest.revision);
+    for (const auto& [number, function] : versions.published) {
+      revisions.insert(function.revision);
+    }
+  }
+  return revisions;
+}
+
+}  // namespace platform

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "functions/function.h"
+#include "functions/images.h"
+#include "state/function_file.h"
+
+namespace platform {
+
+// The code of a function: an image's name, or the bytes of a zip archive.
+struct Code {
+  std::optional<std::string> image_uri{};
+  std::optional<std::string> zip{};
+};
+
+// What may be set of a function; nothing leaves it as it is.
+struct Settings {
+  std::optional<std::string> description{};
+  std::optional<std::string> handler{};
+  std::optional<std::string> runtime{};
+  std::optional<std::string> role{};
+  std::optional<std::map<std::string, std::string>> environment{};
+  std::optional<std::uint64_t> memory_mib{};
+  std::optional<std::chrono::seconds> timeout{};
+};
+
+// The functions that there are. Every change is on disk before the call returns, as a whole. Throws
+// RequestError. Safe from any thread; changes wait for each other.
+class Registry {
+ public:
+  // Reads what is there. `retired` is called with each revision that no version has any more.
+  Registry(const Config& config, const Images& images,
+           std::function<void(const std::string& revision)> retired);
+
+  Function create(const std::string& name, const Code& code, const Settings& settings);
+  Function update_code(const std::string& name, const Code& code);
+  Function update_settings(const std::string& name, const Settings& settings);
+  // Nothing gives the function the host's limit again.
+  void set_concurrency(const std::string& name, std::optional<unsigned> concurrency);
+  Function publish(const std::string& name, const std::optional<std::string>& description);
+  // Removes a published version, or the function with all versions if `version` is nothing.
+  void remove(const std::string& name, const std::optional<std::string>& version);
+
+  Function find(const std::string& name, const std::string& version) const;
+  // In the order of their names: the latest versions, or all of them.
+  std::vector<Function> list(bool all_versions) const;
+  // The latest version and the published ones.
+  std::vector<Function> versions(const std::string& name) const;
+  std::set<std::string> revisions() const;
+
+ private:
+  std::filesystem::path directory(const std::string& name) const;
+  FunctionVersions at(const std::string& name) const;
+  void save(const std::string& name, FunctionVersions versions);
+  void remove_archives(const std::string& name, const FunctionVersions& versions) const;
+  void take_code(Function& function, const Code& code) const;
+  void make_image(Function& function) const;
+  void retire_unused(const std::set<std::string>& before);
+  std::set<std::string> revisions_in_use() const;
+
+  const Config& config_;
+  const Images& images_;
+  const std::function<void(const std::string&)> retired_;
+  // Held by a change, which may run for seconds.
+  std::mutex changing_;
+  // Protects the map alone.
+  mutable std::mutex mutex_;
+  std::map<std::string, FunctionVersions> functions_;
+};
+
+}  // namespace platform

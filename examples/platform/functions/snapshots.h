@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include <faasnap/snapshot.h>
+
+#include "base/config.h"
+#include "functions/function.h"
+#include "functions/machine.h"
+#include "metrics/metrics.h"
+
+namespace platform {
+
+// The snapshots of functions, one for each revision, in a directory. A revision has a snapshot if
+// the directory has one of its name: nothing else says so, so that it outlives any crash.
+//
+// Records those that are missing on a thread of its own, one at a time. Safe from any thread.
+class Snapshots {
+ public:
+  struct Description {
+    std::string revision;
+    std::uint64_t memory_bytes = 0;
+    std::uint64_t nonzero_bytes = 0;
+    std::uint64_t loading_set_bytes = 0;
+    std::chrono::seconds created{0};
+  };
+
+  // Opens what is there, and removes what belongs to none of `revisions`.
+  Snapshots(const Config& config, MachineMaker& maker, Metrics& metrics,
+            const std::set<std::string>& revisions);
+  // Ends a recording that is under way.
+  ~Snapshots();
+
+  std::optional<faasnap::Snapshot> find(const std::string& revision) const;
+  // Records the function with the event, unless that has been done, is about to be, or has failed
+  // too often.
+  void want(const Function& function, const std::string& event);
+  // Removes the revision's snapshot, and forgets its failures.
+  void remove(const std::string& revision);
+  std::vector<Description> list() const;
+  // The revision that is being recorded; empty if there is none.
+  std::string recording() const;
+
+ private:
+  struct Wish {
+    Function function;
+    std::string event;
+  };
+
+  void record_wishes(const std::stop_token& stop);
+  void record(const Wish& wish, const std::stop_token& stop);
+
+  const Config& config_;
+  MachineMaker& maker_;
+  Metrics& metrics_;
+  const std::filesystem::path directory_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any wished_;
+  std::map<std::string, faasnap::Snapshot> opened_;
+  std::map<std::string, unsigned> failures_;
+  std::deque<Wish> wishes_;
+  std::string recording_;
+  bool recording_removed_ = false;
+  std::jthread thread_;
+};
+
+}  // namespace platform

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "lambda/api.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/random_id.h"
+#include "lambda/configuration.h"
+#include "lambda/function_ref.h"
+#include "lambda/reply.h"
+
+namespace platform::lambda {
+namespace {
+
+// Lambda's own limits.
+constexpr std::size_t kMostPayload = 6 << 20;
+constexpr std::size_t kMostEvent = 1 << 20;
+constexpr std::size_t kFunctionsOfPage = 50;
+
+constexpr const char* kFunctions = R"(/2015-03-31/functions/?)";
+constexpr const char* kFunction = R"(/2015-03-31/functions/([^/]+))";
+constexpr const char* kConfiguration = R"(/2015-03-31/functions/([^/]+)/configuration)";
+constexpr const char* kCode = R"(/2015-03-31/functions/([^/]+)/code)";
+constexpr const char* kVersions = R"(/2015-03-31/functions/([^/]+)/versions)";
+constexpr const char* kInvocations = R"(/2015-03-31/functions/([^/]+)/invocations)";
+constexpr const char* kConcurrency = R"(/2017-10-31/functions/([^/]+)/concurrency)";
+constexpr const char* kReadConcurrency = R"(/2019-09-30/functions/([^/]+)/concurrency)";
+
+FunctionRef ref_of(const httplib::Request& request) {
+  return parse_function_ref(request.matches[1], request.get_param_value("Qualifier"));
+}
+
+// The number in a query, or `otherwise`.
+std::size_t number_of(const httplib::Request& request, const char* name, std::size_t otherwise) {
+  const std::string text = request.get_param_value(name);
+  if (text.empty()) {
+    return otherwise;
+  }
+  if (text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos) {
+    throw RequestError(Refusal::invalid, fmt::format("{} '{:.32}': expected a number", name, text));
+  }
+  return std::stoul(text);
+}
+
+}  // namespace
+
+void Api::serve(http::Server& server) {
+  server.Post(kFunctions, handler(&Api::create));
+  server.Get(kFunctions, handler(&Api::list));
+  server.Get(kFunction, handler(&Api::get));
+  server.Delete(kFunction, handler(&Api::remove));
+  server.Get(kConfiguration, handler(&Api::get_configuration));
+  server.Put(kConfiguration, handler(&Api::update_configuration));
+  server.Put(kCode, handler(&Api::update_code));
+  server.Post(kVersions, handler(&Api::publish));
+  server.Get(kVersions, handler(&Api::list_versions));
+  server.Put(kConcurrency, handler(&Api::put_concurrency));
+  server.Delete(kConcurrency, handler(&Api::delete_concurrency));
+  server.Get(kReadConcurrency, handler(&Api::get_concurrency));
+  server.Post(kInvocations, handler(&Api::invoke));
+}
+
+httplib::Server::Handler Api::handler(Operation operation) {
+  return [this, operation](const Request& request, Response& response) {
+    response.set_header("x-amzn-RequestId", random_uuid());
+    try {
+      (this->*operation)(request, response);
+    } catch (const std::exception& error) {
+      reply_error(response, error);
+    }
+  };
+}
+
+void Api::create(const Request& request, Response& response) {
+  const Json body = parse_object(request.body);
+  if (!body.contains("FunctionName") || !body["FunctionName"].is_string()) {
+    throw RequestError(Refusal::invalid, "FunctionName: expected a text");
+  }
+  const FunctionRef ref = parse_function_ref(body["FunctionName"], "");
+  const Json code = body.value("Code", Json::object());
+  Function function = registry_.create(ref.name, code_of(code), settings_of(body));
+  if (body.value("Publish", false)) {
+    function = registry_.publish(ref.name, std::nullopt);
+  }
+  reply(response, 201, configuration(config_, function, false));
+}
+
+void Api::list(const Request& request, Response& response) {
+  const auto functions = registry_.list(request.get_param_value("FunctionVersion") == "ALL");
+  const std::size_t first = number_of(request, "Marker", 0);
+  const std::size_t most =
+      std::max<std::size_t>(number_of(request, "MaxItems", kFunctionsOfPage), 1);
+  const std::size_t end = std::min(functions.size(), first + most);
+  Json page = Json::array();
+  for (std::size_t i = first; i < end; ++i) {
+    page.push_back(configuration(config_, functions[i], functions[i].version != kLatest));
+  }
+  const Json marker = end < functions.size() ? Json(std::to_string(end)) : Json();
+  reply(response, 200, {{"Functions", page}, {"NextMarker", marker}});
+}
+
+void Api::get(const Request& request, Response& response) {
+  const Function function = named(request);
+  Json code = {{"RepositoryType", "ECR"}, {"ImageUri", function.image_uri}};
+  if (!function.archive.empty()) {
+    code = {{"RepositoryType", "S3"}, {"Location", "file://" + function.archive.string()}};
+  }
+  Json body = {
+      {"Configuration", configuration(config_, function, ref_of(request).qualifier.has_value())},
+      {"Code", code},
+      {"Tags", Json::object()}};
+  if (function.concurrency) {
+    body["Concurrency"] = {{"ReservedConcurrentExecutions", *function.concurrency}};
+  }
+  reply(response, 200, body);
+}
+
+void Api::get_configuration(const Request& request, Response& response) {
+  reply(response, 200,
+        configuration(config_, named(request), ref_of(request).qualifier.has_value()));
+}
+
+void Api::update_configuration(const Request& request, Response& response) {
+  const Function function =
+      registry_.update_settings(ref_of(request).name, settings_of(parse_object(request.body)));
+  reply(response, 200, configuration(config_, function, false));
+}
+
+void Api::update_code(const Request& request, Response& response) {
+  const std::string name = ref_of(request).name;
+  const Json body = parse_object(request.body);
+  Function function = registry_.update_code(name, code_of(body));
+  if (body.value("Publish", false)) {
+    function = registry_.publish(name, std::nullopt);
+  }
+  reply(response, 200, configuration(config_, function, false));
+}
+
+void Api::remove(const Request& request, Response& response) {
+  const FunctionRef ref = ref_of(request);
+  registry_.remove(ref.name, ref.qualifier);
+  response.status = 204;
+}
+
+void Api::publish(const Request& request, Response& response) {
+  const Json body = parse_object(request.body);
+  std::optional<std::string> description;
+  if (body.contains("Description") && body["Description"].is_string()) {
+    description = body["Description"];
+  }
+  reply(response, 201,
+        configuration(config_, registry_.publish(ref_of(request).name, description), true));
+}
+
+void Api::list_versions(const Request& request, Response& response) {
+  Json versions = Json::array();
+  for (const Function& function : registry_.versions(ref_of(request).name)) {
+    versions.push_back(configuration(config_, function, true));
+  }
+  reply(response, 200, {{"Versions", versions}, {"NextMarker", Json()}});
+}
+
+void Api::put_concurrency(const Request& request, Response& response) {
+  const Json body = parse_object(request.body);
+  const auto found = body.find("ReservedConcurrentExecutions");
+  if (found == body.end() || !found->is_number_unsigned() ||
+      found->get<std::uint64_t>() > config_.limits.concurrency) {
+    throw RequestError(Refusal::invalid,
+                       fmt::format("ReservedConcurrentExecutions: expected 0 to {}, this host's "
+                                   "limit",
+                                   config_.limits.concurrency));
+  }
+  registry_.set_concurrency(ref_of(request).name, found->get<unsigned>());
+  reply(response, 200, {{"ReservedConcurrentExecutions", *found}});
+}
+
+void Api::get_concurrency(const Request& request, Response& response) {
+  const auto concurrency = registry_.find(ref_of(request).name, kLatest).concurrency;
+  reply(response, 200,
+        concurrency ? Json{{"ReservedConcurrentExecutions", *concurrency}} : Json::object());
+}
+
+void Api::delete_concurrency(const Request& request, Response& response) {
+  registry_.set_concurrency(ref_of(request).name, std::nullopt);
+  response.status = 204;
+}
+
+void Api::invoke(const Request& request, Response& response) {
+  const Invocation invocation{.function = named(request),
+                              .payload = request.body,
+                              .wants_log = request.get_header_value("X-Amz-Log-Type") == "Tail",
+                              .client_context = request.get_header_value("X-Amz-Client-Context"),
+                              .request_id = response.get_header_value("x-amzn-RequestId")};
+  const std::string type = request.get_header_value("X-Amz-Invocation-Type");
+  if (type != "" && type != "RequestResponse" && type != "Event" && type != "DryRun") {
+    throw RequestError(Refusal::invalid,
+                       fmt::format("InvocationType '{:.64}': expected RequestResponse, Event or "
+                                   "DryRun",
+                                   type));
+  }
+  const std::size_t most = type == "Event" ? kMostEvent : kMostPayload;
+  if (invocation.payload.size() > most) {
+    throw RequestError(Refusal::too_large,
+                       fmt::format("the payload has {} bytes, expected at most {}",
+                                   invocation.payload.size(), most));
+  }
+  if (!invocation.payload.empty() && !Json::accept(invocation.payload)) {
+    reply_error(response, 400, "InvalidRequestContentException",
+                "Could not parse request body into json");
+    return;
+  }
+  response.set_header("X-Amz-Executed-Version", invocation.function.version);
+  if (type == "DryRun") {
+    response.status = 204;
+  } else if (type == "Event") {
+    accept(invocation, response);
+  } else {
+    invoke_now(invocation, response);
+  }
+}
+
+void Api::invoke_now(const Invocation& invocation, Response& response) {
+  const Outcome outcome = invoker_.invoke(invocation);
+  if (!outcome.error.empty()) {
+    response.set_header("X-Amz-Function-Error", outcome.error);
+  }
+  if (invocation.wants_log) {
+    response.set_header("X-Amz-Log-Result", outcome.log);
+  }
+  response.status = 200;
+  response.set_content(outcome.payload, "application/json");
+}
+
+void Api::accept(const Invocation& invocation, Response& response) {
+  events_.accept({.id = invocation.request_id,
+                  .function = invocation.function.name,
+                  .version = invocation.function.version,
+                  .payload = invocation.payload,
+                  .client_context = invocation.client_context});
+  response.status = 202;
+}
+
+Function Api::named(const Request& request) const {
+  const FunctionRef ref = ref_of(request);
+  return registry_.find(ref.name, ref.qualifier.value_or(kLatest));
+}
+
+}  // namespace platform::lambda

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/config.h"
+#include "functions/events.h"
+#include "functions/invoker.h"
+#include "functions/registry.h"
+#include "http/server.h"
+
+namespace platform::lambda {
+
+// AWS Lambda's interface (REST-JSON), as far as the guide lists it: the clients of AWS work with
+// it, given --endpoint-url. Signatures are not checked. Every member function is safe from any
+// thread.
+class Api {
+ public:
+  Api(const Config& config, Registry& registry, Invoker& invoker, Events& events)
+      : config_(config), registry_(registry), invoker_(invoker), events_(events) {}
+
+  // Adds the routes. This object must outlive the server.
+  void serve(http::Server& server);
+
+ private:
+  using Request = httplib::Request;
+  using Response = httplib::Response;
+  using Operation = void (Api::*)(const Request&, Response&);
+
+  httplib::Server::Handler handler(Operation operation);
+
+  void create(const Request& request, Response& response);
+  void list(const Request& request, Response& response);
+  void get(const Request& request, Response& response);
+  void get_configuration(const Request& request, Response& response);
+  void update_configuration(const Request& request, Response& response);
+  void update_code(const Request& request, Response& response);
+  void remove(const Request& request, Response& response);
+  void publish(const Request& request, Response& response);
+  void list_versions(const Request& request, Response& response);
+  void put_concurrency(const Request& request, Response& response);
+  void get_concurrency(const Request& request, Response& response);
+  void delete_concurrency(const Request& request, Response& response);
+  void invoke(const Request& request, Response& response);
+  void invoke_now(const Invocation& invocation, Response& response);
+  void accept(const Invocation& invocation, Response& response);
+
+  // The version that path and query name.
+  Function named(const Request& request) const;
+
+  const Config& config_;
+  Registry& registry_;
+  Invoker& invoker_;
+  Events& events_;
+};
+
+}  // namespace platform::lambda

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "lambda/configuration.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+
+namespace platform::lambda {
+namespace {
+
+[[noreturn]] void refuse(const std::string& member, const char* reason) {
+  throw RequestError(Refusal::invalid, fmt::format("{}: {}", member, reason));
+}
+
+std::optional<std::string> text_in(const Json& json, const char* member) {
+  const auto found = json.find(member);
+  if (found == json.end() || found->is_null()) {
+    return std::nullopt;
+  }
+  if (!found->is_string()) {
+    refuse(member, "expected a text");
+  }
+  return found->get<std::string>();
+}
+
+std::optional<std::uint64_t> number_in(const Json& json, const char* member) {
+  const auto found = json.find(member);
+  if (found == json.end() || found->is_null()) {
+    return std::nullopt;
+  }
+  if (!found->is_number_unsigned()) {
+    refuse(member, "expected a number that is not negative");
+  }
+  return found->get<std::uint64_t>();
+}
+
+std::optional<std::map<std::string, std::string>> environment_in(const Json& request) {
+  const auto found = request.find("Environment");
+  if (found == request.end() || found->is_null()) {
+    return std::nullopt;
+  }
+  const Json variables = found->value("Variables", Json::object());
+  std::map<std::string, std::string> environment;
+  for (const auto& [name, value] : variables.items()) {
+    if (!value.is_string() || name.empty() || name.find('=') != std::string::npos) {
+      refuse("Environment.Variables", "expected names without '=' and texts");
+    }
+    environment[name] = value;
+  }
+  return environment;
+}
+
+// What would change how the function runs, and is not there.
+void refuse_unsupported(const Json& request) {
+  for (const char* member : {"Layers", "VpcConfig", "FileSystemConfigs", "ImageConfig"}) {
+    const auto found = request.find(member);
+    if (found != request.end() && !found->empty()) {
+      refuse(member, "is not supported");
+    }
+  }
+}
+
+std::string time_text(std::chrono::milliseconds since_epoch) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}+0000", fmt::gmtime(seconds.count()),
+                     (since_epoch - seconds).count());
+}
+
+}  // namespace
+
+Json configuration(const Config& config, const Function& function, bool qualified) {
+  std::string arn =
+      fmt::format("arn:aws:lambda:{}:{}:function:{}", config.region, config.account, function.name);
+  if (qualified) {
+    arn += ":" + function.version;
+  }
+  Json json = {{"FunctionName", function.name},
+               {"FunctionArn", arn},
+               {"Role", function.role},
+               {"CodeSize", function.code_size},
+               {"Description", function.description},
+               {"Timeout", function.timeout.count()},
+               {"MemorySize", function.memory_mib},
+               {"LastModified", time_text(function.modified)},
+               {"CodeSha256", function.code_sha256},
+               {"Version", function.version},
+               {"RevisionId", function.revision},
+               {"State", "Active"},
+               {"LastUpdateStatus", "Successful"},
+               {"PackageType", function.archive.empty() ? "Image" : "Zip"},
+               {"Architectures", {"x86_64"}}};
+  if (!function.runtime.empty()) {
+    json["Runtime"] = function.runtime;
+  }
+  if (!function.handler.empty()) {
+    json["Handler"] = function.handler;
+  }
+  if (!function.environment.empty()) {
+    json["Environment"] = {{"Variables", function.environment}};
+  }
+  return json;
+}
+
+Settings settings_of(const Json& request) {
+  refuse_unsupported(request);
+  Settings settings{.description = text_in(request, "Description"),
+                    .handler = text_in(request, "Handler"),
+                    .runtime = text_in(request, "Runtime"),
+                    .role = text_in(request, "Role"),
+                    .environment = environment_in(request),
+                    .memory_mib = number_in(request, "MemorySize")};
+  if (const auto timeout = number_in(request, "Timeout")) {
+    if (*timeout > 900) {
+      refuse("Timeout", "expected 1 to 900");
+    }
+    settings.timeout = std::chrono::seconds(*timeout);
+  }
+  return settings;
+}
+
+Code code_of(const Json& members) {
+  Code code{.image_uri = text_in(members, "ImageUri")};
+  if (const auto zip = text_in(members, "ZipFile")) {
+    code.zip = from_base64(*zip);
+    if (!code.zip) {
+      refuse("ZipFile", "expected base64");
+    }
+  }
+  if (members.contains("S3Bucket")) {
+    refuse("S3Bucket", "is not supported; send the archive as ZipFile");
+  }
+  return code;
+}
+
+Json parse_object(const std::string& body) {
+  Json json = body.empty() ? Json::object() : Json::parse(body, nullptr, false);
+  if (!json.is_object()) {
+    throw RequestError(Refusal::invalid, "the request's body: expected a JSON object");
+  }
+  return json;
+}
+
+}  // namespace platform::lambda

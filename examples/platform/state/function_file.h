@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "functions/function.h"
+
+namespace platform {
+
+// All versions of one function: what its file in the state directory holds.
+struct FunctionVersions {
+  Function latest{};
+  // Published ones, by number.
+  std::map<unsigned, Function> published{};
+  unsigned next_version = 1;
+};
+
+std::string encode(const FunctionVersions& versions);
+// Throws std::runtime_error that names the file and what is wrong with it.
+FunctionVersions decode_versions(const std::string& text, const std::filesystem::path& file);
+
+}  // namespace platform

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the platform share: a real platform process, and clients of it."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import unittest
+
+PLATFORM = os.environ.get("FAASNAP_PLATFORM")
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+               "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+ROLE = "arn:aws:iam::000000000000:role/none"
+
+
+class Server:
+    """A platform process. Its port is a free one."""
+
+    def __init__(self, config, *options):
+        self.process = subprocess.Popen(
+            [PLATFORM, "--config", config, *options], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.log = []
+        for line in self.process.stderr:
+            self.log.append(line)
+            if found := re.search(r"listens on \S+ port (\d+)", line):
+                self.port = int(found[1])
+                self.url = f"http://127.0.0.1:{self.port}"
+                return
+        raise AssertionError(f"the platform ended with {self.process.wait()}: {''.join(self.log)}")
+
+    def end(self, number=signal.SIGTERM):
+        """Returns the exit status."""
+        self.process.send_signal(number)
+        self.log.extend(self.process.stderr)
+        self.process.stderr.close()
+        return self.process.wait(timeout=60)
+
+    def request(self, method, path, body=None, headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def json(self, method, path, body=None):
+        status, _, content = self.request(method, path, body)
+        if status >= 300:
+            raise AssertionError(f"{method} {path}: {status} {content}")
+        return json.loads(content)
+
+
+def toml(settings):
+    """Settings as a file's text: tables one level deep."""
+    plain = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()
+             if not isinstance(value, dict)]
+    for name, table in settings.items():
+        if isinstance(table, dict):
+            plain.append(f"[{name}]\n")
+            plain.extend(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+    return "".join(plain)
+
+
+class PlatformCase(unittest.TestCase):
+    """Runs platforms in a scratch directory, where no VM is needed."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="faasnap-platform-")
+        self.addCleanup(scratch.cleanup)
+        self.dir = scratch.name
+        self.servers = []
+        self.addCleanup(self.end_servers)
+
+    def end_servers(self):
+        for server in self.servers:
+            if server.process.poll() is None:
+                server.end(signal.SIGKILL)
+            server.process.stderr.close()
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def make_image(self, name, handler="app.handler"):
+        """An image as `faasnap image make` leaves it, as far as the platform looks into it."""
+        directory = self.path("images", name)
+        os.makedirs(directory)
+        for file in ("vmlinux", "initramfs", "rootfs.img"):
+            with open(os.path.join(directory, file), "w", encoding="utf-8") as image:
+                image.write(name)
+        manifest = {"config": {"Faasnap": {"Name": name, "Handler": handler}},
+                    "files": {"rootfs.img": {"sha256": "00" * 32}}}
+        with open(os.path.join(directory, "image.json"), "w", encoding="utf-8") as file:
+            json.dump(manifest, file)
+
+    def write_config(self, **settings):
+        config = self.path("platform.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(toml({"port": 0, "state": self.path("state"),
+                             "images": self.path("images"), **settings}))
+        return config
+
+    def start(self, **settings):
+        server = Server(self.write_config(**settings), "--without-kvm")
+        self.servers.append(server)
+        return server
+
+
+def lambda_client(server, **config):
+    """boto3's client, without repetitions, so that each error is seen."""
+    import boto3
+    from botocore.config import Config
+    return boto3.client(
+        "lambda", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"max_attempts": 0}, read_timeout=600, **config))
