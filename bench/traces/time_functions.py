@@ -10,9 +10,9 @@ import sys
 import time
 
 _ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "rootfs")
-sys.path.insert(0, os.path.join(_ROOT, "agent"))
+sys.path.insert(0, os.path.join(_ROOT, "runtime", "python"))
 
-from faasnap_agent.registry import Registry  # noqa: E402
+from faasnap_runtime.registry import Registry  # noqa: E402
 
 _FUNCTIONS = os.path.join(_ROOT, "functions")
 _INVOCATIONS = 5

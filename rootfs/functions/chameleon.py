@@ -5,7 +5,7 @@ import hashlib
 
 import chameleon
 
-from faasnap_agent.params import integer
+from faasnap_runtime.params import integer
 
 _TEMPLATE = """<table xmlns="http://www.w3.org/1999/xhtml"
        xmlns:tal="http://xml.zope.org/namespaces/tal">

@@ -5,7 +5,7 @@ import io
 import zipfile
 import zlib
 
-from faasnap_agent.params import stored_object
+from faasnap_runtime.params import stored_object
 
 USES_STORE = True
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 
-from faasnap_agent.params import stored_object
+from faasnap_runtime.params import stored_object
 
 USES_STORE = True
 

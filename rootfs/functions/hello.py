@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """hello: does nothing but answer."""
 
-from faasnap_agent.params import text
+from faasnap_runtime.params import text
 
 
 def handle(params, store):

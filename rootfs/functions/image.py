@@ -6,7 +6,7 @@ import io
 
 from PIL import Image
 
-from faasnap_agent.params import stored_object
+from faasnap_runtime.params import stored_object
 
 USES_STORE = True
 

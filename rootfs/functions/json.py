@@ -4,7 +4,7 @@
 import hashlib
 import json
 
-from faasnap_agent.params import stored_object
+from faasnap_runtime.params import stored_object
 
 USES_STORE = True
 

@@ -8,7 +8,7 @@ import zlib
 
 import numpy
 
-from faasnap_agent.params import integer
+from faasnap_runtime.params import integer
 
 _BOUND = 512
 

@@ -3,7 +3,7 @@
 
 import mmap
 
-from faasnap_agent.params import integer
+from faasnap_runtime.params import integer
 
 
 def handle(params, store):

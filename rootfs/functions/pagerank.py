@@ -5,7 +5,7 @@ import random
 
 import igraph
 
-from faasnap_agent.params import integer
+from faasnap_runtime.params import integer
 
 _TOP = 10
 

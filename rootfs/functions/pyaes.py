@@ -6,7 +6,7 @@ import random
 
 import pyaes
 
-from faasnap_agent.params import integer
+from faasnap_runtime.params import integer
 
 
 def handle(params, store):

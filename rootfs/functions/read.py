@@ -2,7 +2,7 @@
 """read: reads every 512th element of a list of `mib` MiB that is in memory already: 512 references
 fill a page, so each element read is on a page of its own. The first invocation makes the list."""
 
-from faasnap_agent.params import integer
+from faasnap_runtime.params import integer
 
 _REFERENCE_BYTES = 8
 _STEP = 512

@@ -13,7 +13,7 @@ import torchvision
 from PIL import Image
 from torchvision.transforms import functional
 
-from faasnap_agent.params import integer, stored_object, text
+from faasnap_runtime.params import integer, stored_object, text
 
 USES_STORE = True
 

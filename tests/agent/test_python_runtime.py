@@ -34,7 +34,7 @@ class RuntimeTest(AgentTest):
 
 
 class FolderTest(RuntimeTest):
-    def test_the_functions_of_a_folder_answer_as_under_the_agent_in_python(self):
+    def test_the_functions_of_a_folder_answer_or_say_why_not(self):
         self.write("echo.py", """
             def handle(params, store):
                 return params
@@ -124,6 +124,8 @@ class FolderTest(RuntimeTest):
         with open(os.path.join(self.folder, "answer"), encoding="ascii") as file:
             self.assertEqual(file.read(), "42\n")
         self.assert_error(self.ask("run", b'{"args": "exit 3"}'), 500, "status 3")
+        for name, parameter in (("exec", "script"), ("run", "args")):
+            self.assert_error(self.ask(name), 422, f"parameter '{parameter}' is missing")
         self.result("run", b'{"args": "echo 8 > /proc/sys/vm/drop_caches"}')
         self.assertEqual(self.result("allocate", b'{"size": "1000"}'), {"length": 1000})
 

@@ -15,7 +15,7 @@ import torchvision
 from PIL import Image
 from support import FUNCTIONS, ROOTFS, DictStore
 
-from faasnap_agent.registry import Registry
+from faasnap_runtime.registry import Registry
 
 _generator = runpy.run_path(os.path.join(ROOTFS, "make-inputs"))
 _registry = Registry(FUNCTIONS)
@@ -151,7 +151,7 @@ class RecognitionTest(unittest.TestCase):
                 os.environ.update({limits!r})
                 sys.path[:0] = [{os.path.dirname(__file__)!r}]
                 from support import FUNCTIONS, DictStore
-                from faasnap_agent.registry import Registry
+                from faasnap_runtime.registry import Registry
                 store = DictStore()
                 for name in os.listdir({folder!r}):
                     store[name] = open(os.path.join({folder!r}, name), "rb").read()

@@ -12,7 +12,7 @@ import numpy
 from PIL import Image
 from support import FUNCTIONS, DictStore
 
-from faasnap_agent.registry import Registry
+from faasnap_runtime.registry import Registry
 
 _registry = Registry(FUNCTIONS)
 

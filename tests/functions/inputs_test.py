@@ -9,7 +9,7 @@ import unittest
 
 from support import FUNCTIONS, ROOTFS
 
-from faasnap_agent.registry import Registry
+from faasnap_runtime.registry import Registry
 
 with open(os.path.join(FUNCTIONS, "inputs.json"), encoding="utf-8") as file:
     _INPUTS = json.load(file)

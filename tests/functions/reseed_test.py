@@ -15,9 +15,9 @@ import threading
 import types
 import unittest
 
-import support  # noqa: F401 (puts the agent on the path)
+import support  # noqa: F401 (puts the runtime on the path)
 
-from faasnap_agent import reseed
+from faasnap_runtime import reseed
 
 _SYS_CLONE = 56
 _CLONE_NEWUSER = 0x10000000

@@ -7,10 +7,10 @@ import tempfile
 import threading
 import unittest
 
-import support  # noqa: F401 (puts the agent on the path)
+import support  # noqa: F401 (puts the runtime on the path)
 
-from faasnap_agent.addresses import Address
-from faasnap_agent.runner import LazyStore
+from faasnap_runtime.addresses import Address
+from faasnap_runtime.runner import LazyStore
 
 
 class _Handler(socketserver.StreamRequestHandler):

@@ -43,9 +43,9 @@ nlohmann::json compute_outside(const std::string& function, const nlohmann::json
   store.listen(socket);
   const std::string root = FAASNAP_SOURCE_DIR "/rootfs/";
   return nlohmann::json::parse(output_of(root + "python " + (images() / "tree").string() + " " +
-                                         root + "agent/run_function.py --function " + function +
-                                         " --store unix:" + socket.string() + " --input '" +
-                                         input.dump() + "'"));
+                                         root + "runtime/python/run_function.py --function " +
+                                         function + " --store unix:" + socket.string() +
+                                         " --input '" + input.dump() + "'"));
 }
 
 }  // namespace

@@ -104,8 +104,8 @@ Snapshot recorded_snapshot();
 
 // The names of the functions that the guest image has.
 std::vector<std::string> image_functions();
-// The same code outside any VM: what rootfs/agent/run_function.py prints. Run once in a process for
-// each input.
+// The same code outside any VM: what rootfs/runtime/python/run_function.py prints. Run once in a
+// process for each input.
 const nlohmann::json& run_outside(const std::string& function, const nlohmann::json& input);
 // The function's parameters from rootfs/functions/inputs.json: "quick" or "e1", first or second.
 nlohmann::json declared_input(const std::string& function, std::size_t index);

@@ -5,13 +5,11 @@ time. docs/guide/guest-agent.md describes what _HANDLER may name."""
 import os
 import sys
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
-# What runs functions stands beside the agent that is written in Python.
-sys.path.append(os.path.join(_HERE, "..", "..", "agent"))
+from faasnap_runtime.api import RuntimeApi
+from faasnap_runtime.handlers import make_handler
+from faasnap_runtime.loop import failure, serve
 
-from faasnap_runtime.api import RuntimeApi  # noqa: E402
-from faasnap_runtime.handlers import make_handler  # noqa: E402
-from faasnap_runtime.loop import failure, serve  # noqa: E402
+_HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main():

@@ -10,9 +10,11 @@ import time
 
 import redis
 
+from faasnap_runtime.params import text
+
 _names = {module.__name__: module for module in (fcntl, mmap, redis, struct, subprocess, sys, time)}
 
 
 def handle(params, store):
-    exec(params["script"], _names)
+    exec(text(params, "script"), _names)
     return {}

@@ -4,11 +4,14 @@
 import re
 import subprocess
 
+from faasnap_runtime.params import text
+
 # With the artifact's own kernel this ends the clearing of freed pages; other kernels refuse it.
 _STOP_CLEARING = re.compile(r"echo\s+8\s*>\s*/proc/sys/vm/drop_caches")
 
 
 def handle(params, store):
-    if not _STOP_CLEARING.search(params["args"]):
-        subprocess.run(params["args"], shell=True, check=True)
+    command = text(params, "args")
+    if not _STOP_CLEARING.search(command):
+        subprocess.run(command, shell=True, check=True)
     return {}

@@ -25,7 +25,9 @@ class RuntimeApi:
     def __init__(self, address):
         host, _, port = address.rpartition(":")
         self._host = address
-        self._connection = socket.create_connection((host, int(port)))
+        # create_connection would import what international names need.
+        self._connection = socket.socket(socket.AF_INET)
+        self._connection.connect((host, int(port)))
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = self._connection.makefile("rb")
 

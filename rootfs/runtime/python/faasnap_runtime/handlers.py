@@ -2,15 +2,14 @@
 """What _HANDLER names, as functions of a Runner."""
 
 import importlib
-import inspect
 import os
 import sys
 import time
 import types
 
-from faasnap_agent.addresses import Address
-from faasnap_agent.registry import Registry
-from faasnap_agent.runner import Runner
+from faasnap_runtime.addresses import Address
+from faasnap_runtime.registry import Registry
+from faasnap_runtime.runner import Runner
 
 
 class Context:
@@ -58,6 +57,9 @@ class ModuleHandler:
         module_name, _, function_name = name.rpartition(".")
         module = importlib.import_module(module_name.replace("/", "."))
         self._function = getattr(module, function_name)
+        # Imported here because it is large and functions of a folder never need it.
+        import inspect
+
         parameters = list(inspect.signature(self._function).parameters)
         self.takes_objects = parameters[1:2] == ["store"]
         self._runner = Runner(self, store)

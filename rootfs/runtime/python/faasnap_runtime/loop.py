@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-from faasnap_agent.registry import UnknownFunction
+from faasnap_runtime.registry import UnknownFunction
 
 _JSON = {"Content-Type": "application/json"}
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks for the parameters of an invocation. A failed check is a ValueError that names the
-parameter; the agent answers it with status 422."""
+parameter; the invocation ends with status 422."""
 
 _MISSING = object()
 

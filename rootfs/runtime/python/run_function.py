@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs one function outside any VM and prints its result as JSON, the same that the agent's reply
-holds. Needs the guest image's packages: rootfs/python TREE rootfs/agent/run_function.py ..."""
+holds. Needs the guest image's packages:
+  rootfs/python TREE rootfs/runtime/python/run_function.py ..."""
 
 import argparse
 import json
 import os
 import sys
 
-from faasnap_agent.addresses import Address
-from faasnap_agent.registry import Registry, UnknownFunction
-from faasnap_agent.runner import Runner
+from faasnap_runtime.addresses import Address
+from faasnap_runtime.registry import Registry, UnknownFunction
+from faasnap_runtime.runner import Runner
 
-_FUNCTIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "functions")
+_FUNCTIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "functions")
 
 
 def main():

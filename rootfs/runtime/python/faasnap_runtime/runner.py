@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs functions: in the guest for the agent, outside any VM for run_function.py."""
+"""Runs functions: in the guest for main.py, outside any VM for run_function.py."""
 
 import gc
 import os
@@ -7,7 +7,7 @@ import random
 import threading
 import time
 
-from faasnap_agent import reseed
+from faasnap_runtime import reseed
 
 
 class LazyStore:
@@ -22,14 +22,14 @@ class LazyStore:
         if self._client is None:
             if self._address is None:
                 raise RuntimeError("this function needs an object store and none is configured")
-            from faasnap_agent.store import open_store
+            from faasnap_runtime.store import open_store
 
             self._client = open_store(self._address)
         return getattr(self._client, name)
 
     def close(self):
         if self._client is not None:
-            from faasnap_agent.store import close_store
+            from faasnap_runtime.store import close_store
 
             close_store(self._client)
             self._client = None
@@ -52,7 +52,7 @@ class Runner:
         What has been imported stays, so the garbage collector is not to look at it again: each
         look would write to all of it, and each clone fault on all of it."""
         if getattr(self._registry.load(name), "USES_STORE", False):
-            import faasnap_agent.store  # noqa: F401
+            import faasnap_runtime.store  # noqa: F401
         gc.collect()
         reseed.before_freeze()
         gc.freeze()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The object store as functions see it: redis-py's client, over vsock as well.
 
-Importing this module imports redis-py, which takes a while; the agent puts that off until a
-function asks for the store.
+Importing this module imports redis-py, which takes a while; that is put off until a function asks
+for the store.
 """
 
 import redis
