@@ -98,7 +98,7 @@ class Usage(CliCase):
         self.refused(2, "record", "hello", "--input", "@none", "--snapshot", "s", says="@none")
 
     def test_names_that_no_function_has(self):
-        for name in ("../hello", "Hello", "a b", "x" * 65, "hello\nworld"):
+        for name in ("../hello", ".hello", "a b", "x" * 65, "hello\nworld"):
             with self.subTest(name):
                 self.refused(2, "record", name, *INPUT, "--snapshot", "s", says="function")
 

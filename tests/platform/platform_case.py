@@ -117,4 +117,4 @@ def lambda_client(server, **config):
     return boto3.client(
         "lambda", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=Config(retries={"max_attempts": 0}, read_timeout=600, **config))
+        config=Config(retries={"max_attempts": 0}, read_timeout=600, proxies={}, **config))

@@ -136,7 +136,7 @@ class LambdaTest(PlatformCase):
             self.assertIn('{"n": 1}', file.read())
 
     def test_the_aws_command_works(self):
-        environment = {**os.environ, **CREDENTIALS, "HOME": self.dir}
+        environment = {**os.environ, **CREDENTIALS, "HOME": self.dir, "NO_PROXY": "127.0.0.1"}
 
         def aws(*arguments):
             return subprocess.run(
