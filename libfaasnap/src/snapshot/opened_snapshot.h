@@ -161,7 +161,7 @@ class OpenedSnapshot {
   // Each reads one file through its descriptor and checks it, also against the manifest.
   // The manifest comes with whether the ContentCheck knows its lines of the host.
   std::pair<format::Manifest, bool> read_manifest() const;
-  // Returns what a plan needs to know of each layer.
+  // Returns what a plan needs to know of each layer; nothing for a snapshot that is whole.
   std::vector<paging::ImageLayer> image_layers() const;
   void check_optional_files() const;
   std::shared_ptr<const OpenedSnapshot> open_base(const Opening& opening) const;

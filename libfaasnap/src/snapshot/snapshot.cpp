@@ -267,10 +267,7 @@ format::Manifest OpenedSnapshot::verify(const Progress& progress) const {
       {format::kLoadingSetFile, read_loading_set()},
       {format::kReapSetFile, read_reap_set()},
       {format::kStreamSetFile, read_stream_set()}};
-  Bytes total = info().memory;
-  for (const OpenedSnapshot* layer : layers()) {
-    total += layer == this ? Bytes{} : info().memory;
-  }
+  Bytes total{layers().size() * info().memory.value};
   for (const auto& [name, table] : sets) {
     total += Bytes{table ? table->pages() * kPageSize : 0};
   }

@@ -24,6 +24,9 @@ std::string file_named(std::string_view name) { return fmt::format("the file '{}
 }  // namespace
 
 std::vector<paging::ImageLayer> OpenedSnapshot::image_layers() const {
+  if (!base_) {
+    return {};
+  }
   std::vector<paging::ImageLayer> layers;
   for (const OpenedSnapshot* layer : this->layers()) {
     layers.push_back({.shown = map_.pages_of(static_cast<std::uint32_t>(layers.size())),

@@ -73,7 +73,12 @@ void map_loading_set(RestorePlan& plan, std::span<const format::StoredPageRun> l
 }  // namespace
 
 void map_images(RestorePlan& plan, const PlanInputs& inputs) {
-  const memory::PageSet all({{{0}, inputs.memory.pages()}});
+  const PageRange whole{{0}, inputs.memory.pages()};
+  if (inputs.layers.empty()) {
+    plan.mappings.push_back({whole, Backing::memory_file, {}});
+    return;
+  }
+  const memory::PageSet all({whole});
   map_memory_files(plan, all, shown_by_layer(inputs, all.minus(memory::PageSet(inputs.nonzero))));
 }
 
