@@ -4,12 +4,14 @@
 
 #include <iostream>
 #include <string>
+#include <utility>
 
 #include <faasnap/function_recorder.h>
 
 #include "commands/commands.h"
 #include "output/progress.h"
 #include "run/interruption.h"
+#include "run/recording.h"
 #include "settings/config.h"
 #include "settings/subcommands.h"
 #include "settings/vm_settings.h"
@@ -43,9 +45,9 @@ int run_base_make(const Arguments& arguments) {
   }
   const Interruption interruption;
   const Config config = load_config(line.optional_text("config"));
-  const std::string function = line.optional_text("function").value_or("");
-  if (!function.empty() && !FunctionRecorder::is_function_name(function)) {
-    throw tools::UsageError(fmt::format("'{}' is not the name of a function", function));
+  std::string function = line.optional_text("function").value_or("");
+  if (!function.empty()) {
+    function = checked_function_name(std::move(function));
   }
   const std::string input = tools::to_text(parse_input(line.text("input")));
   FunctionRecorderOptions options;
@@ -55,10 +57,7 @@ int run_base_make(const Arguments& arguments) {
   Steps steps;
   const Snapshot base =
       FunctionRecorder(host, options)
-          .make_base(line.text("DIR"), function, input,
-                     {.step = [&](std::string_view step) { steps.begin(std::string(step)); },
-                      .progress = steps.progress(),
-                      .stop = interruption.token()});
+          .make_base(line.text("DIR"), function, input, shown_by(steps, interruption));
   steps.done();
   if (line.has("json")) {
     std::cout << tools::to_text({{"snapshot", base.directory().string()},

@@ -14,6 +14,7 @@
 #include "output/progress.h"
 #include "run/guest_network.h"
 #include "run/interruption.h"
+#include "run/recording.h"
 #include "settings/config.h"
 #include "settings/vm_settings.h"
 #include "tools/failure.h"
@@ -52,14 +53,6 @@ CommandLine record_command_line() {
   add_store_options(line);
   add_config_option(line);
   return line;
-}
-
-std::string function_name(const CommandLine& line) {
-  const std::string name = line.text("FUNCTION");
-  if (!FunctionRecorder::is_function_name(name)) {
-    throw tools::UsageError(fmt::format("'{}' is not the name of a function", name));
-  }
-  return name;
 }
 
 std::map<std::string, std::string> labels_of(const CommandLine& line) {
@@ -160,7 +153,8 @@ int run_record(const Arguments& arguments) {
   const auto begun = std::chrono::steady_clock::now();
   const Interruption interruption;
   const Config config = load_config(line.optional_text("config"));
-  const Invocation invocation{function_name(line), parse_input(line.text("input"))};
+  const Invocation invocation{checked_function_name(line.text("FUNCTION")),
+                              parse_input(line.text("input"))};
   const std::string snapshot = line.text("snapshot");
   const NetworkChoice choice = network_choice(line);
   FunctionRecorderOptions options = recorder_options(line, config);
@@ -177,9 +171,7 @@ int run_record(const Arguments& arguments) {
   const RecordedFunction recorded =
       FunctionRecorder(host, options)
           .record(invocation.function, tools::to_text(invocation.input), snapshot,
-                  {.step = [&](std::string_view step) { steps.begin(std::string(step)); },
-                   .progress = steps.progress(),
-                   .stop = interruption.token()});
+                  shown_by(steps, interruption));
   if (key) {
     steps.begin("verify and sign");
     sign_snapshot(snapshot, *key, steps.progress());

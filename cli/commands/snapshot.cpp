@@ -287,14 +287,19 @@ int run_sign(const Arguments& arguments) {
   return tools::kSuccess;
 }
 
-// Writes the snapshot in DIR anew as TARGET, over `base`, or whole if that is null.
-int rebase(const CommandLine& line, const Snapshot* base) {
+// Writes the snapshot in DIR anew as TARGET, over the one in `base_directory`, or whole.
+int rebase(const CommandLine& line, const std::optional<std::string>& base_directory) {
   const Interruption interruption;
-  const Snapshot snapshot = open_snapshot(
-      line, line.text("DIR"), trusted_keys(line, load_config(line.optional_text("config"))));
+  const auto keys = trusted_keys(line, load_config(line.optional_text("config")));
+  std::optional<Snapshot> base;
+  if (base_directory) {
+    base = open_snapshot(line, *base_directory, keys);
+  }
+  const Snapshot snapshot = open_snapshot(line, line.text("DIR"), keys);
   Steps steps;
   steps.begin("write");
-  const Snapshot target = snapshot.rebase(line.text("TARGET"), base, steps.progress());
+  const Snapshot target =
+      snapshot.rebase(line.text("TARGET"), base ? &*base : nullptr, steps.progress());
   steps.done();
   fmt::print("{}: {} of {} pages are its own\n", target.directory().string(),
              target.info().stored_pages, target.info().nonzero_pages);
@@ -313,7 +318,7 @@ int run_flatten(const Arguments& arguments) {
   add_trusted_key_option(line);
   add_bases_option(line);
   add_config_option(line);
-  return line.parse(arguments) ? rebase(line, nullptr) : tools::kSuccess;
+  return line.parse(arguments) ? rebase(line, std::nullopt) : tools::kSuccess;
 }
 
 int run_rebase(const Arguments& arguments) {
@@ -331,12 +336,7 @@ int run_rebase(const Arguments& arguments) {
   add_trusted_key_option(line);
   add_bases_option(line);
   add_config_option(line);
-  if (!line.parse(arguments)) {
-    return tools::kSuccess;
-  }
-  const Snapshot base = open_snapshot(
-      line, line.text("base"), trusted_keys(line, load_config(line.optional_text("config"))));
-  return rebase(line, &base);
+  return line.parse(arguments) ? rebase(line, line.text("base")) : tools::kSuccess;
 }
 
 // Throws Failure if a snapshot beside this one has it as its base.
