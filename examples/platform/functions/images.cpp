@@ -110,12 +110,10 @@ fs::path Images::make(const Function& function) const {
                                       made_.string(),
                                       "--base",
                                       config_.base_image.string(),
-                                      "--image-config",
-                                      nlohmann::json{{"Env", environment}}.dump(),
                                       "--force"};
-  if (function.environment.empty()) {
-    // Without the option the image keeps the environment of its base.
-    command.erase(command.end() - 3, command.end() - 1);
+  // Without the option the image keeps the environment of its base.
+  if (!environment.empty()) {
+    command.insert(command.end(), {"--image-config", nlohmann::json{{"Env", environment}}.dump()});
   }
   if (!function.handler.empty() && !function.runtime.starts_with("provided")) {
     command.insert(command.end(), {"--handler", function.handler});

@@ -110,7 +110,7 @@ Function Registry::create(const std::string& name, const Code& code, const Setti
 Function Registry::update_code(const std::string& name, const Code& code) {
   const std::lock_guard changing(changing_);
   FunctionVersions versions = at(name);
-  const auto before = revisions_in_use();
+  const auto before = revisions();
   take_code(versions.latest, code);
   make_image(versions.latest);
   save(name, versions);
@@ -121,7 +121,7 @@ Function Registry::update_code(const std::string& name, const Code& code) {
 Function Registry::update_settings(const std::string& name, const Settings& settings) {
   const std::lock_guard changing(changing_);
   FunctionVersions versions = at(name);
-  const auto before = revisions_in_use();
+  const auto before = revisions();
   Function function = versions.latest;
   apply(settings, function);
   if (!runs_the_same(function, versions.latest)) {
@@ -163,7 +163,7 @@ Function Registry::publish(const std::string& name, const std::optional<std::str
 void Registry::remove(const std::string& name, const std::optional<std::string>& version) {
   const std::lock_guard changing(changing_);
   FunctionVersions versions = at(name);
-  const auto before = revisions_in_use();
+  const auto before = revisions();
   if (version == kLatest) {
     throw RequestError(Refusal::invalid, "$LATEST cannot be deleted without the function");
   }
@@ -204,26 +204,13 @@ std::vector<Function> Registry::list(bool all_versions) const {
   const std::lock_guard lock(mutex_);
   std::vector<Function> list;
   for (const auto& [name, versions] : functions_) {
-    list.push_back(versions.latest);
-    if (all_versions) {
-      for (const auto& [number, function] : versions.published) {
-        list.push_back(function);
-      }
-    }
+    const auto wanted = all_versions ? versions.all() : std::vector{versions.latest};
+    list.insert(list.end(), wanted.begin(), wanted.end());
   }
   return list;
 }
 
-std::vector<Function> Registry::versions(const std::string& name) const {
-  const FunctionVersions versions = at(name);
-  std::vector<Function> list = {versions.latest};
-  for (const auto& [number, function] : versions.published) {
-    list.push_back(function);
-  }
-  return list;
-}
-
-std::set<std::string> Registry::revisions() const { return revisions_in_use(); }
+std::vector<Function> Registry::versions(const std::string& name) const { return at(name).all(); }
 
 fs::path Registry::directory(const std::string& name) const {
   return config_.state / "functions" / name;
@@ -247,8 +234,8 @@ void Registry::save(const std::string& name, FunctionVersions versions) {
 
 // Removes the archives that no version is made of.
 void Registry::remove_archives(const std::string& name, const FunctionVersions& versions) const {
-  std::set<fs::path> used = {versions.latest.archive, directory(name) / "function.json"};
-  for (const auto& [number, function] : versions.published) {
+  std::set<fs::path> used = {directory(name) / "function.json"};
+  for (const Function& function : versions.all()) {
     used.insert(function.archive);
   }
   for (const auto& entry : fs::directory_iterator(directory(name))) {
@@ -295,7 +282,7 @@ void Registry::make_image(Function& function) const {
 }
 
 void Registry::retire_unused(const std::set<std::string>& before) {
-  const auto after = revisions_in_use();
+  const auto after = revisions();
   for (const std::string& revision : before) {
     if (!after.contains(revision)) {
       retired_(revision);
@@ -303,12 +290,11 @@ void Registry::retire_unused(const std::set<std::string>& before) {
   }
 }
 
-std::set<std::string> Registry::revisions_in_use() const {
+std::set<std::string> Registry::revisions() const {
   const std::lock_guard lock(mutex_);
   std::set<std::string> revisions;
   for (const auto& [name, versions] : functions_) {
-    revisions.insert(versions.latest.revision);
-    for (const auto& [number, function] : versions.published) {
+    for (const Function& function : versions.all()) {
       revisions.insert(function.revision);
     }
   }

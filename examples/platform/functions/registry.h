@@ -57,6 +57,7 @@ class Registry {
   std::vector<Function> list(bool all_versions) const;
   // The latest version and the published ones.
   std::vector<Function> versions(const std::string& name) const;
+  // Those that a version has.
   std::set<std::string> revisions() const;
 
  private:
@@ -67,7 +68,6 @@ class Registry {
   void take_code(Function& function, const Code& code) const;
   void make_image(Function& function) const;
   void retire_unused(const std::set<std::string>& before);
-  std::set<std::string> revisions_in_use() const;
 
   const Config& config_;
   const Images& images_;

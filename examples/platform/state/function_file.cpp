@@ -63,6 +63,14 @@ Function function_of(const Json& json) {
 
 }  // namespace
 
+std::vector<Function> FunctionVersions::all() const {
+  std::vector<Function> all{latest};
+  for (const auto& [number, function] : published) {
+    all.push_back(function);
+  }
+  return all;
+}
+
 std::string encode(const FunctionVersions& versions) {
   Json published = Json::array();
   for (const auto& [number, function] : versions.published) {

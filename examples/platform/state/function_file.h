@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "functions/function.h"
 
@@ -16,6 +17,9 @@ struct FunctionVersions {
   // Published ones, by number.
   std::map<unsigned, Function> published{};
   unsigned next_version = 1;
+
+  // The latest version, then the published ones.
+  std::vector<Function> all() const;
 };
 
 std::string encode(const FunctionVersions& versions);
