@@ -43,11 +43,11 @@ class FunctionProcess {
   void start(const ProcessOptions& options);
   // 0 if there is none.
   pid_t pid() const noexcept { return pid_; }
-  // Ends all its processes. The caller waits for the end of the first.
   // Calls `wake`, which ends a wait of the process's first thread, so that this goes on where the
   // caller runs. The other processors of a restored machine stay idle until there is work for them:
   // to wake one costs an interrupt, and the pages of what the kernel keeps for it.
   void wake_here(const std::function<void()>& wake) const;
+  // Ends all its processes. The caller waits for the end of the first.
   void kill() const;
   // waitpid(2) has said that the first process has ended; the others end, too.
   void ended();
