@@ -42,6 +42,11 @@ class Tests:
     def names(self, directory: str) -> set[str]:
         return {test["name"] for test in self._list(directory)}
 
+    def files(self, directory: str) -> set[Path]:
+        """The files that the tests' command lines name."""
+        words = {word for test in self._list(directory) for word in test["command"]}
+        return {file for word in words if "/" in word and (file := Path(word)).is_file()}
+
     def programs(self, build: Path) -> list[Path]:
         """Returns the Catch2 programs that the tests belong to."""
         directory = build / self.preset
@@ -65,12 +70,14 @@ def matching(names: Iterable[str]) -> str:
 
 
 def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int = 600,
-              lab: list[str] | None = None, tries: int = 1,
+              lab: list[str] | None = None, tries: int = 1, tracked: tuple[str, ...] | None = None,
               environment: dict[str, str] | None = None, options: dict | None = None) -> bool:
     """Runs tests and counts them; one without a result has failed.
 
-    `lab` is the beginning of a command line that runs the rest of it where KVM works. Tests that a
-    dying lab has left without a result go on in another one. A test has `tries` tries.
+    With `tracked`, a test that has passed is counted and not run until something changes: a file that
+    a command line names, a program of the build that is no test, or a file of the tree below
+    `tracked`. `lab` is the beginning of a command line that runs the rest of it where KVM works. Tests
+    that a dying lab has left without a result go on in another one. A test has `tries` tries.
     """
     directory = str(run.build / tests.preset)
     try:
@@ -81,15 +88,23 @@ def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int 
         run.say(f"{name}: ctest knows no tests of the label {tests.label} in {directory}")
         run.count(failed=1)
         return False
+    reused: set[str] = set()
+    if tracked is not None:
+        key = run.unchanged.key([tests.label, f"lab: {bool(lab)}"], {
+            *tests.files(directory), *run.unchanged.programs(tests.preset)}, tracked)
+        reused = {test for test in names if run.unchanged.find(test, key)}
+        names -= reused
+    if reused:
+        run.reuse(name, len(reused))
     results: dict[str, list[str]] = {}
-    for attempt in range(LABS if lab else 1):
+    for attempt in range((LABS if lab else 1) if names else 0):
         argv = (lab or []) + tests.command(directory) + [
             "--timeout", str(timeout), "--parallel", str(jobs), "--output-on-failure",
             "--no-tests=error"]
         if tries > 1:
             argv += ["--repeat", f"until-pass:{tries}"]
-        if results:
-            argv += ["-E", matching(results)]
+        if done := reused | results.keys():
+            argv += ["-E", matching(done)]
         status = run.phase(name, argv, environment=environment, again=attempt > 0, options=options)
         results |= results_in(run.log_of(name).read_text(errors="replace"), names)
         if status != LAB_FAILED or len(results) == len(names):
@@ -102,6 +117,10 @@ def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int 
                       if tries[-1] == "Passed" and set(tries) != {"Passed"})
     run.count(passed=passed, skipped=skipped, failed=len(names) - passed - skipped,
               repeated=len(repeated))
+    if tracked is not None:
+        for test, tries in results.items():
+            if set(tries) == {"Passed"}:
+                run.unchanged.keep(test, key, 1)
     for test in repeated:
         run.say(f"    passed when repeated: {test}")
     for test in sorted(names - results.keys()):

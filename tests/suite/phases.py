@@ -11,26 +11,31 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unchanged import Unchanged
+
 
 @dataclass
 class Counts:
-    """How many checks passed, failed and were skipped, and how many passed after a failure only."""
+    """How many checks passed, failed and were skipped; of the passed, how many did so after a failure
+    only, and how many did in an earlier run and depend on nothing that has changed since."""
 
     passed: int = 0
     failed: int = 0
     skipped: int = 0
     repeated: int = 0
+    unchanged: int = 0
 
 
 @dataclass
 class Run:
-    """One run of the suite: where it works, what it counted, what it has started.
+    """One run of the suite: where it works, what passed before, what it counted, what it has started.
 
     Every method may be called from any thread.
     """
 
     root: Path
     build: Path
+    unchanged: Unchanged
     counts: Counts = field(default_factory=Counts)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _running: set[subprocess.Popen] = field(default_factory=set)
@@ -46,12 +51,22 @@ class Run:
         with self._lock:
             print(text, flush=True)
 
-    def count(self, passed: int = 0, failed: int = 0, skipped: int = 0, repeated: int = 0) -> None:
+    def count(self, passed: int = 0, failed: int = 0, skipped: int = 0, repeated: int = 0,
+              unchanged: int = 0) -> None:
         with self._lock:
             self.counts.passed += passed
             self.counts.failed += failed
             self.counts.skipped += skipped
             self.counts.repeated += repeated
+            self.counts.unchanged += unchanged
+
+    def reuse(self, name: str, passed: int, skipped: int = 0) -> None:
+        """Counts what passed in an earlier run and need not run again."""
+        self.count(passed, skipped=skipped, unchanged=passed)
+        self.say(f"{self._clock()} {name:<32} unchanged: {passed} passed before")
+
+    def _clock(self) -> str:
+        return f"[{time.monotonic() - self._began:4.0f} s]"
 
     def phase(self, name: str, argv: list[str], *, environment: dict[str, str] | None = None,
               accept: tuple[int, ...] = (0,), again: bool = False,
@@ -67,7 +82,7 @@ class Run:
         with open(log, "ab" if again else "wb") as output:
             status, computed = self._wait(argv, output, environment, options or {})
         lasted = f"{time.monotonic() - began:.0f} s ({computed:.0f} s of processors)"
-        total = f"[{time.monotonic() - self._began:4.0f} s]"
+        total = self._clock()
         if status in accept:
             self.say(f"{total} {name:<32} ok, {lasted}")
         else:

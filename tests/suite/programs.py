@@ -60,7 +60,8 @@ def failures_in(file: Path) -> list[str]:
 def run_programs(run: Run, name: str, programs: list[Path], *, jobs: int = 1,
                  lab: list[str] | None = None, tries: int = 1,
                  environment: dict[str, str] | None = None, options: dict | None = None) -> None:
-    """Runs test programs and counts their test cases.
+    """Runs test programs and counts their test cases; one that is unchanged since it passed, with
+    what it may start, is counted and not run.
 
     A program that ends without a result, or with a status that no failed test explains (a sanitizer
     found something), counts as one that failed. `lab` is the beginning of a command line that runs
@@ -75,10 +76,17 @@ def run_programs(run: Run, name: str, programs: list[Path], *, jobs: int = 1,
     directory.mkdir(parents=True, exist_ok=True)
     for file in directory.iterdir():
         file.unlink()
-    results: dict[Path, Result | None] = dict.fromkeys(programs)
+    keys = {program: run.unchanged.key(
+        [name, *(lab or [])], [program, program.with_name("faasnap-worker")]) for program in programs}
+    before = {program: counts for program in programs
+              if (counts := run.unchanged.find(f"{name}: {program.name}", keys[program]))}
+    if before:
+        run.reuse(name, *map(sum, zip(*before.values())))
+    left = [program for program in programs if program not in before]
+    results: dict[Path, Result | None] = dict.fromkeys(left)
     labs = LABS if lab else 1
     again = False
-    left = programs
+    repeated = set()
     while left:
         status = run.phase(name, (lab or []) + [
             str(HERE / "run_programs"), str(jobs), str(TIMEOUT_SECONDS), str(directory),
@@ -89,6 +97,7 @@ def run_programs(run: Run, name: str, programs: list[Path], *, jobs: int = 1,
             results[program] = result = result_of(program, directory)
             if earlier and result and result.passed:
                 run.count(repeated=1)
+                repeated.add(program)
             for line in result.failures if result else []:
                 run.say(f"    {program.name}: {line}")
         if lab and status == LAB_FAILED:
@@ -107,6 +116,8 @@ def run_programs(run: Run, name: str, programs: list[Path], *, jobs: int = 1,
             continue
         counts = result.counts
         run.count(counts.passed, counts.failed, counts.skipped)
+        if result.passed and program not in repeated:
+            run.unchanged.keep(f"{name}: {program.name}", keys[program], counts.passed, counts.skipped)
         if not result.passed and not counts.failed:
             run.say(f"    {program.name}: status {result.status}, and yet no test failed")
             run.count(failed=1)
