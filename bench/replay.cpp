@@ -137,7 +137,9 @@ class Replays {
             {"parallel", experiment.parallel},
             {"distinct", experiment.distinct},
             {"unpredicted", options_.replay.unpredicted},
-            {"changed", options_.replay.changed}};
+            {"changed", options_.replay.changed},
+            {"base_percent", options_.replay.base.percent},
+            {"base_cold", options_.replay.base.cold}};
   }
 
   void print(const Experiment& experiment, const Compute& compute,
@@ -188,6 +190,11 @@ class Replays {
     }
     if (options_.replay.unpredicted != 0) {
       text += fmt::format(", {} pages not predicted", options_.replay.unpredicted);
+    }
+    if (options_.replay.base.percent != 0) {
+      text +=
+          fmt::format(", {} % of the pages from a base that is {}", options_.replay.base.percent,
+                      options_.replay.base.cold ? "cold" : "in the page cache");
     }
     if (options_.parallel > 1) {
       text += fmt::format(", {} at once from {} (faults, memory: sums)", options_.parallel,

@@ -24,7 +24,7 @@ ReplayRig::ReplayRig(const Experiment& experiment)
   for (unsigned i = 0; i < copies; ++i) {
     images_.push_back(std::make_unique<ReplayImage>(
         experiment.directory / fmt::format("{}-{}", experiment.trace.name, i), experiment.trace,
-        experiment.recording, experiment.thresholds));
+        experiment.recording, experiment.thresholds, experiment.base));
   }
 }
 

@@ -16,6 +16,7 @@ struct Experiment {
   Trace trace{};
   Recording recording{};
   LoadingSetThresholds thresholds{};
+  ReplayBase base{};
   std::vector<ReplayWay> ways{};
   unsigned repeat = 7;
   // Number of memories that are restored and replayed at once, from one snapshot or each from a

@@ -50,6 +50,9 @@ void add_replay_options(CommandLine& line) {
   line.option("unpredicted", "N", "pages with data that the recording misses", "0");
   line.flag("changed", "record FUNCTION-first, replay FUNCTION-second");
   line.option("merge-gap", "N", "merge gap of the loading set, in pages", "32");
+  line.option("base", "PERCENT", "pages of the image that a base has, which is in the page cache",
+              "0");
+  line.flag("base-cold", "the base is not in the page cache");
   line.option("directory", "DIR", "directory for images, on a disk, not in memory",
               data_directory() / "replay");
 }
@@ -73,6 +76,10 @@ ReplayOptions replay_options(const CommandLine& line) {
   options.repeat =
       line.has("quick") ? 3 : static_cast<unsigned>(line.number("repeat", 1, kMostRounds));
   options.unpredicted = line.number("unpredicted", 0, kMostPages);
+  options.base = {.percent = line.number("base", 0, 100), .cold = line.has("base-cold")};
+  if (options.base.cold && options.base.percent == 0) {
+    throw UsageError("--base-cold: there is no base; --base expects its share of the pages");
+  }
   options.directory = line.text("directory");
   if (options.traces.empty()) {
     throw UsageError("nothing to do: no traces");

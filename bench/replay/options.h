@@ -18,6 +18,7 @@ struct ReplayOptions {
   // Empty: the default for the trace.
   std::vector<Compute> computes{};
   LoadingSetThresholds thresholds{};
+  ReplayBase base{};
   unsigned repeat = 7;
   std::uint64_t unpredicted = 0;
   bool changed = false;

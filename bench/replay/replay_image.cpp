@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
@@ -22,12 +23,39 @@ namespace {
 // reclaims clean pages while others are still being read.
 constexpr int kTries = 20;
 
-// Makes the base image, and below `directory` / "served" the same image with every recording.
-Snapshot make_snapshot(const std::filesystem::path& directory, const Trace& trace,
-                       const Recording& recording, const LoadingSetThresholds& thresholds) {
+bool has_page(const ReplayBase& base, PageIndex page) {
+  return mix(page.value / kBaseStretch) % 100 < base.percent;
+}
+
+// Makes a snapshot with the pages of the image `memory` that `base` has, and others in the place of
+// the rest.
+Snapshot make_base(const std::filesystem::path& directory, const ReplayBase& base,
+                   const Trace& trace) {
   const ScratchMemory memory(trace.memory);
   fill_image(memory.bytes(), trace.nonzero);
-  const Snapshot image = Snapshot::create(directory / "image", memory.bytes());
+  for (const PageRange& run : trace.nonzero) {
+    for (PageIndex page = run.first; page < run.end(); page = page + 1) {
+      if (!has_page(base, page)) {
+        memory.bytes()[page.offset().value] ^= std::byte{0xff};
+      }
+    }
+  }
+  return Snapshot::create(directory, memory.bytes());
+}
+
+// Makes the image, and below `directory` / "served" the same image with every recording.
+Snapshot make_snapshot(const std::filesystem::path& directory, const Trace& trace,
+                       const Recording& recording, const LoadingSetThresholds& thresholds,
+                       const ReplayBase& base) {
+  const ScratchMemory memory(trace.memory);
+  fill_image(memory.bytes(), trace.nonzero);
+  SnapshotOptions as_layer;
+  std::optional<Snapshot> below;
+  if (base.percent != 0) {
+    below = make_base(directory / "base", base, trace);
+    as_layer.base = &*below;
+  }
+  const Snapshot image = Snapshot::create(directory / "image", memory.bytes(), as_layer);
   const std::string& id = image.info().id;
 
   const WorkingSet groups(id, trace.memory, groups_of(recording));
@@ -51,17 +79,36 @@ void read_whole(const std::filesystem::path& file) {
   }
 }
 
+// Reads what a file has between its holes.
+void read_data(const std::filesystem::path& file) {
+  const tools::Descriptor fd = tools::open_file(file, O_RDONLY);
+  std::vector<char> buffer(1 << 20);
+  for (off_t at = 0; (at = ::lseek(fd.get(), at, SEEK_DATA)) >= 0;) {
+    const off_t hole = ::lseek(fd.get(), at, SEEK_HOLE);
+    while (at < hole) {
+      const auto length = std::min<std::size_t>(buffer.size(), static_cast<std::size_t>(hole - at));
+      const ssize_t count = ::pread(fd.get(), buffer.data(), length, at);
+      if (count <= 0) {
+        throw std::system_error(count < 0 ? errno : EIO, std::generic_category(),
+                                "read " + file.string());
+      }
+      at += count;
+    }
+  }
+}
+
 }  // namespace
 
 ReplayImage::ReplayImage(const std::filesystem::path& directory, const Trace& trace,
-                         const Recording& recording, const LoadingSetThresholds& thresholds)
-    : directory_(directory), trace_(trace) {
+                         const Recording& recording, const LoadingSetThresholds& thresholds,
+                         const ReplayBase& base)
+    : directory_(directory), trace_(trace), base_(base) {
   std::filesystem::create_directories(directory_.parent_path());
   if (!std::filesystem::create_directory(directory_)) {
     throw std::system_error(EEXIST, std::generic_category(), "create " + directory_.string());
   }
   try {
-    snapshot_ = make_snapshot(directory_, trace, recording, thresholds);
+    snapshot_ = make_snapshot(directory_, trace, recording, thresholds, base);
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
@@ -83,10 +130,18 @@ void ReplayImage::make_cold() const {
     throw std::runtime_error(fmt::format("{}: {} pages are still in the page cache",
                                          snapshot_->directory().string(), left));
   }
+  if (const auto base = snapshot_->base(); base && !base_.cold) {
+    read_data(base->directory() / "memory");
+  }
 }
 
 void ReplayImage::make_cached() const {
-  const std::uint64_t pages = snapshot_->info().memory.pages();
+  const auto base = snapshot_->base();
+  if (base) {
+    read_data(base->directory() / "memory");
+  }
+  const std::uint64_t pages =
+      snapshot_->info().memory.pages() + (base ? base->info().stored_pages : 0);
   for (int i = 0; i < kTries; ++i) {
     read_whole(snapshot_->directory() / "memory");
     if (snapshot_->cached_pages() >= pages) {

@@ -46,6 +46,7 @@ Experiment make_experiment(const ReplayOptions& options, const std::string& trac
     experiment.recording = perfect_recording(experiment.trace, options.unpredicted);
   }
   experiment.thresholds = options.thresholds;
+  experiment.base = options.base;
   experiment.repeat = options.repeat;
   experiment.directory = options.directory / std::to_string(::getpid());
   return experiment;

@@ -21,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 
 # What many checks read, and which is not named by their own command line.
-SHARED = ("tests/suite", "cli/lab", "rootfs", "dev")
+SHARED = ("tests/suite", "bench/traces", "cli/lab", "rootfs", "dev")
 
 
 def digest(parts: Iterable[bytes]) -> str:
