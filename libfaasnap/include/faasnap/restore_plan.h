@@ -73,6 +73,8 @@ struct InstallWhileRunning {
   std::vector<PlannedRead> reads{};
   // Pages that are installed as zeros, in this order, beside the reads.
   std::vector<PageRange> zero_pages{};
+  // Pages of mapped memory files that are entered, in this order, beside the reads.
+  std::vector<PlannedEntry> entries{};
 };
 
 // As InstallWhileRunning, but everything is installed before the guest starts.
@@ -89,7 +91,8 @@ struct KernelFaults {
 };
 
 // A thread of this library answers a guest's access to a missing page (userfaultfd(2)): with the
-// page of a memory file if it is in `nonzero`, otherwise with zeros.
+// page of a memory file if it is in `nonzero`, otherwise with zeros. Where a file is mapped, the
+// kernel answers from it.
 struct HandledFaults {
   // The pages that are not all zero, sorted and disjoint.
   std::vector<PageRange> nonzero{};

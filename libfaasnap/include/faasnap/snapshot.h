@@ -133,9 +133,10 @@ class FAASNAP_EXPORT Snapshot {
 
   // Returns the restore plan for `setting`. If `prepared` is true, the plan of Setting::faasnap
   // also allocates the recorded zero pages and copies the pages that the recorded invocation wrote,
-  // ahead of the request (VM::prepare); otherwise it is the published FaaSnap design. Throws
-  // ErrorKind::not_found if the snapshot lacks a file that the setting needs, with the file and
-  // what makes it.
+  // ahead of the request (VM::prepare); otherwise it is the published FaaSnap design. That of
+  // Setting::stream then maps what bases have of the recorded pages, if it is in the page cache.
+  // Throws ErrorKind::not_found if the snapshot lacks a file that the setting needs, with the file
+  // and what makes it.
   RestorePlan plan(Setting setting, bool prepared = false) const;
 
   // Returns the recording by `recorder`, or nothing if the snapshot has none.

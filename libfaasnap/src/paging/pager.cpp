@@ -25,7 +25,9 @@ namespace faasnap::paging {
 namespace {
 
 bool loads_anything(const RestorePlan& plan) {
-  return !plan.reads().empty() || !plan.zero_pages().empty();
+  const auto* running = plan.load_if<InstallWhileRunning>();
+  return !plan.reads().empty() || !plan.zero_pages().empty() ||
+         (running != nullptr && !running->entries.empty());
 }
 
 }  // namespace
@@ -122,10 +124,11 @@ void Pager::Impl::handle_faults(const RestorePlan& plan, const HandledFaults& ha
   StreamLoader* helped = nullptr;
   if (const auto* load = plan.load_if<InstallBeforeStart>()) {
     loader_ = std::make_unique<ReapLoader>(*load, files, *faults_, loader_callbacks());
-  } else if (loads_anything(plan)) {
+  } else if (const auto* running = plan.load_if<InstallWhileRunning>();
+             running && loads_anything(plan)) {
     auto stream =
-        std::make_unique<StreamLoader>(*progress_, handled_.unforeseen_zeros, memory_.host(), files,
-                                       *faults_, loader_callbacks(), tuning);
+        std::make_unique<StreamLoader>(*progress_, running->entries, handled_.unforeseen_zeros,
+                                       memory_.host(), files, *faults_, loader_callbacks(), tuning);
     helped = stream.get();
     loader_ = std::move(stream);
   }

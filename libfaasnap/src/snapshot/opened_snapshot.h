@@ -122,6 +122,8 @@ class OpenedSnapshot {
   // Returns which layer has which pages, and the pages that any has.
   const memory::ImageMap& image_map() const noexcept { return map_; }
   const memory::PageSet& nonzero() const noexcept { return nonzero_; }
+  // Returns the pages that come from a base.
+  memory::PageSet based() const { return nonzero_.minus(map_.pages_of(0)); }
   // Returns the content of the image, to be used while the snapshot is open.
   format::ImageContent image() const;
 
@@ -163,6 +165,7 @@ class OpenedSnapshot {
   std::pair<format::Manifest, bool> read_manifest() const;
   // Returns what a plan needs to know of each layer; nothing for a snapshot that is whole.
   std::vector<paging::ImageLayer> image_layers() const;
+  bool bases_are_cached() const;
   void check_optional_files() const;
   std::shared_ptr<const OpenedSnapshot> open_base(const Opening& opening) const;
   // Returns which layer has which pages.

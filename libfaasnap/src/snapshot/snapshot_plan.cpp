@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "paging/page_cache/residency.h"
 #include "paging/plan/planner.h"
 #include "snapshot/opened_snapshot.h"
 
@@ -33,6 +34,28 @@ std::vector<paging::ImageLayer> OpenedSnapshot::image_layers() const {
                       .stored = memory::PageSet(layer->image_.stored)});
   }
   return layers;
+}
+
+// True if nearly all pages of the stream set that come from bases are in the page cache, as far as
+// the kernel tells.
+bool OpenedSnapshot::bases_are_cached() const {
+  if (!base_) {
+    return false;
+  }
+  const auto layers = this->layers();
+  std::uint64_t pages = 0;
+  std::uint64_t cached = 0;
+  for (const format::StoredPageRun& region : stream_set_->regions) {
+    map_.cut(region.guest, [&](PageRange part, std::optional<std::uint32_t> layer) {
+      if (layer.value_or(0) != 0) {
+        pages += part.count;
+        cached += paging::cached_pages(layers[*layer]->fd_of(format::kMemoryFile),
+                                       part.first.offset(), part.size())
+                      .value_or(0);
+      }
+    });
+  }
+  return pages != 0 && cached >= pages - pages / 20;
 }
 
 RestorePlan OpenedSnapshot::plan(Setting setting, bool prepared) const {
@@ -80,6 +103,10 @@ RestorePlan OpenedSnapshot::plan(Setting setting, bool prepared) const {
       }
       inputs.stream_set = stream_set_->regions;
       inputs.zero_runs = stream_set_->zero_runs;
+      if (prepared && bases_are_cached() && (recorded = working_set(Recorder::userfaultfd))) {
+        inputs.bases_cached = true;
+        inputs.accesses = recorded->accesses();
+      }
       break;
     case Setting::lazy:
     case Setting::cached:

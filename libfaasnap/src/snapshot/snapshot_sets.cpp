@@ -37,6 +37,16 @@ class SetWriter {
     }
   }
 
+  void write_stream_set(std::span<const PageAccess> accesses) {
+    const auto set =
+        paging::plan_stream_set(accesses, sources_.nonzero.runs(), paging::kStreamGroupPages,
+                                paging::kStreamGapPages, paging::mappable(sources_.based));
+    const auto table = write_set(format::kStreamSetFile, set.regions, set.zero_runs, kExact);
+    manifest_.stream_set = {table.file_size, table.checksum};
+    manifest_.info.stream_set_pages = table.pages();
+    manifest_.info.stream_set_zero_pages = table.zero_pages();
+  }
+
  private:
   format::FileRecord write_recording(std::string_view name, const WorkingSet& set) {
     const auto bytes = set.encode();
@@ -56,14 +66,6 @@ class SetWriter {
   void write_reap_set(std::span<const PageAccess> accesses) {
     const auto table = write_set(format::kReapSetFile, paging::plan_reap_set(accesses), {}, kExact);
     manifest_.reap_set = {table.file_size, table.checksum};
-  }
-
-  void write_stream_set(std::span<const PageAccess> accesses) {
-    const auto set = paging::plan_stream_set(accesses, sources_.nonzero.runs());
-    const auto table = write_set(format::kStreamSetFile, set.regions, set.zero_runs, kExact);
-    manifest_.stream_set = {table.file_size, table.checksum};
-    manifest_.info.stream_set_pages = table.pages();
-    manifest_.info.stream_set_zero_pages = table.zero_pages();
   }
 
   format::PageSetTable write_set(std::string_view name, std::span<const format::PageRun> regions,
@@ -98,6 +100,11 @@ void check_recording(const WorkingSet& recording, Bytes memory, const std::files
 void write_sets(const format::NewSnapshotDirectory& directory, const SetSources& sources,
                 format::Manifest& manifest, const Progress& progress) {
   SetWriter(directory, sources, manifest, progress).write();
+}
+
+void write_stream_set(const format::NewSnapshotDirectory& directory, const SetSources& sources,
+                      format::Manifest& manifest, const Progress& progress) {
+  SetWriter(directory, sources, manifest, progress).write_stream_set(sources.touched->accesses());
 }
 
 }  // namespace faasnap

@@ -18,6 +18,8 @@ namespace faasnap {
 struct SetSources {
   const format::ImageContent& image;
   const memory::PageSet& nonzero;
+  // The pages that the image takes from a base.
+  memory::PageSet based{};
   // The recordings by mincore and by userfaultfd. Each may be null.
   const WorkingSet* recorded = nullptr;
   const WorkingSet* touched = nullptr;
@@ -31,5 +33,8 @@ void check_recording(const WorkingSet& recording, Bytes memory, const std::files
 // manifest, whose id, memory and thresholds must be set.
 void write_sets(const format::NewSnapshotDirectory& directory, const SetSources& sources,
                 format::Manifest& manifest, const Progress& progress);
+// Writes the stream set alone, the one of them that depends on what the bases have, and enters it.
+void write_stream_set(const format::NewSnapshotDirectory& directory, const SetSources& sources,
+                      format::Manifest& manifest, const Progress& progress);
 
 }  // namespace faasnap

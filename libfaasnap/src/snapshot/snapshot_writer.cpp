@@ -138,6 +138,7 @@ class Writer {
       write_sets(directory_,
                  {.image = whole,
                   .nonzero = whole.map().pages(),
+                  .based = memory::PageSet(machine.image.based),
                   .recorded = touched ? nullptr : set,
                   .touched = touched ? set : nullptr},
                  manifest_, progress_);
@@ -239,6 +240,7 @@ Snapshot Snapshot::derive(const std::filesystem::path& path, const SnapshotOptio
   write_sets(directory,
              {.image = opened_->image(),
               .nonzero = opened_->nonzero(),
+              .based = opened_->based(),
               .recorded = recorded ? &*recorded : nullptr,
               .touched = touched ? &*touched : nullptr},
              manifest, options.progress);
@@ -256,14 +258,24 @@ Snapshot Snapshot::rebase(const std::filesystem::path& path, const Snapshot* bas
     }
   }
   format::NewSnapshotDirectory directory(path);
+  const std::optional<WorkingSet> touched = working_set(Recorder::userfaultfd);
   for (const format::OptionalFile& file : format::kOptionalFiles) {
-    if (const base::UniqueFd& fd = opened_->fd_of(file.name)) {
+    const base::UniqueFd& fd = opened_->fd_of(file.name);
+    if (fd && !(touched && file.name == format::kStreamSetFile)) {
       directory.share(file.name, fd, opened_->path_of(file.name));
     }
   }
   format::Manifest manifest = opened_->manifest();
   manifest.info.format_version = format::kSnapshotVersion;
   const auto image = write_image(directory, manifest, opened_->image(), opened_if(base), progress);
+  if (touched) {
+    write_stream_set(directory,
+                     {.image = opened_->image(),
+                      .nonzero = opened_->nonzero(),
+                      .based = memory::PageSet(image.based),
+                      .touched = &*touched},
+                     manifest, progress);
+  }
   std::vector<format::Section> sections(opened_->sections().begin(), opened_->sections().end());
   std::erase_if(sections, [](const format::Section& section) {
     return section.name == format::kMemorySection;

@@ -297,6 +297,50 @@ TEST_CASE("a pager ends although whoever is told of present pages waits for one 
   CHECK(pager == nullptr);
 }
 
+// Maps the memory file over every other run with data that the set lacks, to be entered, every
+// third as a copy.
+RestorePlan partly_mapped(const PagedImage& image) {
+  RestorePlan plan = image.stream();
+  const memory::PageSet set(image.set());
+  bool take = true;
+  for (const PageRange& run : memory::PageSet(image.nonzero()).minus(set).runs()) {
+    if (take) {
+      plan.mappings.push_back({run, Backing::memory_file, run.first.offset()});
+      auto& entries = test::installed(plan).entries;
+      entries.push_back({run, entries.size() % 3 == 0});
+    }
+    take = !take;
+  }
+  return plan;
+}
+
+TEST_CASE("what is mapped beside what is installed shows the file, and takes no handled fault") {
+  const PagedImage image;
+  const RestorePlan plan = partly_mapped(image);
+  check_restored(image, plan);
+
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(plan, guest, image.files());
+  CHECK(pager.mappings() == plan.mappings.size() - 1);
+  pager.start();
+  pager.wait();
+  for (std::size_t i = 1; i < plan.mappings.size(); ++i) {
+    touch(guest, plan.mappings[i].guest.first);
+  }
+  CHECK(pager.faults() == 0);
+}
+
+TEST_CASE("loading goes on where a mapped file has ended, and leaves the page to who touches it") {
+  const PagedImage image;
+  const RestorePlan plan = partly_mapped(image);
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(plan, guest, image.files());
+  REQUIRE(::ftruncate(image.memory_file().fd().get(), kPageSize) == 0);
+  pager.start();
+  CHECK_NOTHROW(pager.wait());
+  CHECK_FALSE(pager.failed());
+}
+
 TEST_CASE("a plan with nothing to load is a plan all the same") {
   const PagedImage image;
   RestorePlan plan = image.stream();

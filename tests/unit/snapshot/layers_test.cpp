@@ -110,10 +110,36 @@ TEST_CASE("a flattened snapshot is byte for byte the same memory, and needs no b
   for (const Setting setting : {Setting::reap, Setting::stream, Setting::faasnap}) {
     CHECK_NOTHROW(flat.plan(setting));
   }
-  // The sets are the same files.
-  for (const char* name : {"touched-set", "reap-set", "stream-set"}) {
+  for (const char* name : {"touched-set", "reap-set"}) {
     CHECK(read_all(flat.directory() / name) == read_all(recorded.directory() / name));
   }
+  // The order of its pages is that of a snapshot without a base.
+  CHECK(read_all(flat.directory() / "stream-set").size() >=
+        flat.info().stream_set_pages * kPageSize);
+  CHECK(flat.info().stream_set_pages == recorded.info().stream_set_pages);
+}
+
+TEST_CASE("a prepared stream maps its base as long as that is in the page cache") {
+  LayerStack stack(2, kMemory, 11);
+  const Snapshot recorded = stack.recorded();
+  const auto mapped_layers = [&](bool prepared) {
+    std::vector<std::uint32_t> layers;
+    for (const PlannedMapping& mapping : recorded.plan(Setting::stream, prepared).mappings) {
+      if (mapping.backing == Backing::memory_file) {
+        layers.push_back(mapping.layer);
+      }
+    }
+    return layers;
+  };
+  content_of(recorded);  // into the page cache
+  const auto warm = mapped_layers(true);
+  if (warm.empty()) {
+    SKIP("this kernel does not tell what is in the page cache (cachestat, Linux 6.5)");
+  }
+  CHECK(std::ranges::all_of(warm, [](std::uint32_t layer) { return layer == 1; }));
+  CHECK(mapped_layers(false).empty());
+  REQUIRE(recorded.drop_caches() == 0);
+  CHECK(mapped_layers(true).empty());
 }
 
 TEST_CASE("a whole snapshot becomes a layer over another, and over a third") {

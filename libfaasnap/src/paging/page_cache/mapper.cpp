@@ -77,7 +77,7 @@ std::uint64_t apply(const RestorePlan& plan, const memory::GuestMemory& memory,
     ++made;
   }
   const auto* kernel = std::get_if<KernelFaults>(&plan.faults);
-  if (kernel != nullptr && !kernel->read_ahead && made != 0) {
+  if ((kernel == nullptr || !kernel->read_ahead) && made != 0) {
     hint_random(memory, mapped);
   }
   if (made != 0) {

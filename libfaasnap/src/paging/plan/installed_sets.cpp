@@ -71,6 +71,44 @@ std::vector<PlannedEntry> entries_inside(std::span<const format::StoredPageRun> 
   return entries;
 }
 
+memory::PageSet mappable(const memory::PageSet& based) {
+  memory::PageSet long_runs;
+  for (const PageRange& run : based.runs()) {
+    if (run.count >= kMappableRunPages) {
+      long_runs.append(run);
+    }
+  }
+  return long_runs;
+}
+
+std::vector<PlannedEntry> entries_of_mapped(const memory::PageSet& mapped,
+                                            std::span<const PageAccess> accesses) {
+  std::vector<PlannedEntry> entries;
+  while (!accesses.empty()) {
+    const std::size_t count = std::min<std::uint64_t>(kStreamGroupPages, accesses.size());
+    std::vector<PageAccess> group(accesses.begin(), accesses.begin() + count);
+    std::ranges::sort(group, {}, &PageAccess::page);
+    const std::size_t first = entries.size();
+    for (const PageAccess& access : group) {
+      const auto run = mapped.run_of(access.page);
+      if (!run) {
+        continue;
+      }
+      PlannedEntry* const last = entries.size() > first ? &entries.back() : nullptr;
+      const bool joins = last != nullptr && last->copied == access.write &&
+                         last->guest.end() > run->first &&
+                         access.page - last->guest.end() <= (access.write ? 0 : kEnteredGapPages);
+      if (joins) {
+        last->guest.count = access.page + 1 - last->guest.first;
+      } else {
+        entries.push_back({{access.page, 1}, access.write});
+      }
+    }
+    accesses = accesses.subspan(count);
+  }
+  return entries;
+}
+
 std::vector<format::PageRun> plan_reap_set(std::span<const PageAccess> accesses) {
   std::vector<format::PageRun> regions;
   for (const PageAccess& access : accesses) {
@@ -87,7 +125,8 @@ std::vector<format::PageRun> plan_reap_set(std::span<const PageAccess> accesses)
 }
 
 StreamSet plan_stream_set(std::span<const PageAccess> accesses, std::span<const PageRange> nonzero,
-                          std::uint64_t group_pages, std::uint64_t gap_pages) {
+                          std::uint64_t group_pages, std::uint64_t gap_pages,
+                          const memory::PageSet& mappable) {
   StreamSet set;
   const memory::PageSet data(nonzero);
   const auto gaps = pages_in_gaps(accesses, group_pages, gap_pages);
@@ -95,8 +134,11 @@ StreamSet plan_stream_set(std::span<const PageAccess> accesses, std::span<const 
     const std::size_t count = std::min<std::uint64_t>(group_pages, accesses.size());
     const memory::PageSet touched(accesses.first(count));
     const memory::PageSet between(gaps[group]);
-    for (const PageRange& run : touched.unite(between).intersect(data).runs()) {
-      set.regions.push_back({run, group});
+    const memory::PageSet loaded = touched.unite(between).intersect(data);
+    for (const auto& part : {loaded.minus(mappable), loaded.intersect(mappable)}) {
+      for (const PageRange& run : part.runs()) {
+        set.regions.push_back({run, group});
+      }
     }
     const auto zeros = touched.minus(data).runs();
     set.zero_runs.insert(set.zero_runs.end(), zeros.begin(), zeros.end());

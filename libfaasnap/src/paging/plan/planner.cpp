@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "memory/image_map.h"
 #include "memory/page_set.h"
 #include "paging/plan/installed_sets.h"
 #include "paging/plan/layered_mappings.h"
@@ -105,7 +107,7 @@ std::vector<ImageRun> based_runs(const PlanInputs& inputs) {
   return based;
 }
 
-// Nothing is mapped: a page that is not installed is answered from the memory file.
+// A page that is not installed, nor mapped by the caller, is answered from the memory file.
 RestorePlan plan_handled(Setting setting, const PlanInputs& inputs, HandledFaults faults) {
   faults.nonzero.assign(inputs.nonzero.begin(), inputs.nonzero.end());
   faults.based = based_runs(inputs);
@@ -122,13 +124,42 @@ RestorePlan plan_reap(const PlanInputs& inputs) {
       {.load = InstallBeforeStart{.reads = reads_of(Backing::reap_set, inputs.reap_set)}});
 }
 
+// Maps the memory files of bases over `pages`, which they have.
+void map_bases(RestorePlan& plan, const memory::PageSet& pages) {
+  const memory::ImageMap based(plan.handled()->based);
+  for (const PageRange& run : pages.runs()) {
+    based.cut(run, [&](PageRange part, std::optional<std::uint32_t> layer) {
+      plan.mappings.push_back({part, Backing::memory_file, part.first.offset(), layer.value()});
+    });
+  }
+}
+
+// Where bases are in the page cache, their pages are mapped, and entered instead of read.
 RestorePlan plan_stream(const PlanInputs& inputs) {
   check_nonzero(inputs);
   check_regions(inputs.stream_set, inputs.zero_runs, inputs, "the stream set");
-  return plan_handled(Setting::stream, inputs,
-                      {.load = InstallWhileRunning{
-                           .reads = reads_of(Backing::stream_set, inputs.stream_set),
-                           .zero_pages = {inputs.zero_runs.begin(), inputs.zero_runs.end()}}});
+  RestorePlan plan = plan_handled(Setting::stream, inputs, {});
+  const memory::PageSet from_bases = inputs.bases_cached
+                                         ? mappable(memory::ImageMap(plan.handled()->based).pages())
+                                         : memory::PageSet();
+  std::vector<PageRange> shown;
+  std::vector<format::StoredPageRun> read;
+  for (const format::StoredPageRun& region : inputs.stream_set) {
+    const auto run = from_bases.run_of(region.guest.first);
+    if (run && run->end() >= region.guest.end()) {
+      shown.push_back(*run);
+    } else {
+      read.push_back(region);
+    }
+  }
+  const memory::PageSet mapped =
+      memory::PageSet(std::move(shown)).minus(memory::PageSet(guest_ranges(read)));
+  map_bases(plan, mapped);
+  std::get<HandledFaults>(plan.faults).load =
+      InstallWhileRunning{.reads = reads_of(Backing::stream_set, read),
+                          .zero_pages = {inputs.zero_runs.begin(), inputs.zero_runs.end()},
+                          .entries = entries_of_mapped(mapped, inputs.accesses)};
+  return plan;
 }
 
 }  // namespace

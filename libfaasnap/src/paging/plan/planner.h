@@ -45,6 +45,8 @@ struct PlanInputs {
   std::span<const PageAccess> accesses{};
   // True if memory is made ahead of a request (VM::prepare).
   bool prepared = false;
+  // True if the pages of the stream set that are a base's are in the page cache.
+  bool bases_cached = false;
 };
 
 // Turns a setting into mappings and reads: the one place that knows what a setting means. Pure.
@@ -58,7 +60,8 @@ struct PlanInputs {
 // goes beyond the paper, the zero pages are allocated meanwhile, and pages copied that the recorded
 // invocation wrote at its first touch. reap (REAP, section 5): anonymous memory with a fault
 // handler; the REAP set installed first. stream: anonymous memory with a fault handler; the stream
-// set and its zero pages installed while the guest runs.
+// set and its zero pages installed while the guest runs; if its bases are in the page cache, they
+// are mapped where they have touched pages, and those are entered meanwhile and not read.
 //
 // Reads into the page cache begin with the restore, unless prepared.
 //

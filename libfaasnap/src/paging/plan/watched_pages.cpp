@@ -17,6 +17,17 @@ memory::PageSet pages_read(const RestorePlan& plan) {
   return memory::PageSet(std::move(pages));
 }
 
+// What the kernel answers for, from files.
+memory::PageSet pages_mapped(const RestorePlan& plan) {
+  std::vector<PageRange> pages;
+  for (const PlannedMapping& mapping : plan.mappings) {
+    if (mapping.backing != Backing::anonymous) {
+      pages.push_back(mapping.guest);
+    }
+  }
+  return memory::PageSet(std::move(pages));
+}
+
 // Joins runs with short gaps between them.
 memory::PageSet without_short_gaps(const memory::PageSet& pages) {
   std::vector<PageRange> joined;
@@ -41,8 +52,9 @@ HandledPages handled_pages(const RestorePlan& plan, Bytes memory) {
     pages.watched = memory::PageSet({{{0}, memory.pages()}});
     return pages;
   }
-  const memory::PageSet with_content = pages.nonzero.unite(pages_read(plan));
-  pages.watched = without_short_gaps(with_content);
+  const memory::PageSet mapped = pages_mapped(plan);
+  const memory::PageSet with_content = pages.nonzero.unite(pages_read(plan)).minus(mapped);
+  pages.watched = without_short_gaps(with_content).minus(mapped);
   pages.unforeseen_zeros =
       pages.watched.minus(with_content).minus(memory::PageSet(plan.zero_pages()));
   return pages;

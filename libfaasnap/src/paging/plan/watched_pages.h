@@ -21,9 +21,10 @@ struct HandledPages {
   // The pages that a memory file has data for, and those of them that a base's has.
   memory::PageSet nonzero;
   memory::ImageMap based;
-  // The pages whose faults the handler must answer: all that have data or are read, and the gaps of
-  // zero pages between them. Gaps of kUnwatchedGap pages and more are left to the kernel, which
-  // answers a fault there thirty times as fast; shorter ones are not worth a memory area each.
+  // The pages whose faults the handler must answer: all that have data or are read and are not
+  // mapped, and the gaps of zero pages between them. Gaps of kUnwatchedGap pages and more are left
+  // to the kernel, which answers a fault there thirty times as fast; shorter ones are not worth a
+  // memory area each.
   memory::PageSet watched;
   // The zero pages among the watched ones that the plan does not install: what a guest has free
   // between what it uses. None where a fault is answered singly.

@@ -33,6 +33,15 @@ unsigned buffers_for(const InstallTuning& tuning, std::size_t pieces) {
   return static_cast<unsigned>(std::min<std::size_t>(tuning.depth, pieces));
 }
 
+// Entered between two looks at what the disk has brought.
+constexpr std::uint64_t kEnteredPages = 128;
+
+// Returns false, with errno, if the pages cannot be had.
+bool populate(std::span<std::byte> guest_memory, PageRange pages, int advice) {
+  std::byte* target = guest_memory.data() + pages.first.offset().value;
+  return base::retry_eintr([&] { return ::madvise(target, pages.size().value, advice); }) == 0;
+}
+
 // A page that has data must never be made zero.
 void check_zero_pages(std::span<const PageRange> zeros, const memory::PageSet& nonzero) {
   for (const PageRange& pages : zeros) {
@@ -62,11 +71,12 @@ std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const Handl
       buffers);
 }
 
-StreamLoader::StreamLoader(LoadProgress& progress, const memory::PageSet& unforeseen,
-                           std::span<std::byte> guest_memory, const SnapshotFiles& files,
-                           const Userfault& faults, LoaderCallbacks callbacks,
-                           const InstallTuning& tuning)
+StreamLoader::StreamLoader(LoadProgress& progress, std::vector<PlannedEntry> entries,
+                           const memory::PageSet& unforeseen, std::span<std::byte> guest_memory,
+                           const SnapshotFiles& files, const Userfault& faults,
+                           LoaderCallbacks callbacks, const InstallTuning& tuning)
     : progress_(progress),
+      entries_(std::move(entries)),
       unforeseen_zeros_(unforeseen),
       guest_memory_(guest_memory),
       faults_(faults),
@@ -140,6 +150,8 @@ void StreamLoader::load() {
     settle();
     if (const auto piece = progress_.take_piece()) {
       install_piece(*piece);
+    } else if (next_entry_ < entries_.size()) {
+      enter_some();
     } else if (const auto zeros = progress_.take_zeros()) {
       install_zeros(*zeros);
     } else if (reads_.under_way() != 0) {
@@ -198,8 +210,8 @@ void StreamLoader::install_zeros(InstallWork work) {
   const auto [pages, watched] = progress_.zeros(work);
   if (watched) {
     faults_.copy(pages, zero_source_.data());
-  } else {
-    populate_zeros(pages);
+  } else if (!populate(guest_memory_, pages, MADV_POPULATE_WRITE)) {
+    base::fail_errno("madvise(MADV_POPULATE_WRITE) guest memory");
   }
   if (callbacks_.present) {
     callbacks_.present(pages);
@@ -232,12 +244,22 @@ void StreamLoader::share_unforeseen_zeros() const {
   }
 }
 
-void StreamLoader::populate_zeros(PageRange pages) const {
-  std::byte* target = guest_memory_.data() + pages.first.offset().value;
-  const int result =
-      base::retry_eintr([&] { return ::madvise(target, pages.size().value, MADV_POPULATE_WRITE); });
-  if (result != 0) {
-    base::fail_errno("madvise(MADV_POPULATE_WRITE) guest memory");
+// Enters the next few pages of mapped files. One that cannot be entered is left to whoever touches
+// it, for whom the kernel fails as for any page of a mapped file.
+void StreamLoader::enter_some() {
+  std::uint64_t entered = 0;
+  while (next_entry_ < entries_.size() && entered < kEnteredPages) {
+    const auto& [pages, copied] = entries_[next_entry_++];
+    entered += pages.count;
+    if (!populate(guest_memory_, pages, copied ? MADV_POPULATE_WRITE : MADV_POPULATE_READ)) {
+      continue;
+    }
+    if (callbacks_.present) {
+      callbacks_.present(pages);
+    }
+    if (callbacks_.settled) {
+      callbacks_.settled(pages);
+    }
   }
 }
 

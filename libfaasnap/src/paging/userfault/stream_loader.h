@@ -33,18 +33,19 @@ std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const Handl
 
 // Loads into watched guest memory while the guest runs: reads with O_DIRECT into huge-page buffers
 // on a thread of its own and copies from there (UFFDIO_COPY), page runs in the plan's order; zero
-// pages in theirs, also where nothing is watched. In the end all other watched zero pages get the
-// kernel's shared one, so that it answers the guest's first write, and no handler. Installing is
-// shared with any thread that calls `help`.
+// pages in theirs, also where nothing is watched. While no data has come it enters pages of mapped
+// files. In the end all other watched zero pages get the kernel's shared one, so that it answers
+// the guest's first write, and no handler. Installing is shared with any thread that calls `help`.
 //
 // The constructor makes the buffers, the ring and the thread, which waits for `start`.
 class StreamLoader final : public Loader {
  public:
-  // Installs what `progress` lists into `guest_memory`, and at last shares the `unforeseen` zero
-  // pages. Throws ErrorKind::invalid_argument for a read of a file that `files` lacks.
-  StreamLoader(LoadProgress& progress, const memory::PageSet& unforeseen,
-               std::span<std::byte> guest_memory, const SnapshotFiles& files,
-               const Userfault& faults, LoaderCallbacks callbacks,
+  // Installs what `progress` lists into `guest_memory`, enters `entries`, and at last shares the
+  // `unforeseen` zero pages. Throws ErrorKind::invalid_argument for a read of a file that `files`
+  // lacks.
+  StreamLoader(LoadProgress& progress, std::vector<PlannedEntry> entries,
+               const memory::PageSet& unforeseen, std::span<std::byte> guest_memory,
+               const SnapshotFiles& files, const Userfault& faults, LoaderCallbacks callbacks,
                const InstallTuning& tuning = {});
   ~StreamLoader() override;
 
@@ -64,13 +65,15 @@ class StreamLoader final : public Loader {
   void finish_read(unsigned buffer);
   void install_piece(InstallWork work);
   void install_zeros(InstallWork work);
-  void populate_zeros(PageRange pages) const;
+  void enter_some();
   void share_unforeseen_zeros() const;
   void settle();
   void step() const;
   const DirectFile& file_of(const ReadPiece& piece) const;
 
   LoadProgress& progress_;
+  const std::vector<PlannedEntry> entries_;
+  std::size_t next_entry_ = 0;  // of the loader's thread
   const memory::PageSet& unforeseen_zeros_;
   const std::span<std::byte> guest_memory_;
   const Userfault& faults_;

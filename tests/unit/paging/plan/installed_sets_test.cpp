@@ -74,5 +74,41 @@ TEST_CASE("a group is split into data and zeros where the image says so") {
   CHECK(set.zero_runs == Ranges{{{0}, 3}, {{5}, 3}, {{22}, 3}});
 }
 
+TEST_CASE("only long runs of what bases have can be mapped") {
+  const memory::PageSet based(
+      Ranges{{{0}, kMappableRunPages - 1}, {{100}, kMappableRunPages}, {{200}, 300}});
+  CHECK(mappable(based).runs() == Ranges{{{100}, kMappableRunPages}, {{200}, 300}});
+}
+
+TEST_CASE("in a group of the stream set what can be mapped comes last, in regions of its own") {
+  const memory::PageSet can_be_mapped(Ranges{{{8}, 3}, {{40}, 20}});
+  const auto set =
+      plan_stream_set(touches({50, 7, 8, 51, 20, 9, 6}), Ranges{{{0}, 100}}, 5, 0, can_be_mapped);
+  CHECK(ranges_of(set.regions) ==
+        Ranges{{{7}, 1}, {{20}, 1}, {{8}, 1}, {{50}, 2}, {{6}, 1}, {{9}, 1}});
+  CHECK(set.regions[3].lowest_group == 0);
+  CHECK(set.regions[4].lowest_group == 1);
+  CHECK(set.zero_runs.empty());
+}
+
+TEST_CASE("mapped pages are entered with short gaps, by address in the order of groups") {
+  const memory::PageSet mapped(Ranges{{{100}, 50}, {{200}, 50}});
+  CHECK(entries_of_mapped(mapped, {}).empty());
+  auto touched = touches({130, 101, 100 + 2 + kEnteredGapPages, 1, 149, 200, 205});
+  const auto read = entries_of_mapped(mapped, touched);
+  REQUIRE(read.size() == 4);
+  CHECK(read[0].guest == PageRange{{101}, 2 + kEnteredGapPages});
+  CHECK(read[1].guest == PageRange{{130}, 1});
+  // Not over the end of what is mapped.
+  CHECK(read[2].guest == PageRange{{149}, 1});
+  CHECK(read[3].guest == PageRange{{200}, 6});
+  touched[6].write = true;
+  const auto written = entries_of_mapped(mapped, touched);
+  REQUIRE(written.size() == 5);
+  CHECK(written[4].guest == PageRange{{205}, 1});
+  CHECK(written[4].copied);
+  CHECK_FALSE(written[3].copied);
+}
+
 }  // namespace
 }  // namespace faasnap::paging

@@ -35,7 +35,8 @@ class RandomSnapshot {
     loading_ =
         test::lay_out(plan_loading_set(groups_, nonzero_, {random() % 40, random() % 4}), 8_KiB);
     reap_ = test::lay_out(plan_reap_set(accesses_), 4_KiB);
-    auto stream = plan_stream_set(accesses_, nonzero_, 1 + random() % 100);
+    auto stream = plan_stream_set(accesses_, nonzero_, 1 + random() % 100, kStreamGapPages,
+                                  random() % 3 == 0 ? memory::PageSet() : from_bases());
     stream_ = test::lay_out(stream.regions, 12_KiB);
     zeros_ = std::move(stream.zero_runs);
     files_.add(Backing::loading_set, loading_);
@@ -55,7 +56,9 @@ class RandomSnapshot {
             .reap_set = reap_,
             .stream_set = stream_,
             .zero_runs = zeros_,
-            .prepared = prepared};
+            .accesses = accesses_,
+            .prepared = prepared,
+            .bases_cached = prepared};
   }
 
  private:
@@ -68,7 +71,7 @@ class RandomSnapshot {
     std::vector<std::vector<PageRange>> shown(count);
     for (const PageRange& run : nonzero_) {
       for (PageIndex page = run.first; page < run.end();) {
-        const std::uint64_t pages = std::min<std::uint64_t>(1 + random() % 12, run.end() - page);
+        const std::uint64_t pages = std::min<std::uint64_t>(1 + random() % 40, run.end() - page);
         shown[random() % count].push_back({page, pages});
         page = page + pages;
       }
@@ -80,6 +83,14 @@ class RandomSnapshot {
                                            : std::vector<PageRange>());
       layers_.push_back({.shown = own, .stored = own.unite(hidden)});
     }
+  }
+  // What may be mapped of the bases.
+  memory::PageSet from_bases() const {
+    memory::PageSet based;
+    for (std::size_t n = 1; n < layers_.size(); ++n) {
+      based = based.unite(layers_[n].shown);
+    }
+    return mappable(based);
   }
   // Runs of pages in any order, as a guest touches them, and their groups.
   void touch(std::mt19937& random) {

@@ -270,6 +270,43 @@ TEST_CASE("stream installs data and zeros while the guest runs") {
   CHECK(plan.reads()[0].file == Backing::stream_set);
 }
 
+TEST_CASE("stream maps what a base has in the page cache, and enters it instead of reading") {
+  const std::vector<PageRange> nonzero = {{{10}, 80}};
+  const memory::PageSet own(std::vector<PageRange>{{{10}, 10}, {{50}, 5}});
+  const memory::PageSet base(std::vector<PageRange>{{{20}, 30}, {{55}, 35}});
+  const std::vector<ImageLayer> layers = {{own, own}, {base, base}};
+  // The third has pages of both, as a set that was made without regard to the base.
+  const std::vector<format::StoredPageRun> set = {
+      {{{12}, 2}, {4096}, 0, 0}, {{{25}, 3}, {12288}, 0, 0}, {{{53}, 4}, {24576}, 0, 0}};
+  const std::vector<PageAccess> touched = {{{12}}, {{13}}, {{25}}, {{26}}, {{27}}, {{53}}};
+  PlanInputs inputs{.memory = {100 * kPageSize},
+                    .nonzero = nonzero,
+                    .layers = layers,
+                    .stream_set = set,
+                    .accesses = touched,
+                    .prepared = true};
+  CHECK(plan_restore(Setting::stream, inputs).mappings.size() == 1);
+  CHECK(plan_restore(Setting::stream, inputs).reads().size() == 3);
+
+  inputs.bases_cached = true;
+  const auto plan = plan_restore(Setting::stream, inputs);
+  REQUIRE(plan.reads().size() == 2);
+  CHECK(plan.reads()[0].guest == PageRange{{12}, 2});
+  CHECK(plan.reads()[1].guest == PageRange{{53}, 4});
+  const auto behind = test::apply_mappings(plan, 100);
+  CHECK(behind[19].backing == Backing::anonymous);
+  CHECK(behind[20].backing == Backing::memory_file);
+  CHECK(behind[20].layer == 1);
+  CHECK(behind[49].file_page == 49);
+  CHECK(behind[50].backing == Backing::anonymous);
+  // Nothing of this run is touched but what is read.
+  CHECK(behind[60].backing == Backing::anonymous);
+  const auto* load = plan.load_if<InstallWhileRunning>();
+  REQUIRE(load != nullptr);
+  REQUIRE(load->entries.size() == 1);
+  CHECK(load->entries[0].guest == PageRange{{25}, 3});
+}
+
 TEST_CASE("to record touches, nothing is loaded and every touch is noted") {
   const std::vector<PageRange> nonzero = {{{40}, 5}};
   const auto plan = plan_recording({.memory = {100 * kPageSize}, .nonzero = nonzero});

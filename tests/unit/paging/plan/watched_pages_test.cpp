@@ -45,6 +45,14 @@ TEST_CASE("what is read is watched, with data or without") {
         std::vector<PageRange>{{{100}, 2}, {{5000}, 1}, {{9000}, 4}});
 }
 
+TEST_CASE("what is mapped is not watched, nor is a gap joined over it") {
+  RestorePlan plan = plan_with({.nonzero = {{{100}, 50}, {{160}, 2}}});
+  plan.mappings = {{{{0}, kWatchedPages}, Backing::anonymous, {}},
+                   {{{120}, 20}, Backing::memory_file, PageIndex{120}.offset(), 1}};
+  CHECK(handled_pages(plan, kWatchedMemory).watched.runs() ==
+        std::vector<PageRange>{{{100}, 20}, {{140}, 22}});
+}
+
 TEST_CASE("everything is watched where each fault counts") {
   const std::vector<PageRange> nonzero = {{{100}, 2}};
   const std::vector<PageRange> all = {{{0}, kWatchedPages}};

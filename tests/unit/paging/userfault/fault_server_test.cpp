@@ -48,7 +48,7 @@ TEST_CASE("a page that was given back while those that came with it are installe
     }
     std::this_thread::sleep_for(50ms);  // lets the server make up its mind
   };
-  StreamLoader loader(*progress, handled.unforeseen_zeros, guest.host(), image.files(), faults,
+  StreamLoader loader(*progress, {}, handled.unforeseen_zeros, guest.host(), image.files(), faults,
                       callbacks, tuning);
   server.emplace(handled, image.files(), faults, *progress, nullptr, nullptr, failure, tuning);
   loader.start();
