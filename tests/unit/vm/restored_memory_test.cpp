@@ -30,8 +30,8 @@ constexpr Bytes kMemory = memory::kMinimumSize;
 
 // Sanitizers would look at each byte of each comparison, which takes minutes; what other threads
 // write here the kernel writes for them.
-[[gnu::no_sanitize("thread", "address")]] bool same_bytes(std::span<const std::byte> left,
-                                                          std::span<const std::byte> right) {
+__attribute__((no_sanitize("thread", "address"))) bool same_bytes(
+    std::span<const std::byte> left, std::span<const std::byte> right) {
   if (left.size() != right.size() || left.size() % sizeof(std::uint64_t) != 0) {
     return false;
   }
