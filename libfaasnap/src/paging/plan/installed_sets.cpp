@@ -51,19 +51,21 @@ std::vector<PageRange> zero_runs_outside(std::span<const format::StoredPageRun> 
   return outside;
 }
 
-std::vector<PlannedEntry> entries_inside(std::span<const format::StoredPageRun> regions,
-                                         std::span<const PageAccess> accesses) {
-  const memory::PageSet taken(guest_ranges(regions));
+std::vector<PlannedEntry> entries_inside(const memory::PageSet& pages,
+                                         std::span<const PageAccess> accesses,
+                                         std::uint64_t gap_pages) {
   std::vector<PageAccess> touched(accesses.begin(), accesses.end());
   std::ranges::sort(touched, {}, &PageAccess::page);
   std::vector<PlannedEntry> entries;
   for (const PageAccess& access : touched) {
-    if (!taken.contains(access.page)) {
+    const auto run = pages.run_of(access.page);
+    if (!run) {
       continue;
     }
-    if (!entries.empty() && entries.back().guest.end() == access.page &&
-        entries.back().copied == access.write) {
-      ++entries.back().guest.count;
+    PlannedEntry* const last = entries.empty() ? nullptr : &entries.back();
+    if (last != nullptr && last->copied == access.write && last->guest.end() > run->first &&
+        access.page - last->guest.end() <= (access.write ? 0 : gap_pages)) {
+      last->guest.count = access.page + 1 - last->guest.first;
     } else {
       entries.push_back({{access.page, 1}, access.write});
     }
@@ -81,29 +83,13 @@ memory::PageSet mappable(const memory::PageSet& based) {
   return long_runs;
 }
 
-std::vector<PlannedEntry> entries_of_mapped(const memory::PageSet& mapped,
-                                            std::span<const PageAccess> accesses) {
+std::vector<PlannedEntry> entries_by_group(const memory::PageSet& pages,
+                                           std::span<const PageAccess> accesses) {
   std::vector<PlannedEntry> entries;
   while (!accesses.empty()) {
     const std::size_t count = std::min<std::uint64_t>(kStreamGroupPages, accesses.size());
-    std::vector<PageAccess> group(accesses.begin(), accesses.begin() + count);
-    std::ranges::sort(group, {}, &PageAccess::page);
-    const std::size_t first = entries.size();
-    for (const PageAccess& access : group) {
-      const auto run = mapped.run_of(access.page);
-      if (!run) {
-        continue;
-      }
-      PlannedEntry* const last = entries.size() > first ? &entries.back() : nullptr;
-      const bool joins = last != nullptr && last->copied == access.write &&
-                         last->guest.end() > run->first &&
-                         access.page - last->guest.end() <= (access.write ? 0 : kEnteredGapPages);
-      if (joins) {
-        last->guest.count = access.page + 1 - last->guest.first;
-      } else {
-        entries.push_back({{access.page, 1}, access.write});
-      }
-    }
+    const auto group = entries_inside(pages, accesses.first(count), kEnteredGapPages);
+    entries.insert(entries.end(), group.begin(), group.end());
     accesses = accesses.subspan(count);
   }
   return entries;

@@ -23,9 +23,11 @@ namespace faasnap::paging {
 std::vector<PageRange> zero_runs_outside(std::span<const format::StoredPageRun> regions,
                                          std::span<const PageRange> zero_runs);
 
-// Returns the touched pages that are in `regions`, by address; those that were written are copied.
-std::vector<PlannedEntry> entries_inside(std::span<const format::StoredPageRun> regions,
-                                         std::span<const PageAccess> accesses);
+// Returns the touched pages that are in `pages`, by address; those that were written are copied.
+// Pages in gaps of at most `gap_pages` between others come along, if they are in `pages`, too.
+std::vector<PlannedEntry> entries_inside(const memory::PageSet& pages,
+                                         std::span<const PageAccess> accesses,
+                                         std::uint64_t gap_pages = 0);
 
 // Returns the REAP set: every page that was touched, zero or not, in the order of first touches,
 // but no page that only stream missed. A page that follows the one touched before it in guest
@@ -53,10 +55,9 @@ memory::PageSet mappable(const memory::PageSet& based);
 // costs a tenth of a request to the kernel.
 inline constexpr std::uint64_t kEnteredGapPages = 8;
 
-// Returns the touched pages that are in `mapped`, by (group, address). Those that were written are
-// copied; untouched ones in short gaps between the others come along.
-std::vector<PlannedEntry> entries_of_mapped(const memory::PageSet& mapped,
-                                            std::span<const PageAccess> accesses);
+// As entries_inside with gaps of kEnteredGapPages, by (group, address).
+std::vector<PlannedEntry> entries_by_group(const memory::PageSet& pages,
+                                           std::span<const PageAccess> accesses);
 
 // The pages that were touched, and those in gaps of at most `gap_pages` between them that are not
 // zero, by (group, address): regions of those that are not zero in the image, and runs of those

@@ -94,6 +94,14 @@ void map_layers(RestorePlan& plan, const PlanInputs& inputs,
   map_loading_set(plan, loading_set);
 }
 
+void map_pages(RestorePlan& plan, const PlanInputs& inputs, const memory::PageSet& pages) {
+  std::vector<memory::PageSet> shown;
+  for (const ImageLayer& layer : inputs.layers) {
+    shown.push_back(layer.shown.intersect(pages));
+  }
+  map_memory_files(plan, pages, shown);
+}
+
 std::vector<PlannedRead> reads_of_images(const RestorePlan& plan, std::span<const PageRange> runs) {
   std::vector<PlannedMapping> mapped;
   std::ranges::copy_if(

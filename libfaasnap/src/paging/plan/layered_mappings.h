@@ -23,6 +23,9 @@ void map_images(RestorePlan& plan, const PlanInputs& inputs);
 void map_layers(RestorePlan& plan, const PlanInputs& inputs,
                 std::span<const format::StoredPageRun> loading_set);
 
+// Maps the memory files over `pages` of a layered image, by address, and over no other page.
+void map_pages(RestorePlan& plan, const PlanInputs& inputs, const memory::PageSet& pages);
+
 // Returns what reads the pages of `runs` that the plan maps memory files over, in their order, and
 // by address within a run.
 std::vector<PlannedRead> reads_of_images(const RestorePlan& plan, std::span<const PageRange> runs);

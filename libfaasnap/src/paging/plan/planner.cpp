@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -90,7 +89,8 @@ RestorePlan plan_faasnap(const PlanInputs& inputs) {
   load.reads = reads_of(Backing::loading_set, inputs.loading_set);
   if (inputs.prepared) {
     load.zero_pages = zero_runs_outside(inputs.loading_set, inputs.zero_runs);
-    load.entries = entries_inside(inputs.loading_set, inputs.accesses);
+    load.entries =
+        entries_inside(memory::PageSet(guest_ranges(inputs.loading_set)), inputs.accesses);
   }
   return plan_layers(Setting::faasnap, inputs, inputs.loading_set, std::move(load));
 }
@@ -124,41 +124,39 @@ RestorePlan plan_reap(const PlanInputs& inputs) {
       {.load = InstallBeforeStart{.reads = reads_of(Backing::reap_set, inputs.reap_set)}});
 }
 
-// Maps the memory files of bases over `pages`, which they have.
-void map_bases(RestorePlan& plan, const memory::PageSet& pages) {
-  const memory::ImageMap based(plan.handled()->based);
-  for (const PageRange& run : pages.runs()) {
-    based.cut(run, [&](PageRange part, std::optional<std::uint32_t> layer) {
-      plan.mappings.push_back({part, Backing::memory_file, part.first.offset(), layer.value()});
-    });
+// Returns the runs of what bases have that hold a whole region of the stream set, without what
+// other regions have of them.
+memory::PageSet pages_to_map(const PlanInputs& inputs) {
+  const memory::PageSet from_bases = mappable(memory::ImageMap(based_runs(inputs)).pages());
+  std::vector<PageRange> mapped;
+  std::vector<PageRange> read;
+  for (const format::StoredPageRun& region : inputs.stream_set) {
+    const auto run = from_bases.run_of(region.guest.first);
+    if (run && run->end() >= region.guest.end()) {
+      mapped.push_back(*run);
+    } else {
+      read.push_back(region.guest);
+    }
   }
+  return memory::PageSet(std::move(mapped)).minus(memory::PageSet(std::move(read)));
 }
 
 // Where bases are in the page cache, their pages are mapped, and entered instead of read.
 RestorePlan plan_stream(const PlanInputs& inputs) {
   check_nonzero(inputs);
   check_regions(inputs.stream_set, inputs.zero_runs, inputs, "the stream set");
-  RestorePlan plan = plan_handled(Setting::stream, inputs, {});
-  const memory::PageSet from_bases = inputs.bases_cached
-                                         ? mappable(memory::ImageMap(plan.handled()->based).pages())
-                                         : memory::PageSet();
-  std::vector<PageRange> shown;
-  std::vector<format::StoredPageRun> read;
-  for (const format::StoredPageRun& region : inputs.stream_set) {
-    const auto run = from_bases.run_of(region.guest.first);
-    if (run && run->end() >= region.guest.end()) {
-      shown.push_back(*run);
-    } else {
-      read.push_back(region);
-    }
+  InstallWhileRunning load{.reads = reads_of(Backing::stream_set, inputs.stream_set),
+                           .zero_pages = {inputs.zero_runs.begin(), inputs.zero_runs.end()}};
+  memory::PageSet mapped;
+  if (inputs.bases_cached) {
+    mapped = pages_to_map(inputs);
+    std::erase_if(load.reads, [&](const PlannedRead& read) {
+      return mapped.contains(read.guest.first);  // then all of it
+    });
+    load.entries = entries_by_group(mapped, inputs.accesses);
   }
-  const memory::PageSet mapped =
-      memory::PageSet(std::move(shown)).minus(memory::PageSet(guest_ranges(read)));
-  map_bases(plan, mapped);
-  std::get<HandledFaults>(plan.faults).load =
-      InstallWhileRunning{.reads = reads_of(Backing::stream_set, read),
-                          .zero_pages = {inputs.zero_runs.begin(), inputs.zero_runs.end()},
-                          .entries = entries_of_mapped(mapped, inputs.accesses)};
+  RestorePlan plan = plan_handled(Setting::stream, inputs, {.load = std::move(load)});
+  map_pages(plan, inputs, mapped);
   return plan;
 }
 

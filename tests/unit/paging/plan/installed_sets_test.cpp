@@ -93,9 +93,9 @@ TEST_CASE("in a group of the stream set what can be mapped comes last, in region
 
 TEST_CASE("mapped pages are entered with short gaps, by address in the order of groups") {
   const memory::PageSet mapped(Ranges{{{100}, 50}, {{200}, 50}});
-  CHECK(entries_of_mapped(mapped, {}).empty());
+  CHECK(entries_by_group(mapped, {}).empty());
   auto touched = touches({130, 101, 100 + 2 + kEnteredGapPages, 1, 149, 200, 205});
-  const auto read = entries_of_mapped(mapped, touched);
+  const auto read = entries_by_group(mapped, touched);
   REQUIRE(read.size() == 4);
   CHECK(read[0].guest == PageRange{{101}, 2 + kEnteredGapPages});
   CHECK(read[1].guest == PageRange{{130}, 1});
@@ -103,7 +103,7 @@ TEST_CASE("mapped pages are entered with short gaps, by address in the order of 
   CHECK(read[2].guest == PageRange{{149}, 1});
   CHECK(read[3].guest == PageRange{{200}, 6});
   touched[6].write = true;
-  const auto written = entries_of_mapped(mapped, touched);
+  const auto written = entries_by_group(mapped, touched);
   REQUIRE(written.size() == 5);
   CHECK(written[4].guest == PageRange{{205}, 1});
   CHECK(written[4].copied);
