@@ -107,6 +107,12 @@ inline std::vector<std::uint64_t> contents_after(const RestorePlan& plan, const 
     shown[page] = files.content(behind[page].backing, behind[page].file_page, behind[page].layer);
   }
   if (const HandledFaults* handled = plan.handled()) {
+    // Only stream maps anything beside a handler, and of bases only.
+    REQUIRE(std::ranges::all_of(behind, [&](const Behind& page) {
+      return page.backing == Backing::anonymous ||
+             (plan.setting == Setting::stream && page.backing == Backing::memory_file &&
+              page.layer != 0);
+    }));
     const auto has_data = as_bits(handled->nonzero, pages);
     const memory::ImageMap based(handled->based);
     for (std::uint64_t page = 0; page < pages; ++page) {
