@@ -20,6 +20,16 @@ struct LoaderCallbacks {
   // The same pages, when all that came with them is installed. Called on a thread of the loader's
   // own, which may wait for a fault of guest memory here.
   std::function<void(PageRange pages)> settled{};
+
+  // Reports pages that came with no others, on a thread of the loader's own.
+  void entered(PageRange pages) const {
+    if (present) {
+      present(pages);
+    }
+    if (settled) {
+      settled(pages);
+    }
+  }
 };
 
 // Brings the pages that a plan lists to where the guest finds them, ahead of its touches: one

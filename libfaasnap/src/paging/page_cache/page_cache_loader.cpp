@@ -255,12 +255,7 @@ void PageCacheLoader::enter(PageRange pages, int advice) const {
     base::fail_errno(advice == MADV_POPULATE_READ ? "madvise(MADV_POPULATE_READ) guest memory"
                                                   : "madvise(MADV_POPULATE_WRITE) guest memory");
   }
-  if (callbacks_.present) {
-    callbacks_.present(pages);
-  }
-  if (callbacks_.settled) {
-    callbacks_.settled(pages);
-  }
+  callbacks_.entered(pages);
 }
 
 }  // namespace faasnap::paging

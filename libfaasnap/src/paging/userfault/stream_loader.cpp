@@ -251,14 +251,8 @@ void StreamLoader::enter_some() {
   while (next_entry_ < entries_.size() && entered < kEnteredPages) {
     const auto& [pages, copied] = entries_[next_entry_++];
     entered += pages.count;
-    if (!populate(guest_memory_, pages, copied ? MADV_POPULATE_WRITE : MADV_POPULATE_READ)) {
-      continue;
-    }
-    if (callbacks_.present) {
-      callbacks_.present(pages);
-    }
-    if (callbacks_.settled) {
-      callbacks_.settled(pages);
+    if (populate(guest_memory_, pages, copied ? MADV_POPULATE_WRITE : MADV_POPULATE_READ)) {
+      callbacks_.entered(pages);
     }
   }
 }
