@@ -27,7 +27,7 @@ bool has_page(const ReplayBase& base, PageIndex page) {
   return mix(page.value / kBaseStretch) % 100 < base.percent;
 }
 
-// Makes a snapshot with the pages of the image `memory` that `base` has, and others in the place of
+// Makes a snapshot with the pages of the trace's image that `base` has, and others in the place of
 // the rest.
 Snapshot make_base(const std::filesystem::path& directory, const ReplayBase& base,
                    const Trace& trace) {
@@ -68,32 +68,32 @@ Snapshot make_snapshot(const std::filesystem::path& directory, const Trace& trac
   return with_groups.derive(directory / "served", options);
 }
 
-void read_whole(const std::filesystem::path& file) {
-  const tools::Descriptor fd = tools::open_file(file, O_RDONLY);
+void read_bytes(const tools::Descriptor& fd, const std::filesystem::path& file, off_t from,
+                off_t end) {
   std::vector<char> buffer(1 << 20);
-  for (ssize_t count = 1; count > 0;) {
-    count = ::read(fd.get(), buffer.data(), buffer.size());
-    if (count < 0) {
-      throw std::system_error(errno, std::generic_category(), "read " + file.string());
+  while (from < end) {
+    const auto length = std::min<std::size_t>(buffer.size(), static_cast<std::size_t>(end - from));
+    const ssize_t count = ::pread(fd.get(), buffer.data(), length, from);
+    if (count <= 0) {
+      throw std::system_error(count < 0 ? errno : EIO, std::generic_category(),
+                              "read " + file.string());
     }
+    from += count;
   }
+}
+
+void read_whole(const std::filesystem::path& file) {
+  read_bytes(tools::open_file(file, O_RDONLY), file, 0,
+             static_cast<off_t>(std::filesystem::file_size(file)));
 }
 
 // Reads what a file has between its holes.
 void read_data(const std::filesystem::path& file) {
   const tools::Descriptor fd = tools::open_file(file, O_RDONLY);
-  std::vector<char> buffer(1 << 20);
   for (off_t at = 0; (at = ::lseek(fd.get(), at, SEEK_DATA)) >= 0;) {
     const off_t hole = ::lseek(fd.get(), at, SEEK_HOLE);
-    while (at < hole) {
-      const auto length = std::min<std::size_t>(buffer.size(), static_cast<std::size_t>(hole - at));
-      const ssize_t count = ::pread(fd.get(), buffer.data(), length, at);
-      if (count <= 0) {
-        throw std::system_error(count < 0 ? errno : EIO, std::generic_category(),
-                                "read " + file.string());
-      }
-      at += count;
-    }
+    read_bytes(fd, file, at, hole);
+    at = hole;
   }
 }
 
