@@ -10,6 +10,7 @@ import resource
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from phases import Run
@@ -23,9 +24,9 @@ RESULT = re.compile(r"^ *(?:\d+/\d+ )?Test +#\d+: (.*?) *\.*(?: +|\*\*\*)(Passed
                     r"Timeout|Exception)\b")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Tests:
-    """A selection of ctest's tests."""
+    """A selection of ctest's tests, which must have been built when it is first looked at."""
 
     preset: str
     label: str
@@ -34,6 +35,7 @@ class Tests:
     def command(self, directory: str) -> list[str]:
         return ["ctest", "--test-dir", directory, "-L", f"^{self.label}$", *self.options]
 
+    @cache
     def _list(self, directory: str) -> list[dict]:
         listing = subprocess.run(self.command(directory) + ["--show-only=json-v1"],
                                  stdout=subprocess.PIPE, check=True).stdout
