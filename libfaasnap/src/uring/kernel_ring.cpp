@@ -2,8 +2,10 @@
 
 #include "uring/kernel_ring.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <liburing.h>
+#include <linux/falloc.h>
 #include <sys/mman.h>
 
 #include <cerrno>
@@ -110,7 +112,7 @@ KernelRing::~KernelRing() {
 void KernelRing::queue(const Request& request) {
   io_uring_sqe* entry = io_uring_get_sqe(ring_.get());
   if (entry == nullptr) {
-    base::fail(ErrorKind::internal, "prepare io_uring read", {}, "the ring is full");
+    base::fail(ErrorKind::internal, "prepare io_uring request", {}, "the ring is full");
   }
   switch (request.operation) {
     case Operation::read:
@@ -120,6 +122,18 @@ void KernelRing::queue(const Request& request) {
     case Operation::readv:
       io_uring_prep_readv(entry, request.fd->get(), request.pieces.data(),
                           static_cast<unsigned>(request.pieces.size()), request.offset);
+      break;
+    case Operation::writev:
+      io_uring_prep_writev(entry, request.fd->get(), request.pieces.data(),
+                           static_cast<unsigned>(request.pieces.size()), request.offset);
+      break;
+    case Operation::sync:
+      io_uring_prep_fsync(entry, request.fd->get(), IORING_FSYNC_DATASYNC);
+      break;
+    case Operation::punch:
+      io_uring_prep_fallocate(entry, request.fd->get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                              static_cast<off_t>(request.offset),
+                              static_cast<off_t>(request.length));
       break;
     case Operation::populate:
       io_uring_prep_madvise(entry, request.bytes.data(), static_cast<off_t>(request.bytes.size()),

@@ -15,7 +15,7 @@ namespace {
 
 void check_entries(unsigned entries) {
   if (entries == 0 || entries > Ring::kMaximumEntries) {
-    base::fail(ErrorKind::invalid_argument, "set up a queue of reads", {},
+    base::fail(ErrorKind::invalid_argument, "set up a queue of requests", {},
                fmt::format("{} entries, expected 1 to {}", entries, Ring::kMaximumEntries));
   }
 }
@@ -59,6 +59,28 @@ bool Ring::prepare_readv(const base::UniqueFd& fd, std::span<const iovec> pieces
                   .fd = &fd,
                   .pieces = pieces,
                   .offset = offset,
+                  .user_data = user_data});
+}
+
+bool Ring::prepare_writev(const base::UniqueFd& fd, std::span<const iovec> pieces,
+                          std::uint64_t offset, std::uint64_t user_data) {
+  return prepare({.operation = Operation::writev,
+                  .fd = &fd,
+                  .pieces = pieces,
+                  .offset = offset,
+                  .user_data = user_data});
+}
+
+bool Ring::prepare_sync(const base::UniqueFd& fd, std::uint64_t user_data) {
+  return prepare({.operation = Operation::sync, .fd = &fd, .user_data = user_data});
+}
+
+bool Ring::prepare_punch(const base::UniqueFd& fd, std::uint64_t offset, std::uint64_t length,
+                         std::uint64_t user_data) {
+  return prepare({.operation = Operation::punch,
+                  .fd = &fd,
+                  .offset = offset,
+                  .length = length,
                   .user_data = user_data});
 }
 

@@ -26,14 +26,15 @@ struct Availability {
 // Sets up a small ring and tears it down to find out.
 Availability available();
 
-// The result of one request: the bytes read, or a negative errno value.
+// The result of one request: the bytes read or written, or a negative errno value.
 struct Completion {
   std::uint64_t user_data = 0;
   std::int32_t result = 0;
 };
 
-// Reads of regular files and block devices, many at once, without waiting for each: io_uring(7), or
-// threads that call preadv(2) where the kernel or a filter forbids io_uring.
+// Reads and writes of regular files and block devices, many at once, without waiting for each:
+// io_uring(7), or threads that call preadv(2) and so on where the kernel or a filter forbids
+// io_uring. Requests are carried out in any order, whatever the order in which they were queued.
 //
 // For one thread at a time. A ring may be made on one thread and used on another, but a thread that
 // submits must live until its requests have completed. Descriptors and buffers belong to the caller
@@ -64,12 +65,22 @@ class Ring {
   [[nodiscard]] bool prepare_readv(const base::UniqueFd& fd, std::span<const iovec> pieces,
                                    std::uint64_t offset, std::uint64_t user_data);
 
+  // Queues a write of the pieces to `offset`. It may be short, as with pwritev(2).
+  [[nodiscard]] bool prepare_writev(const base::UniqueFd& fd, std::span<const iovec> pieces,
+                                    std::uint64_t offset, std::uint64_t user_data);
+  // Queues fdatasync(2), which covers the writes that have completed before. Its result is 0.
+  [[nodiscard]] bool prepare_sync(const base::UniqueFd& fd, std::uint64_t user_data);
+  // Queues fallocate(2) that makes the bytes a hole, which reads as zeros, and keeps the size. Its
+  // result is 0, or -EOPNOTSUPP if the file system has no holes.
+  [[nodiscard]] bool prepare_punch(const base::UniqueFd& fd, std::uint64_t offset,
+                                   std::uint64_t length, std::uint64_t user_data);
+
   // Queues madvise(2) with MADV_POPULATE_READ for a file mapping: brings the file's pages into the
   // page cache and the page tables. Its result is 0, or -EFAULT if the file cannot be read.
   [[nodiscard]] bool prepare_populate(std::span<std::byte> mapped, std::uint64_t user_data);
 
   // Asks for the outstanding requests with this `user_data` to end early. Each still has a
-  // completion, with what it has read, -ECANCELED or -EINTR. A read that a disk is busy with is not
+  // completion, with what it has done, -ECANCELED or -EINTR. What a disk is busy with is not
   // ended. Starts all queued requests.
   virtual void cancel(std::uint64_t user_data) = 0;
 
@@ -98,20 +109,21 @@ class Ring {
   // wait for it. Drain the event before taking the completions. May be called once.
   virtual void register_event(const base::EventFd& event) = 0;
 
-  // True if threads read because io_uring is forbidden.
+  // True if threads do the work because io_uring is forbidden.
   virtual bool of_threads() const noexcept = 0;
   unsigned capacity() const noexcept { return capacity_; }
   // Returns the number of requests, queued or started, whose completions have not been taken.
   unsigned outstanding() const noexcept { return outstanding_; }
 
  protected:
-  enum class Operation { read, readv, populate };
+  enum class Operation { read, readv, writev, sync, punch, populate };
   struct Request {
     Operation operation = Operation::read;
     const base::UniqueFd* fd = nullptr;  // null for populate
     std::span<std::byte> bytes{};        // for read and populate
-    std::span<const iovec> pieces{};     // for readv
+    std::span<const iovec> pieces{};     // for readv and writev
     std::uint64_t offset = 0;
+    std::uint64_t length = 0;  // for punch
     std::uint64_t user_data = 0;
   };
 

@@ -2,7 +2,10 @@
 
 #include "uring/thread_ring.h"
 
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -115,6 +118,18 @@ std::int32_t ThreadRing::carry_out(const Request& request) noexcept {
       result =
           ::preadv2(request.fd->get(), request.pieces.data(),
                     static_cast<int>(request.pieces.size()), static_cast<off_t>(request.offset), 0);
+      break;
+    case Operation::writev:
+      result = ::pwritev2(request.fd->get(), request.pieces.data(),
+                          static_cast<int>(request.pieces.size()),
+                          static_cast<off_t>(request.offset), 0);
+      break;
+    case Operation::sync:
+      result = ::fdatasync(request.fd->get());
+      break;
+    case Operation::punch:
+      result = ::fallocate(request.fd->get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                           static_cast<off_t>(request.offset), static_cast<off_t>(request.length));
       break;
     case Operation::populate:
       result = ::madvise(request.bytes.data(), request.bytes.size(), MADV_POPULATE_READ);

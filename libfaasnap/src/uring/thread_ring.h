@@ -13,9 +13,9 @@
 
 namespace faasnap::uring {
 
-// Does the reads on threads of its own, each of which waits for one read at a time. They begin with
-// the first requests, one for each that finds no idle thread, and end with the ring. If the host
-// gives no thread, the thread that submits does the reads.
+// Does the work on threads of its own, each of which waits for one request at a time. They begin
+// with the first requests, one for each that finds no idle thread, and end with the ring. If the
+// host gives no thread, the thread that submits does the work.
 class ThreadRing final : public Ring {
  public:
   static constexpr unsigned kMostThreads = 8;

@@ -125,6 +125,53 @@ TEST_CASE("a vectored read fills its pieces in order") {
   CHECK(all_equal(second, 2));
 }
 
+TEST_CASE("a vectored write puts its pieces in order, and leaves the rest of the file alone") {
+  const NumberedFile file(4);
+  std::vector<std::byte> first(kBlock + 10, std::byte{0xa1});
+  std::vector<std::byte> second(kBlock - 10, std::byte{0xb2});
+  const std::vector<iovec> pieces = {{first.data(), first.size()}, {second.data(), second.size()}};
+  const auto ring = make_ring()(1);
+  REQUIRE(ring->prepare_writev(file.fd, pieces, kBlock, 7));
+  ring->submit_and_wait(1);
+  REQUIRE(ring->take_completion().value().result == 2 * kBlock);
+  std::vector<std::byte> content(4 * kBlock);
+  base::read_exact(file.fd, content, 0, "file");
+  CHECK(all_equal(std::span(content).first(kBlock), 0));
+  CHECK(all_equal(std::span(content).subspan(kBlock, kBlock + 10), 0xa1));
+  CHECK(all_equal(std::span(content).subspan(2 * kBlock + 10, kBlock - 10), 0xb2));
+  CHECK(all_equal(std::span(content).subspan(3 * kBlock), 3));
+}
+
+TEST_CASE("a punched range reads as zeros, and the file keeps its size") {
+  const NumberedFile file(4);
+  const auto ring = make_ring()(2);
+  REQUIRE(ring->prepare_punch(file.fd, 2 * kBlock, 2 * kBlock, 1));
+  ring->submit_and_wait(1);
+  REQUIRE(ring->take_completion().value().result == 0);
+  std::vector<std::byte> content(4 * kBlock);
+  base::read_exact(file.fd, content, 0, "file");
+  CHECK(all_equal(std::span(content).subspan(kBlock, kBlock), 1));
+  CHECK(all_equal(std::span(content).subspan(2 * kBlock), 0));
+  CHECK(base::file_size(file.fd, "file") == Bytes{4 * kBlock});
+}
+
+TEST_CASE("a file is synced, and what is no file cannot be") {
+  const NumberedFile file(1);
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const base::UniqueFd source(ends[0]);
+  const base::UniqueFd sink(ends[1]);
+  const auto ring = make_ring()(2);
+  REQUIRE(ring->prepare_sync(file.fd, 1));
+  REQUIRE(ring->prepare_sync(sink, 2));
+  ring->submit_and_wait(2);
+  std::map<std::uint64_t, int> results;
+  ring->for_each_completion(
+      [&](const Completion& completion) { results[completion.user_data] = completion.result; });
+  CHECK(results.at(1) == 0);
+  CHECK(results.at(2) == -EINVAL);
+}
+
 TEST_CASE("a full ring takes no more until a completion has been taken") {
   const NumberedFile file(1);
   std::vector<std::byte> buffer(kBlock);
