@@ -37,8 +37,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto make = [kind = data[0] % 4]() -> std::unique_ptr<virtio::Device> {
     switch (kind) {
       case 0:
-        return std::make_unique<virtio::BlockDevice>(world.loop, make_image(), "image", "serial",
-                                                     world.limits);
+        return std::make_unique<virtio::BlockDevice>(
+            world.loop, virtio::DiskContent::of_image(make_image(), "image"), "serial",
+            world.limits);
       case 1:
         return std::make_unique<virtio::BalloonDevice>(world.loop, world.memory, releaser,
                                                        world.limits);

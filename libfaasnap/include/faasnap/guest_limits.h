@@ -72,11 +72,27 @@ struct StoreLimits {
   LogLimits log{};
 };
 
-// The root disk.
+// A rate that limits nothing.
+inline constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+
+// Traffic of a disk, in both directions together. What exceeds it waits in the guest's queue.
+struct DiskRate {
+  // Bytes a second, and how many at once after a silence; a request that begins within them passes
+  // whole.
+  Bytes bytes_per_second{kUnlimited};
+  Bytes byte_burst{kUnlimited};
+  // Requests a second, of any kind, and how many at once.
+  std::uint64_t requests_per_second = kUnlimited;
+  std::uint64_t request_burst = kUnlimited;
+};
+
+// Each disk by itself, the root disk included.
 struct DiskLimits {
-  // Bytes that are read at a time. Further requests wait in the guest's queue, so that a pause
-  // waits for these only. A request of its own is read whatever its size, which is 8 MiB at most.
+  // Bytes that are read or written at a time. Further requests wait in the guest's queue, so that a
+  // pause waits for these only. A request of its own is served whatever its size, which is 8 MiB at
+  // most.
   Bytes reading = 8_MiB;
+  DiskRate rate{};
 };
 
 // Traffic of the network in one direction. What exceeds it waits: the guest's packets in its own

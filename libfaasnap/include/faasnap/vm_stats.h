@@ -85,6 +85,21 @@ struct NetworkStats {
   NetworkTraffic from_guest;
 };
 
+// Traffic of the guest's disks together, the root disk included. Requests that failed are counted
+// under `failed` only.
+struct DiskStats {
+  std::uint64_t reads = 0;
+  Bytes read;
+  std::uint64_t writes = 0;
+  Bytes written;
+  std::uint64_t flushes = 0;
+  // Requests that gave up the content of sectors, or zeroed them.
+  std::uint64_t discards = 0;
+  // Requests that were answered with an error: the guest's own, such as one beyond the end of the
+  // disk, or the host's, such as a full file system.
+  std::uint64_t failed = 0;
+};
+
 // How often the guest has met its limits (GuestLimits).
 struct LimitHits {
   // Output of the console that was dropped.
@@ -93,12 +108,14 @@ struct LimitHits {
   std::uint64_t refused_connections = 0;
   // vsock connections that were dropped with data that the host had not read.
   std::uint64_t dropped_connections = 0;
-  // Requests to the root disk that waited until others had been read.
+  // Requests to a disk that waited until others had been served.
   std::uint64_t delayed_reads = 0;
   // How often a device had work left at the end of its time.
   std::uint64_t device_slices = 0;
   // Times that a direction of the network waited for its rate.
   std::uint64_t network_waits = 0;
+  // Times that a disk waited for its rate.
+  std::uint64_t disk_waits = 0;
 };
 
 // How a VM is doing: everything that costs little to ask.
@@ -108,6 +125,7 @@ struct VmStats {
   FreeMemoryStats free_memory;
   PrefetchStats prefetch;
   NetworkStats network;
+  DiskStats disks;
   LimitHits limits;
   // False if the host forbids io_uring, so that threads read the root image and what is loaded.
   bool io_uring = true;

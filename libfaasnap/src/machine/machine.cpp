@@ -16,7 +16,6 @@
 #include "boot/layout.h"
 #include "machine/devices/network_end.h"
 #include "virtio/balloon/balloon_device.h"
-#include "virtio/block/block_device.h"
 #include "virtio/vsock/hybrid_path.h"
 
 namespace faasnap::machine {
@@ -29,6 +28,8 @@ constexpr unsigned kSocketSlot = 0;
 constexpr unsigned kDiskSlot = 1;
 constexpr unsigned kBalloonSlot = 2;
 constexpr unsigned kNetworkSlot = 3;
+constexpr unsigned kFirstDiskSlot = 4;
+static_assert(kFirstDiskSlot + kMaximumDisks == boot::kMaximumVirtioDevices);
 
 MachineShape checked(const MachineShape& shape) {
   const auto reject = [](const std::string& reason) {
@@ -40,6 +41,10 @@ MachineShape checked(const MachineShape& shape) {
   if (shape.guest_cid < kMinimumCid || shape.guest_cid == UINT32_MAX) {
     reject(fmt::format("guest_cid is {}, expected {} to {}", shape.guest_cid, kMinimumCid,
                        UINT32_MAX - 1));
+  }
+  if (shape.disks.size() > kMaximumDisks) {
+    reject(fmt::format("{} disks besides the root disk, expected at most {}", shape.disks.size(),
+                       kMaximumDisks));
   }
   return shape;
 }
@@ -59,7 +64,8 @@ const GuestLimits& checked(const GuestLimits& limits) {
 }  // namespace
 
 Machine::Machine(const MachineShape& shape, base::UniqueFd root_disk,
-                 const std::filesystem::path& root_path, const VmAttachments& attachments)
+                 const std::filesystem::path& root_path, const VmAttachments& attachments,
+                 std::vector<virtio::DiskContent> disks)
     : shape_(checked(shape)),
       log_(attachments.log),
       limits_{.allowed = checked(attachments.limits)},
@@ -79,13 +85,14 @@ Machine::Machine(const MachineShape& shape, base::UniqueFd root_disk,
     vcpus_.push_back(std::make_unique<VcpuThread>(kvm::VcpuFd(system_, vm_, id, shape_.vcpus), id,
                                                   static_cast<ExitHandler&>(*this)));
   }
-  wire_devices(std::move(root_disk), root_path, attachments);
+  wire_devices(std::move(root_disk), root_path, attachments, std::move(disks));
 }
 
 Machine::~Machine() { shut_down(); }
 
 void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path& root_path,
-                           const VmAttachments& attachments) {
+                           const VmAttachments& attachments,
+                           std::vector<virtio::DiskContent> disks) {
   ports_.add(boot::kSerialPort, boot::kSerialPortCount, serial_);
   ports_.add(boot::kSleepControlPort, PowerControl::kPorts, power_);
   ports_.add(KeyboardReset::kBase, KeyboardReset::kPorts, keyboard_);
@@ -100,11 +107,8 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
                  [path](std::uint32_t port, const auto& answer) { answer(path->connect(port)); });
   }
   if (shape_.has_root_disk) {
-    auto disk = std::make_unique<virtio::BlockDevice>(loop_, std::move(root_disk), root_path,
-                                                      "faasnap-root", limits_);
-    io_uring_ = disk->io_uring();
-    disk_ = std::make_unique<VirtioSlot>(kDiskSlot, loop_, memory_, std::move(disk), vm_, log_);
-    addresses_.add(VirtioSlot::window(kDiskSlot).value, boot::kVirtioMmioSize, *disk_);
+    disk_ = add_disk(kDiskSlot, virtio::DiskContent::of_image(std::move(root_disk), root_path),
+                     "faasnap-root");
   }
   if (shape_.has_balloon) {
     auto balloon = std::make_unique<virtio::BalloonDevice>(loop_, memory_, free_memory_, limits_);
@@ -121,6 +125,21 @@ void Machine::wire_devices(base::UniqueFd root_disk, const std::filesystem::path
         std::make_unique<VirtioSlot>(kNetworkSlot, loop_, memory_, std::move(network), vm_, log_);
     addresses_.add(VirtioSlot::window(kNetworkSlot).value, boot::kVirtioMmioSize, *network_);
   }
+  for (virtio::DiskContent& content : disks) {
+    const auto index = static_cast<unsigned>(disks_.size());
+    disks_.push_back(add_disk(kFirstDiskSlot + index, std::move(content),
+                              fmt::format("faasnap-disk-{}", index + 1)));
+  }
+}
+
+std::unique_ptr<VirtioSlot> Machine::add_disk(unsigned slot, virtio::DiskContent content,
+                                              const std::string& serial) {
+  auto disk = std::make_unique<virtio::BlockDevice>(loop_, std::move(content), serial, limits_);
+  io_uring_ = io_uring_ && disk->io_uring();
+  blocks_.push_back(disk.get());
+  auto placed = std::make_unique<VirtioSlot>(slot, loop_, memory_, std::move(disk), vm_, log_);
+  addresses_.add(VirtioSlot::window(slot).value, boot::kVirtioMmioSize, *placed);
+  return placed;
 }
 
 void Machine::serve_socket(base::UniqueFd listener, virtio::VsockDevice::ConnectOutside connect) {
@@ -140,6 +159,9 @@ std::vector<VirtioSlot*> Machine::slots() const {
     if (*slot) {
       present.push_back(slot->get());
     }
+  }
+  for (const auto& slot : disks_) {
+    present.push_back(slot.get());
   }
   return present;
 }
@@ -222,7 +244,34 @@ LimitHits Machine::limit_hits() const {
           .dropped_connections = limits_.dropped_connections,
           .delayed_reads = limits_.delayed_reads,
           .device_slices = limits_.slices,
-          .network_waits = limits_.network_waits};
+          .network_waits = limits_.network_waits,
+          .disk_waits = limits_.disk_waits};
+}
+
+DiskStats Machine::disk_stats() const noexcept {
+  DiskStats sum;
+  for (const virtio::BlockDevice* disk : blocks_) {
+    const DiskStats stats = disk->stats();
+    sum.reads += stats.reads;
+    sum.read += stats.read;
+    sum.writes += stats.writes;
+    sum.written += stats.written;
+    sum.flushes += stats.flushes;
+    sum.discards += stats.discards;
+    sum.failed += stats.failed;
+  }
+  return sum;
+}
+
+std::vector<const virtio::DiskContent*> Machine::disks() {
+  std::vector<const virtio::DiskContent*> contents;
+  // On the devices' thread, so that what it has noted of them is seen here.
+  loop_.run([&] {
+    for (const virtio::BlockDevice* disk : std::span(blocks_).last(disks_.size())) {
+      contents.push_back(&disk->content());
+    }
+  });
+  return contents;
 }
 
 std::vector<PageRange> Machine::released_pages() {

@@ -34,11 +34,21 @@
 #include "machine/vcpus/second_stage_filler.h"
 #include "machine/vcpus/vcpu_thread.h"
 #include "memory/guest_memory.h"
+#include "virtio/block/block_device.h"
 #include "virtio/device_limits.h"
 #include "virtio/net/net_device.h"
 #include "virtio/vsock/vsock_device.h"
 
 namespace faasnap::machine {
+
+// Maximum number of disks besides the root disk: one for each slot that is left.
+inline constexpr std::size_t kMaximumDisks = 4;
+
+// A disk besides the root disk.
+struct DiskShape {
+  Bytes size;
+  bool read_only = false;
+};
 
 // The shape of a machine: it must be equal in the machine that was saved and the one that is
 // restored.
@@ -51,6 +61,7 @@ struct MachineShape {
   bool has_network = false;
   // The features that the network device offers; 0 at boot: what its end can do.
   std::uint64_t network_features = 0;
+  std::vector<DiskShape> disks{};
 };
 
 // Returns the shape in a state file, which `file` names in messages. The values come from the file
@@ -75,8 +86,10 @@ struct MemoryBacking {
 class Machine : private ExitHandler {
  public:
   // `root_disk` is the opened root image if the shape has one, `root_path` its name for messages.
+  // `disks` are of the shape's sizes.
   Machine(const MachineShape& shape, base::UniqueFd root_disk,
-          const std::filesystem::path& root_path, const VmAttachments& attachments);
+          const std::filesystem::path& root_path, const VmAttachments& attachments,
+          std::vector<virtio::DiskContent> disks = {});
   ~Machine() override;
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
@@ -132,6 +145,11 @@ class Machine : private ExitHandler {
   void serve_socket(base::UniqueFd listener, virtio::VsockDevice::ConnectOutside connect);
   void type(std::string_view text) { serial_.type(text); }
   LimitHits limit_hits() const;
+  // Returns the sums over all disks.
+  DiskStats disk_stats() const noexcept;
+  // Returns the content of each disk besides the root disk, which does not change while the machine
+  // is paused. The machine must be paused.
+  std::vector<const virtio::DiskContent*> disks();
   NetworkStats network_stats() const { return net_ != nullptr ? net_->stats() : NetworkStats{}; }
   const GuestLimits& limits() const noexcept { return limits_.allowed; }
 
@@ -144,7 +162,7 @@ class Machine : private ExitHandler {
   Bytes reported_memory() const noexcept { return free_memory_.reported(); }
   Bytes released_memory() const noexcept { return free_memory_.released(); }
 
-  // False if threads read the root image because io_uring is forbidden.
+  // False if threads serve the disks because io_uring is forbidden.
   bool io_uring() const noexcept { return io_uring_; }
 
   // Returns the ids of the vCPU threads that have begun.
@@ -154,7 +172,10 @@ class Machine : private ExitHandler {
 
  private:
   void wire_devices(base::UniqueFd root_disk, const std::filesystem::path& root_path,
-                    const VmAttachments& attachments);
+                    const VmAttachments& attachments, std::vector<virtio::DiskContent> disks);
+  // Puts a disk into slot `slot`, which must be empty.
+  std::unique_ptr<VirtioSlot> add_disk(unsigned slot, virtio::DiskContent content,
+                                       const std::string& serial);
   // Returns the slots that the shape has, in the order of their windows.
   std::vector<VirtioSlot*> slots() const;
   void for_each_transport(const std::function<void(virtio::MmioTransport&)>& action);
@@ -198,8 +219,10 @@ class Machine : private ExitHandler {
   std::unique_ptr<VirtioSlot> disk_;
   std::unique_ptr<VirtioSlot> socket_;
   std::unique_ptr<VirtioSlot> network_;
+  std::vector<std::unique_ptr<VirtioSlot>> disks_;
   virtio::VsockDevice* vsock_ = nullptr;
-  virtio::NetDevice* net_ = nullptr;  // null without a network
+  virtio::NetDevice* net_ = nullptr;          // null without a network
+  std::vector<virtio::BlockDevice*> blocks_;  // the root disk first, if there is one
   bool io_uring_ = true;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
   std::unique_ptr<SecondStageFiller> prefiller_;

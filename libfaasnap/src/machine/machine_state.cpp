@@ -12,8 +12,10 @@ namespace faasnap::machine {
 namespace {
 
 constexpr std::uint32_t kVersion = 1;
-// Version 3 has the features of the network device. Version 2, without them, can be read as well.
-constexpr std::uint32_t kShapeVersion = 3;
+// Version 4 has the disks besides the root disk, version 3 the features of the network device. The
+// versions without them can be read as well.
+constexpr std::uint32_t kShapeVersion = 4;
+constexpr std::uint32_t kShapeWithoutDisks = 3;
 constexpr std::uint32_t kShapeWithoutNetwork = 2;
 constexpr const char* kShapeSection = "machine";
 constexpr const char* kKvmSection = "kvm";
@@ -22,6 +24,8 @@ constexpr const char* kSocketSection = "virtio-vsock";
 constexpr const char* kDiskSection = "virtio-blk";
 constexpr const char* kBalloonSection = "virtio-balloon";
 constexpr const char* kNetworkSection = "virtio-net";
+
+std::string disk_section(std::size_t index) { return fmt::format("virtio-blk{}", index + 1); }
 
 std::string vcpu_section(std::size_t index) { return fmt::format("vcpu{}", index); }
 
@@ -51,21 +55,39 @@ class SavedState {
 MachineShape read_shape(std::span<const format::Section> sections,
                         const std::filesystem::path& file) {
   const format::Section* found = format::find_section(sections, kShapeSection);
-  const bool old = found != nullptr && found->version == kShapeWithoutNetwork;
-  auto reader =
-      SavedState(sections, file).reader(kShapeSection, old ? kShapeWithoutNetwork : kShapeVersion);
+  const bool old =
+      found != nullptr && found->version >= kShapeWithoutNetwork && found->version < kShapeVersion;
+  const std::uint32_t version = old ? found->version : kShapeVersion;
+  auto reader = SavedState(sections, file).reader(kShapeSection, version);
   MachineShape shape;
   shape.vcpus = reader.get<std::uint32_t>();
   shape.memory = {reader.get<std::uint64_t>()};
   shape.guest_cid = reader.get<std::uint32_t>();
   shape.has_root_disk = reader.get<std::uint8_t>() != 0;
   shape.has_balloon = reader.get<std::uint8_t>() != 0;
-  if (!old) {
+  if (version > kShapeWithoutNetwork) {
     shape.network_features = reader.get<std::uint64_t>();
     shape.has_network = shape.network_features != 0;
     if ((shape.network_features & ~virtio::NetDevice::kKnownFeatures) != 0) {
       reader.reject(fmt::format("network features {:#x} are not among those known, {:#x}",
                                 shape.network_features, virtio::NetDevice::kKnownFeatures));
+    }
+  }
+  if (version > kShapeWithoutDisks) {
+    const auto count = reader.get<std::uint32_t>();
+    if (count > kMaximumDisks) {
+      reader.reject(fmt::format("{} disks, expected at most {}", count, kMaximumDisks));
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+      DiskShape& disk = shape.disks.emplace_back();
+      disk.size = {reader.get<std::uint64_t>()};
+      disk.read_only = reader.get<std::uint8_t>() != 0;
+      if (disk.size.value % virtio::kSectorSize != 0 || disk.size.value == 0 ||
+          disk.size > virtio::kMaximumDisk) {
+        reader.reject(fmt::format("disk {} has {} bytes, expected a multiple of {}, at most {}",
+                                  i + 1, disk.size.value, virtio::kSectorSize,
+                                  virtio::kMaximumDisk.value));
+      }
     }
   }
   reader.finish();
@@ -80,6 +102,11 @@ std::vector<format::Section> Machine::save() {
   shape.put(std::uint8_t{shape_.has_root_disk});
   shape.put(std::uint8_t{shape_.has_balloon});
   shape.put(net_ != nullptr ? net_->features() : std::uint64_t{0});
+  shape.put(static_cast<std::uint32_t>(shape_.disks.size()));
+  for (const DiskShape& disk : shape_.disks) {
+    shape.put(disk.size.value);
+    shape.put(std::uint8_t{disk.read_only});
+  }
 
   std::vector<format::Section> sections;
   sections.push_back(section(kShapeSection, shape.take(), kShapeVersion));
@@ -98,6 +125,9 @@ std::vector<format::Section> Machine::save() {
     }
     if (network_) {
       sections.push_back(section(kNetworkSection, network_->transport().save()));
+    }
+    for (std::size_t i = 0; i < disks_.size(); ++i) {
+      sections.push_back(section(disk_section(i), disks_[i]->transport().save()));
     }
   });
   return sections;
@@ -121,6 +151,9 @@ void Machine::restore(std::span<const format::Section> sections, const std::file
     }
     if (network_) {
       apply(kNetworkSection, [&](auto& in) { network_->transport().restore(in); });
+    }
+    for (std::size_t i = 0; i < disks_.size(); ++i) {
+      apply(disk_section(i), [&](auto& in) { disks_[i]->transport().restore(in); });
     }
   });
   for (std::size_t i = 0; i < vcpus_.size(); ++i) {

@@ -18,6 +18,7 @@ struct DeviceLimits {
   std::atomic<std::uint64_t> dropped_connections = 0;
   std::atomic<std::uint64_t> delayed_reads = 0;
   std::atomic<std::uint64_t> network_waits = 0;
+  std::atomic<std::uint64_t> disk_waits = 0;
   std::atomic<std::uint64_t> slices = 0;  // that were used up
 };
 

@@ -307,6 +307,7 @@ VmStats LocalVm::stats() const {
   stats.free_memory = {.reported = machine_->reported_memory(),
                        .released = machine_->released_memory()};
   stats.network = machine_->network_stats();
+  stats.disks = machine_->disk_stats();
   stats.limits = machine_->limit_hits();
   return stats;
 }

@@ -154,9 +154,14 @@ void fields(Wire& wire, ConsoleLimits& value) {
   wire(per_second, burst);
 }
 template <typename Wire>
+void fields(Wire& wire, DiskRate& value) {
+  auto& [bytes_per_second, byte_burst, requests_per_second, request_burst] = value;
+  wire(bytes_per_second, byte_burst, requests_per_second, request_burst);
+}
+template <typename Wire>
 void fields(Wire& wire, DiskLimits& value) {
-  auto& [reading] = value;
-  wire(reading);
+  auto& [reading, rate] = value;
+  wire(reading, rate);
 }
 template <typename Wire>
 void fields(Wire& wire, NetworkRate& value) {
@@ -261,16 +266,21 @@ void fields(Wire& wire, NetworkStats& value) {
   wire(link_up, to_guest, from_guest);
 }
 template <typename Wire>
+void fields(Wire& wire, DiskStats& value) {
+  auto& [reads, read, writes, written, flushes, discards, failed] = value;
+  wire(reads, read, writes, written, flushes, discards, failed);
+}
+template <typename Wire>
 void fields(Wire& wire, LimitHits& value) {
   auto& [dropped_console, refused_connections, dropped_connections, delayed_reads, device_slices,
-         network_waits] = value;
+         network_waits, disk_waits] = value;
   wire(dropped_console, refused_connections, dropped_connections, delayed_reads, device_slices,
-       network_waits);
+       network_waits, disk_waits);
 }
 template <typename Wire>
 void fields(Wire& wire, VmStats& value) {
-  auto& [restore, faults, free_memory, prefetch, network, limits, io_uring] = value;
-  wire(restore, faults, free_memory, prefetch, network, limits, io_uring);
+  auto& [restore, faults, free_memory, prefetch, network, disks, limits, io_uring] = value;
+  wire(restore, faults, free_memory, prefetch, network, disks, limits, io_uring);
 }
 template <typename Wire>
 void fields(Wire& wire, MemoryUsage& value) {

@@ -16,6 +16,11 @@ namespace {
 constexpr std::size_t kHeaderSize = 16;
 constexpr std::size_t kSectorOffset = 8;
 
+// struct virtio_blk_discard_write_zeroes: 64 bits of sector, 32 of number, 32 of flags.
+constexpr std::size_t kExtentSize = 16;
+constexpr std::size_t kExtentSectorsOffset = 8;
+constexpr std::size_t kExtentFlagsOffset = 12;
+
 }  // namespace
 
 bool BlockRequest::parse(Queue& queue) {
@@ -40,8 +45,34 @@ bool BlockRequest::parse(Queue& queue) {
   copy_from(chain.readable, 0, header);
   std::memcpy(&operation, header.data(), sizeof(operation));
   std::memcpy(&sector, header.data() + kSectorOffset, sizeof(sector));
-  data_size = answer - 1;
+  status_at = answer - 1;
+  data_size = takes_data() ? total_size(chain.readable) - kHeaderSize : status_at;
   done = 0;
+  return true;
+}
+
+bool BlockRequest::takes_data() const noexcept {
+  switch (static_cast<BlockOperation>(operation)) {
+    case BlockOperation::write:
+    case BlockOperation::discard:
+    case BlockOperation::write_zeroes:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::uint64_t BlockRequest::data_begin() const noexcept { return takes_data() ? kHeaderSize : 0; }
+
+bool BlockRequest::read_extent(Queue& queue, BlockExtent& extent) const {
+  std::array<std::byte, kExtentSize> bytes;
+  if (data_size != kExtentSize || !queue.admit(chain.readable, kHeaderSize, kExtentSize)) {
+    return false;
+  }
+  copy_from(chain.readable, kHeaderSize, bytes);
+  std::memcpy(&extent.sector, bytes.data(), sizeof(extent.sector));
+  std::memcpy(&extent.sectors, bytes.data() + kExtentSectorsOffset, sizeof(extent.sectors));
+  std::memcpy(&extent.flags, bytes.data() + kExtentFlagsOffset, sizeof(extent.flags));
   return true;
 }
 
@@ -52,10 +83,11 @@ bool BlockRequest::within(std::uint64_t sectors) const noexcept {
 
 void BlockRequest::complete(Queue& queue, BlockStatus status) noexcept {
   const auto code = static_cast<std::byte>(status);
-  if (queue.admit(chain.writable, data_size, 1)) {
-    copy_to(chain.writable, data_size, std::span(&code, 1));
+  if (queue.admit(chain.writable, status_at, 1)) {
+    copy_to(chain.writable, status_at, std::span(&code, 1));
   }
-  queue.push_used(chain.head, static_cast<std::uint32_t>(done + 1));
+  const std::uint64_t answered = takes_data() ? 0 : done;
+  queue.push_used(chain.head, static_cast<std::uint32_t>(answered + 1));
 }
 
 }  // namespace faasnap::virtio

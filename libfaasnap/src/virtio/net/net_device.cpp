@@ -65,6 +65,11 @@ bool is_station(const NetAddress& address) {
   return (address[0] & 1) == 0 && address != NetAddress{};
 }
 
+DeviceRate network_rate_of(const NetworkRate& rate) {
+  return {{rate.bytes_per_second.value, rate.byte_burst.value},
+          {rate.packets_per_second, rate.packet_burst}};
+}
+
 bool is_mtu(std::uint16_t mtu) { return mtu >= NetDevice::kMinimumMtu; }
 
 template <typename Value>
@@ -91,8 +96,8 @@ NetDevice::NetDevice(base::EventLoop& loop, std::unique_ptr<NetBackend> backend,
       log_(std::move(log)),
       identity_(identity),
       again_(loop, [this] { work(); }),
-      to_guest_rate_(limits.allowed.network.to_guest),
-      from_guest_rate_(limits.allowed.network.from_guest),
+      to_guest_rate_(network_rate_of(limits.allowed.network.to_guest)),
+      from_guest_rate_(network_rate_of(limits.allowed.network.from_guest)),
       link_up_(backend_ != nullptr) {
   static constexpr const char* kCreate = "create network device";
   const NetAddress address = identity.address ? *identity.address : random_address();
@@ -216,7 +221,7 @@ void NetDevice::answer_commands(const TimeSlice& slice) {
   }
 }
 
-bool NetDevice::must_wait(NetRate& rate, Nanoseconds now) {
+bool NetDevice::must_wait(DeviceRate& rate, Nanoseconds now) {
   const bool waited = rate.waiting();
   const Nanoseconds wait = rate.wait(now);
   if (!rate.waiting()) {

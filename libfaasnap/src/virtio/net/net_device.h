@@ -15,8 +15,8 @@
 #include "base/threads/event_loop.h"
 #include "virtio/device.h"
 #include "virtio/device_limits.h"
+#include "virtio/device_rate.h"
 #include "virtio/net/net_backend.h"
-#include "virtio/net/net_rate.h"
 #include "virtio/net/receive_buffers.h"
 #include "virtio/time_slice.h"
 
@@ -91,7 +91,7 @@ class NetDevice final : public Device {
   bool receive_packets(const TimeSlice& slice);
   NetBackend::Transfer send_packet();
   // True if a packet has to wait for the rate; work goes on then.
-  bool must_wait(NetRate& rate, Nanoseconds now);
+  bool must_wait(DeviceRate& rate, Nanoseconds now);
   void watch();
   void close_link() noexcept;
   void set_status(std::uint16_t bits) noexcept;
@@ -116,8 +116,8 @@ class NetDevice final : public Device {
   base::Timer again_;             // started if work is left
   Nanoseconds next_work_ = kForever;
 
-  NetRate to_guest_rate_;
-  NetRate from_guest_rate_;
+  DeviceRate to_guest_rate_;
+  DeviceRate from_guest_rate_;
   Counters to_guest_;
   Counters from_guest_;
   std::atomic<bool> link_up_;

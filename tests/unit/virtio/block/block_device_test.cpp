@@ -33,7 +33,8 @@ TEST_CASE("An image of part of a sector is refused") {
   World world;
   const Image image(1000);
   try {
-    BlockDevice device(world.loop, image.open(), "odd.img", "", world.limits);
+    BlockDevice device(world.loop, DiskContent::of_image(image.open(), "odd.img"), "",
+                       world.limits);
     FAIL("accepted");
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::invalid_argument);

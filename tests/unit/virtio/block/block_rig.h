@@ -19,12 +19,13 @@
 
 namespace faasnap::virtio::test {
 
-// Request types; the device does not offer kDiscard.
+// Request types.
 inline constexpr std::uint32_t kRead = 0;
 inline constexpr std::uint32_t kWriteOut = 1;
 inline constexpr std::uint32_t kFlush = 4;
 inline constexpr std::uint32_t kGetId = 8;
 inline constexpr std::uint32_t kDiscard = 11;
+inline constexpr std::uint32_t kWriteZeroes = 13;
 
 inline constexpr std::size_t kImageSize = 1 << 20;
 inline constexpr std::uint64_t kSectors = kImageSize / 512;
@@ -49,8 +50,9 @@ struct BlockRig {
         image(image_size),
         opened(image.open()),
         disk(opened.get()),
-        driver(world, std::make_unique<BlockDevice>(world.loop, std::move(opened), "image",
-                                                    "serial-0123", world.limits)) {}
+        driver(world, std::make_unique<BlockDevice>(
+                          world.loop, DiskContent::of_image(std::move(opened), "image"),
+                          "serial-0123", world.limits)) {}
   ~BlockRig() { CHECK(world.failures() == expected_failures); }
 
   Buffer header(std::uint32_t operation, std::uint64_t sector) {

@@ -16,8 +16,8 @@
 namespace faasnap::virtio::test {
 namespace {
 
-constexpr std::size_t kReceive = 0;
-constexpr std::size_t kTransmit = 1;
+constexpr std::size_t kSocketReceive = 0;
+constexpr std::size_t kSocketTransmit = 1;
 constexpr std::size_t kEvent = 2;
 constexpr std::uint32_t kTransmitSize = 128 << 10;
 constexpr std::size_t kTransmitAreas = 32;
@@ -44,9 +44,9 @@ FakeGuest::~FakeGuest() { CHECK(world.failures() == 0); }
 
 void FakeGuest::start() {
   driver.start();
-  receive_area_.assign(driver.queues[kReceive].layout().size, {});
+  receive_area_.assign(driver.queues[kSocketReceive].layout().size, {});
   event_area_.assign(driver.queues[kEvent].layout().size, {});
-  transmit_area_.assign(driver.queues[kTransmit].layout().size, {});
+  transmit_area_.assign(driver.queues[kSocketTransmit].layout().size, {});
   transmit_free_.clear();
   for (unsigned i = 0; i < shape.receive_buffers; ++i) {
     add_receive_buffer(driver.allocator.take(shape.receive_size));
@@ -58,7 +58,7 @@ void FakeGuest::start() {
     const GuestAddress address = driver.allocator.take(4);
     event_area_[driver.queues[kEvent].add({{address, 4, true}})] = address;
   }
-  driver.kick(kReceive);
+  driver.kick(kSocketReceive);
   driver.kick(kEvent);
 }
 
@@ -78,7 +78,7 @@ void FakeGuest::restore_from(FakeGuest& saved) {
 
 void FakeGuest::add_receive_buffer(GuestAddress address) {
   // Puts the header into a buffer of its own, as Linux up to 6.2 does.
-  const auto head = driver.queues[kReceive].add(
+  const auto head = driver.queues[kSocketReceive].add(
       {{address, kPacketHeaderSize, true},
        {{address.value + kPacketHeaderSize},
         static_cast<std::uint32_t>(shape.receive_size - kPacketHeaderSize),
@@ -113,7 +113,7 @@ void FakeGuest::send_lying(PacketHeader header, std::uint32_t length,
 
 void FakeGuest::transmit(const PacketHeader& header, std::span<const std::byte> data) {
   const bool room = wait_until([this] {
-    while (const auto used = driver.queues[kTransmit].take_used()) {
+    while (const auto used = driver.queues[kSocketTransmit].take_used()) {
       transmit_free_.push_back(transmit_area_[used->head]);
     }
     return !transmit_free_.empty();
@@ -130,13 +130,13 @@ void FakeGuest::transmit(const PacketHeader& header, std::span<const std::byte> 
     world.memory.write(body, data);
     buffers.push_back({body, static_cast<std::uint32_t>(data.size()), false});
   }
-  transmit_area_[driver.queues[kTransmit].add(buffers)] = address;
-  driver.kick(kTransmit);
+  transmit_area_[driver.queues[kSocketTransmit].add(buffers)] = address;
+  driver.kick(kSocketTransmit);
 }
 
 void FakeGuest::collect() {
   bool any = false;
-  while (const auto used = driver.queues[kReceive].take_used()) {
+  while (const auto used = driver.queues[kSocketReceive].take_used()) {
     const GuestAddress address = receive_area_[used->head];
     PacketHeaderBytes raw;
     world.memory.read(address, raw);
@@ -151,7 +151,7 @@ void FakeGuest::collect() {
     any = true;
   }
   if (any) {
-    driver.kick(kReceive);
+    driver.kick(kSocketReceive);
   }
 }
 
