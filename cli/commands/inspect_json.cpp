@@ -68,6 +68,7 @@ tools::Json to_json(const Inspection& inspection) {
   json["signature_checked"] = inspection.signature_checked;
   json["memory_bytes"] = info.memory.value;
   json["vcpus"] = info.vcpus;
+  json["disks_bytes"] = info.disks.value;
   json["kernel"] = to_json(info.kernel);
   json["initramfs"] = to_json(info.initramfs);
   json["root_image"] = to_json(info.root_image);

@@ -20,8 +20,13 @@ std::string file_line(const FileIdentity& file) {
 }
 
 std::string machine_line(const SnapshotInfo& info) {
-  return info.vcpus == 0 ? fmt::format("none: only an image of {} MiB", info.memory.value >> 20)
-                         : fmt::format("{} vCPUs, {} MiB", info.vcpus, info.memory.value >> 20);
+  if (info.vcpus == 0) {
+    return fmt::format("none: only an image of {} MiB", info.memory.value >> 20);
+  }
+  const auto disks = info.disks.value == 0
+                         ? std::string()
+                         : fmt::format(", {} KiB of disks", info.disks.value >> 10);
+  return fmt::format("{} vCPUs, {} MiB{}", info.vcpus, info.memory.value >> 20, disks);
 }
 
 std::uint64_t count_pages(std::span<const PageRange> ranges) {

@@ -15,6 +15,7 @@
 #include "run/interruption.h"
 #include "run/invocation.h"
 #include "settings/config.h"
+#include "settings/disk_settings.h"
 #include "settings/vm_settings.h"
 #include "tools/accelerator.h"
 #include "tools/failure.h"
@@ -62,6 +63,7 @@ CommandLine invoke_command_line() {
       "root-image", "FILE",
       "use this root image instead of the one that the snapshot names; must have the same content");
   add_image_options(line, false);
+  add_disk_options(line, false);
   add_image_directories_option(line);
   add_trusted_key_option(line);
   add_bases_option(line);
@@ -148,7 +150,8 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           .recorded = traced ? recorded_set(snapshot) : std::nullopt,
           .opened = opened,
           .opening = opening,
-          .limits = {.store = store_limits(config)},
+          .limits = {.disk = disk_limits(line), .store = store_limits(config)},
+          .scratch_directory = line.optional_text("scratch-directory").value_or(""),
           .network = std::move(network),
           .recording = line.optional_text("record-accesses").value_or("")};
 }
@@ -200,7 +203,8 @@ tools::Json to_json(const InvocationRecord& record, const InvocationPlan& plan) 
         {"dropped_connections", record.limits.dropped_connections},
         {"delayed_reads", record.limits.delayed_reads},
         {"device_slices", record.limits.device_slices},
-        {"network_waits", record.limits.network_waits}}) {
+        {"network_waits", record.limits.network_waits},
+        {"disk_waits", record.limits.disk_waits}}) {
     if (count != 0) {
       json[name] = count;
     }

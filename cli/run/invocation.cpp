@@ -90,6 +90,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   options.prefill = plan_.prefill;
   options.record_accesses = !plan_.recording.empty();
   options.attachments.limits = plan_.limits;
+  options.attachments.scratch_directory = plan_.scratch_directory;
   const GuestNetwork network(plan_.network);
   options.attachments.network = network.options();
   const Nanoseconds made = epoch_now();
@@ -150,6 +151,7 @@ InvocationRecord Invoker::run_booted(Trace& trace) {
   options.vcpus = info.vcpus;
   options.memory = info.memory;
   options.attachments.limits = plan_.limits;
+  options.attachments.scratch_directory = plan_.scratch_directory;
   const GuestNetwork network(plan_.network);
   options.attachments.network = network.options();
   options.command_line += " quiet faasnap.function=" + plan_.function;
@@ -173,6 +175,7 @@ InvocationRecord Invoker::run_warm(Trace& trace) {
     options.root_image = plan_.root_image;
     options.image_directories = plan_.image_directories;
     options.attachments.limits = plan_.limits;
+    options.attachments.scratch_directory = plan_.scratch_directory;
     GuestNetwork network(plan_.network);
     options.attachments.network = network.options();
     warm_ = std::make_unique<Warm>(VM::restore(plan_.snapshot, options), std::move(network), stop_);

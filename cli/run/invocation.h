@@ -53,6 +53,8 @@ struct InvocationPlan {
   Nanoseconds opening{0};
   // What each guest may spend.
   GuestLimits limits{};
+  // Where the scratch files of each VM are; empty for the library's default.
+  std::filesystem::path scratch_directory{};
   // The network of each VM.
   NetworkChoice network{};
   // File for a recording of the invocation by userfaultfd, or empty. Only with the setting lazy.

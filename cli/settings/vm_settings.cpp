@@ -10,6 +10,7 @@
 #include "image/image_store.h"
 #include "run/interruption.h"
 #include "run/started_worker.h"
+#include "settings/disk_settings.h"
 #include "tools/failure.h"
 
 namespace faasnap::cli {
@@ -100,6 +101,7 @@ void add_image_options(CommandLine& line, bool boots) {
     line.option("root-image", "FILE", "root file system");
     line.option("vcpus", "N", "virtual CPUs, 1 to 8 (default: 2)");
     line.option("memory", "SIZE", "guest memory, 128M to 16G (default: 2G)");
+    add_disk_options(line, true);
   }
 }
 
@@ -204,6 +206,8 @@ VmOptions vm_options(const CommandLine& line, const Config& config, const std::s
   options.kernel = find_image(line, "kernel", images.kernel, directory / "vmlinux");
   options.initramfs = find_image(line, "initramfs", images.initramfs, directory / "initramfs");
   options.root_image = find_image(line, "root-image", images.root_image, directory / "rootfs.img");
+  options.disks = disk_options(line);
+  set_disk_options(line, options.attachments);
   options.attachments.limits.store = store_limits(config);
   options.command_line += words.empty() ? " quiet" : " quiet " + words;
   return options;

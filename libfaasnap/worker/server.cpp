@@ -155,6 +155,9 @@ void Server::boot(Message& message) {
   BootFiles boot{.kernel = {files.next(), request.options.kernel},
                  .initramfs = files.next_if_named(request.options.initramfs),
                  .root_image = files.next_if_named(request.options.root_image)};
+  for (std::size_t i = 0; i < request.options.disks.size(); ++i) {
+    boot.disks.push_back(files.next());
+  }
   const base::UniqueFd network = files.next_network(request.options.attachments.network);
   vm_ = std::make_unique<LocalVm>(request.options, std::move(boot));
   serve_socket(request.sinks, files);
@@ -183,9 +186,14 @@ void Server::restore(Message& message) {
   }
   const std::filesystem::path& root_path = request.options.root_image;
   RootImage root_image{.identity = {.path = root_path}, .file = files.next_if_named(root_path).fd};
+  std::vector<base::UniqueFd> disks;
+  for (std::uint32_t i = 0; i < request.disks; ++i) {
+    disks.push_back(files.next());
+  }
   const base::UniqueFd network = files.next_network(request.options.attachments.network);
-  vm_ = std::make_unique<LocalVm>(OpenedSnapshot::of(open_layer(request, layers, 0)),
-                                  request.options, std::move(root_image), request.prepared);
+  vm_ =
+      std::make_unique<LocalVm>(OpenedSnapshot::of(open_layer(request, layers, 0)), request.options,
+                                std::move(root_image), std::move(disks), request.prepared);
   serve_socket(request.sinks, files);
   report_end();
 }
@@ -256,11 +264,13 @@ void Server::listen(const Message& message) {
 
 Server::Body Server::capture(const Message& message) {
   std::filesystem::path path;
+  std::filesystem::path disks_path;
   bool reports = false;
-  decode(message.body, path, reports);
-  if (message.files.size() != 1) {
+  decode(message.body, path, disks_path, reports);
+  if (message.files.empty() || message.files.size() > 2) {
     base::fail(ErrorKind::limit, "create snapshot", path, "the file did not reach the worker");
   }
+  const base::UniqueFd none;
   Progress progress;
   if (reports) {
     progress = [this, call = message.call](Bytes done, Bytes total) {
@@ -270,8 +280,13 @@ Server::Body Server::capture(const Message& message) {
       return goes_on_.extract(call).mapped();
     };
   }
-  CapturedMachine captured = vm().capture(message.files.front(), path, progress);
+  const base::UniqueFd& disks = message.files.size() == 2 ? message.files.back() : none;
+  CapturedMachine captured =
+      vm().capture({message.files.front(), path, disks, disks_path}, progress);
   captured.sections.push_back(format::save_image_table(captured.image));
+  if (captured.disks) {
+    captured.sections.push_back(format::save_image_table(*captured.disks, format::kDisksSection));
+  }
   return format::encode_state(captured.sections);
 }
 

@@ -53,6 +53,8 @@ struct SnapshotInfo {
   Bytes memory{};
   // 0 for an image alone.
   unsigned vcpus = 0;
+  // The size of the disks besides the root disk together; 0 if there are none.
+  Bytes disks{};
   FileIdentity kernel{};
   // The paths are empty if the VM had no such file.
   FileIdentity initramfs{};

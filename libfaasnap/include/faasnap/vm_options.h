@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <faasnap/guest_limits.h>
 #include <faasnap/log.h>
@@ -21,6 +22,19 @@ namespace faasnap {
 // block. Gets no more than GuestLimits::console allows.
 using ConsoleSink = std::function<void(std::string_view)>;
 
+// A disk besides the root disk.
+struct DiskOptions {
+  // A regular file with the content, whose size is a multiple of 512 bytes. A disk that the guest
+  // writes is open for this VM alone (flock(2)), and what the guest has flushed is safe from a
+  // crash of the host. Empty: a scratch disk, which is zero at first and ends with the VM: it is a
+  // file without a name in VmAttachments::scratch_directory, which takes space as the guest writes.
+  std::filesystem::path path{};
+  // The size of a scratch disk: a multiple of 512 bytes, at most 1 TiB. 0 for a file.
+  Bytes size{};
+  // True: writes are I/O errors. A scratch disk cannot be read-only.
+  bool read_only = false;
+};
+
 // The live ends of a VM's devices, which a restored VM takes from its caller as a booted one does.
 struct VmAttachments {
   // Receives the guest's serial output. Empty: the output is dropped.
@@ -33,6 +47,10 @@ struct VmAttachments {
   // restored VM has is down. ErrorKind::invalid_argument for a snapshot of a VM without the device,
   // and ErrorKind::unsupported if this end cannot do what the saved one could.
   std::optional<NetworkOptions> network{};
+  // The directory of the files that the VM writes for its disks: scratch disks, and what a restored
+  // VM has changed of the disks in its snapshot. They have no names, and end with the VM. Empty:
+  // /var/tmp, if the VM needs any.
+  std::filesystem::path scratch_directory{};
   // Receives diagnostics of this VM. Empty: they are dropped.
   LogSink log{};
   // What the guest may make this process spend.
@@ -53,6 +71,10 @@ struct VmOptions {
   std::filesystem::path initramfs{};
   // The root file system, attached read-only as /dev/vda. Empty: none.
   std::filesystem::path root_image{};
+  // Further disks, at most 4: /dev/vdb and so on with a root image, in this order. A snapshot has
+  // the content of each, whether the guest can write it or not; a VM that is restored writes to a
+  // file of its own, and the file that was named here is not used any more.
+  std::vector<DiskOptions> disks{};
   // The kernel command line, at most 2047 bytes.
   std::string command_line = "console=ttyS0 reboot=k panic=-1 root=/dev/vda ro";
   // Number of vCPUs, 1 to 8. Each costs a thread.

@@ -10,6 +10,7 @@
 #include "base/checksum.h"
 #include "base/error.h"
 #include "format/limits.h"
+#include "format/memory_image.h"
 #include "format/text_fields.h"
 
 namespace faasnap::format {
@@ -65,9 +66,17 @@ void check_sizes(const SnapshotInfo& info, const TextReader& decoder) {
   }
 }
 
-// A manifest of version 3 stays one, so that its signature stays good.
-std::uint32_t written_version(const SnapshotInfo& info) {
-  return info.format_version == 3 && !info.base ? 3 : kSnapshotVersion;
+// The versions that know the lines of a base, and of disks.
+constexpr std::uint32_t kBaseVersion = 4;
+constexpr std::uint32_t kDisksVersion = 5;
+
+// A manifest stays what it was from version 3 on, so that its signature stays good.
+std::uint32_t written_version(const Manifest& manifest) {
+  const std::uint32_t read = manifest.info.format_version;
+  const std::uint32_t needed = manifest.disks       ? kDisksVersion
+                               : manifest.info.base ? kBaseVersion
+                                                    : 3;
+  return read >= needed ? std::min(read, kSnapshotVersion) : kSnapshotVersion;
 }
 
 // Writes nothing for a snapshot without a base.
@@ -86,8 +95,8 @@ void read_base(TextReader& in, SnapshotInfo& info) {
   }
   info.base = BaseIdentity{.id = in.text(kBaseId), .checksum = in.checksum(kBaseChecksum)};
   info.stored_pages = in.number(kStoredPages);
-  if (info.format_version < 4) {
-    in.reject(fmt::format("a key '{}' needs version 4", kBaseId));
+  if (info.format_version < kBaseVersion) {
+    in.reject(fmt::format("a key '{}' needs version {}", kBaseId, kBaseVersion));
   }
   if (info.stored_pages > info.nonzero_pages) {
     in.reject(fmt::format("{} is {}, expected at most {}", kStoredPages, info.stored_pages,
@@ -146,6 +155,21 @@ void write_labels(TextWriter& out, const std::map<std::string, std::string>& lab
   }
 }
 
+// Takes from the record of the disks what it says about the snapshot.
+void read_disks(const TextReader& in, Manifest& manifest) {
+  if (!manifest.disks) {
+    return;
+  }
+  const Bytes size = manifest.disks->size;
+  if (manifest.info.format_version < kDisksVersion) {
+    in.reject(fmt::format("a key '{}.bytes' needs version {}", kDisksFile, kDisksVersion));
+  }
+  if (size.value % kPageSize != 0 || size <= image_file_size({})) {
+    in.reject(fmt::format("{}.bytes is {}, expected pages, and one more", kDisksFile, size.value));
+  }
+  manifest.info.disks = size - image_file_size({});
+}
+
 // True for a line that says where a host has an image, and how it recognises it there.
 bool is_of_host(std::string_view line) {
   return std::ranges::any_of(kImageFiles, [&](const ImageFile& image) {
@@ -188,7 +212,7 @@ std::string encode_manifest(const Manifest& manifest) {
       write_record(out, name, *(manifest.*record));
     }
   }
-  std::string text = fmt::format("{}{}\n", kFirstLine, written_version(info)) + out.take();
+  std::string text = fmt::format("{}{}\n", kFirstLine, written_version(manifest)) + out.take();
   text += fmt::format("{}{:08x}\n", kChecksumKey, checksum_of(text));
   if (text.size() > kMaximumManifest.value) {
     out.refuse(fmt::format("manifest has {} bytes, expected at most {}", text.size(),
@@ -240,6 +264,7 @@ Manifest decode_manifest(std::string_view text, const std::filesystem::path& fil
   }
   in.finish();
   check_sizes(info, in);
+  read_disks(in, manifest);
   if (version < 3 &&
       (info.kernel.modified != Nanoseconds(0) || info.initramfs.modified != Nanoseconds(0) ||
        info.root_image.modified != Nanoseconds(0))) {

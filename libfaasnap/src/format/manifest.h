@@ -17,7 +17,7 @@
 namespace faasnap::format {
 
 // The format version of a snapshot as a whole, and the oldest one that can be read.
-inline constexpr std::uint32_t kSnapshotVersion = 4;
+inline constexpr std::uint32_t kSnapshotVersion = 5;
 inline constexpr std::uint32_t kOldestSnapshotVersion = 2;
 inline constexpr Bytes kMaximumManifest{64ULL << 10};
 
@@ -36,6 +36,7 @@ struct Manifest {
   SnapshotInfo info;
   FileRecord state;
   FileRecord memory;
+  std::optional<FileRecord> disks;
   std::optional<FileRecord> working_set;
   std::optional<FileRecord> touched_set;
   std::optional<FileRecord> loading_set;
@@ -48,7 +49,8 @@ struct OptionalFile {
   std::string_view name;
   std::optional<FileRecord> Manifest::*record;
 };
-inline constexpr std::array<OptionalFile, 5> kOptionalFiles = {{
+inline constexpr std::array<OptionalFile, 6> kOptionalFiles = {{
+    {kDisksFile, &Manifest::disks},
     {kWorkingSetFile, &Manifest::working_set},
     {kTouchedSetFile, &Manifest::touched_set},
     {kLoadingSetFile, &Manifest::loading_set},
@@ -69,7 +71,8 @@ inline constexpr std::array<ImageFile, 3> kImageFiles = {{
 }};
 
 // Returns the manifest as text: `key = value` lines (docs/reference/snapshot-format.md). Its
-// version is 3 if it was read in that version, and has no base, otherwise kSnapshotVersion. Throws
+// version is the one that it was read in, if that is 3 or more and knows what it has, otherwise
+// kSnapshotVersion. Throws
 // ErrorKind::invalid_argument for what the text cannot hold: control characters in a path or label,
 // a label key outside [a-z0-9_.-], more than kMaximumManifest bytes.
 std::string encode_manifest(const Manifest& manifest);

@@ -39,9 +39,9 @@ Bytes total_size(std::span<const PageRange> ranges) {
   return total;
 }
 
-void check_candidates(std::span<const PageRange> candidates, std::span<const std::byte> host) {
+void check_candidates(std::span<const PageRange> candidates, Bytes size) {
   PageIndex previous_end;
-  const PageIndex end{host.size() / kPageSize};
+  const PageIndex end{size.pages()};
   for (const PageRange& range : candidates) {
     if (range.first < previous_end || range.first > end || range.count > end - range.first) {
       base::fail(
@@ -56,16 +56,16 @@ void check_candidates(std::span<const PageRange> candidates, std::span<const std
 
 class ImageWriter {
  public:
-  ImageWriter(const base::UniqueFd& fd, const std::filesystem::path& path,
-              std::span<const std::byte> host, const std::function<void(PageRange)>& unreadable)
-      : fd_(fd), path_(path), copier_(host), unreadable_(unreadable) {
-    table_.memory = {host.size()};
+  ImageWriter(const base::UniqueFd& fd, const std::filesystem::path& path, Bytes size,
+              const ReadPages& read)
+      : fd_(fd), path_(path), read_(read) {
+    table_.memory = size;
     table_.chunk_checksums.resize((table_.memory.pages() + kChunkPages - 1) / kChunkPages);
   }
 
   // Writes the runs of non-zero pages in `piece`, which must lie in one chunk.
   void write(PageRange piece) {
-    const auto content = read(piece);
+    const auto content = read_(piece);
     const auto bytes_of = [&](PageRange range) {
       return content.subspan((range.first - piece.first) * kPageSize, range.size().value);
     };
@@ -87,20 +87,6 @@ class ImageWriter {
   ImageTable take() { return std::move(table_); }
 
  private:
-  std::span<const std::byte> read(PageRange piece) {
-    static_assert(kChunkPages <= memory::PageCopier::kMaximumPages);
-    const auto content = copier_.copy(piece);
-    if (!content) {
-      if (unreadable_) {
-        unreadable_(piece);
-      }
-      base::fail(ErrorKind::io, kWritingImage, path_,
-                 fmt::format("pages {} to {} of guest memory cannot be read", piece.first.value,
-                             piece.end().value - 1));
-    }
-    return *content;
-  }
-
   void write_run(PageRange run, std::span<const std::byte> bytes) {
     std::uint32_t& checksum = table_.chunk_checksums[chunk_of(run.first)];
     checksum = base::crc32c(bytes, checksum);
@@ -114,8 +100,7 @@ class ImageWriter {
 
   const base::UniqueFd& fd_;
   const std::filesystem::path& path_;
-  memory::PageCopier copier_;
-  const std::function<void(PageRange)>& unreadable_;
+  const ReadPages& read_;
   ImageTable table_;
 };
 
@@ -257,8 +242,28 @@ ImageTable write_memory_image(const base::UniqueFd& fd, const std::filesystem::p
                               std::span<const std::byte> host,
                               std::span<const PageRange> candidates, const Progress& progress,
                               const std::function<void(PageRange)>& unreadable) {
-  check_candidates(candidates, host);
-  ImageWriter writer(fd, path, host, unreadable);
+  static_assert(kChunkPages <= memory::PageCopier::kMaximumPages);
+  memory::PageCopier copier(host);
+  const ReadPages read = [&](PageRange piece) {
+    const auto content = copier.copy(piece);
+    if (!content) {
+      if (unreadable) {
+        unreadable(piece);
+      }
+      base::fail(ErrorKind::io, kWritingImage, path,
+                 fmt::format("pages {} to {} of guest memory cannot be read", piece.first.value,
+                             piece.end().value - 1));
+    }
+    return *content;
+  };
+  return write_image(fd, path, {host.size()}, candidates, read, progress);
+}
+
+ImageTable write_image(const base::UniqueFd& fd, const std::filesystem::path& path, Bytes size,
+                       std::span<const PageRange> candidates, const ReadPages& read,
+                       const Progress& progress) {
+  check_candidates(candidates, size);
+  ImageWriter writer(fd, path, size, read);
   const Bytes total = total_size(candidates);
   Bytes done;
   for (const PageRange& range : candidates) {
@@ -270,7 +275,7 @@ ImageTable write_memory_image(const base::UniqueFd& fd, const std::filesystem::p
       page = end;
     }
   }
-  if (::ftruncate(fd.get(), static_cast<off_t>(image_file_size({host.size()}).value)) != 0) {
+  if (::ftruncate(fd.get(), static_cast<off_t>(image_file_size(size).value)) != 0) {
     base::fail_errno("set size of", path);
   }
   return writer.take();
@@ -287,7 +292,7 @@ void verify_memory_image(const base::UniqueFd& fd, const std::filesystem::path& 
   }
 }
 
-Section save_image_table(const ImageTable& table) {
+Section save_image_table(const ImageTable& table, std::string_view name) {
   base::ByteWriter writer;
   writer.put(table.memory.value);
   writer.put(static_cast<std::uint32_t>(kChunkPages));
@@ -296,15 +301,15 @@ Section save_image_table(const ImageTable& table) {
   for (const std::uint32_t checksum : table.chunk_checksums) {
     writer.put(checksum);
   }
-  return {std::string(kMemorySection), kMemorySectionVersion, writer.take()};
+  return {std::string(name), kMemorySectionVersion, writer.take()};
 }
 
 const Section& image_table_section(std::span<const Section> sections,
-                                   const std::filesystem::path& file) {
-  const Section* const found = find_section(sections, kMemorySection);
+                                   const std::filesystem::path& file, std::string_view name) {
+  const Section* const found = find_section(sections, name);
   const bool oldest = found != nullptr && found->version == kOldestMemorySection;
-  return require_section(sections, kMemorySection,
-                         oldest ? kOldestMemorySection : kMemorySectionVersion, file);
+  return require_section(sections, name, oldest ? kOldestMemorySection : kMemorySectionVersion,
+                         file);
 }
 
 ImageTable load_image_table(const Section& section, const std::filesystem::path& file) {

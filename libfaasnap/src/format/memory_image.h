@@ -61,6 +61,14 @@ ImageTable write_memory_image(const base::UniqueFd& fd, const std::filesystem::p
                               std::span<const PageRange> candidates, const Progress& progress = {},
                               const std::function<void(PageRange)>& unreadable = {});
 
+// Returns the content of pages, all of which lie in one chunk; valid until the next call.
+using ReadPages = std::function<std::span<const std::byte>(PageRange)>;
+
+// Does the same with what `read` returns, of an image of `size`, a multiple of the page size.
+ImageTable write_image(const base::UniqueFd& fd, const std::filesystem::path& path, Bytes size,
+                       std::span<const PageRange> candidates, const ReadPages& read,
+                       const Progress& progress = {});
+
 // Appends the trailer to an image and returns the trailer's checksum.
 std::uint32_t write_image_trailer(const base::UniqueFd& fd, const std::filesystem::path& path,
                                   std::string_view snapshot_id, Bytes memory);
@@ -76,10 +84,13 @@ void verify_memory_image(const base::UniqueFd& fd, const std::filesystem::path& 
                          const ImageTable& table, const Progress& progress = {},
                          const base::TakeBytes& take = {});
 
-Section save_image_table(const ImageTable& table);
+// `name` is the section's: kMemorySection, or kDisksSection for the content of disks, which has the
+// same form.
+Section save_image_table(const ImageTable& table, std::string_view name = kMemorySection);
 // Returns the section with the table, of a version that can be read. Throws as require_section.
 const Section& image_table_section(std::span<const Section> sections,
-                                   const std::filesystem::path& file);
+                                   const std::filesystem::path& file,
+                                   std::string_view name = kMemorySection);
 // `section` is that one; `file` is its state file, for messages.
 ImageTable load_image_table(const Section& section, const std::filesystem::path& file);
 

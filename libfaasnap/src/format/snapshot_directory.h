@@ -12,20 +12,22 @@
 
 namespace faasnap::format {
 
-// The files of a snapshot. The fourth and later ones are optional: the recordings by mincore and by
-// userfaultfd, the page set files made from them, and the signature.
+// The files of a snapshot. The fourth and later ones are optional: the content of the disks besides
+// the root disk, the recordings by mincore and by userfaultfd, the page set files made from them,
+// and the signature.
 inline constexpr std::string_view kManifestFile = "manifest";
 inline constexpr std::string_view kStateFile = "state";
 inline constexpr std::string_view kMemoryFile = "memory";
+inline constexpr std::string_view kDisksFile = "disks";
 inline constexpr std::string_view kWorkingSetFile = "working-set";
 inline constexpr std::string_view kTouchedSetFile = "touched-set";
 inline constexpr std::string_view kLoadingSetFile = "loading-set";
 inline constexpr std::string_view kReapSetFile = "reap-set";
 inline constexpr std::string_view kStreamSetFile = "stream-set";
 inline constexpr std::string_view kSignatureFile = "signature";
-inline constexpr std::array kSnapshotFiles = {kManifestFile,   kStateFile,      kMemoryFile,
-                                              kWorkingSetFile, kTouchedSetFile, kLoadingSetFile,
-                                              kReapSetFile,    kStreamSetFile,  kSignatureFile};
+inline constexpr std::array kSnapshotFiles = {
+    kManifestFile,   kStateFile,      kMemoryFile,  kDisksFile,     kWorkingSetFile,
+    kTouchedSetFile, kLoadingSetFile, kReapSetFile, kStreamSetFile, kSignatureFile};
 
 // A snapshot directory that is being made: a temporary directory `<target>.partial-XXXXXXXX` beside
 // its target, renamed to it by commit(). The destructor removes it unless it was committed, so that

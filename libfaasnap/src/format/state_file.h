@@ -23,6 +23,7 @@ struct Section {
 
 // Name of the section with the memory image's table; the other sections are the machine's.
 inline constexpr std::string_view kMemorySection = "memory";
+inline constexpr std::string_view kDisksSection = "disks";
 
 inline constexpr Bytes kMaximumState{64ULL << 20};
 inline constexpr std::uint32_t kMaximumSections = 256;

@@ -64,6 +64,11 @@ struct MachineShape {
   std::vector<DiskShape> disks{};
 };
 
+// Returns where each disk has its pages in the file `disks` of a snapshot: one behind the other.
+std::vector<PageRange> pages_of_disks(std::span<const DiskShape> disks);
+// Returns how long that is.
+Bytes size_of_disks(std::span<const DiskShape> disks);
+
 // Returns the shape in a state file, which `file` names in messages. The values come from the file
 // and are checked by the machine made of them.
 MachineShape read_shape(std::span<const format::Section> sections,

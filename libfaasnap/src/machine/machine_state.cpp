@@ -94,6 +94,21 @@ MachineShape read_shape(std::span<const format::Section> sections,
   return shape;
 }
 
+std::vector<PageRange> pages_of_disks(std::span<const DiskShape> disks) {
+  std::vector<PageRange> pages;
+  PageIndex next;
+  for (const DiskShape& disk : disks) {
+    pages.push_back({next, disk.size.pages()});
+    next = pages.back().end();
+  }
+  return pages;
+}
+
+Bytes size_of_disks(std::span<const DiskShape> disks) {
+  const auto pages = pages_of_disks(disks);
+  return pages.empty() ? Bytes{} : pages.back().end().offset();
+}
+
 std::vector<format::Section> Machine::save() {
   base::ByteWriter shape;
   shape.put(std::uint32_t{shape_.vcpus});

@@ -127,6 +127,9 @@ class OpenedSnapshot {
   // Returns the content of the image, to be used while the snapshot is open.
   format::ImageContent image() const;
 
+  // Returns what the file `disks` has, null if there is none.
+  const format::ImageTable* disks() const noexcept { return disks_ ? &*disks_ : nullptr; }
+
   // Each returns null if the snapshot has no such set.
   const format::PageSetTable* loading_set() const noexcept { return if_any(loading_set_); }
   const format::PageSetTable* reap_set() const noexcept { return if_any(reap_set_); }
@@ -174,6 +177,7 @@ class OpenedSnapshot {
   void verify_image(const Progress& progress) const;
   std::vector<format::Section> read_state() const;
   format::ImageTable read_image_table() const;
+  std::optional<format::ImageTable> read_disks() const;
   std::vector<std::byte> read_working_set(std::string_view file,
                                           const format::FileRecord& expected) const;
   std::optional<format::PageSetTable> read_loading_set() const;
@@ -201,6 +205,7 @@ class OpenedSnapshot {
   std::shared_ptr<const OpenedSnapshot> base_;
   memory::ImageMap map_;
   memory::PageSet nonzero_;
+  std::optional<format::ImageTable> disks_;
   std::optional<format::PageSetTable> loading_set_;
   std::optional<format::PageSetTable> reap_set_;
   std::optional<format::PageSetTable> stream_set_;

@@ -58,16 +58,16 @@ void expect_equal(const std::filesystem::path& path, const char* what, const Val
   }
 }
 
-// Opens a file and starts read-ahead of what opening needs: the end of the image, all or the
+// Opens a file and starts read-ahead of what opening needs: the end of an image, all or the
 // beginning of the others.
 base::UniqueFd open_ahead(const std::filesystem::path& directory, std::string_view file) {
   const auto path = directory / file;
   base::UniqueFd fd = base::open_regular(path, O_NOFOLLOW);
   const std::uint64_t size = base::file_size(fd, path).value;
-  const std::uint64_t length =
-      std::min(size, file == format::kMemoryFile ? kPageSize : kReadAhead.value);
+  const bool ends_with_frame = file == format::kMemoryFile || file == format::kDisksFile;
+  const std::uint64_t length = std::min(size, ends_with_frame ? kPageSize : kReadAhead.value);
   if (length != 0) {
-    base::read_ahead(fd, file == format::kMemoryFile ? size - length : 0, {length}, path);
+    base::read_ahead(fd, ends_with_frame ? size - length : 0, {length}, path);
   }
   return fd;
 }
@@ -274,9 +274,17 @@ format::Manifest OpenedSnapshot::verify(const Progress& progress) const {
   for (const format::ImageFile& image : format::kImageFiles) {
     total += (info().*image.identity).size;
   }
+  total += info().disks;
   base::StepProgress steps(progress, total);
   for (const OpenedSnapshot* layer : layers()) {
     layer->verify_image(steps.next(info().memory));
+  }
+  if (disks_) {
+    const auto path = path_of(format::kDisksFile);
+    check_while(format::pages_part(format::kDisksFile), path, [&](const base::TakeBytes& take) {
+      format::verify_memory_image(fd_of(format::kDisksFile), path, *disks_,
+                                  steps.next(info().disks), take);
+    });
   }
   for (const auto& set : sets) {
     if (set.second) {
@@ -387,6 +395,7 @@ OpenedSnapshot::OpenedSnapshot(std::filesystem::path directory, Files files, Fil
       read_working_set(name, *record);
     }
   }
+  disks_ = read_disks();
   loading_set_ = read_loading_set();
   reap_set_ = read_reap_set();
   stream_set_ = read_stream_set();
@@ -536,6 +545,25 @@ format::ImageTable OpenedSnapshot::read_image_table() const {
   expect_equal(state, "memory size", table.memory.value, info.memory.value);
   expect_equal(state, "number of non-zero pages", table.nonzero_pages(), info.nonzero_pages);
   expect_equal(state, "number of stored pages", table.stored_pages(), info.stored_pages);
+  return table;
+}
+
+std::optional<format::ImageTable> OpenedSnapshot::read_disks() const {
+  if (!manifest_.disks) {
+    return std::nullopt;
+  }
+  const auto path = path_of(format::kDisksFile);
+  const base::UniqueFd& fd = fd_of(format::kDisksFile);
+  const SnapshotInfo& info = manifest_.info;
+  const auto checksum = format::check_image_trailer(fd, path, info.id, info.disks);
+  check_record(format::kDisksFile, *manifest_.disks, base::file_size(fd, path), checksum);
+  const auto state = path_of(format::kStateFile);
+  auto table = format::load_image_table(
+      format::image_table_section(sections_, state, format::kDisksSection), state);
+  expect_equal(state, "size of the disks", table.memory.value, info.disks.value);
+  if (!table.based.empty()) {
+    fail_corrupt_file(state, "section 'disks' has pages of a base, expected none");
+  }
   return table;
 }
 

@@ -86,6 +86,15 @@ format::ImageTable write_image(const format::NewSnapshotDirectory& directory,
   return table;
 }
 
+// Ends the file `disks`, and enters it into the manifest.
+void finish_disks(const format::NewSnapshotDirectory& directory, format::Manifest& manifest,
+                  const base::UniqueFd& file, const format::ImageTable& table) {
+  const auto checksum = format::write_image_trailer(file, directory.path_of(format::kDisksFile),
+                                                    manifest.info.id, table.memory);
+  manifest.disks = {format::image_file_size(table.memory), checksum};
+  manifest.info.disks = table.memory;
+}
+
 void write_state(const format::NewSnapshotDirectory& directory, format::Manifest& manifest,
                  std::vector<format::Section> sections, const format::ImageTable& image) {
   sections.push_back(format::save_image_table(image));
@@ -124,7 +133,14 @@ class Writer {
     const std::string_view name = base != nullptr ? kCapturedFile : format::kMemoryFile;
     const auto path = directory_.path_of(name);
     const base::UniqueFd captured = directory_.create(name);
-    CapturedMachine machine = contents_.capture(captured, path, progress_);
+    const base::UniqueFd disks =
+        contents_.disks.value != 0 ? directory_.create(format::kDisksFile) : base::UniqueFd();
+    CapturedMachine machine = contents_.capture(
+        {captured, path, disks, directory_.path_of(format::kDisksFile)}, progress_);
+    if (machine.disks) {
+      finish_disks(directory_, manifest_, disks, *machine.disks);
+      machine.sections.push_back(format::save_image_table(*machine.disks, format::kDisksSection));
+    }
     const format::ImageContent whole({{&captured, path}},
                                      memory::lay_over({}, machine.image.stored, {}));
     if (base != nullptr) {
@@ -169,6 +185,7 @@ format::Manifest manifest_of_image(const format::Manifest& original,
   format::Manifest manifest;
   manifest.state = original.state;
   manifest.memory = original.memory;
+  manifest.disks = original.disks;
   SnapshotInfo& info = manifest.info;
   info = original.info;
   info.format_version = format::kSnapshotVersion;
@@ -189,11 +206,10 @@ format::Manifest manifest_of_image(const format::Manifest& original,
 
 CaptureMachine capture_bytes(std::span<const std::byte> memory, std::vector<PageRange> candidates,
                              std::vector<format::Section> sections) {
-  return [=](const base::UniqueFd& image, const std::filesystem::path& path,
-             const Progress& progress) {
-    return CapturedMachine{
-        .sections = sections,
-        .image = format::write_memory_image(image, path, memory, candidates, progress)};
+  return [=](const CaptureFiles& files, const Progress& progress) {
+    return CapturedMachine{.sections = sections,
+                           .image = format::write_memory_image(files.image, files.image_path,
+                                                               memory, candidates, progress)};
   };
 }
 
@@ -233,8 +249,11 @@ Snapshot Snapshot::derive(const std::filesystem::path& path, const SnapshotOptio
         *options.working_set;
   }
   format::NewSnapshotDirectory directory(path);
-  for (const std::string_view name : {format::kMemoryFile, format::kStateFile}) {
-    directory.share(name, opened_->fd_of(name), opened_->path_of(name));
+  for (const std::string_view name :
+       {format::kMemoryFile, format::kDisksFile, format::kStateFile}) {
+    if (const base::UniqueFd& fd = opened_->fd_of(name)) {
+      directory.share(name, fd, opened_->path_of(name));
+    }
   }
   format::Manifest manifest = manifest_of_image(opened_->manifest(), options);
   write_sets(directory,

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,12 +27,24 @@ struct CapturedMachine {
   // alone.
   std::vector<format::Section> sections{};
   format::ImageTable image{};
+  // The content of the disks, if the machine has any besides the root disk.
+  std::optional<format::ImageTable> disks{};
 };
 
-// Writes the image of a machine's memory into the empty file `image`, whose path is for messages,
-// and returns the rest of its state of the same moment. Throws if not all of it can be read.
-using CaptureMachine = std::function<CapturedMachine(
-    const base::UniqueFd& image, const std::filesystem::path& path, const Progress& progress)>;
+// The empty files that a machine is captured into, and their paths for messages.
+struct CaptureFiles {
+  const base::UniqueFd& image;
+  std::filesystem::path image_path;
+  // Closed if the machine has no disks besides the root disk.
+  const base::UniqueFd& disks;
+  std::filesystem::path disks_path;
+};
+
+// Writes the image of a machine's memory and the content of its disks into the files, without their
+// trailers, and returns the rest of its state of the same moment. Throws if not all of it can be
+// read.
+using CaptureMachine =
+    std::function<CapturedMachine(const CaptureFiles& files, const Progress& progress)>;
 
 // Returns what captures `memory`, which must outlive it and not change, in the order of the image.
 // `candidates` are the pages that may be non-zero, sorted; see memory::touched_pages.
@@ -44,6 +57,8 @@ struct SnapshotContents {
   CaptureMachine capture;
   // The size of guest memory.
   Bytes memory;
+  // The size of the disks besides the root disk; 0 if there are none.
+  Bytes disks;
   unsigned vcpus = 0;
   FileIdentity kernel;
   FileIdentity initramfs;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -50,20 +51,23 @@ RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options, bo
 }  // namespace
 
 LocalVm::LocalVm(const VmOptions& options, BootFiles files) : snapshots_(files) {
-  machine_ = std::make_unique<machine::Machine>(
-      machine::MachineShape{.vcpus = options.vcpus,
-                            .memory = options.memory,
-                            .guest_cid = options.guest_cid,
-                            .has_root_disk = static_cast<bool>(files.root_image),
-                            .has_balloon = options.report_free_memory,
-                            .has_network = options.attachments.network.has_value()},
-      std::move(files.root_image.fd), files.root_image.path, options.attachments);
+  auto disks = booted_disks(options.disks, std::move(files.disks));
+  const machine::MachineShape shape{.vcpus = options.vcpus,
+                                    .memory = options.memory,
+                                    .guest_cid = options.guest_cid,
+                                    .has_root_disk = static_cast<bool>(files.root_image),
+                                    .has_balloon = options.report_free_memory,
+                                    .has_network = options.attachments.network.has_value(),
+                                    .disks = shapes_of(disks)};
+  machine_ = std::make_unique<machine::Machine>(shape, std::move(files.root_image.fd),
+                                                files.root_image.path, options.attachments,
+                                                std::move(disks));
   machine_->give_back_free_memory(true);
   machine_->load_kernel(files.kernel, files.initramfs, options.command_line);
 }
 
 LocalVm::LocalVm(const Snapshot& snapshot, const RestoreOptions& options, RootImage root_image,
-                 bool prepared)
+                 std::vector<base::UniqueFd> disks, bool prepared)
     : LocalVm(snapshot.info(), root_image.identity) {
   opened(snapshot).require_unchanged();
   source_ = snapshot;
@@ -77,7 +81,7 @@ LocalVm::LocalVm(const Snapshot& snapshot, const RestoreOptions& options, RootIm
     timer.lap(stats_.preload);
   }
   asked_ = base::monotonic_now();
-  make_machine(options, std::move(root_image));
+  make_machine(options, std::move(root_image), std::move(disks));
   timer.lap(stats_.create);
   make_pager(plan);
   timer.lap(stats_.map);
@@ -96,7 +100,8 @@ LocalVm::~LocalVm() {
   }
 }
 
-void LocalVm::make_machine(const RestoreOptions& options, RootImage root_image) {
+void LocalVm::make_machine(const RestoreOptions& options, RootImage root_image,
+                           std::vector<base::UniqueFd> disks) {
   const OpenedSnapshot& source = opened(*source_);
   const auto state_file = source.path_of(format::kStateFile);
   if (source.info().vcpus == 0) {
@@ -116,8 +121,9 @@ void LocalVm::make_machine(const RestoreOptions& options, RootImage root_image) 
     base::fail(ErrorKind::invalid_argument, kRestore, state_file,
                "a network was given, but the snapshot's guest has no network device");
   }
-  machine_ = std::make_unique<machine::Machine>(shape, std::move(root_image.file),
-                                                root_image.identity.path, options.attachments);
+  machine_ = std::make_unique<machine::Machine>(
+      shape, std::move(root_image.file), root_image.identity.path, options.attachments,
+      restored_disks(source, shape.disks, std::move(disks)));
 }
 
 void LocalVm::make_pager(const RestorePlan& plan) {
@@ -274,21 +280,49 @@ std::vector<PageRange> LocalVm::possibly_nonzero_pages() const {
 }
 
 Snapshot LocalVm::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {
-  return snapshots_.write(
-      path, options, machine_->shape().memory, machine_->shape().vcpus,
-      [this](const base::UniqueFd& image, const std::filesystem::path& name,
-             const Progress& progress) { return capture(image, name, progress); });
+  const machine::MachineShape& shape = machine_->shape();
+  return snapshots_.write(path, options, shape.memory, machine::size_of_disks(shape.disks),
+                          shape.vcpus, [this](const CaptureFiles& files, const Progress& progress) {
+                            return capture(files, progress);
+                          });
 }
 
-CapturedMachine LocalVm::capture(const base::UniqueFd& image, const std::filesystem::path& path,
-                                 const Progress& progress) {
+CapturedMachine LocalVm::capture(const CaptureFiles& files, const Progress& progress) {
   const Hold paused(*this);
   CapturedMachine captured{.sections = machine_->save(), .image = {}};
+  const std::filesystem::path& path = files.image_path;
   captured.image = format::write_memory_image(
-      image, path, machine_->memory().host(), possibly_nonzero_pages(), progress,
+      files.image, path, machine_->memory().host(), possibly_nonzero_pages(), progress,
       [&](PageRange unreadable) { check_saved_memory(path, unreadable); });
+  if (files.disks) {
+    captured.disks = capture_disks(files, progress);
+  }
   check_saved_memory(path, {});
   return captured;
+}
+
+format::ImageTable LocalVm::capture_disks(const CaptureFiles& files, const Progress& progress) {
+  const auto places = machine::pages_of_disks(machine_->shape().disks);
+  const auto contents = machine_->disks();
+  std::vector<PageRange> candidates;
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    for (const PageRange& pages : contents[i]->data_pages()) {
+      candidates.push_back({places[i].first + pages.first.value, pages.count});
+    }
+  }
+  std::vector<std::byte> buffer(format::kChunkPages * kPageSize);
+  // The pieces of a candidate are of one disk.
+  const auto read = [&](PageRange pages) {
+    const auto place = std::ranges::find_if(
+        places, [&](const PageRange& disk) { return pages.first < disk.end(); });
+    const std::span out(buffer.data(), pages.size().value);
+    contents[static_cast<std::size_t>(place - places.begin())]->read(
+        (pages.first - place->first) * kPageSize, out);
+    return std::span<const std::byte>(out);
+  };
+  return format::write_image(files.disks, files.disks_path,
+                             machine::size_of_disks(machine_->shape().disks), candidates, read,
+                             progress);
 }
 
 VmStats LocalVm::stats() const {

@@ -28,8 +28,9 @@ class LocalVm final : public VM::Impl {
   LocalVm(const VmOptions& options, BootFiles files);
   // See VM::prepare. `prepared` says whether it comes ahead of the request that `start` serves, or
   // is a part of it.
+  // `disks` are the files from make_disk_files.
   LocalVm(const Snapshot& snapshot, const RestoreOptions& options, RootImage root_image,
-          bool prepared);
+          std::vector<base::UniqueFd> disks, bool prepared);
   ~LocalVm() override;
 
   void start() override;
@@ -64,8 +65,7 @@ class LocalVm final : public VM::Impl {
   void connect(std::uint32_t port, base::UniqueFd stream,
                std::function<void(std::exception_ptr)> done);
   // Saves the machine for a snapshot; it is paused meanwhile. Throws as VM::snapshot.
-  CapturedMachine capture(const base::UniqueFd& image, const std::filesystem::path& path,
-                          const Progress& progress);
+  CapturedMachine capture(const CaptureFiles& files, const Progress& progress);
   Bytes guest_memory() const noexcept { return machine_->shape().memory; }
 
  private:
@@ -85,7 +85,10 @@ class LocalVm final : public VM::Impl {
   // Delegated to, so that the destructor runs if a constructor throws.
   LocalVm(const SnapshotInfo& source, const FileIdentity& root_image)
       : snapshots_(source, root_image) {}
-  void make_machine(const RestoreOptions& options, RootImage root_image);
+  void make_machine(const RestoreOptions& options, RootImage root_image,
+                    std::vector<base::UniqueFd> disks);
+  // Writes the content of the disks besides the root disk. The machine is paused.
+  format::ImageTable capture_disks(const CaptureFiles& files, const Progress& progress);
   void make_pager(const RestorePlan& plan);
   void restore_state(MonotonicClock clock);
   RestoreStats restore_stats() const;

@@ -63,6 +63,24 @@ OpenedSnapshot::Files files_read_directly(const OpenedSnapshot& layer,
   return direct;
 }
 
+// Returns the size of what a snapshot has of the disks.
+Bytes size_of_disks(std::span<const DiskOptions> options,
+                    const std::vector<base::UniqueFd>& files) {
+  std::vector<machine::DiskShape> shapes;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    shapes.push_back({.size = base::file_size(files[i], options[i].path)});
+  }
+  return machine::size_of_disks(shapes);
+}
+
+// Takes a table of pages out of the sections that a worker has sent.
+format::ImageTable take_table(std::vector<format::Section>& sections, std::string_view name,
+                              const std::filesystem::path& path) {
+  auto table = format::load_image_table(format::image_table_section(sections, path, name), path);
+  std::erase_if(sections, [&](const format::Section& section) { return section.name == name; });
+  return table;
+}
+
 template <typename Value>
 Value decoded(const std::vector<std::byte>& body) {
   Value value{};
@@ -77,6 +95,7 @@ RemoteVm::RemoteVm(const VmOptions& options, BootFiles files)
       vsock_path_(open_socket(attachments_)),
       snapshots_(files),
       guest_memory_(options.memory),
+      disks_(size_of_disks(options.disks, files.disks)),
       vcpus_(options.vcpus) {
   take(*options.worker);
   std::vector<int> descriptors;
@@ -85,6 +104,9 @@ RemoteVm::RemoteVm(const VmOptions& options, BootFiles files)
       descriptors.push_back(file->fd.get());
     }
   }
+  for (const base::UniqueFd& disk : files.disks) {
+    descriptors.push_back(disk.get());
+  }
   const base::UniqueFd listener = add_attachments(descriptors);
   client_->call(Kind::boot, kBoot,
                 encode(worker::BootRequest{.options = options, .sinks = sinks()}),
@@ -92,20 +114,26 @@ RemoteVm::RemoteVm(const VmOptions& options, BootFiles files)
 }
 
 RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
-                   const RootImage& root_image, bool prepared)
+                   const RootImage& root_image, const std::vector<base::UniqueFd>& disks,
+                   bool prepared)
     : attachments_(options.attachments),
       vsock_path_(open_socket(attachments_)),
       snapshots_(snapshot.info(), root_image.identity),
       source_(snapshot),
       guest_memory_(snapshot.info().memory),
+      disks_(snapshot.info().disks),
       vcpus_(snapshot.info().vcpus),
       records_accesses_(options.record_accesses),
       prepared_(prepared),
       asked_(base::monotonic_now()) {
   opened(snapshot).require_unchanged();
   take(*options.worker);
-  worker::RestoreRequest request{
-      .layers = {}, .options = options, .prepared = prepared, .asked = asked_, .sinks = sinks()};
+  worker::RestoreRequest request{.layers = {},
+                                 .disks = static_cast<std::uint32_t>(disks.size()),
+                                 .options = options,
+                                 .prepared = prepared,
+                                 .asked = asked_,
+                                 .sinks = sinks()};
   request.options.root_image = root_image.identity.path;
   std::vector<int> descriptors;
   const auto add = [&](const OpenedSnapshot::Files& files, std::size_t first, std::uint32_t& set) {
@@ -127,6 +155,9 @@ RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
   }
   if (root_image.file) {
     descriptors.push_back(root_image.file.get());
+  }
+  for (const base::UniqueFd& disk : disks) {
+    descriptors.push_back(disk.get());
   }
   const base::UniqueFd listener = add_attachments(descriptors);
   client_->call(Kind::restore, kRestore, encode(request), {.files = descriptors});
@@ -329,28 +360,33 @@ void RemoteVm::write_console(std::string_view text) {
 }
 
 Snapshot RemoteVm::snapshot(const std::filesystem::path& path, const SnapshotOptions& options) {
-  return snapshots_.write(
-      path, options, guest_memory_, vcpus_,
-      [this](const base::UniqueFd& image, const std::filesystem::path& name,
-             const Progress& progress) { return capture(image, name, progress); });
+  return snapshots_.write(path, options, guest_memory_, disks_, vcpus_,
+                          [this](const CaptureFiles& files, const Progress& progress) {
+                            return capture(files, progress);
+                          });
 }
 
-CapturedMachine RemoteVm::capture(const base::UniqueFd& image, const std::filesystem::path& path,
-                                  const Progress& progress) {
-  const std::array<int, 1> file{image.get()};
-  const auto body =
-      client_->call(Kind::capture, "create snapshot", encode(path, static_cast<bool>(progress)),
-                    {.files = file, .progress = progress});
+CapturedMachine RemoteVm::capture(const CaptureFiles& files, const Progress& progress) {
+  std::vector<int> descriptors{files.image.get()};
+  if (files.disks) {
+    descriptors.push_back(files.disks.get());
+  }
+  const std::filesystem::path& path = files.image_path;
+  const auto body = client_->call(Kind::capture, "create snapshot",
+                                  encode(path, files.disks_path, static_cast<bool>(progress)),
+                                  {.files = descriptors, .progress = progress});
   CapturedMachine captured{.sections = format::decode_state(body, path), .image = {}};
-  const auto table = std::find_if(
-      captured.sections.begin(), captured.sections.end(),
-      [](const format::Section& section) { return section.name == format::kMemorySection; });
-  captured.image =
-      format::load_image_table(format::image_table_section(captured.sections, path), path);
-  captured.sections.erase(table);
+  captured.image = take_table(captured.sections, format::kMemorySection, path);
   if (captured.image.memory != guest_memory_) {
     base::fail(ErrorKind::corrupt, "create snapshot", path,
                "the worker has captured a memory of another size");
+  }
+  if (files.disks) {
+    captured.disks = take_table(captured.sections, format::kDisksSection, path);
+    if (captured.disks->memory != disks_) {
+      base::fail(ErrorKind::corrupt, "create snapshot", files.disks_path,
+                 "the worker has captured disks of another size");
+    }
   }
   return captured;
 }

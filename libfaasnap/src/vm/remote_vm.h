@@ -32,7 +32,7 @@ class RemoteVm final : public VM::Impl {
   // As the constructors of LocalVm. `options.worker` is set.
   RemoteVm(const VmOptions& options, BootFiles files);
   RemoteVm(const Snapshot& snapshot, const RestoreOptions& options, const RootImage& root_image,
-           bool prepared);
+           const std::vector<base::UniqueFd>& disks, bool prepared);
 
   void start() override;
   Bytes memory() const override;
@@ -66,14 +66,14 @@ class RemoteVm final : public VM::Impl {
   worker::Sinks sinks() const;
   base::UniqueFd add_attachments(std::vector<int>& descriptors);
   void connect_outside(const worker::Message& message);
-  CapturedMachine capture(const base::UniqueFd& image, const std::filesystem::path& path,
-                          const Progress& progress);
+  CapturedMachine capture(const CaptureFiles& files, const Progress& progress);
 
   const VmAttachments attachments_;
   std::unique_ptr<virtio::HybridPath> vsock_path_;  // null without VmAttachments::vsock_socket
   VmSnapshots snapshots_;
   std::optional<Snapshot> source_;
   Bytes guest_memory_;
+  Bytes disks_;
   unsigned vcpus_ = 0;
   bool records_accesses_ = false;
   bool prepared_ = false;

@@ -32,10 +32,12 @@ VM VM::boot(const VmOptions& options) {
 std::unique_ptr<VM::Impl> VM::make(const Snapshot& snapshot, const RestoreOptions& options,
                                    bool prepared) {
   RootImage root_image = open_root_image(opened(snapshot), options);
+  std::vector<base::UniqueFd> disks = make_disk_files(opened(snapshot), options.attachments);
   if (options.worker) {
-    return std::make_unique<RemoteVm>(snapshot, options, root_image, prepared);
+    return std::make_unique<RemoteVm>(snapshot, options, root_image, disks, prepared);
   }
-  return std::make_unique<LocalVm>(snapshot, options, std::move(root_image), prepared);
+  return std::make_unique<LocalVm>(snapshot, options, std::move(root_image), std::move(disks),
+                                   prepared);
 }
 
 VM VM::restore(const Snapshot& snapshot, const RestoreOptions& options) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include <faasnap/restore_options.h>
@@ -11,17 +12,21 @@
 #include <faasnap/vm_options.h>
 
 #include "base/files/file.h"
+#include "machine/machine.h"
 #include "snapshot/image_identity.h"
 #include "snapshot/opened_snapshot.h"
 #include "snapshot/snapshot_writer.h"
+#include "virtio/block/disk_content.h"
 
 namespace faasnap {
 
-// The files that a VM is booted from. The last two may be empty.
+// The files that a VM is booted from. Initramfs and root image may be empty.
 struct BootFiles {
   base::OpenFile kernel{};
   base::OpenFile initramfs{};
   base::OpenFile root_image{};
+  // One for each of VmOptions::disks.
+  std::vector<base::UniqueFd> disks{};
 };
 
 BootFiles open_boot_files(const VmOptions& options);
@@ -36,6 +41,21 @@ struct RootImage {
 // one that was saved.
 RootImage open_root_image(const OpenedSnapshot& snapshot, const RestoreOptions& options);
 
+// Returns the disks of a VM that is booted, of their open files.
+std::vector<virtio::DiskContent> booted_disks(std::span<const DiskOptions> options,
+                                              std::vector<base::UniqueFd> files);
+std::vector<machine::DiskShape> shapes_of(std::span<const virtio::DiskContent> disks);
+
+// Makes the files that a VM which is restored writes for its disks: one for each that is not
+// read-only.
+std::vector<base::UniqueFd> make_disk_files(const OpenedSnapshot& snapshot,
+                                            const VmAttachments& attachments);
+// Returns the disks of that VM: each upon its part of the snapshot's file `disks`, which all VMs
+// restored from it share. Throws ErrorKind::corrupt if the shape does not fit the file.
+std::vector<virtio::DiskContent> restored_disks(const OpenedSnapshot& snapshot,
+                                                std::span<const machine::DiskShape> disks,
+                                                std::vector<base::UniqueFd> files);
+
 // The snapshots of one VM: they name the files that it was made from.
 class VmSnapshots {
  public:
@@ -45,8 +65,9 @@ class VmSnapshots {
   VmSnapshots(const SnapshotInfo& source, const FileIdentity& root_image);
 
   // Writes a snapshot as VM::snapshot does, one at a time. May be called from any thread.
+  // `disks` is the size of the disks besides the root disk.
   Snapshot write(const std::filesystem::path& path, const SnapshotOptions& options, Bytes memory,
-                 unsigned vcpus, const CaptureMachine& capture);
+                 Bytes disks, unsigned vcpus, const CaptureMachine& capture);
 
  private:
   void identify_files();

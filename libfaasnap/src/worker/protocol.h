@@ -30,8 +30,8 @@ namespace faasnap::worker {
 // The kinds of messages. Behind each stands the body, and the descriptors that come with it.
 enum class Kind : std::uint32_t {
   // Calls: the worker answers each with `done` or `failed`.
-  boot = 1,       // BootRequest; kernel, initramfs, root image, vsock socket
-  restore,        // RestoreRequest; the snapshot's files, root image, vsock socket
+  boot = 1,       // BootRequest; kernel, initramfs, root image, disks, vsock socket
+  restore,        // RestoreRequest; the snapshot's files, root image, disks, vsock socket
   start,          // when it was asked for
   pause,          //
   resume,         //
@@ -40,7 +40,7 @@ enum class Kind : std::uint32_t {
   connect,        // port; the end of the stream that the guest's port gets
   listen,         // port, whether to listen
   write_console,  // text
-  capture,        // path, whether it reports `progress`; the image's file  -> a state file
+  capture,        // paths, whether it reports `progress`; files of image, disks  -> a state file
   stats,          //   -> VmStats
   memory_usage,   //   -> MemoryUsage
   memory,         //   -> Bytes
@@ -89,8 +89,9 @@ struct LayerFiles {
 
 struct RestoreRequest {
   // The snapshot, then its bases. The root image follows their files, if `options.root_image` is
-  // not empty, and the vsock socket.
+  // not empty, then the file of each disk that the VM writes, and the vsock socket.
   std::vector<LayerFiles> layers;
+  std::uint32_t disks = 0;
   RestoreOptions options;
   bool prepared = false;
   // When it was asked for, by CLOCK_MONOTONIC.
@@ -192,10 +193,16 @@ void fields(Wire& wire, NetworkOptions& value) {
   static_cast<void>(descriptor);
   wire(kind, mac, mtu);
 }
-// The callbacks stay where they are, and the socket is the caller's.
+template <typename Wire>
+void fields(Wire& wire, DiskOptions& value) {
+  auto& [path, size, read_only] = value;
+  wire(path, size, read_only);
+}
+// The callbacks stay where they are, the socket is the caller's, and scratch files come open.
 template <typename Wire>
 void fields(Wire& wire, VmAttachments& value) {
-  auto& [console, vsock_socket, network, log, limits, expose_memory] = value;
+  auto& [console, vsock_socket, network, scratch_directory, log, limits, expose_memory] = value;
+  static_cast<void>(scratch_directory);
   static_cast<void>(console);
   static_cast<void>(vsock_socket);
   static_cast<void>(log);
@@ -204,10 +211,10 @@ void fields(Wire& wire, VmAttachments& value) {
 // What is only for the caller stays there: where to find files, and the worker.
 template <typename Wire>
 void fields(Wire& wire, VmOptions& value) {
-  auto& [kernel, initramfs, root_image, command_line, vcpus, memory, guest_cid, attachments, worker,
-         report_free_memory] = value;
+  auto& [kernel, initramfs, root_image, disks, command_line, vcpus, memory, guest_cid, attachments,
+         worker, report_free_memory] = value;
   static_cast<void>(worker);
-  wire(kernel, initramfs, root_image, command_line, vcpus, memory, guest_cid, attachments,
+  wire(kernel, initramfs, root_image, disks, command_line, vcpus, memory, guest_cid, attachments,
        report_free_memory);
 }
 template <typename Wire>
@@ -230,8 +237,8 @@ void fields(Wire& wire, LayerFiles& value) {
 }
 template <typename Wire>
 void fields(Wire& wire, RestoreRequest& value) {
-  auto& [layers, options, prepared, asked, sinks] = value;
-  wire(layers, options, prepared, asked, sinks);
+  auto& [layers, disks, options, prepared, asked, sinks] = value;
+  wire(layers, disks, options, prepared, asked, sinks);
 }
 template <typename Wire>
 void fields(Wire& wire, RestoreStats& value) {

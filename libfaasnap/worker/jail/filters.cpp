@@ -50,23 +50,25 @@ constexpr std::array kEveryThread = {
     // for fstat.
     SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(pread64), SCMP_SYS(sendmsg)};
 
-// epoll, streams, io_uring, reads of files.
+// epoll, streams, io_uring, reads of files and writes of disks.
 constexpr std::array kDeviceThreads = {SCMP_SYS(accept4),        kCachestat,
                                        SCMP_SYS(epoll_ctl),      SCMP_SYS(epoll_pwait),
                                        SCMP_SYS(epoll_wait),     SCMP_SYS(eventfd2),
+                                       SCMP_SYS(fallocate),      SCMP_SYS(fdatasync),
                                        SCMP_SYS(geteuid),        SCMP_SYS(getsockopt),
                                        SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
                                        SCMP_SYS(io_uring_setup), SCMP_SYS(mincore),
                                        SCMP_SYS(preadv),         SCMP_SYS(preadv2),
-                                       SCMP_SYS(readv),          SCMP_SYS(recvfrom),
-                                       SCMP_SYS(recvmsg),        SCMP_SYS(sendto),
-                                       SCMP_SYS(shutdown),       SCMP_SYS(writev)};
+                                       SCMP_SYS(pwritev2),       SCMP_SYS(readv),
+                                       SCMP_SYS(recvfrom),       SCMP_SYS(recvmsg),
+                                       SCMP_SYS(sendto),         SCMP_SYS(shutdown),
+                                       SCMP_SYS(writev)};
 
 // Making VMs, snapshots and threads.
 constexpr std::array kControlThreads = {
-    SCMP_SYS(epoll_create1), SCMP_SYS(fadvise64),    SCMP_SYS(fallocate),  SCMP_SYS(fstatfs),
-    SCMP_SYS(ftruncate),     SCMP_SYS(memfd_create), SCMP_SYS(openat),     SCMP_SYS(pwrite64),
-    SCMP_SYS(readahead),     SCMP_SYS(rt_sigaction), SCMP_SYS(userfaultfd)};
+    SCMP_SYS(epoll_create1), SCMP_SYS(fadvise64),  SCMP_SYS(fstatfs),  SCMP_SYS(ftruncate),
+    SCMP_SYS(memfd_create),  SCMP_SYS(openat),     SCMP_SYS(pwrite64), SCMP_SYS(readahead),
+    SCMP_SYS(rt_sigaction),  SCMP_SYS(userfaultfd)};
 
 // Requests whose structures end in an array have another size, and so another number, in C++
 // (kvm/abi.h).

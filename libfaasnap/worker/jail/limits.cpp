@@ -10,7 +10,8 @@
 
 #include "base/error.h"
 #include "format/memory_image.h"
-#include "memory/guest_memory.h"
+#include "machine/machine.h"
+#include "virtio/block/disk_content.h"
 
 namespace faasnap::worker {
 namespace {
@@ -34,7 +35,9 @@ void set_limit(__rlimit_resource_t resource, rlim_t value) {
 void set_limits() {
   set_limit(RLIMIT_NOFILE, kDescriptors);
   set_limit(RLIMIT_CORE, 0);
-  set_limit(RLIMIT_FSIZE, format::image_file_size(memory::kMaximumSize).value);
+  // The largest file is that of a snapshot's disks.
+  set_limit(RLIMIT_FSIZE,
+            format::image_file_size({machine::kMaximumDisks * virtio::kMaximumDisk.value}).value);
 }
 
 }  // namespace faasnap::worker

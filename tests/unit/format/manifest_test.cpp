@@ -103,7 +103,7 @@ TEST_CASE("a manifest comes back as it was written") {
 }
 
 TEST_CASE("a manifest begins with its format's name and version, for people to read") {
-  CHECK(encode_manifest(example_manifest()).starts_with("faasnap snapshot 4\nid = 0011"));
+  CHECK(encode_manifest(example_manifest()).starts_with("faasnap snapshot 5\nid = 0011"));
 }
 
 TEST_CASE("every key but those of absent files is required, once") {
@@ -160,7 +160,7 @@ TEST_CASE("a layer's manifest names its base and says how much it keeps itself")
   CHECK(read.stored_pages == 400);
   CHECK(read.nonzero_pages == 38'400);
   const std::string body = text.substr(0, text.rfind("crc32c = "));
-  CHECK(rejected(sealed(replaced(body, "snapshot 4", "snapshot 3"))).kind() == ErrorKind::corrupt);
+  CHECK(rejected(sealed(replaced(body, "snapshot 5", "snapshot 3"))).kind() == ErrorKind::corrupt);
   CHECK(rejected(sealed(replaced(body, "stored_pages = 400", "stored_pages = 38401"))).kind() ==
         ErrorKind::corrupt);
   CHECK(rejected(sealed(replaced(body, "base.id = base of it", "base.id = "))).kind() ==
@@ -169,9 +169,29 @@ TEST_CASE("a layer's manifest names its base and says how much it keeps itself")
         ErrorKind::corrupt);
 }
 
-TEST_CASE("a manifest of version 3 is written as it was read, so that its signature stays good") {
-  const std::string text = sealed(replaced(example_body(), "snapshot 4", "snapshot 3"));
-  CHECK(encode_manifest(decode_manifest(text, "manifest")) == text);
+TEST_CASE("a manifest of versions 3 and 4 is written as it was read: its signature stays good") {
+  for (const std::string version : {"snapshot 3", "snapshot 4"}) {
+    const std::string text = sealed(replaced(example_body(), "snapshot 5", version));
+    CHECK(encode_manifest(decode_manifest(text, "manifest")) == text);
+  }
+}
+
+TEST_CASE("a manifest that names disks has version 5, and says how large they are") {
+  Manifest manifest = example_manifest();
+  manifest.disks = {{5 * kPageSize}, 17};
+  const std::string text = encode_manifest(manifest);
+  const Manifest read = decode_manifest(text, "manifest");
+  CHECK(read.disks == manifest.disks);
+  CHECK(read.info.disks == Bytes{4 * kPageSize});
+  CHECK(decode_manifest(encode_manifest(example_manifest()), "manifest").info.disks == Bytes{});
+  manifest.info.format_version = 4;
+  CHECK(encode_manifest(manifest) == text);
+  const std::string body = text.substr(0, text.rfind("crc32c = "));
+  CHECK(rejected(sealed(replaced(body, "snapshot 5", "snapshot 4"))).kind() == ErrorKind::corrupt);
+  CHECK(rejected(sealed(replaced(body, "disks.bytes = 20480", "disks.bytes = 4096"))).kind() ==
+        ErrorKind::corrupt);
+  CHECK(rejected(sealed(replaced(body, "disks.bytes = 20480", "disks.bytes = 20481"))).kind() ==
+        ErrorKind::corrupt);
 }
 
 TEST_CASE("a snapshot without a base keeps all of its pages") {
@@ -182,19 +202,19 @@ TEST_CASE("a snapshot without a base keeps all of its pages") {
 
 TEST_CASE("another version is ErrorKind::version, whatever follows") {
   CHECK(rejected("faasnap snapshot 1\nanything").kind() == ErrorKind::version);
-  CHECK(rejected("faasnap snapshot 5\nanything").kind() == ErrorKind::version);
+  CHECK(rejected("faasnap snapshot 6\nanything").kind() == ErrorKind::version);
   CHECK(rejected("faasnap snapshot 22\n").kind() == ErrorKind::version);
-  CHECK(rejected("faasnap snapshot 4 \n").kind() == ErrorKind::version);
+  CHECK(rejected("faasnap snapshot 5 \n").kind() == ErrorKind::version);
 }
 
 TEST_CASE("the version before is read, and knows nothing of a file but its content") {
   Manifest manifest = example_manifest();
-  const std::string with_stamp = replaced(example_body(), "snapshot 4", "snapshot 2");
+  const std::string with_stamp = replaced(example_body(), "snapshot 5", "snapshot 2");
   CHECK(rejected(sealed(with_stamp)).kind() == ErrorKind::corrupt);
   manifest.info.root_image.modified = Nanoseconds(0);
   const std::string text = encode_manifest(manifest);
   const std::string body =
-      replaced(text.substr(0, text.rfind("crc32c = ")), "snapshot 4", "snapshot 2");
+      replaced(text.substr(0, text.rfind("crc32c = ")), "snapshot 5", "snapshot 2");
   const Manifest read = decode_manifest(sealed(body), "m");
   CHECK(read.info.format_version == 2);
   CHECK(read.info.root_image.checksum == 0xffffffff);
@@ -204,8 +224,8 @@ TEST_CASE("the version before is read, and knows nothing of a file but its conte
 
 TEST_CASE("text that is no manifest is corrupt") {
   const std::string text =
-      GENERATE(as<std::string>{}, "", "\n", "faasnap snapshot 4", "faasnap snapshot 4\n",
-               "faasnap snapshot 4\ncrc32c = 00000000\n", "crc32c = 00000000\n", "\x7f\x45LF");
+      GENERATE(as<std::string>{}, "", "\n", "faasnap snapshot 5", "faasnap snapshot 5\n",
+               "faasnap snapshot 5\ncrc32c = 00000000\n", "crc32c = 00000000\n", "\x7f\x45LF");
   CHECK(rejected(text).kind() == ErrorKind::corrupt);
 }
 

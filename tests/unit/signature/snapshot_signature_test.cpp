@@ -434,7 +434,7 @@ TEST_CASE("a snapshot of an older format is upgraded before it is signed") {
   const fs::path plain = fixture.scratch.path() / "plain";
   fixture.guest.save(plain);
   std::string text = test::text_of(read_all(plain / "manifest"));
-  text.replace(text.find("snapshot 4"), 10, "snapshot 2");
+  text.replace(text.find("snapshot 5"), 10, "snapshot 2");
   const std::string body = text.substr(0, text.rfind("crc32c = "));
   replace_content(
       plain / "manifest",

@@ -178,11 +178,11 @@ TEST_CASE("a file of another version is told from a damaged one") {
 TEST_CASE("a snapshot of another version is told from a damaged one") {
   const Victim victim;
   auto text = test::text_of(read_all(victim.file("manifest")));
-  text.replace(text.find("snapshot 4"), 10, "snapshot 1");
+  text.replace(text.find("snapshot 5"), 10, "snapshot 1");
   replace_content(victim.file("manifest"), test::bytes_of(text));
   const Error error = victim.open_error();
   CHECK(error.kind() == ErrorKind::version);
-  CHECK(names(error, "snapshot has version '1', expected 2 to 4"));
+  CHECK(names(error, "snapshot has version '1', expected 2 to 5"));
 }
 
 TEST_CASE("a file swapped with another snapshot's is named") {

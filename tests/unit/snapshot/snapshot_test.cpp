@@ -33,7 +33,7 @@ TEST_CASE("a snapshot says after opening what it was made of") {
   guest.save(scratch.path() / "s");
   const Snapshot snapshot = Snapshot::open(scratch.path() / "s");
   const SnapshotInfo& info = snapshot.info();
-  CHECK(info.format_version == 4);
+  CHECK(info.format_version == 5);
   CHECK(info.id.size() == 32);
   CHECK(info.created > Nanoseconds(0));
   CHECK(info.memory == Bytes{SyntheticGuest::kPages * kPageSize});
@@ -203,13 +203,13 @@ TEST_CASE("a snapshot of the version before can be opened, and upgraded") {
   const auto directory = scratch.path() / "s";
   SyntheticGuest().save(directory);
   std::string text = test::text_of(test::read_all(directory / "manifest"));
-  text.replace(text.find("snapshot 4"), 10, "snapshot 2");
+  text.replace(text.find("snapshot 5"), 10, "snapshot 2");
   text.resize(text.rfind("crc32c = "));
   text += fmt::format("crc32c = {:08x}\n", base::crc32c(test::bytes_of(text)));
   test::replace_content(directory / "manifest", test::bytes_of(text));
   CHECK(Snapshot::open(directory).info().format_version == 2);
-  CHECK(Snapshot::upgrade(directory).info().format_version == 4);
-  CHECK(Snapshot::open(directory).info().format_version == 4);
+  CHECK(Snapshot::upgrade(directory).info().format_version == 5);
+  CHECK(Snapshot::open(directory).info().format_version == 5);
 }
 
 TEST_CASE("opening what does not exist is not_found, and what is no directory invalid") {

@@ -4,6 +4,7 @@
 
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -16,6 +17,8 @@ namespace faasnap {
 namespace {
 
 using test::error_of;
+using test::read_all;
+using test::replace_content;
 using test::ScratchDirectory;
 using test::SyntheticGuest;
 
@@ -134,6 +137,83 @@ TEST_CASE("taking a snapshot touches no page of the guest that was untouched") {
   const auto before = memory::touched_pages(guest.memory());
   guest.save(scratch.path() / "s");
   CHECK(memory::touched_pages(guest.memory()) == before);
+}
+
+// Has the pages 1 and 3 of its disks, and page 0 of them is zero.
+Snapshot save_with_disks(const SyntheticGuest& guest, const std::filesystem::path& path) {
+  SnapshotContents contents;
+  contents.vcpus = 1;
+  contents.memory = {guest.memory().size()};
+  contents.disks = {5 * kPageSize};
+  contents.capture = [&](const CaptureFiles& files, const Progress&) {
+    CapturedMachine machine{
+        .image = format::write_memory_image(files.image, files.image_path, guest.memory(),
+                                            memory::touched_pages(guest.memory()))};
+    const std::vector<PageRange> candidates{{{0}, 2}, {{3}, 1}};
+    std::vector<std::byte> content(2 * kPageSize);
+    machine.disks = format::write_image(
+        files.disks, files.disks_path, contents.disks, candidates, [&](PageRange pages) {
+          std::ranges::fill(content, std::byte{0});
+          content[(pages.count - 1) * kPageSize] = std::byte{0x17};
+          return std::span<const std::byte>(content).first(pages.size().value);
+        });
+    return machine;
+  };
+  return create_snapshot(path, contents);
+}
+
+TEST_CASE("a snapshot keeps the content of disks, and what is made of it does as well") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  const Snapshot saved = save_with_disks(guest, scratch.path() / "s");
+  CHECK(saved.info().disks == Bytes{5 * kPageSize});
+  const WorkingSet recorded = guest.working_set();
+  saved.derive(scratch.path() / "derived", {.working_set = &recorded});
+  guest.save(scratch.path() / "base", false);
+  const Snapshot base = Snapshot::open(scratch.path() / "base");
+  saved.rebase(scratch.path() / "layer", &base);
+  for (const char* name : {"s", "derived", "layer"}) {
+    INFO(name);
+    const Snapshot snapshot = Snapshot::open(scratch.path() / name);
+    const format::ImageTable* const disks = opened(snapshot).disks();
+    REQUIRE(disks != nullptr);
+    CHECK(disks->stored == std::vector<PageRange>{{{1}, 1}, {{3}, 1}});
+    snapshot.verify();
+    CHECK(read_all(scratch.path() / name / "disks").at(3 * kPageSize) == std::byte{0x17});
+  }
+  CHECK(opened(base).disks() == nullptr);
+}
+
+TEST_CASE("verifying finds what has become of the disks") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  const auto file = scratch.path() / "s" / "disks";
+  save_with_disks(guest, scratch.path() / "s");
+  auto content = read_all(file);
+  SECTION("a changed byte") { content[kPageSize + 1] = std::byte{1}; }
+  SECTION("data where the table has none") { content[4 * kPageSize] = std::byte{1}; }
+  replace_content(file, content);
+  const Snapshot damaged = Snapshot::open(scratch.path() / "s");
+  const Error error = error_of([&] { damaged.verify(); });
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(error.path() == file);
+}
+
+TEST_CASE("opening refuses disks that are not the snapshot's") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  const auto file = scratch.path() / "s" / "disks";
+  save_with_disks(guest, scratch.path() / "s");
+  save_with_disks(guest, scratch.path() / "other");
+  auto content = read_all(file);
+  SECTION("those of another snapshot") { content = read_all(scratch.path() / "other" / "disks"); }
+  SECTION("a shorter file") { content.resize(content.size() - kPageSize); }
+  SECTION("none") { content.clear(); }
+  std::filesystem::remove(file);
+  if (!content.empty()) {
+    replace_content(file, content);
+  }
+  CHECK(error_of([&] { Snapshot::open(scratch.path() / "s"); }).kind() == ErrorKind::corrupt);
 }
 
 TEST_CASE("contents that do not fit together are refused") {

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string>
 #include <system_error>
 #include <vector>
 
@@ -137,6 +139,27 @@ void write_new_file(const std::filesystem::path& path, std::span<const std::byte
     ::unlink(path.c_str());
     throw;
   }
+}
+
+UniqueFd make_unnamed_file(const std::filesystem::path& directory, Bytes size) {
+  static constexpr const char* kMaking = "create file in";
+  UniqueFd fd(
+      retry_eintr([&] { return ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }));
+  // Not every file system has files without names.
+  if (!fd && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+    std::string name = (directory / ".faasnap-XXXXXX").string();
+    fd = UniqueFd(::mkostemp(name.data(), O_CLOEXEC));
+    if (fd && ::unlink(name.c_str()) != 0) {
+      fail_errno("unlink", name);
+    }
+  }
+  if (!fd) {
+    fail_errno(kMaking, directory);
+  }
+  if (::ftruncate(fd.get(), static_cast<off_t>(size.value)) != 0) {
+    fail_errno(kMaking, directory);
+  }
+  return fd;
 }
 
 void make_directories(const std::filesystem::path& path) {

@@ -65,6 +65,10 @@ void copy_sparse(const UniqueFd& source, const std::filesystem::path& source_pat
 // Creates the file, which must not exist, writes it and calls fsync. Removes it if that fails.
 void write_new_file(const std::filesystem::path& path, std::span<const std::byte> data);
 
+// Makes a file without a name in `directory`, for reading and writing, which ends with its last
+// descriptor: one hole of `size`.
+UniqueFd make_unnamed_file(const std::filesystem::path& directory, Bytes size);
+
 // Makes `path` and the directories that it needs, where they are missing, for this user alone
 // (0700).
 void make_directories(const std::filesystem::path& path);
