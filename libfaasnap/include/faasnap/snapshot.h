@@ -101,10 +101,10 @@ class FAASNAP_EXPORT Snapshot {
                   const Progress& progress = {}) const;
 
   // Verifies the snapshot in `directory` as verify does, and replaces its manifest by one of the
-  // newest format version, or of version 3 if it has that and is signed, which takes the images as
-  // they are now: copies and files that were written to are the same again if their content is. Of
-  // other versions only the last two before it can be read. Throws what verify throws, and changes
-  // nothing then. `bases` as in open.
+  // newest format version, or of its own from version 3 on if it is signed, which takes the images
+  // as they are now: copies and files that were written to are the same again if their content is.
+  // Versions from 2 on can be read. Throws what verify throws, and changes nothing then. `bases` as
+  // in open.
   static Snapshot upgrade(const std::filesystem::path& directory, const Progress& progress = {},
                           std::span<const std::filesystem::path> bases = {});
 
