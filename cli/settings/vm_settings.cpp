@@ -200,14 +200,14 @@ VmOptions vm_options(const CommandLine& line, const Config& config, const std::s
   options.worker = worker_options(line, config);
   options.vcpus = vcpu_count(line, config, options.vcpus);
   options.memory = memory_size(line, config, options.memory);
+  options.disks = disk_options(line);
+  set_disk_options(line, options.attachments);
   const fs::path directory = images_directory(line, config);
   // An image that is named comes before those of the settings file.
   const auto images = line.has("image") ? decltype(config.images){} : config.images;
   options.kernel = find_image(line, "kernel", images.kernel, directory / "vmlinux");
   options.initramfs = find_image(line, "initramfs", images.initramfs, directory / "initramfs");
   options.root_image = find_image(line, "root-image", images.root_image, directory / "rootfs.img");
-  options.disks = disk_options(line);
-  set_disk_options(line, options.attachments);
   options.attachments.limits.store = store_limits(config);
   options.command_line += words.empty() ? " quiet" : " quiet " + words;
   return options;

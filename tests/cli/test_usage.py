@@ -162,6 +162,19 @@ class Usage(CliCase):
                 with self.subTest(command=command[0], options=options):
                     self.refused(2, *command, *options, says=says)
 
+    def test_disks_that_cannot_be_meant(self):
+        for options, says in (
+                (("--scratch", "0M"), ("--scratch 0M", "multiple of 512")),
+                (("--scratch", "1025G"), "at most 1024G"),
+                (("--scratch", "much"), "--scratch much"),
+                (("--disk", ":ro"), "FILE or FILE:ro"),
+                (("--scratch", "1M", *("--disk", "a") * 4), "5 disks, expected at most 4"),
+                (("--disk-rate", "0M"), "--disk-rate 0"),
+                (("--disk-requests", "0"), "--disk-requests")):
+            for command in (("boot",), ("record", "hello", "--snapshot", "none/none")):
+                with self.subTest(command=command[0], options=options):
+                    self.refused(2, *command, *options, says=says)
+
     def test_a_tap_that_is_not_there(self):
         self.refused(1, "record", "hello", "--snapshot", "s", "--kernel", self.write("vmlinux"),
                      "--initramfs", self.write("initramfs"), "--root-image", self.write("rootfs"),
