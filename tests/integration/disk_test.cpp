@@ -178,7 +178,7 @@ TEST_CASE("what a guest has written to its disks is in a snapshot, and clones di
   Snapshot::remove(again);
 }
 
-TEST_CASE("a file system on a disk goes on in a clone, and gives back what it does not need") {
+TEST_CASE("what a guest has discarded reads as zeros, and is not in a snapshot") {
   require_kvm();
   const auto directory = fresh_path("blkdiscard");
   {
