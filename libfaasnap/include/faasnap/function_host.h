@@ -95,6 +95,13 @@ class FAASNAP_EXPORT FunctionHost {
   std::optional<std::uint64_t> set_network(VM& vm, const NetworkConfig& network,
                                            Nanoseconds timeout = std::chrono::minutes(1));
 
+  // Has a guest whose agent is ready give up the memory that it has free, so that the next snapshot
+  // is without it, and returns when it has: after 5 to 90 seconds. Needs a VM that was booted with
+  // VmOptions::report_free_memory; of a restored one the memory becomes part of no snapshot only
+  // with RestoreOptions::release_free_memory. Throws ErrorKind::guest if the agent does not do its
+  // part, ErrorKind::timeout, and ErrorKind::cancelled.
+  void settle(VM& vm, const std::stop_token& stop = {});
+
   // Runs `function` with the JSON object `input` in a VM whose agent is ready, and returns its
   // reply, which has been checked. Throws ErrorKind::not_found if the guest lacks the function,
   // ErrorKind::guest with the function's or the agent's own reason, or if the guest ends or its

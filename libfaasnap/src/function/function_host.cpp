@@ -16,6 +16,7 @@
 #include "base/progress.h"
 #include "function/agent_reply.h"
 #include "function/console_tail.h"
+#include "function/free_memory.h"
 #include "function/network_text.h"
 
 namespace faasnap {
@@ -133,6 +134,10 @@ std::optional<std::uint64_t> FunctionHost::set_network(VM& vm, const NetworkConf
                kSettingNetwork, {}, function::reason_of(answer.status, answer.body));
   }
   return function::reset_connections(answer.body);
+}
+
+void FunctionHost::settle(VM& vm, const std::stop_token& stop) {
+  function::settle_free_memory(vm, stop);
 }
 
 FunctionReply FunctionHost::invoke(VM& vm, std::string_view function, std::string_view input,
