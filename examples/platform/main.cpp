@@ -108,7 +108,7 @@ int run(const Options& options) {
   if (!unusable.empty()) {
     log(LogLevel::warning, "no VM can run on this host: " + unusable);
   }
-  std::thread serving([&] { server.listen_after_bind(); });
+  std::thread serving = server.start();
   {
     const http::Supervision supervision([&] { return server.is_running(); });
     signals.wait();

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
@@ -55,6 +56,15 @@ int Server::bind(const std::string& host, int port) {
                                          errno == 0 ? "no such address" : std::strerror(errno)));
   }
   return bound;
+}
+
+std::thread Server::start() {
+  std::thread serving([this] { listen_after_bind(); });
+  // The library does not end a server that does not run yet.
+  while (!is_running()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return serving;
 }
 
 void Server::end() {

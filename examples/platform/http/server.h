@@ -6,6 +6,7 @@
 #include <httplib.h>
 
 #include <string>
+#include <thread>
 
 namespace platform::http {
 
@@ -22,8 +23,10 @@ class Server : public httplib::Server {
   // Listens at host and port, of which 0 chooses a free one, and returns the port. Throws
   // std::runtime_error.
   int bind(const std::string& host, int port);
+  // Serves on the returned thread, which ends after end().
+  std::thread start();
   // Takes no more connections, and ends those that wait for a request; those of a request end with
-  // it. listen_after_bind() then returns.
+  // it.
   void end();
 
  private:
