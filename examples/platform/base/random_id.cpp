@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 
 #include "base/digest.h"
@@ -34,6 +35,23 @@ std::string random_uuid() {
     id.insert(at, "-");
   }
   return id;
+}
+
+std::string random_word(std::size_t length) {
+  static constexpr std::string_view kCharacters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  std::string word;
+  while (word.size() < length) {
+    // The largest multiple of the number of characters: each is as likely as any other.
+    constexpr std::size_t kEven = 256 / kCharacters.size() * kCharacters.size();
+    for (const char byte : random_bytes(length)) {
+      const auto value = static_cast<unsigned char>(byte);
+      if (value < kEven && word.size() < length) {
+        word += kCharacters[value % kCharacters.size()];
+      }
+    }
+  }
+  return word;
 }
 
 }  // namespace platform

@@ -35,9 +35,7 @@ Outcome Invoker::invoke(const Invocation& invocation) {
   const std::string& name = invocation.function.name;
   Outcome outcome;
   try {
-    if (!unusable_.empty()) {
-      throw RequestError(Refusal::unavailable, "no VM can run on this host: " + unusable_);
-    }
+    check_usable();
     run(invocation, outcome);
     metrics_.invocation(name, outcome);
     remember(invocation, outcome, outcome.error.empty() ? "ok" : "function_error", {});
@@ -81,6 +79,19 @@ void Invoker::run(const Invocation& invocation, Outcome& outcome) {
     snapshots_.want(function, invocation.payload);
   }
   fleet_.give_back(std::move(machine));
+}
+
+void Invoker::check_usable() const {
+  if (!unusable_.empty()) {
+    throw RequestError(Refusal::unavailable, "no VM can run on this host: " + unusable_);
+  }
+}
+
+Admission::Slot Invoker::make_room(const Admission::Need& need) {
+  check_usable();
+  Admission::Slot slot = admission_.enter(need);
+  fleet_.shrink(config_.limits.memory_mib - admission_.load().memory_mib);
+  return slot;
 }
 
 std::vector<Invoker::Past> Invoker::past() const {

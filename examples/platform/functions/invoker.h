@@ -42,6 +42,11 @@ class Invoker {
 
   // Throws RequestError: Throttled, or Refusal::unavailable if the VM fails.
   Outcome invoke(const Invocation& invocation);
+  // Throws RequestError if no VM can run here.
+  void check_usable() const;
+  // Waits for room for a VM of another interface, and ends idle ones whose memory it takes. Throws
+  // as invoke does.
+  Admission::Slot make_room(const Admission::Need& need);
   // Ends what waits, and lets nothing begin.
   void close() { admission_.close(); }
 

@@ -50,8 +50,9 @@ std::unique_ptr<Machine> MachineMaker::boot(const Function& function) {
 
 std::unique_ptr<Machine> MachineMaker::restore(const Function& function,
                                                const faasnap::Snapshot& snapshot) {
-  auto machine = make_machine(faasnap::VM::restore(snapshot, restore_options()), function.name,
-                              function.revision, function.memory_mib, Start::restored);
+  auto machine =
+      make_machine(faasnap::VM::restore(snapshot, restore_options(config_.vm.setting)),
+                   function.name, function.revision, function.memory_mib, Start::restored);
   host_.attach(machine->vm);
   return machine;
 }
@@ -59,7 +60,7 @@ std::unique_ptr<Machine> MachineMaker::restore(const Function& function,
 std::unique_ptr<PreparedMachine> MachineMaker::prepare(const Function& function,
                                                        const faasnap::Snapshot& snapshot) {
   return std::make_unique<PreparedMachine>(
-      PreparedMachine{.vm = faasnap::VM::prepare(snapshot, restore_options()),
+      PreparedMachine{.vm = faasnap::VM::prepare(snapshot, restore_options(config_.vm.setting)),
                       .function = function.name,
                       .revision = function.revision,
                       .memory_mib = function.memory_mib});
@@ -82,8 +83,8 @@ faasnap::VmOptions MachineMaker::guest(const Function& function) const {
           .worker = worker_};
 }
 
-faasnap::RestoreOptions MachineMaker::restore_options() const {
-  return {.setting = config_.vm.setting,
+faasnap::RestoreOptions MachineMaker::restore_options(faasnap::Setting setting) const {
+  return {.setting = setting,
           .image_directories = {config_.images, config_.state / "images"},
           .worker = worker_};
 }

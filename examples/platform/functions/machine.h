@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <faasnap/function_host.h>
+#include <faasnap/setting.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/vm.h>
 
@@ -56,11 +57,11 @@ class MachineMaker {
   // Returns the guest of a function without what the agent's function is called on the kernel's
   // command line.
   faasnap::VmOptions guest(const Function& function) const;
+  // Returns how VMs of functions are restored, with `setting`.
+  faasnap::RestoreOptions restore_options(faasnap::Setting setting) const;
   faasnap::FunctionHost& host() noexcept { return host_; }
 
  private:
-  faasnap::RestoreOptions restore_options() const;
-
   const Config& config_;
   faasnap::FunctionHost host_;
   faasnap::WorkerOptions worker_;
