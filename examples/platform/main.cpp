@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
+#include "artifact/listener.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -95,6 +97,10 @@ int run(const Options& options) {
   }
   Platform platform(config, unusable);
   lambda::Api lambda(config, platform.registry(), platform.invoker(), platform.events());
+  std::optional<artifact::Listener> artifact;
+  if (!config.artifact.listen.empty()) {
+    artifact.emplace(config, platform.images(), platform.machines(), platform.invoker());
+  }
   http::Server server;
   serve_page_and_metrics(server, platform);
   lambda.serve(server);
@@ -108,6 +114,9 @@ int run(const Options& options) {
   if (!unusable.empty()) {
     log(LogLevel::warning, "no VM can run on this host: " + unusable);
   }
+  if (artifact) {
+    artifact->start();
+  }
   std::thread serving = server.start();
   {
     const http::Supervision supervision([&] { return server.is_running(); });
@@ -116,6 +125,7 @@ int run(const Options& options) {
   }
   // What waits is turned away, what runs goes on to its end.
   platform.invoker().close();
+  artifact.reset();
   server.end();
   serving.join();
   return 0;

@@ -26,6 +26,8 @@ class Platform {
   // empty if VMs can.
   Platform(const Config& config, const std::string& unusable);
 
+  const Images& images() const noexcept { return images_; }
+  MachineMaker& machines() noexcept { return maker_; }
   Registry& registry() noexcept { return registry_; }
   Invoker& invoker() noexcept { return invoker_; }
   Events& events() noexcept { return events_; }

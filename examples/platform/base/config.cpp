@@ -149,6 +149,12 @@ void take_defaults(Section section, FunctionDefaults& defaults) {
   section.finish();
 }
 
+void take_artifact(Section section, ArtifactPolicy& artifact) {
+  section.take("listen", artifact.listen);
+  section.take("directory", artifact.directory);
+  section.finish();
+}
+
 toml::table parse(const std::filesystem::path& file) {
   try {
     return toml::parse_file(file.string());
@@ -179,6 +185,7 @@ Config load_config(const std::filesystem::path& file) {
   take_recording(top.section("recording"), config.recording);
   take_events(top.section("events"), config.events);
   take_defaults(top.section("function"), config.defaults);
+  take_artifact(top.section("artifact"), config.artifact);
   top.finish();
   return config;
 }

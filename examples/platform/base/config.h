@@ -55,6 +55,14 @@ struct FunctionDefaults {
   seconds timeout{3};
 };
 
+// The interface of the FaaSnap paper's artifact.
+struct ArtifactPolicy {
+  // Address and port, "127.0.0.1:8080"; empty serves none.
+  std::string listen{};
+  // What clients' paths must be below; empty: `artifact` in the state directory.
+  std::filesystem::path directory{};
+};
+
 // The settings file. docs/guide/platform.md describes each key.
 struct Config {
   std::string host = "127.0.0.1";
@@ -75,6 +83,7 @@ struct Config {
   RecordingPolicy recording{};
   EventPolicy events{};
   FunctionDefaults defaults{};
+  ArtifactPolicy artifact{};
 };
 
 // Reads a settings file. Throws std::runtime_error that names the file, the key and what was

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "artifact/invocations.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.h"
+
+namespace platform::artifact {
+namespace {
+
+using Recording = RestoreChoice::Recording;
+
+double seconds_of(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+// Returns the guest's reply as the artifact's guests write it: the time until the function began,
+// the function's, and that of its reply, which is part of the first here.
+std::string result_text(const faasnap::FunctionReply& reply) {
+  const auto before = std::max(reply.agent - reply.handler, std::chrono::nanoseconds(0));
+  return fmt::format("read {:.6f}\nprocess {:.6f}\nwrite {:.6f}\n", seconds_of(before),
+                     seconds_of(reply.handler), 0.0);
+}
+
+// What a restore loads ahead of the guest, as the artifact's background loader names it.
+void add_loading(const faasnap::VM& vm, faasnap::Setting setting,
+                 RequestTrace::Clock::time_point begun, RequestTrace& trace) {
+  const auto prefetch = vm.stats().prefetch;
+  if (prefetch.finished && prefetch.duration.count() != 0) {
+    trace.add(setting == faasnap::Setting::faasnap ? "load_ws_file"
+              : setting == faasnap::Setting::reap  ? "MemoryManager.FetchState"
+                                                   : "load_mincore",
+              begun, prefetch.duration);
+  }
+}
+
+}  // namespace
+
+Json Invocations::invoke(const Body& body, RequestTrace& trace) {
+  const Call call{.function = body.required_text("func_name"), .params = body.text("params")};
+  const MemoryFlags flags = memory_flags(body);
+  const std::string network = body.text("namespace");
+  if (!call.params.empty() && !Json::accept(call.params)) {
+    throw RequestError(Refusal::invalid, "params: expected a text that is JSON");
+  }
+  const std::string id = body.text("vmId");
+  std::shared_ptr<GuestVm> vm;
+  std::string result;
+  if (!id.empty()) {
+    vm = vms_.find(id);
+    result = run(*vm, call, trace);
+  } else if (!body.text("ssId").empty()) {
+    vm = restore({.snapshot = body.text("ssId"), .network = network, .flags = flags}, call, trace,
+                 result);
+  } else {
+    const GuestFunction function = functions_.find(call.function);
+    networks_.check(network);
+    vm = vms_.boot(function, network, trace);
+    result = run(*vm, call, trace);
+  }
+  return {{"vmId", vm->id}, {"traceId", trace.id()}, {"result", result}};
+}
+
+void Invocations::end_vm(const std::string& id) {
+  const auto vm = vms_.take(id);
+  if (vm->reap_recorder == nullptr) {
+    vm->vm.stop();
+    return;
+  }
+  const auto snapshot = snapshots_.find(vm->snapshot);
+  try {
+    const faasnap::WorkingSet touched = vm->reap_recorder->finish();
+    vm->vm.stop();
+    snapshot->add_recording(touched);
+  } catch (...) {
+    vm->vm.stop();
+    snapshot->end_reap_recording();
+    throw;
+  }
+  snapshot->end_reap_recording();
+}
+
+std::shared_ptr<GuestVm> Invocations::restore(const Start& start, const Call& call,
+                                              RequestTrace& trace, std::string& result) {
+  const auto snapshot = snapshots_.find(start.snapshot);
+  networks_.check(start.network);
+  const RestoreChoice choice = choose_restore(start.flags, snapshot->sets());
+  if (choice.recording == Recording::reap && !snapshot->begin_reap_recording()) {
+    throw RequestError(Refusal::conflict,
+                       fmt::format("ssId '{}': a VM of the snapshot records for REAP; DELETE it "
+                                   "first",
+                                   snapshot->id()));
+  }
+  const auto begun = RequestTrace::Clock::now();
+  const auto vm = [&] {
+    try {
+      return vms_.restore({.function = snapshot->function(),
+                           .snapshot_id = snapshot->id(),
+                           .snapshot = snapshot->snapshot(),
+                           .network = start.network,
+                           .choice = choice},
+                          trace);
+    } catch (...) {
+      if (choice.recording == Recording::reap) {
+        snapshot->end_reap_recording();
+      }
+      throw;
+    }
+  }();
+  result = run_recorded(*vm, call, *snapshot, choice, trace);
+  add_loading(vm->vm, choice.setting, begun, trace);
+  return vm;
+}
+
+// Lets the VM go, and runs the function while what is asked for is recorded.
+std::string Invocations::run_recorded(GuestVm& vm, const Call& call, GuestSnapshot& snapshot,
+                                      const RestoreChoice& choice, RequestTrace& trace) {
+  if (choice.recording == Recording::reap) {
+    vm.reap_recorder = std::make_unique<faasnap::WorkingSetRecorder>(
+        snapshot.snapshot(), vm.vm,
+        faasnap::RecorderOptions{.recorder = faasnap::Recorder::userfaultfd});
+  }
+  std::optional<faasnap::WorkingSetRecorder> recorder;
+  if (choice.recording == Recording::mincore) {
+    recorder.emplace(snapshot.snapshot(), vm.vm,
+                     faasnap::RecorderOptions{.group_pages = choice.layer_pages});
+  }
+  const auto begun = RequestTrace::Clock::now();
+  {
+    const RequestTrace::Child resuming(trace, "vm_resume");
+    vm.vm.resume();
+  }
+  std::string result = run(vm, call, trace);
+  if (recorder) {
+    const faasnap::WorkingSet recorded = recorder->finish();
+    trace.add("scan_mincore", begun, RequestTrace::Clock::now() - begun);
+    snapshot.add_recording(recorded);
+  }
+  return result;
+}
+
+std::string Invocations::run(GuestVm& vm, const Call& call, RequestTrace& trace) {
+  // An image of one function names it itself, whatever the client calls it.
+  const bool own = call.function == vm.function.function.name && !vm.function.agent_name.empty();
+  const RequestTrace::Child invoking(trace, "invoke_" + call.function);
+  return result_text(maker_.host().invoke(vm.vm, own ? vm.function.agent_name : call.function,
+                                          call.params.empty() ? "{}" : call.params));
+}
+
+}  // namespace platform::artifact

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "artifact/listener.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <stdexcept>
+
+#include "base/log.h"
+
+namespace platform::artifact {
+
+Address parse_address(const std::string& text) {
+  const auto colon = text.rfind(':');
+  Address address;
+  if (colon != std::string::npos && colon != 0) {
+    address.host = text.substr(0, colon);
+    if (address.host.starts_with('[') && address.host.ends_with(']')) {
+      address.host = address.host.substr(1, address.host.size() - 2);
+    }
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, address.port);
+    if (error == std::errc() && rest == end && address.port >= 0 && address.port <= 65'535) {
+      return address;
+    }
+  }
+  throw std::runtime_error(fmt::format(
+      "artifact.listen: '{:.100}', expected HOST:PORT, for example 127.0.0.1:8080", text));
+}
+
+Listener::Listener(const Config& config, const Images& images, MachineMaker& maker,
+                   Invoker& invoker)
+    : api_(config, images, maker, invoker) {
+  const Address address = parse_address(config.artifact.listen);
+  api_.serve(server_);
+  const int port = server_.bind(address.host, address.port);
+  log(LogLevel::info,
+      fmt::format("serves the artifact's interface on {} port {}", address.host, port));
+}
+
+Listener::~Listener() {
+  if (thread_.joinable()) {
+    api_.close();
+    server_.end();
+    thread_.join();
+  }
+}
+
+}  // namespace platform::artifact
