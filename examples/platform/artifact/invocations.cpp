@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "artifact/parameters.h"
 #include "base/error.h"
 
 namespace platform::artifact {
@@ -146,9 +147,12 @@ std::string Invocations::run_recorded(GuestVm& vm, const Call& call, GuestSnapsh
 std::string Invocations::run(GuestVm& vm, const Call& call, RequestTrace& trace) {
   // An image of one function names it itself, whatever the client calls it.
   const bool own = call.function == vm.function.function.name && !vm.function.agent_name.empty();
+  const std::string params = call.params.empty() ? "{}"
+                             : own               ? call.params
+                                                 : translate_parameters(call.function, call.params);
   const RequestTrace::Child invoking(trace, "invoke_" + call.function);
-  return result_text(maker_.host().invoke(vm.vm, own ? vm.function.agent_name : call.function,
-                                          call.params.empty() ? "{}" : call.params));
+  return result_text(
+      maker_.host().invoke(vm.vm, own ? vm.function.agent_name : call.function, params));
 }
 
 }  // namespace platform::artifact

@@ -16,6 +16,7 @@
 
 #include "artifact/directory.h"
 #include "artifact/listener.h"
+#include "artifact/parameters.h"
 #include "artifact/restore_choice.h"
 #include "base/error.h"
 #include "base/random_id.h"
@@ -144,6 +145,21 @@ TEST_CASE("a copy has the same bytes, the same holes and files of its own") {
   CHECK(status.st_nlink == 1);
   // What is there is not written over.
   CHECK_THROWS(copy_snapshot(from, to));
+}
+
+TEST_CASE("the artifact's parameters get the names and types of this project's functions") {
+  CHECK(translate_parameters(
+            "image", R"({"input_object_key": "100", "output_object_key_prefix": "out-"})") ==
+        R"({"input":"100"})");
+  CHECK(translate_parameters("chameleon", R"({"num_of_rows": "700", "num_of_cols": 400})") ==
+        R"({"rows":700,"columns":400})");
+  CHECK(translate_parameters("matmul", R"({"n": "2000", "seed": 3})") == R"({"n":2000,"seed":3})");
+  CHECK(translate_parameters("matmul", R"({"n": "many"})") == R"({"n":"many"})");
+  // Others are left as they are, to the byte.
+  for (const char* params : {R"({ "size": "10" })", "[1, 2]", "{}", R"({"script": "x = 1"})"}) {
+    CHECK(translate_parameters("exec", params) == params);
+  }
+  CHECK(translate_parameters("json", R"({ "input": "json-13k" })") == R"({ "input": "json-13k" })");
 }
 
 TEST_CASE("an address is a host and a port") {
