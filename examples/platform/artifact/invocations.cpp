@@ -6,14 +6,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "artifact/parameters.h"
 #include "base/error.h"
 
 namespace platform::artifact {
 namespace {
-
-using Recording = RestoreChoice::Recording;
 
 double seconds_of(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
@@ -54,35 +53,42 @@ Json Invocations::invoke(const Body& body, RequestTrace& trace) {
   if (!id.empty()) {
     vm = vms_.find(id);
     result = run(*vm, call, trace);
-  } else if (!body.text("ssId").empty()) {
-    vm = restore({.snapshot = body.text("ssId"), .network = network, .flags = flags}, call, trace,
-                 result);
+  } else if (const std::string snapshot = body.text("ssId"); !snapshot.empty()) {
+    vm = restore({.snapshot = snapshot, .network = network, .flags = flags}, call, trace, result);
   } else {
     const GuestFunction function = functions_.find(call.function);
     networks_.check(network);
     vm = vms_.boot(function, network, trace);
-    result = run(*vm, call, trace);
+    result = or_end(*vm, [&] { return run(*vm, call, trace); });
   }
   return {{"vmId", vm->id}, {"traceId", trace.id()}, {"result", result}};
 }
 
 void Invocations::end_vm(const std::string& id) {
   const auto vm = vms_.take(id);
-  if (vm->reap_recorder == nullptr) {
-    vm->vm.stop();
-    return;
+  std::optional<faasnap::WorkingSet> touched;
+  if (vm->reap_recorder != nullptr) {
+    touched = vm->reap_recorder->finish();
   }
-  const auto snapshot = snapshots_.find(vm->snapshot);
+  vm->vm.stop();
+  if (touched) {
+    snapshots_.find(vm->snapshot)->add_recording(*touched);
+  }
+}
+
+// Returns what `run` returns. The client does not learn of a VM whose first invocation fails, so
+// that it ends here.
+std::string Invocations::or_end(const GuestVm& vm, const std::function<std::string()>& run) {
   try {
-    const faasnap::WorkingSet touched = vm->reap_recorder->finish();
-    vm->vm.stop();
-    snapshot->add_recording(touched);
+    return run();
   } catch (...) {
-    vm->vm.stop();
-    snapshot->end_reap_recording();
+    try {
+      vms_.take(vm.id)->vm.stop();
+    } catch (const RequestError&) {
+      // It has ended by itself, or another client has ended it.
+    }
     throw;
   }
-  snapshot->end_reap_recording();
 }
 
 std::shared_ptr<GuestVm> Invocations::restore(const Start& start, const Call& call,
@@ -90,29 +96,25 @@ std::shared_ptr<GuestVm> Invocations::restore(const Start& start, const Call& ca
   const auto snapshot = snapshots_.find(start.snapshot);
   networks_.check(start.network);
   const RestoreChoice choice = choose_restore(start.flags, snapshot->sets());
-  if (choice.recording == Recording::reap && !snapshot->begin_reap_recording()) {
-    throw RequestError(Refusal::conflict,
-                       fmt::format("ssId '{}': a VM of the snapshot records for REAP; DELETE it "
-                                   "first",
-                                   snapshot->id()));
+  std::shared_ptr<const void> reap_claim;
+  if (choice.recording == RestoreChoice::Recording::reap) {
+    reap_claim = snapshot->claim_reap_recording();
+    if (reap_claim == nullptr) {
+      throw RequestError(Refusal::conflict,
+                         fmt::format("ssId '{}': a VM of the snapshot records for REAP; DELETE it "
+                                     "first",
+                                     snapshot->id()));
+    }
   }
   const auto begun = RequestTrace::Clock::now();
-  const auto vm = [&] {
-    try {
-      return vms_.restore({.function = snapshot->function(),
-                           .snapshot_id = snapshot->id(),
-                           .snapshot = snapshot->snapshot(),
-                           .network = start.network,
-                           .choice = choice},
-                          trace);
-    } catch (...) {
-      if (choice.recording == Recording::reap) {
-        snapshot->end_reap_recording();
-      }
-      throw;
-    }
-  }();
-  result = run_recorded(*vm, call, *snapshot, choice, trace);
+  const auto vm = vms_.restore({.function = snapshot->function(),
+                                .snapshot_id = snapshot->id(),
+                                .snapshot = snapshot->snapshot(),
+                                .network = start.network,
+                                .choice = choice,
+                                .reap_claim = reap_claim},
+                               trace);
+  result = or_end(*vm, [&] { return run_recorded(*vm, call, *snapshot, choice, trace); });
   add_loading(vm->vm, choice.setting, begun, trace);
   return vm;
 }
@@ -120,13 +122,8 @@ std::shared_ptr<GuestVm> Invocations::restore(const Start& start, const Call& ca
 // Lets the VM go, and runs the function while what is asked for is recorded.
 std::string Invocations::run_recorded(GuestVm& vm, const Call& call, GuestSnapshot& snapshot,
                                       const RestoreChoice& choice, RequestTrace& trace) {
-  if (choice.recording == Recording::reap) {
-    vm.reap_recorder = std::make_unique<faasnap::WorkingSetRecorder>(
-        snapshot.snapshot(), vm.vm,
-        faasnap::RecorderOptions{.recorder = faasnap::Recorder::userfaultfd});
-  }
   std::optional<faasnap::WorkingSetRecorder> recorder;
-  if (choice.recording == Recording::mincore) {
+  if (choice.recording == RestoreChoice::Recording::mincore) {
     recorder.emplace(snapshot.snapshot(), vm.vm,
                      faasnap::RecorderOptions{.group_pages = choice.layer_pages});
   }

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -46,6 +47,7 @@ class Invocations {
     MemoryFlags flags{};
   };
 
+  std::string or_end(const GuestVm& vm, const std::function<std::string()>& run);
   std::shared_ptr<GuestVm> restore(const Start& start, const Call& call, RequestTrace& trace,
                                    std::string& result);
   std::string run(GuestVm& vm, const Call& call, RequestTrace& trace);

@@ -112,8 +112,7 @@ RestoreChoice choose_restore(const MemoryFlags& flags, const SnapshotSets& sets)
 
 void check_every_layer(const char* member, std::vector<std::int64_t> layers, std::size_t count) {
   std::ranges::sort(layers);
-  const auto repeated = std::ranges::unique(layers);
-  layers.erase(repeated.begin(), repeated.end());
+  layers.erase(std::unique(layers.begin(), layers.end()), layers.end());
   if (count == 0) {
     refuse(fmt::format("{}: the snapshot has no recording", member));
   }

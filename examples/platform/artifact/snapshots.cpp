@@ -97,14 +97,14 @@ void GuestSnapshot::add_recording(const faasnap::WorkingSet& recording,
   sets_ = sets;
 }
 
-bool GuestSnapshot::begin_reap_recording() {
+std::shared_ptr<const void> GuestSnapshot::claim_reap_recording() {
   const std::lock_guard lock(mutex_);
-  return !std::exchange(reap_recording_, true);
-}
-
-void GuestSnapshot::end_reap_recording() {
-  const std::lock_guard lock(mutex_);
-  reap_recording_ = false;
+  if (!reap_claim_.expired()) {
+    return nullptr;
+  }
+  auto claim = std::make_shared<const int>();
+  reap_claim_ = claim;
+  return claim;
 }
 
 Json Snapshots::make(const Body& body, Vms& vms, RequestTrace& trace) {

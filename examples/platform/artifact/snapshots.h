@@ -40,9 +40,8 @@ class GuestSnapshot {
   void add_recording(const faasnap::WorkingSet& recording,
                      const faasnap::LoadingSetThresholds& thresholds = {});
 
-  // Returns true, once, until end_reap_recording(): REAP records one VM at a time.
-  bool begin_reap_recording();
-  void end_reap_recording();
+  // Returns the right to record for REAP, which one VM has at a time; null if a VM has it.
+  std::shared_ptr<const void> claim_reap_recording();
 
  private:
   const std::string id_;
@@ -55,7 +54,7 @@ class GuestSnapshot {
   mutable std::mutex mutex_;
   faasnap::Snapshot snapshot_;
   SnapshotSets sets_;
-  bool reap_recording_ = false;
+  std::weak_ptr<const void> reap_claim_;
 };
 
 // The snapshots that clients have made since the start. Throws RequestError, faasnap::Error and

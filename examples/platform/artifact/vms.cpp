@@ -45,15 +45,14 @@ std::shared_ptr<GuestVm> Vms::boot(const GuestFunction& function, const std::str
 }
 
 std::shared_ptr<GuestVm> Vms::restore(const RestoreRequest& request, RequestTrace& trace) {
-  using Recording = RestoreChoice::Recording;
   const RestoreChoice& choice = request.choice;
   Admission::Slot slot = enter(request.function);
   faasnap::RestoreOptions options = maker_.restore_options(choice.setting);
   options.root_image = request.function.function.image / "rootfs.img";
-  options.record_accesses = choice.recording == Recording::reap;
+  options.record_accesses = choice.recording == RestoreChoice::Recording::reap;
   // What the recorded invocation frees is to be zero in the snapshot that follows.
-  options.release_free_memory =
-      choice.recording == Recording::mincore && request.function.gives_up_freed_memory();
+  options.release_free_memory = choice.recording == RestoreChoice::Recording::mincore &&
+                                request.function.gives_up_freed_memory();
   options.start = false;
   const auto reserved = take_reserved();
   if (reserved) {
@@ -62,12 +61,19 @@ std::shared_ptr<GuestVm> Vms::restore(const RestoreRequest& request, RequestTrac
   const RequestTrace::Child loading(trace, "request_load_snapshot");
   faasnap::VM vm = faasnap::VM::restore(request.snapshot, options);
   maker_.host().attach(vm);
+  std::unique_ptr<faasnap::WorkingSetRecorder> reap_recorder;
+  if (options.record_accesses) {
+    reap_recorder = std::make_unique<faasnap::WorkingSetRecorder>(
+        request.snapshot, vm, faasnap::RecorderOptions{.recorder = faasnap::Recorder::userfaultfd});
+  }
   return keep({.id = reserved ? reserved->id : random_word(kIdLength),
                .function = request.function,
                .network = request.network,
                .snapshot = request.snapshot_id,
                .slot = std::move(slot),
-               .vm = std::move(vm)});
+               .vm = std::move(vm),
+               .reap_recorder = std::move(reap_recorder),
+               .reap_claim = request.reap_claim});
 }
 
 std::string Vms::reserve() {

@@ -36,8 +36,9 @@ struct GuestVm {
   // Held as long as the VM is there.
   Admission::Slot slot;
   faasnap::VM vm;
-  // What REAP's first VM of a snapshot records until it is ended.
+  // What REAP's first VM of a snapshot records until it is ended, and its right to do so.
   std::unique_ptr<faasnap::WorkingSetRecorder> reap_recorder{};
+  std::shared_ptr<const void> reap_claim{};
 };
 
 // What a start from a snapshot is. References last for the call.
@@ -47,6 +48,8 @@ struct RestoreRequest {
   const faasnap::Snapshot& snapshot;
   const std::string& network;
   const RestoreChoice& choice;
+  // Set if REAP records (GuestSnapshot::claim_reap_recording).
+  std::shared_ptr<const void> reap_claim{};
 };
 
 // The VMs by their ids. They take part in the host's limits (HostLimits) as invocations of Lambda's
