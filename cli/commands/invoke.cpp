@@ -54,6 +54,10 @@ CommandLine invoke_command_line() {
   line.option("record-accesses", "FILE",
               "write the first touch of each page to a working-set file, which must not exist; "
               "with the setting lazy, slow");
+  line.option(
+      "note-misses", "DIR",
+      "with the setting stream, note the pages that the set lacks in a new file in DIR, for "
+      "`faasnap snapshot refresh`");
   line.flag("json", "print a JSON object for each invocation");
   line.flag("spans", "with --json: the spans, too");
   line.option("trace", "FILE|URL",
@@ -111,6 +115,14 @@ void check_recording(const CommandLine& line, const tools::Origin& origin) {
   }
 }
 
+// Only the fault handler of stream knows what was missed.
+void check_misses(const tools::Origin& origin) {
+  if (origin != tools::Origin(Setting::stream)) {
+    throw tools::UsageError(
+        fmt::format("--note-misses needs --setting stream, not '{}'", to_string(origin)));
+  }
+}
+
 InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   NetworkChoice network = network_choice(line);
   auto worker = worker_options(line, config);  // starts beside what follows
@@ -124,6 +136,9 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   }
   if (line.has("record-accesses")) {
     check_recording(line, chosen);
+  }
+  if (line.has("note-misses")) {
+    check_misses(chosen);
   }
   const auto keys = trusted_keys(line, config);
   const Nanoseconds opened = epoch_now();
@@ -153,7 +168,8 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           .limits = {.disk = disk_limits(line), .store = store_limits(config)},
           .scratch_directory = line.optional_text("scratch-directory").value_or(""),
           .network = std::move(network),
-          .recording = line.optional_text("record-accesses").value_or("")};
+          .recording = line.optional_text("record-accesses").value_or(""),
+          .miss_notes = line.optional_text("note-misses").value_or("")};
 }
 
 // How often the guest has met a limit of the store; empty if it has not.

@@ -13,6 +13,7 @@
 #include "output/line_text.h"
 #include "output/progress.h"
 #include "run/interruption.h"
+#include "run/miss_notes.h"
 #include "settings/store_settings.h"
 #include "settings/subcommands.h"
 #include "settings/vm_settings.h"
@@ -306,6 +307,51 @@ int rebase(const CommandLine& line, const std::optional<std::string>& base_direc
   return tools::kSuccess;
 }
 
+// Writes the snapshot in DIR as TARGET, with what the notes have in its recording.
+int refresh(const CommandLine& line) {
+  const Interruption interruption;
+  const auto at_least = line.number("at-least", 1, kMostMissNotes);
+  const Snapshot snapshot = open_snapshot(
+      line, line.text("DIR"), trusted_keys(line, load_config(line.optional_text("config"))));
+  const auto recorded = snapshot.working_set(Recorder::userfaultfd);
+  if (!recorded) {
+    throw tools::Failure(
+        fmt::format("{}: has no recording by userfaultfd, to which misses could "
+                    "be added; `faasnap record` makes one",
+                    snapshot.directory().string()));
+  }
+  const MissNotes notes = read_miss_notes(line.text("misses"), snapshot.info().id);
+  if (notes.sets.empty()) {
+    throw tools::Failure(
+        fmt::format("{}: has no notes of the snapshot {}, and {} of others; `faasnap invoke "
+                    "--note-misses` makes them",
+                    line.text("misses"), snapshot.info().id, notes.of_others));
+  }
+  const WorkingSet extended = WorkingSet::with_misses(*recorded, notes.sets, at_least);
+  Steps steps;
+  SnapshotOptions options;
+  options.working_set = &extended;
+  options.thresholds = snapshot.info().thresholds;
+  options.progress = steps.progress();
+  steps.begin("write");
+  const Snapshot target = snapshot.derive(line.text("TARGET"), options);
+  steps.done();
+  const std::uint64_t added = extended.pages() - recorded->pages();
+  if (line.has("json")) {
+    std::cout << tools::to_text({{"snapshot", target.directory().string()},
+                                 {"notes", notes.sets.size()},
+                                 {"notes_of_others", notes.of_others},
+                                 {"added_pages", added},
+                                 {"touched_pages", target.info().touched_pages},
+                                 {"stream_set_pages", target.info().stream_set_pages}})
+              << "\n";
+  } else {
+    fmt::print("{}: {} pages of {} notes added to {}\n", target.directory().string(), added,
+               notes.sets.size(), recorded->pages());
+  }
+  return tools::kSuccess;
+}
+
 int run_flatten(const Arguments& arguments) {
   CommandLine line(
       {.name = "faasnap snapshot flatten",
@@ -337,6 +383,29 @@ int run_rebase(const Arguments& arguments) {
   add_bases_option(line);
   add_config_option(line);
   return line.parse(arguments) ? rebase(line, line.text("base")) : tools::kSuccess;
+}
+
+int run_refresh(const Arguments& arguments) {
+  CommandLine line(
+      {.name = "faasnap snapshot refresh",
+       .synopsis = "DIR TARGET --misses NOTES [OPTION]...",
+       .text =
+           "Writes the snapshot in DIR as the new directory TARGET: with the same memory, and "
+           "with\n"
+           "the pages that invocations missed in its recording by userfaultfd and its stream set.\n"
+           "NOTES is the directory that `faasnap invoke --note-misses` filled. Nothing is "
+           "invoked.\n"
+           "TARGET is not signed.",
+       .example = "faasnap invoke snapshots/json --setting stream --note-misses notes\n"
+                  "  faasnap snapshot refresh snapshots/json snapshots/json-2 --misses notes"});
+  line.positional({"DIR", "TARGET"});
+  line.option("misses", "NOTES", "the directory of notes");
+  line.option("at-least", "N", "leave out pages that fewer than N notes have", "1");
+  line.flag("json", "print a JSON record");
+  add_trusted_key_option(line);
+  add_bases_option(line);
+  add_config_option(line);
+  return line.parse(arguments) ? refresh(line) : tools::kSuccess;
 }
 
 // Throws Failure if a snapshot beside this one has it as its base.
@@ -404,6 +473,7 @@ constexpr Subcommand kSnapshotSubcommands[] = {
     {"upgrade", "DIR", "verify a snapshot and renew its manifest", run_upgrade},
     {"rebase", "DIR TARGET --base BASE", "make a snapshot a layer over another", run_rebase},
     {"flatten", "DIR TARGET", "make a layer whole", run_flatten},
+    {"refresh", "DIR TARGET --misses NOTES", "add missed pages to its sets", run_refresh},
     {"rm", "DIR", "remove a snapshot that is not a base", run_rm},
     {"prune", "DIR", "remove what killed processes have left", run_prune},
 };

@@ -13,6 +13,7 @@
 
 #include "run/guest_network.h"
 #include "run/interruption.h"
+#include "run/miss_notes.h"
 #include "run/started_worker.h"
 #include "tools/accelerator.h"
 #include "tools/failure.h"
@@ -88,7 +89,9 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   options.root_image = plan_.root_image;
   options.image_directories = plan_.image_directories;
   options.prefill = plan_.prefill;
-  options.record_accesses = !plan_.recording.empty();
+  options.record_accesses = !plan_.recording.empty()    ? AccessRecording::all
+                            : !plan_.miss_notes.empty() ? AccessRecording::misses
+                                                        : AccessRecording::none;
   options.attachments.limits = plan_.limits;
   options.attachments.scratch_directory = plan_.scratch_directory;
   const GuestNetwork network(plan_.network);
@@ -110,7 +113,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   record.setup = since(begun) - preload;
   const std::stop_callback stop_guest(stop_, [&vm] { vm.stop(); });
   std::optional<WorkingSetRecorder> recorder;
-  if (options.record_accesses) {
+  if (options.record_accesses != AccessRecording::none) {
     recorder.emplace(plan_.snapshot, vm, RecorderOptions{.recorder = Recorder::userfaultfd});
   }
   InvocationSpans spans(trace, tags_of(plan_));
@@ -121,7 +124,7 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   invoke(vm, record, spans);
   const Nanoseconds end = epoch_now();
   if (recorder) {
-    recorder->finish().save(plan_.recording);
+    keep(recorder->finish());
   }
   const VmStats stats = vm.stats();
   record.restore = stats.restore;
@@ -135,6 +138,17 @@ InvocationRecord Invoker::run_restored(Setting setting, Trace& trace) {
   }
   spans.finish(asked + preload, end);
   return record;
+}
+
+void Invoker::keep(const WorkingSet& recorded) const {
+  if (!plan_.recording.empty()) {
+    recorded.save(plan_.recording);
+  } else if (!add_miss_note(plan_.miss_notes, recorded)) {
+    throw tools::Failure(
+        fmt::format("{}: has {} notes already, expected fewer: 'faasnap snapshot refresh' uses "
+                    "them, and then they can be removed",
+                    plan_.miss_notes.string(), kMostMissNotes));
+  }
 }
 
 InvocationRecord Invoker::run_booted(Trace& trace) {

@@ -59,6 +59,8 @@ struct InvocationPlan {
   NetworkChoice network{};
   // File for a recording of the invocation by userfaultfd, or empty. Only with the setting lazy.
   std::filesystem::path recording{};
+  // Directory for notes of the pages that invocations miss, or empty. Only with the setting stream.
+  std::filesystem::path miss_notes{};
 };
 
 // Returns the time since the Unix epoch.
@@ -109,6 +111,8 @@ class Invoker {
   InvocationRecord run_restored(Setting setting, Trace& trace);
   InvocationRecord run_booted(Trace& trace);
   InvocationRecord run_warm(Trace& trace);
+  // Writes what was recorded to where the plan says.
+  void keep(const WorkingSet& recorded) const;
   Nanoseconds set_network(VM& vm);
   void invoke(VM& vm, InvocationRecord& record, InvocationSpans& spans);
 

@@ -6,13 +6,16 @@
 #include <iostream>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <faasnap/snapshot.h>
 #include <faasnap/working_set.h>
 
-// Writes two snapshots of made-up memory for the command's tests: make_snapshot BARE WHOLE. Of 64
-// pages 8 to 15 and 40 have data; WHOLE has both recordings, BARE none.
+// Writes two snapshots of made-up memory for the command's tests: make_snapshot BARE WHOLE [NOTES].
+// Of 64 pages 8 to 15 and 40 have data; WHOLE has both recordings, BARE none. NOTES, a directory
+// that exists, gets notes of misses: two of WHOLE, which have page 12, one of them page 14, too,
+// and one of another snapshot.
 namespace {
 
 using namespace faasnap;
@@ -25,7 +28,17 @@ void fill(std::span<std::byte> memory, PageRange pages) {
   }
 }
 
-void make(const std::filesystem::path& bare, const std::filesystem::path& whole) {
+void note_misses(const std::filesystem::path& notes, const SnapshotInfo& info) {
+  const auto note = [&](const std::string& name, const std::string& id,
+                        std::vector<PageAccess> missed) {
+    WorkingSet::from_accesses(id, info.memory, std::move(missed)).save(notes / name);
+  };
+  note("1.misses", info.id, {{{12}, Nanoseconds(6)}, {{14}, Nanoseconds(8)}});
+  note("2.misses", info.id, {{{12}, Nanoseconds(4)}});
+  note("3.misses", "other", {{{13}, Nanoseconds(4)}});
+}
+
+Snapshot make(const std::filesystem::path& bare, const std::filesystem::path& whole) {
   std::vector<std::byte> memory(kPages * kPageSize);
   fill(memory, {{8}, 8});
   fill(memory, {{40}, 1});
@@ -39,19 +52,23 @@ void make(const std::filesystem::path& bare, const std::filesystem::path& whole)
                                                        {{{40}, Nanoseconds(5), true, false},
                                                         {{9}, Nanoseconds(7)},
                                                         {{20}, Nanoseconds(9), true, true}});
-  first.derive(whole, {.working_set = &touched});
+  Snapshot made = first.derive(whole, {.working_set = &touched});
   Snapshot::remove(middle);
+  return made;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::cerr << "usage: make_snapshot BARE WHOLE\n";
+  if (argc != 3 && argc != 4) {
+    std::cerr << "usage: make_snapshot BARE WHOLE [NOTES]\n";
     return 2;
   }
   try {
-    make(argv[1], argv[2]);
+    const Snapshot whole = make(argv[1], argv[2]);
+    if (argc == 4) {
+      note_misses(argv[3], whole.info());
+    }
   } catch (const std::exception& error) {
     std::cerr << "make_snapshot: " << error.what() << '\n';
     return 1;

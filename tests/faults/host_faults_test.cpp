@@ -53,7 +53,8 @@ class Guest {
       throw Error(ErrorKind::guest, "boot", {}, "not ready: " + vm_.failure());
     }
   }
-  Guest(const Snapshot& snapshot, Setting setting, bool record_accesses = false)
+  Guest(const Snapshot& snapshot, Setting setting,
+        AccessRecording record_accesses = AccessRecording::none)
       : vm_(VM::restore(snapshot, options(setting, record_accesses, output_))) {}
 
   VM& vm() { return vm_; }
@@ -66,7 +67,8 @@ class Guest {
     }
   }
 
-  static RestoreOptions options(Setting setting, bool record_accesses, const GuestOutput& output) {
+  static RestoreOptions options(Setting setting, AccessRecording record_accesses,
+                                const GuestOutput& output) {
     RestoreOptions options;
     options.setting = setting;
     options.record_accesses = record_accesses;
@@ -143,7 +145,8 @@ class Host {
   const path& directory() const { return scratch_.path(); }
 
   WorkingSet record(const Snapshot& snapshot, Recorder recorder) const {
-    Guest guest(snapshot, Setting::lazy, recorder == Recorder::userfaultfd);
+    Guest guest(snapshot, Setting::lazy,
+                recorder == Recorder::userfaultfd ? AccessRecording::all : AccessRecording::none);
     WorkingSetRecorder recording(snapshot, guest.vm(), {.recorder = recorder});
     guest.require_answer();
     return recording.finish();
@@ -301,7 +304,8 @@ TEST_CASE("whatever fails while a VM is restored, the guest has its memory or en
 TEST_CASE("whatever fails while a prepared VM is taken, the pool goes on") {
   check_every_fault("pool", [](Host& host) {
     const GuestOutput output;
-    VmPool pool(Snapshot::open(host.snapshot()), Guest::options(Setting::stream, false, output), 1);
+    VmPool pool(Snapshot::open(host.snapshot()),
+                Guest::options(Setting::stream, AccessRecording::none, output), 1);
     pool.wait_full();
     VM vm = pool.take();
     if (!answers(vm, output, 'p')) {
@@ -370,7 +374,8 @@ TEST_CASE("nothing on the way of a request reads what grows with the process") {
   const GuestOutput output;
   faults::watch();
   {
-    VmPool pool(Snapshot::open(host.snapshot()), Guest::options(Setting::stream, false, output), 2);
+    VmPool pool(Snapshot::open(host.snapshot()),
+                Guest::options(Setting::stream, AccessRecording::none, output), 2);
     pool.wait_full();
     VM vm = pool.take();
     CHECK(answers(vm, output, 'p'));

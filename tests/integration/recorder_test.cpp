@@ -42,12 +42,37 @@ TEST_CASE("in a clone that stream restores, userfaultfd records what the recordi
   const Snapshot snapshot = recorded_snapshot();
   const auto recorded = snapshot.working_set(Recorder::userfaultfd);
   REQUIRE(recorded);
-  Guest guest = Guest::restore(snapshot, {.setting = Setting::stream, .record_accesses = true});
+  Guest guest = Guest::restore(
+      snapshot, {.setting = Setting::stream, .record_accesses = AccessRecording::all});
   WorkingSetRecorder recording(snapshot, guest.vm(), {.recorder = Recorder::userfaultfd});
   guest.invoke("hello", {{"name", "recorded"}});
   const WorkingSet missed = recording.finish();
   CHECK(missed.pages() < recorded->pages() / 2);
   CHECK(WorkingSet::similarity(missed, *recorded) == 0);
+}
+
+TEST_CASE("a clone misses less once the misses of another one are in its set") {
+  require_kvm();
+  const Snapshot snapshot = recorded_snapshot();
+  const auto recorded = snapshot.working_set(Recorder::userfaultfd);
+  REQUIRE(recorded);
+  // Invokes another function than the recorded one, in a clone of `served`.
+  const auto misses_of = [](const Snapshot& served) {
+    Guest guest = Guest::restore(
+        served, {.setting = Setting::stream, .record_accesses = AccessRecording::misses});
+    WorkingSetRecorder recording(served, guest.vm(), {.recorder = Recorder::userfaultfd});
+    guest.invoke("mmap", {{"mib", kMebibytes}});
+    return recording.finish();
+  };
+  const WorkingSet missed = misses_of(snapshot);
+  REQUIRE(missed.pages() > 0);
+  const WorkingSet extended = WorkingSet::with_misses(*recorded, {&missed, 1});
+  const auto directory = data_directory() / "refreshed";
+  const Snapshot refreshed = snapshot.derive(directory, {.working_set = &extended});
+  const WorkingSet left = misses_of(refreshed);
+  Snapshot::remove(directory);
+  INFO(missed.pages() << " misses, then " << left.pages());
+  CHECK(left.pages() < missed.pages() / 2);
 }
 
 TEST_CASE("mincore records at least what a function writes, and more by the kernel's read-ahead") {

@@ -170,7 +170,9 @@ std::vector<std::string> image_functions() {
 WorkingSet record(const Snapshot& image, Recorder recorder, const std::string& function,
                   const nlohmann::json& input) {
   REQUIRE(image.drop_caches() == 0);
-  Guest guest = Guest::restore(image, {.record_accesses = recorder == Recorder::userfaultfd});
+  Guest guest = Guest::restore(
+      image, {.record_accesses = recorder == Recorder::userfaultfd ? AccessRecording::all
+                                                                   : AccessRecording::none});
   WorkingSetRecorder recording(image, guest.vm(), {.recorder = recorder});
   guest.invoke(function, input);
   return recording.finish();

@@ -203,7 +203,8 @@ void Soak::make_snapshot() {
   const auto recorded = [&](Recorder recorder) {
     const GuestOutput heard;
     RestoreOptions options = restore_options(Setting::lazy, heard);
-    options.record_accesses = recorder == Recorder::userfaultfd;
+    options.record_accesses =
+        recorder == Recorder::userfaultfd ? AccessRecording::all : AccessRecording::none;
     VM restored = VM::restore(bare, options);
     WorkingSetRecorder recording(bare, restored, {.recorder = recorder});
     test::answers(restored, heard, 'a');
@@ -265,7 +266,8 @@ void Soak::record(Random& random) {
   const auto recorder = random() % 2 == 0 ? Recorder::mincore : Recorder::userfaultfd;
   const GuestOutput output;
   RestoreOptions options = restore_options(Setting::lazy, output);
-  options.record_accesses = recorder == Recorder::userfaultfd;
+  options.record_accesses =
+      recorder == Recorder::userfaultfd ? AccessRecording::all : AccessRecording::none;
   VM vm = VM::restore(source, options);
   WorkingSetRecorder recording(source, vm, {.recorder = recorder});
   ask(vm, output, random);

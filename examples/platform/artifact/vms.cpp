@@ -49,7 +49,9 @@ std::shared_ptr<GuestVm> Vms::restore(const RestoreRequest& request, RequestTrac
   Admission::Slot slot = enter(request.function);
   faasnap::RestoreOptions options = maker_.restore_options(choice.setting);
   options.root_image = request.function.function.image / "rootfs.img";
-  options.record_accesses = choice.recording == RestoreChoice::Recording::reap;
+  const bool reap_records = choice.recording == RestoreChoice::Recording::reap;
+  options.record_accesses =
+      reap_records ? faasnap::AccessRecording::all : faasnap::AccessRecording::none;
   // What the recorded invocation frees is to be zero in the snapshot that follows.
   options.release_free_memory = choice.recording == RestoreChoice::Recording::mincore &&
                                 request.function.gives_up_freed_memory();
@@ -62,7 +64,7 @@ std::shared_ptr<GuestVm> Vms::restore(const RestoreRequest& request, RequestTrac
   faasnap::VM vm = faasnap::VM::restore(request.snapshot, options);
   maker_.host().attach(vm);
   std::unique_ptr<faasnap::WorkingSetRecorder> reap_recorder;
-  if (options.record_accesses) {
+  if (reap_records) {
     reap_recorder = std::make_unique<faasnap::WorkingSetRecorder>(
         request.snapshot, vm, faasnap::RecorderOptions{.recorder = faasnap::Recorder::userfaultfd});
   }

@@ -18,6 +18,17 @@ enum class Recorder {
 
 FAASNAP_EXPORT const char* to_string(Recorder recorder) noexcept;
 
+// The first touches of pages that the fault handler of a restored VM notes.
+enum class AccessRecording {
+  none,
+  // The pages that the guest waited for. Costs the guest nothing. A page that came along with
+  // another one is not noted, nor one whose touch the kernel answers.
+  misses,
+  // Every page that the setting does not load. Each touch is answered by itself, and costs the
+  // guest a wait for the handler, some ten microseconds.
+  all,
+};
+
 // The first touch of one page.
 struct PageAccess {
   PageIndex page;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <faasnap/monotonic_clock.h>
+#include <faasnap/page_access.h>
 #include <faasnap/setting.h>
 #include <faasnap/vm_options.h>
 
@@ -28,11 +29,11 @@ struct RestoreOptions {
 
   // ---- What changes behaviour.
 
-  // True: the VM's fault handler notes first touches of pages, for a WorkingSetRecorder with
-  // Recorder::userfaultfd. With Setting::lazy it notes every first touch, and each costs the guest
-  // a wait for the handler, some ten microseconds. With Setting::stream it notes only touches of
-  // pages that the snapshot's stream set lacks. Other settings: ErrorKind::invalid_argument.
-  bool record_accesses = false;
+  // The touches that are noted for a WorkingSetRecorder with Recorder::userfaultfd. `misses` goes
+  // with Setting::stream, `all` with Setting::lazy, where it is every first touch, and with
+  // Setting::stream, where it is those of pages that the snapshot's stream set lacks. Other
+  // settings: ErrorKind::invalid_argument.
+  AccessRecording record_accesses = AccessRecording::none;
   // The root image to use in place of the one that the snapshot names, with the same bytes. Empty:
   // the one that the snapshot names, if `image_directories` allow it.
   std::filesystem::path root_image{};

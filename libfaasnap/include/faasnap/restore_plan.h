@@ -10,6 +10,7 @@
 
 #include <faasnap/export.h>
 #include <faasnap/image_run.h>
+#include <faasnap/page_access.h>
 #include <faasnap/setting.h>
 #include <faasnap/units.h>
 
@@ -99,9 +100,9 @@ struct HandledFaults {
   // Those of them that come from the memory file of a base, sorted and disjoint. The others come
   // from the snapshot's own.
   std::vector<ImageRun> based{};
-  // If true, the thread records every first touch of a page that `load` does not bring, for a
-  // WorkingSetRecorder.
-  bool record = false;
+  // The first touches that the thread notes, for a WorkingSetRecorder. With `all`, every page that
+  // `load` does not bring is under userfaultfd, and comes by itself.
+  AccessRecording record = AccessRecording::none;
   std::variant<NoLoad, InstallWhileRunning, InstallBeforeStart> load{};
 };
 

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -37,6 +38,13 @@ class FAASNAP_EXPORT WorkingSet {
   // write, and missed if all were missed. Otherwise the result is as a recording by mincore. Throws
   // ErrorKind::invalid_argument if there is no recording, or if they are of different snapshots.
   static WorkingSet merge(std::span<const WorkingSet> recordings);
+  // Returns `recording` with the pages that at least `at_least` (not 0) of `misses` have and it
+  // lacks, each at its earliest touch, marked as missed; such recordings come from VMs that were
+  // restored with AccessRecording::misses, from snapshots with this image. The groups are made
+  // anew. Throws ErrorKind::invalid_argument if any is not by Recorder::userfaultfd or is of
+  // another snapshot.
+  static WorkingSet with_misses(const WorkingSet& recording, std::span<const WorkingSet> misses,
+                                std::size_t at_least = 1);
   // Returns how well two recordings agree: the number of pages in both, over that of pages in
   // either (Jaccard index); 1 for two empty ones. Throws ErrorKind::invalid_argument if they are of
   // different snapshots.

@@ -227,7 +227,7 @@ class Recording {
   // those that `setting` loads.
   WorkingSet record_clone(const Snapshot& served, Setting setting) {
     VM vm = VM::restore(served, {.setting = setting,
-                                 .record_accesses = true,
+                                 .record_accesses = AccessRecording::all,
                                  .root_image = options_.guest.root_image,
                                  .start = false,
                                  .attachments = attachments(),

@@ -118,7 +118,7 @@ void Pager::Impl::handle_faults(const RestorePlan& plan, const HandledFaults& ha
     faults_->watch(pages);
   }
   progress_ = plan_progress(plan, handled_, memory_.size(), tuning);
-  if (handled.record) {
+  if (handled.record != AccessRecording::none) {
     log_ = std::make_unique<AccessLog>(memory_.size());
   }
   StreamLoader* helped = nullptr;

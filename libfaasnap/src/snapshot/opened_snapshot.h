@@ -137,9 +137,9 @@ class OpenedSnapshot {
 
   std::optional<WorkingSet> working_set(Recorder recorder) const;
   RestorePlan plan(Setting setting, bool prepared) const;
-  // Returns the plan that records every first touch of a page that `setting`, lazy or stream, does
-  // not load.
-  RestorePlan recording_plan(Setting setting) const;
+  // Returns the plan that notes touches of pages that `setting` does not load
+  // (RestoreOptions::record_accesses). `record` is not none.
+  RestorePlan recording_plan(Setting setting, AccessRecording record, bool prepared) const;
   // Returns what the file `signature` says, or nothing if there is none.
   std::optional<format::SignatureContent> signature() const;
   // Throws ErrorKind::corrupt if a file has been written to since it was opened and checked. Takes

@@ -115,20 +115,23 @@ RestorePlan OpenedSnapshot::plan(Setting setting, bool prepared) const {
   return paging::plan_restore(setting, inputs);
 }
 
-RestorePlan OpenedSnapshot::recording_plan(Setting setting) const {
-  if (setting == Setting::lazy) {
+RestorePlan OpenedSnapshot::recording_plan(Setting setting, AccessRecording record,
+                                           bool prepared) const {
+  const bool all = record == AccessRecording::all;
+  if (all && setting == Setting::lazy) {
     const auto layers = image_layers();
     return paging::plan_recording(
         {.memory = info().memory, .nonzero = nonzero_.runs(), .layers = layers});
   }
   if (setting != Setting::stream) {
-    base::fail(ErrorKind::invalid_argument, "plan restore", directory_,
-               fmt::format("record_accesses goes with the settings 'lazy' and 'stream', not with "
-                           "'{}'",
-                           to_string(setting)));
+    base::fail(
+        ErrorKind::invalid_argument, "plan restore", directory_,
+        fmt::format("the record_accesses '{}' goes with {}, not with '{}'", all ? "all" : "misses",
+                    all ? "the settings 'lazy' and 'stream'" : "the setting 'stream'",
+                    to_string(setting)));
   }
-  RestorePlan recording = plan(setting, false);
-  std::get<HandledFaults>(recording.faults).record = true;
+  RestorePlan recording = plan(setting, prepared && !all);
+  std::get<HandledFaults>(recording.faults).record = record;
   return recording;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include <faasnap/working_set.h>
@@ -170,6 +171,38 @@ WorkingSet WorkingSet::merge(std::span<const WorkingSet> recordings) {
   return {touched ? Recorder::userfaultfd : Recorder::mincore, first.snapshot_id(), first.memory(),
           merge_groups(recordings),
           touched ? merge_accesses(recordings) : std::vector<PageAccess>()};
+}
+
+WorkingSet WorkingSet::with_misses(const WorkingSet& recording, std::span<const WorkingSet> misses,
+                                   std::size_t at_least) {
+  constexpr const char* kExtending = "add misses to working set";
+  if (at_least == 0) {
+    base::fail(ErrorKind::invalid_argument, kExtending, {},
+               "pages of at least 0 recordings of misses, expected at least 1");
+  }
+  std::map<PageIndex, std::size_t> counts;
+  for (const WorkingSet& set : misses) {
+    check_same_snapshot(recording, set, kExtending);
+    if (recording.recorder() != Recorder::userfaultfd || set.recorder() != Recorder::userfaultfd) {
+      base::fail(ErrorKind::invalid_argument, kExtending, {},
+                 "a recording is by mincore, expected all to be by userfaultfd");
+    }
+    for (const PageAccess& access : set.accesses()) {
+      ++counts[access.page];
+    }
+  }
+  std::vector<WorkingSet> sets = {recording};
+  for (const WorkingSet& set : misses) {
+    std::vector<PageAccess> frequent;
+    for (PageAccess access : set.accesses()) {
+      if (counts[access.page] >= at_least) {
+        access.missed = true;
+        frequent.push_back(access);
+      }
+    }
+    sets.push_back(from_accesses(set.snapshot_id(), set.memory(), std::move(frequent)));
+  }
+  return from_accesses(recording.snapshot_id(), recording.memory(), merge_accesses(sets));
 }
 
 double WorkingSet::similarity(const WorkingSet& a, const WorkingSet& b) {

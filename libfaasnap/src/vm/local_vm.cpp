@@ -44,8 +44,9 @@ class LapTimer {
 };
 
 RestorePlan plan_for(const Snapshot& snapshot, const RestoreOptions& options, bool prepared) {
-  return options.record_accesses ? opened(snapshot).recording_plan(options.setting)
-                                 : snapshot.plan(options.setting, prepared);
+  return options.record_accesses == AccessRecording::none
+             ? snapshot.plan(options.setting, prepared)
+             : opened(snapshot).recording_plan(options.setting, options.record_accesses, prepared);
 }
 
 }  // namespace

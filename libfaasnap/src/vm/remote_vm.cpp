@@ -51,7 +51,7 @@ OpenedSnapshot::Files files_read_directly(const OpenedSnapshot& layer,
   const std::string_view set = options.setting == Setting::reap     ? format::kReapSetFile
                                : options.setting == Setting::stream ? format::kStreamSetFile
                                                                     : std::string_view();
-  const bool installs = !set.empty() || options.record_accesses;
+  const bool installs = !set.empty() || options.record_accesses != AccessRecording::none;
   OpenedSnapshot::Files direct;
   const auto& files = layer.files();
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -123,7 +123,7 @@ RemoteVm::RemoteVm(const Snapshot& snapshot, const RestoreOptions& options,
       guest_memory_(snapshot.info().memory),
       disks_(snapshot.info().disks),
       vcpus_(snapshot.info().vcpus),
-      records_accesses_(options.record_accesses),
+      records_accesses_(options.record_accesses != AccessRecording::none),
       prepared_(prepared),
       asked_(base::monotonic_now()) {
   opened(snapshot).require_unchanged();

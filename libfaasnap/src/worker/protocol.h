@@ -112,6 +112,8 @@ ErrorText describe(const std::exception_ptr& failure);
 [[noreturn]] void raise(const ErrorText& error);
 
 template <>
+inline constexpr AccessRecording kLastOf<AccessRecording> = AccessRecording::all;
+template <>
 inline constexpr ErrorKind kLastOf<ErrorKind> = ErrorKind::internal;
 template <>
 inline constexpr LogLevel kLastOf<LogLevel> = LogLevel::error;

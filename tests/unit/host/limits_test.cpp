@@ -54,7 +54,7 @@ Snapshot record_small_guest(const std::filesystem::path& directory) {
   VM vm = boot();
   output.take(vm, std::chrono::seconds(60));
   const Snapshot bare = vm.snapshot(directory / "bare");
-  VM restored = VM::restore(bare, {.record_accesses = true, .root_image = disk});
+  VM restored = VM::restore(bare, {.record_accesses = AccessRecording::all, .root_image = disk});
   WorkingSetRecorder touches(bare, restored, {.recorder = Recorder::userfaultfd});
   restored.write_console("a");
   const WorkingSet recorded = touches.finish();

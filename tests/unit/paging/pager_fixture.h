@@ -93,7 +93,7 @@ class PagedImage {
   RestorePlan reap() const {
     return handled(Setting::reap, {.load = InstallBeforeStart{.reads = reads_}});
   }
-  RestorePlan recording() const { return handled(Setting::lazy, {.record = true}); }
+  RestorePlan recording() const { return handled(Setting::lazy, {.record = AccessRecording::all}); }
   RestorePlan lazy() const {
     RestorePlan plan;
     plan.mappings.push_back({{{0}, kMemory.pages()}, Backing::memory_file, {}});

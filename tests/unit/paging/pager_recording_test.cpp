@@ -46,7 +46,7 @@ TEST_CASE("with a set to install, the accesses recorded are those that it lacks,
   const PagedImage image;
   const memory::GuestMemory guest(PagedImage::kMemory);
   RestorePlan plan = image.stream();
-  std::get<HandledFaults>(plan.faults).record = true;
+  std::get<HandledFaults>(plan.faults).record = AccessRecording::all;
   Pager pager(plan, guest, image.files());
   touch(guest, image.set()[0].first);  // before it is loaded
   pager.start();
@@ -62,6 +62,25 @@ TEST_CASE("with a set to install, the accesses recorded are those that it lacks,
   CHECK(accesses[0].write);
   CHECK(accesses[0].missed);
   CHECK(accesses[1].page == data + 1);
+}
+
+TEST_CASE("misses are noted when the guest waited for them, and not what came along") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  RestorePlan plan = image.stream();
+  std::get<HandledFaults>(plan.faults).record = AccessRecording::misses;
+  Pager pager(plan, guest, image.files());
+  pager.start();
+  pager.wait();
+  const PageIndex data = image.unforeseen_data(2);
+  touch(guest, image.set()[0].first);
+  touch(guest, data);
+  touch(guest, data + 1);                        // came along
+  touch(guest, PagedImage::kLongGap.first + 7);  // the kernel answers
+  const auto accesses = pager.accesses();
+  REQUIRE(accesses.size() == 1);
+  CHECK(accesses[0].page == data);
+  CHECK(accesses[0].missed);
 }
 
 TEST_CASE("each page that several threads touch at once is recorded once") {

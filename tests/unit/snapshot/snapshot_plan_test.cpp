@@ -76,21 +76,42 @@ TEST_CASE("what stream lacks is recorded by a plan that is stream's otherwise") 
   const ScratchDirectory scratch;
   const SyntheticGuest guest;
   const Snapshot snapshot = guest.save_whole(scratch.path() / "s");
-  const RestorePlan plan = opened(snapshot).recording_plan(Setting::stream);
-  CHECK(plan.handled()->record);
+  const RestorePlan plan =
+      opened(snapshot).recording_plan(Setting::stream, AccessRecording::all, false);
+  CHECK(plan.handled()->record == AccessRecording::all);
   CHECK(plan.reads().size() == snapshot.plan(Setting::stream).reads().size());
   const RestorePlan streamed = snapshot.plan(Setting::stream);
   CHECK(std::ranges::equal(plan.zero_pages(), streamed.zero_pages()));
-  const Error error = error_of([&] { opened(snapshot).recording_plan(Setting::faasnap); });
+  const Error error = error_of(
+      [&] { opened(snapshot).recording_plan(Setting::faasnap, AccessRecording::all, false); });
   CHECK(error.kind() == ErrorKind::invalid_argument);
+}
+
+TEST_CASE("misses are noted by stream's own plan, prepared or not, and by no other") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  const Snapshot snapshot = guest.save_whole(scratch.path() / "s");
+  for (const bool prepared : {false, true}) {
+    const RestorePlan plan =
+        opened(snapshot).recording_plan(Setting::stream, AccessRecording::misses, prepared);
+    CHECK(plan.handled()->record == AccessRecording::misses);
+    CHECK(plan.mappings.size() == snapshot.plan(Setting::stream, prepared).mappings.size());
+  }
+  for (const Setting setting : {Setting::lazy, Setting::reap}) {
+    const Error error =
+        error_of([&] { opened(snapshot).recording_plan(setting, AccessRecording::misses, false); });
+    CHECK(error.kind() == ErrorKind::invalid_argument);
+    CHECK(std::string(error.what()).find("'misses' goes with the setting 'stream'") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("the plan that records touches needs no recording") {
   const ScratchDirectory scratch;
   const SyntheticGuest guest;
   const Snapshot bare = guest.save(scratch.path() / "s", false);
-  const RestorePlan plan = opened(bare).recording_plan(Setting::lazy);
-  CHECK(plan.handled()->record);
+  const RestorePlan plan = opened(bare).recording_plan(Setting::lazy, AccessRecording::all, false);
+  CHECK(plan.handled()->record == AccessRecording::all);
   CHECK(std::ranges::equal(plan.handled()->nonzero, SyntheticGuest::kData));
 }
 

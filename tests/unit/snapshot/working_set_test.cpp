@@ -111,5 +111,53 @@ TEST_CASE("a recorder has a name") {
   CHECK(std::string(to_string(Recorder::userfaultfd)) == "userfaultfd");
 }
 
+PageAccess touch(std::uint64_t page, int at, bool write = false) {
+  return {.page = {page}, .time = Nanoseconds(at), .write = write};
+}
+
+WorkingSet touches(std::vector<PageAccess> accesses) {
+  return WorkingSet::from_accesses("id", kSetMemory, std::move(accesses));
+}
+
+TEST_CASE("misses come to a recording at the time when they were taken, and are marked") {
+  const WorkingSet recorded = touches({touch(1, 10), touch(2, 30)});
+  const WorkingSet misses[] = {touches({touch(7, 20), touch(2, 25, true)}),
+                               touches({touch(8, 5), touch(7, 40, true)})};
+  const WorkingSet extended = WorkingSet::with_misses(recorded, misses);
+  CHECK(extended.recorder() == Recorder::userfaultfd);
+  CHECK(extended.snapshot_id() == "id");
+  CHECK(extended.groups() == std::vector<WorkingSet::Group>{{{{1}, 2}, {{7}, 2}}});
+  const auto& accesses = extended.accesses();
+  REQUIRE(accesses.size() == 4);
+  CHECK((accesses[0].page == PageIndex{8} && accesses[0].missed));
+  CHECK((accesses[1].page == PageIndex{1} && !accesses[1].missed));
+  CHECK((accesses[2].page == PageIndex{7} && accesses[2].missed && accesses[2].write));
+  // It was recorded as well, and so is no miss.
+  CHECK((accesses[3].page == PageIndex{2} && !accesses[3].missed && accesses[3].write));
+}
+
+TEST_CASE("misses that few recordings have are left out on request") {
+  const WorkingSet recorded = touches({touch(1, 10)});
+  const WorkingSet misses[] = {touches({touch(7, 20), touch(9, 21)}), touches({touch(7, 5)})};
+  CHECK(WorkingSet::with_misses(recorded, misses, 2).groups() ==
+        std::vector<WorkingSet::Group>{{{{1}, 1}, {{7}, 1}}});
+  CHECK(WorkingSet::with_misses(recorded, misses, 3).groups() == recorded.groups());
+  CHECK(WorkingSet::with_misses(recorded, {}).accesses() == recorded.accesses());
+}
+
+TEST_CASE("misses of another snapshot, by another recorder or of none are refused") {
+  const WorkingSet recorded = touches({touch(1, 10)});
+  const WorkingSet other = WorkingSet::from_accesses("other", kSetMemory, {touch(1, 10)});
+  const WorkingSet mincore("id", kSetMemory, {{{{4}, 3}}});
+  const auto refusal = [&](const WorkingSet& recording, const WorkingSet& missed,
+                           std::size_t at_least) {
+    return error_of([&] { WorkingSet::with_misses(recording, {&missed, 1}, at_least); });
+  };
+  CHECK(std::string(refusal(recorded, other, 1).what()).find("'other'") != std::string::npos);
+  CHECK(std::string(refusal(recorded, mincore, 1).what()).find("mincore") != std::string::npos);
+  CHECK(std::string(refusal(mincore, recorded, 1).what()).find("mincore") != std::string::npos);
+  CHECK(std::string(refusal(recorded, recorded, 0).what()).find("at least 0") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace faasnap

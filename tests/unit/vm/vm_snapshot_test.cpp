@@ -54,7 +54,10 @@ TEST_CASE("no snapshot is made of a restored VM whose memory cannot be read any 
     return;
   }
   INFO(to_string(setting) << (recording ? ", recording" : ""));
-  VM vm = VM::restore(first, {.setting = setting, .record_accesses = recording, .start = false});
+  VM vm = VM::restore(first,
+                      {.setting = setting,
+                       .record_accesses = recording ? AccessRecording::all : AccessRecording::none,
+                       .start = false});
   cut_files(first.directory());
   const Error error = error_of([&] { vm.snapshot(scratch.path() / "second"); });
   INFO(error.what());

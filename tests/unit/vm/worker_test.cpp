@@ -161,7 +161,7 @@ TEST_CASE("the working set of a VM in a worker is recorded") {
   const ScratchDirectory scratch;
   const Snapshot snapshot = snapshot_tiny(scratch.path());
   RestoreOptions options = kInWorker;
-  options.record_accesses = true;
+  options.record_accesses = AccessRecording::all;
   VM vm = VM::restore(snapshot, options);
   WorkingSetRecorder recorder(snapshot, vm, {.recorder = Recorder::userfaultfd});
   vm.pause();

@@ -20,7 +20,7 @@ TEST_CASE("options arrive as they were sent") {
                                  {.directory = "/snapshots/base", .files = 7, .direct_files = 0}},
                       .options = {.setting = Setting::reap,
                                   .prefill = false,
-                                  .record_accesses = true,
+                                  .record_accesses = AccessRecording::misses,
                                   .root_image = "/images/root",
                                   .release_free_memory = true,
                                   .start = false},
@@ -37,7 +37,7 @@ TEST_CASE("options arrive as they were sent") {
   CHECK(got.layers[1].files == 7);
   CHECK(got.options.setting == Setting::reap);
   CHECK_FALSE(got.options.prefill);
-  CHECK(got.options.record_accesses);
+  CHECK(got.options.record_accesses == AccessRecording::misses);
   CHECK(got.options.root_image == "/images/root");
   CHECK(got.options.release_free_memory);
   CHECK_FALSE(got.options.start);

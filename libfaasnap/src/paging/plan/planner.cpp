@@ -189,7 +189,7 @@ RestorePlan plan_restore(Setting setting, const PlanInputs& inputs) {
 RestorePlan plan_recording(const PlanInputs& inputs) {
   check_memory(inputs);
   check_nonzero(inputs);
-  return plan_handled(Setting::lazy, inputs, {.record = true});
+  return plan_handled(Setting::lazy, inputs, {.record = AccessRecording::all});
 }
 
 }  // namespace faasnap::paging

@@ -47,7 +47,8 @@ HandledPages handled_pages(const RestorePlan& plan, Bytes memory) {
   HandledPages pages;
   pages.nonzero = memory::PageSet(plan.handled()->nonzero);
   pages.based = memory::ImageMap(plan.handled()->based);
-  pages.singly = plan.handled()->record || plan.load_if<InstallBeforeStart>() != nullptr;
+  pages.singly = plan.handled()->record == AccessRecording::all ||
+                 plan.load_if<InstallBeforeStart>() != nullptr;
   if (pages.singly) {
     pages.watched = memory::PageSet({{{0}, memory.pages()}});
     return pages;

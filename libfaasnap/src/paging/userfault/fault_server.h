@@ -35,7 +35,7 @@ class FaultServer {
  public:
   // `handled`: what `faults` watches, and which pages have data. `progress`: what is being loaded;
   // its helper() wakes the thread. `helped` is null if nothing is installed while the guest runs,
-  // `log` if the plan does not record; with a log every access is recorded and answered singly.
+  // `log` if the plan does not record.
   FaultServer(const HandledPages& handled, const SnapshotFiles& files, const Userfault& faults,
               LoadProgress& progress, StreamLoader* helped, AccessLog* log, FailureLatch& failure,
               const InstallTuning& tuning = {});

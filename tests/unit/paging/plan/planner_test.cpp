@@ -264,7 +264,7 @@ TEST_CASE("stream installs data and zeros while the guest runs") {
   REQUIRE(plan.mappings.size() == 1);
   CHECK(plan.mappings[0].backing == Backing::anonymous);
   REQUIRE(plan.load_if<InstallWhileRunning>() != nullptr);
-  CHECK_FALSE(plan.handled()->record);
+  CHECK(plan.handled()->record == AccessRecording::none);
   CHECK(std::ranges::equal(plan.zero_pages(), zeros));
   REQUIRE(plan.reads().size() == 1);
   CHECK(plan.reads()[0].file == Backing::stream_set);
@@ -312,7 +312,7 @@ TEST_CASE("to record touches, nothing is loaded and every touch is noted") {
   const auto plan = plan_recording({.memory = {100 * kPageSize}, .nonzero = nonzero});
   CHECK(plan.setting == Setting::lazy);
   REQUIRE(plan.handled() != nullptr);
-  CHECK(plan.handled()->record);
+  CHECK(plan.handled()->record == AccessRecording::all);
   CHECK(plan.handled()->nonzero == nonzero);
   CHECK(plan.load_if<NoLoad>() != nullptr);
 }

@@ -60,7 +60,7 @@ TEST_CASE("everything is watched where each fault counts") {
     faults.nonzero = nonzero;
     return handled_pages(plan_with(std::move(faults)), kWatchedMemory).watched.runs();
   };
-  CHECK(watched({.record = true}) == all);
+  CHECK(watched({.record = AccessRecording::all}) == all);
   CHECK(watched({.load = InstallBeforeStart{}}) == all);
 }
 
@@ -72,7 +72,7 @@ TEST_CASE("the zeros that nobody foresaw are what is watched and neither has dat
           .zero_pages = {{{105}, 2}, {{103}, 1}, {{5000}, 10}}}};
   CHECK(handled_pages(plan_with(faults), kWatchedMemory).unforeseen_zeros.runs() ==
         std::vector<PageRange>{{{102}, 1}, {{104}, 1}, {{107}, 3}, {{115}, 5}});
-  faults.record = true;
+  faults.record = AccessRecording::all;
   CHECK(handled_pages(plan_with(faults), kWatchedMemory).unforeseen_zeros.empty());
 }
 
