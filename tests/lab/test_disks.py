@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 
 from harness import Lab, expect, expect_in, it
 
@@ -41,6 +42,42 @@ def unfinished_disk(lab: Lab) -> None:
         file.write(b"\1")
     expect("second use", b"xfs\n",
            lab.output("--disk-size", "1G", "--", "stat", "-f", "-c", "%T", "/data", disk=disk))
+
+
+def damage_log(disk: Path) -> None:
+    """Writes over the log of an XFS file system (its superblock: xfs_dsb, big endian)."""
+    with open(disk, "r+b") as file:
+        head = file.read(512)
+        block_size = int.from_bytes(head[4:8], "big")
+        log_start = int.from_bytes(head[48:56], "big")
+        log_blocks = int.from_bytes(head[96:100], "big")
+        blocks_of_group = int.from_bytes(head[84:88], "big")
+        group, block = divmod(log_start, 1 << head[124])
+        file.seek((group * blocks_of_group + block) * block_size)
+        file.write(b"damage!!" * (log_blocks * block_size // 8))
+
+
+@it("a data disk that a crash of the host has damaged is repaired, and the command runs")
+def damaged_disk(lab: Lab) -> None:
+    disk = lab.work / "disk"
+    lab.output("--disk-size", "1G", "--", "sh", "-c", "echo kept >/data/file", disk=disk)
+    damage_log(disk)
+    done = lab.run("--", "cat", "/data/file", disk=disk)
+    expect("file of the first run", b"kept\n", done.stdout)
+    expect("exit status", 0, done.returncode)
+    expect_in(b"damaged, and has been repaired\n", done.stderr)
+    expect("what is said afterwards", b"", lab.run("--", "true", disk=disk).stderr)
+
+
+@it("a data disk that is damaged beyond repair is an error that says what helps")
+def lost_disk(lab: Lab) -> None:
+    disk = lab.work / "disk"
+    with open(disk, "wb") as file:
+        file.write(b"XFSB")
+        file.truncate(64 << 20)
+    done = lab.run("--", "true", disk=disk)
+    expect("exit status", 1, done.returncode)
+    expect_in(b"remove the file of the disk", done.stderr)
 
 
 @it("a data disk that outgrows its file system is an error, for the command and in a line")

@@ -19,6 +19,7 @@ from .protocol import BACKLOG, CHUNK, PORTS, decode_job, take_lines
 
 BUSYBOX = "/run/faasnap-lab/busybox"
 MKFS = "/usr/sbin/mkfs.xfs"
+REPAIR = "/usr/sbin/xfs_repair"
 HOST_ROOT = b"/run/faasnap-lab/host"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Maximum time to collect output after the command and everything that it started have ended.
@@ -168,7 +169,10 @@ class System:
 
     def _busybox(self, *arguments: str | bytes) -> int:
         """Runs a program that starts from memory: the machine's own come by virtiofs, slowly."""
-        pid = os.posix_spawn(BUSYBOX, [BUSYBOX, *arguments], {"PATH": PATH})
+        return self._run(BUSYBOX, *arguments)
+
+    def _run(self, program: str, *arguments: str | bytes) -> int:
+        pid = os.posix_spawn(program, [program, *arguments], {"PATH": PATH})
         ended = select.poll()
         pidfd = os.pidfd_open(pid)
         ended.register(pidfd, select.POLLIN)
@@ -191,7 +195,7 @@ class System:
             device = os.fsdecode(self.job["disk"][0])
             if "format" in self.job:
                 self._format(device)
-            self._mount("-t", self._disk_type(device), "-o", "noatime", device, "/data")
+            self._mount_disk(device)
         self._hold_kvm()
         time.clock_settime(time.CLOCK_REALTIME, float(self.job["time"][0]))
 
@@ -245,6 +249,18 @@ class System:
         status = os.spawnve(os.P_WAIT, MKFS, [MKFS, "-q", "-K", device], {"PATH": PATH})
         if status != 0:
             raise RuntimeError(f"{MKFS} {device}: status {status}")
+
+    def _mount_disk(self, device: str) -> None:
+        kind = self._disk_type(device)
+        arguments = ("-t", kind, "-o", "noatime", device, "/data")
+        if self._busybox("mount", *arguments) == 0:
+            return
+        # A host that stopped under a lab may have kept some of its writes and lost earlier ones.
+        if kind != "xfs" or self._run(REPAIR, "-L", device) != 0:
+            raise RuntimeError("the data disk's file system is damaged; remove the file of the disk "
+                               "to have a new one")
+        self._mount(*arguments)
+        self.control.tell("note the data disk's file system was damaged, and has been repaired")
 
     @staticmethod
     def _disk_type(device: str) -> str:

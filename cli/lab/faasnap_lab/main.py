@@ -137,7 +137,7 @@ class Lab:
     def _supervisor(self, number: int) -> Supervisor:
         return Supervisor(
             self.machine, self.options, lambda: encode_job(self._job(number)),
-            self.signals, self.terminal, self.inlet, self.outlets,
+            self.signals, self.terminal, self.inlet, self.outlets, say,
         )
 
     def _job(self, number: int) -> list[tuple[str, bytes]]:

@@ -49,6 +49,7 @@ class Supervisor:
         terminal: Terminal,
         inlet: Inlet,
         outlets: dict[str, Outlet],
+        say: Callable[[str], None],
     ) -> None:
         self.machine = machine
         self.options = options
@@ -57,6 +58,7 @@ class Supervisor:
         self.terminal = terminal
         self.inlet = inlet
         self.outlets = outlets
+        self.say = say
         self.children: Children
         self.wires: Wires
         self.phase = BOOT
@@ -225,6 +227,8 @@ class Supervisor:
             case ["exit", status, stdout, stderr]:
                 self.status = int(status)
                 self.expected = {"stdout": int(stdout), "stderr": int(stderr)}
+            case ["note", *words]:
+                self.say(" ".join(words))
             case ["error", *words]:
                 self._die("the lab could not be prepared: " + " ".join(words))
 
