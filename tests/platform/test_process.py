@@ -59,6 +59,10 @@ class ProcessTest(PlatformCase):
         again = self.start(port=server.port)
         self.assertEqual(again.port, server.port)
 
+    def test_sigterm_ends_it_as_soon_as_it_listens(self):
+        for _ in range(10):
+            self.assertEqual(self.start().end(), 0)
+
     def test_without_kvm_it_says_so_and_does_not_start(self):
         kvm = subprocess.run([PLATFORM, "--config", self.write_config(host="256.0.0.0")], text=True,
                              capture_output=True, timeout=60, check=False)
