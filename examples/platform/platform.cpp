@@ -48,13 +48,21 @@ Platform::Platform(const Config& config, const std::string& unusable)
     : config_(config),
       lock_(made(config.state)),
       images_(config),
-      registry_(config, images_, [this](const std::string& revision) { retire(revision); }),
+      registry_(config, images_,
+                {.retired = [this](const std::string& revision) { retire(revision); },
+                 .make = [this](const Function& function) { image_queue_.add(function); }}),
       maker_(config, unusable.empty()),
       snapshots_(config, maker_, metrics_, registry_.revisions()),
       fleet_(config, maker_, snapshots_, metrics_),
       invoker_(config, fleet_, snapshots_, metrics_, unusable),
-      events_(config, metrics_, [this](const Event& event) { return run(event); }) {
+      events_(config, metrics_, [this](const Event& event) { return run(event); }),
+      image_queue_(images_, [this](const Function& function, const MadeImage& image) {
+        registry_.made(function, image);
+      }) {
   images_.keep_only(registry_.revisions());
+  for (const Function& function : registry_.unmade()) {
+    image_queue_.add(function);
+  }
 }
 
 std::string Platform::metrics() {

@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "functions/events.h"
 #include "functions/fleet.h"
+#include "functions/image_queue.h"
 #include "functions/images.h"
 #include "functions/invoker.h"
 #include "functions/machine.h"
@@ -19,7 +20,7 @@
 namespace platform {
 
 // The whole platform but for the interfaces by which it is reached. Its parts are destroyed in the
-// reverse order: events end first, then VMs.
+// reverse order: images and events end first, then VMs.
 class Platform {
  public:
   // Makes the state directory or takes up what is in it. `unusable` says why no VM can run here;
@@ -50,6 +51,7 @@ class Platform {
   Fleet fleet_;
   Invoker invoker_;
   Events events_;
+  ImageQueue image_queue_;
 };
 
 }  // namespace platform

@@ -5,12 +5,14 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
 import unittest
 
 PLATFORM = os.environ.get("FAASNAP_PLATFORM")
+FAASNAP = os.environ.get("FAASNAP")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
                "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
 ROLE = "arn:aws:iam::000000000000:role/none"
@@ -96,6 +98,21 @@ class PlatformCase(unittest.TestCase):
                     "files": {"rootfs.img": {"sha256": "00" * 32}}}
         with open(os.path.join(directory, "image.json"), "w", encoding="utf-8") as file:
             json.dump(manifest, file)
+
+    def make_base(self):
+        """An image below zip archives, whose entry point takes handlers. It does not boot."""
+        root = self.path("root")
+        os.makedirs(os.path.join(root, "usr", "bin"))
+        shutil.copy(shutil.which("busybox"), os.path.join(root, "usr", "bin", "busybox"))
+        kernel = self.path("kernel")
+        os.makedirs(kernel)
+        for file in ("vmlinux", "initramfs"):
+            with open(os.path.join(kernel, file), "w", encoding="utf-8") as image:
+                image.write(file)
+        subprocess.run([FAASNAP, "image", "make", "base", "--from", root, "--base", kernel + "/",
+                        "--entrypoint", "/usr/bin/busybox", "--images", self.path("bases")],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
+        return self.path("bases", "base")
 
     def write_config(self, **settings):
         config = self.path("platform.toml")

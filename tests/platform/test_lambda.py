@@ -92,7 +92,7 @@ class LambdaTest(PlatformCase):
         self.refused(invalid, 400, self.client.create_function, "no image 'none'", FunctionName="x",
                      Role=ROLE, PackageType="Image", Code={"ImageUri": "none"})
         self.refused(invalid, 400, self.client.create_function, "base_image", FunctionName="x",
-                     Role=ROLE, Runtime="python3.11", Handler="a.b", Code={"ZipFile": b"PK"})
+                     Role=ROLE, Runtime="python3.11", Handler="a.b", Code={"ZipFile": b"PK\3\4"})
         self.refused("ResourceNotFoundException", 404, self.client.invoke, FunctionName="none")
         self.refused("InvalidRequestContentException", 400, self.client.invoke, "json",
                      FunctionName="greet", Payload=b"{")

@@ -70,6 +70,13 @@ class Section {
     value = *parsed;
   }
 
+  // Paths by names of any kind: all that the table has.
+  void take_all(std::map<std::string, std::filesystem::path>& values) {
+    for (const auto& [key, node] : table_) {
+      take(key.str(), values[std::string(key.str())]);
+    }
+  }
+
   // A table within this one; an empty one if it is absent.
   Section section(std::string_view key) {
     static const toml::table kNone;
@@ -143,6 +150,12 @@ void take_events(Section section, EventPolicy& events) {
   section.finish();
 }
 
+void take_archives(Section section, ArchivePolicy& archives) {
+  section.take("timeout_s", archives.timeout, 1, kDay);
+  section.take("patience_s", archives.patience, 0, kDay);
+  section.finish();
+}
+
 void take_defaults(Section section, FunctionDefaults& defaults) {
   section.take("memory_mib", defaults.memory_mib, 128, 10'240);
   section.take("timeout_s", defaults.timeout, 1, 900);
@@ -184,6 +197,8 @@ Config load_config(const std::filesystem::path& file) {
   take_vm(top.section("vm"), config.vm);
   take_recording(top.section("recording"), config.recording);
   take_events(top.section("events"), config.events);
+  take_archives(top.section("archives"), config.archives);
+  top.section("runtimes").take_all(config.runtimes);
   take_defaults(top.section("function"), config.defaults);
   take_artifact(top.section("artifact"), config.artifact);
   top.finish();

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include <faasnap/free_memory.h>
@@ -49,6 +50,14 @@ struct EventPolicy {
   seconds retry_pause{60};
 };
 
+// How images are made of zip archives.
+struct ArchivePolicy {
+  // The making is given up after `timeout`. A request waits for it for at most `patience`; then the
+  // answer says that it is under way.
+  seconds timeout{300};
+  seconds patience{10};
+};
+
 // What a function has that does not say otherwise.
 struct FunctionDefaults {
   std::uint64_t memory_mib = 512;
@@ -82,6 +91,9 @@ struct Config {
   VmPolicy vm{};
   RecordingPolicy recording{};
   EventPolicy events{};
+  ArchivePolicy archives{};
+  // Images below archives of other runtimes than `base_image` has, by Lambda's names of those.
+  std::map<std::string, std::filesystem::path> runtimes{};
   FunctionDefaults defaults{};
   ArtifactPolicy artifact{};
 };

@@ -13,6 +13,13 @@ namespace platform {
 
 inline constexpr const char* kLatest = "$LATEST";
 
+// How far the making of an image is, and why it has failed.
+struct Making {
+  enum class Stage { done, under_way, failed };
+  Stage stage = Stage::done;
+  std::string reason{};
+};
+
 // One version of a function: what is run, and within which limits. Plain data.
 struct Function {
   std::string name{};
@@ -39,6 +46,9 @@ struct Function {
   std::optional<unsigned> concurrency{};
   // Since the Unix epoch.
   std::chrono::milliseconds modified{0};
+  // It can be invoked once its creation is done. Only the latest version is updated.
+  Making creation{};
+  Making update{};
 };
 
 }  // namespace platform

@@ -2,26 +2,26 @@
 
 #include "functions/images.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "base/error.h"
+#include "functions/child.h"
 #include "state/files.h"
-
-extern char** environ;
 
 namespace platform {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Lambda's limit of an archive's files, unpacked.
+constexpr std::uint64_t kMostUnpackedMiB = 250;
+// Those that the base image of rootfs/build has, by Lambda's names.
+constexpr const char* kBaseRuntimes[] = {"python3.11", "provided", "provided.al2",
+                                         "provided.al2023"};
 
 // The name of the image in "registry/path/name:tag" or "name@digest".
 std::string image_name(const std::string& uri) {
@@ -29,50 +29,22 @@ std::string image_name(const std::string& uri) {
   return last.substr(0, last.find_first_of(":@"));
 }
 
-// Runs a program to its end and returns its status, with what it writes to stderr in `messages`.
-int run(const std::vector<std::string>& command, std::string& messages) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
-    throw std::system_error(errno, std::generic_category(), "pipe");
-  }
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  }
-  arguments.push_back(nullptr);
-  pid_t child = 0;
-  const int failure =
-      ::posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[1]);
-  if (failure != 0) {
-    ::close(ends[0]);
-    throw std::system_error(failure, std::generic_category(), command[0]);
-  }
-  std::array<char, 4096> piece;
-  for (ssize_t got; (got = ::read(ends[0], piece.data(), piece.size())) != 0;) {
-    if (got < 0 && errno != EINTR) {
-      break;
-    }
-    messages.append(piece.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  }
-  ::close(ends[0]);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 std::string last_line(std::string text) {
   while (!text.empty() && text.back() == '\n') {
     text.pop_back();
   }
   return text.substr(text.rfind('\n') + 1);
+}
+
+// The command's message without the names that only this host knows.
+std::string reason_in(std::string message, const std::string& archive) {
+  if (const auto colon = message.find(": "); colon != std::string::npos) {
+    message.erase(0, colon + 2);
+  }
+  if (const auto at = message.find(archive); at != std::string::npos) {
+    message.replace(at, archive.size(), "ZipFile");
+  }
+  return message;
 }
 
 }  // namespace
@@ -91,39 +63,83 @@ fs::path Images::find(const std::string& uri) const {
   return fs::canonical(config_.images / name);
 }
 
-fs::path Images::make(const Function& function) const {
-  if (config_.base_image.empty()) {
-    throw RequestError(Refusal::invalid,
-                       "this host takes no zip archives: its settings name no base_image");
+fs::path Images::base_of(const std::string& runtime) const {
+  if (const auto named = config_.runtimes.find(runtime); named != config_.runtimes.end()) {
+    return named->second;
   }
+  if (config_.base_image.empty()) {
+    throw RequestError(
+        Refusal::invalid,
+        fmt::format("this host takes no zip archives for the runtime '{:.64}': its settings name "
+                    "no base_image, and nothing for it in [runtimes]",
+                    runtime));
+  }
+  if (std::ranges::find(kBaseRuntimes, runtime) == std::end(kBaseRuntimes)) {
+    std::vector<std::string> known(std::begin(kBaseRuntimes), std::end(kBaseRuntimes));
+    for (const auto& [name, base] : config_.runtimes) {
+      known.push_back(name);
+    }
+    throw RequestError(Refusal::invalid,
+                       fmt::format("Runtime '{:.64}': expected one that this host has: {}", runtime,
+                                   fmt::join(known, ", ")));
+  }
+  return config_.base_image;
+}
+
+void Images::check(const Function& function) const {
+  if (function.runtime.empty() || function.handler.empty()) {
+    throw RequestError(Refusal::invalid,
+                       "Runtime and Handler are mandatory parameters for functions created with "
+                       "deployment packages.");
+  }
+  const fs::path base = base_of(function.runtime);
+  if (!fs::exists(base / "rootfs.img")) {
+    throw RequestError(Refusal::unavailable,
+                       fmt::format("{}, the image below zip archives of the runtime {}, has no "
+                                   "rootfs.img",
+                                   base.string(), function.runtime));
+  }
+}
+
+fs::path Images::make(const Function& function, const std::stop_token& stop) const {
+  const fs::path base = base_of(function.runtime);
   nlohmann::json environment = nlohmann::json::array();
   for (const auto& [key, value] : function.environment) {
     environment.push_back(key + "=" + value);
   }
+  // The files of the base count as well.
+  const std::uint64_t most = kMostUnpackedMiB + (fs::file_size(base / "rootfs.img") >> 20) + 1;
   std::vector<std::string> command = {config_.faasnap.string(),
                                       "image",
                                       "make",
                                       function.revision,
                                       "--from",
-                                      function.archive.string(),
+                                      function.archive,
                                       "--images",
-                                      made_.string(),
+                                      made_,
                                       "--base",
-                                      config_.base_image.string(),
-                                      "--force"};
+                                      base.string() + "/",
+                                      "--force",
+                                      "--max-size",
+                                      fmt::format("{}M", most)};
   // Without the option the image keeps the environment of its base.
   if (!environment.empty()) {
     command.insert(command.end(), {"--image-config", nlohmann::json{{"Env", environment}}.dump()});
   }
-  if (!function.handler.empty() && !function.runtime.starts_with("provided")) {
+  if (!function.runtime.starts_with("provided")) {
     command.insert(command.end(), {"--handler", function.handler});
   }
-  std::string messages;
-  if (const int status = run(command, messages); status != 0) {
+  const Ended ended = run_child(command, config_.archives.timeout, 2 * most << 20, stop);
+  if (ended.timed_out) {
+    throw RequestError(Refusal::unavailable, fmt::format("the image is not made within {} s",
+                                                         config_.archives.timeout.count()));
+  }
+  if (ended.status != 0) {
     throw RequestError(
         Refusal::invalid,
-        messages.empty() ? fmt::format("{} ended with status {}", config_.faasnap.string(), status)
-                         : last_line(messages));
+        ended.messages.empty()
+            ? fmt::format("{} ended with status {}", config_.faasnap.string(), ended.status)
+            : reason_in(last_line(ended.messages), function.archive));
   }
   return fs::canonical(made_ / function.revision);
 }

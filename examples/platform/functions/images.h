@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -31,9 +32,12 @@ class Images {
   // Returns the directory of the image `uri`, a name, with a tag or a registry in front of it that
   // are ignored. Throws RequestError if there is no such image.
   std::filesystem::path find(const std::string& uri) const;
-  // Makes an image of the function's archive and returns its directory. Throws RequestError with
-  // the command's own message.
-  std::filesystem::path make(const Function& function) const;
+  // Throws RequestError unless this host has what an archive of the function's runtime needs, and
+  // the function names a handler.
+  void check(const Function& function) const;
+  // Makes an image of the function's archive and returns its directory; takes seconds. Throws
+  // RequestError with the command's own message.
+  std::filesystem::path make(const Function& function, const std::stop_token& stop) const;
   // Removes the image that make() has made for the revision, if it has.
   void remove(const std::string& revision) const;
   // Removes those of all other revisions.
@@ -42,6 +46,8 @@ class Images {
   static ImageFacts facts(const std::filesystem::path& image);
 
  private:
+  std::filesystem::path base_of(const std::string& runtime) const;
+
   const Config& config_;
   const std::filesystem::path made_;
 };

@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/random_id.h"
 #include "state/files.h"
 
@@ -17,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestName = 64;
+// Lambda's limit of what is uploaded with a request.
+constexpr std::size_t kMostArchive = 50 << 20;
 
 void check_name(const std::string& name) {
   const bool fine =
@@ -63,14 +66,62 @@ std::chrono::milliseconds now() {
 // Guest memory, handler and environment are part of what a snapshot holds.
 bool runs_the_same(const Function& a, const Function& b) {
   return a.image == b.image && a.handler == b.handler && a.environment == b.environment &&
-         a.memory_mib == b.memory_mib;
+         a.memory_mib == b.memory_mib && a.runtime == b.runtime;
+}
+
+// The command that makes the image looks at the rest.
+void check_archive(const std::string& zip) {
+  if (zip.size() > kMostArchive) {
+    throw RequestError(Refusal::too_large, fmt::format("ZipFile has {} bytes, expected at most {}",
+                                                       zip.size(), kMostArchive));
+  }
+  if (!zip.starts_with("PK\3\4")) {
+    throw RequestError(Refusal::invalid,
+                       "Could not unzip uploaded file. Please check your file, then try to upload "
+                       "again.");
+  }
+}
+
+bool is_under_way(const Making& making) { return making.stage == Making::Stage::under_way; }
+
+void refuse_while_making(const FunctionVersions& versions) {
+  if (is_under_way(versions.latest.creation)) {
+    refuse_unless_active(versions.latest);
+  }
+  if (versions.next) {
+    throw RequestError(Refusal::conflict,
+                       "The operation cannot be performed at this time. An update is in progress "
+                       "for resource: " +
+                           versions.latest.name);
+  }
+}
+
+// What tells of the making of the next code: a function that has never run is created by it.
+Making& show_update(Function& latest) {
+  return latest.creation.stage == Making::Stage::done ? latest.update : latest.creation;
+}
+
+Function& add_version(FunctionVersions& versions, Function function) {
+  function.version = std::to_string(versions.next_version);
+  function.concurrency.reset();
+  function.update = {};
+  return versions.published.emplace(versions.next_version++, std::move(function)).first->second;
 }
 
 }  // namespace
 
-Registry::Registry(const Config& config, const Images& images,
-                   std::function<void(const std::string&)> retired)
-    : config_(config), images_(images), retired_(std::move(retired)) {
+void refuse_unless_active(const Function& function) {
+  if (function.creation.stage != Making::Stage::done) {
+    throw RequestError(
+        Refusal::conflict,
+        fmt::format("The operation cannot be performed at this time. The function is currently in "
+                    "the following state: {}",
+                    is_under_way(function.creation) ? "Pending" : "Failed"));
+  }
+}
+
+Registry::Registry(const Config& config, const Images& images, Listener listener)
+    : config_(config), images_(images), listener_(std::move(listener)) {
   fs::create_directories(config.state / "functions");
   for (const auto& entry : fs::directory_iterator(config.state / "functions")) {
     const fs::path file = entry.path() / "function.json";
@@ -83,9 +134,10 @@ Registry::Registry(const Config& config, const Images& images,
   }
 }
 
-Function Registry::create(const std::string& name, const Code& code, const Settings& settings) {
+Function Registry::create(const std::string& name, const Code& code, const Settings& settings,
+                          bool publish) {
   check_name(name);
-  const std::lock_guard changing(changing_);
+  std::unique_lock changing(changing_);
   {
     const std::lock_guard lock(mutex_);
     if (functions_.contains(name)) {
@@ -96,42 +148,185 @@ Function Registry::create(const std::string& name, const Code& code, const Setti
       .name = name, .memory_mib = config_.defaults.memory_mib, .timeout = config_.defaults.timeout};
   apply(settings, function);
   fs::create_directories(directory(name));
+  FunctionVersions versions;
   try {
     take_code(function, code);
-    make_image(function);
+    renew(function);
+    if (!function.archive.empty()) {
+      function.creation.stage = Making::Stage::under_way;
+    }
+    versions.latest = function;
+    if (publish) {
+      function = add_version(versions, function);
+    }
   } catch (...) {
     fs::remove_all(directory(name));
     throw;
   }
-  save(name, {.latest = function});
-  return function;
+  save(name, versions);
+  changing.unlock();
+  if (!is_under_way(function.creation)) {
+    return function;
+  }
+  listener_.make(versions.latest);
+  return await(name, function);
 }
 
-Function Registry::update_code(const std::string& name, const Code& code) {
-  const std::lock_guard changing(changing_);
+Function Registry::update_code(const std::string& name, const Code& code, bool publish) {
+  std::unique_lock changing(changing_);
   FunctionVersions versions = at(name);
+  refuse_while_making(versions);
   const auto before = revisions();
-  take_code(versions.latest, code);
-  make_image(versions.latest);
+  Function function = versions.latest;
+  function.creation = {};
+  function.update = {};
+  take_code(function, code);
+  renew(function);
+  const bool makes = !function.archive.empty();
+  if (makes) {
+    versions.next = function;
+    show_update(versions.latest) = {Making::Stage::under_way, {}};
+  } else {
+    versions.latest = function;
+  }
+  if (publish) {
+    function.creation.stage = makes ? Making::Stage::under_way : Making::Stage::done;
+    function = add_version(versions, function);
+  }
   save(name, versions);
   retire_unused(before);
-  return versions.latest;
+  changing.unlock();
+  if (!makes) {
+    return function;
+  }
+  listener_.make(*versions.next);
+  return await(name, function);
 }
 
 Function Registry::update_settings(const std::string& name, const Settings& settings) {
-  const std::lock_guard changing(changing_);
+  std::unique_lock changing(changing_);
   FunctionVersions versions = at(name);
+  refuse_while_making(versions);
   const auto before = revisions();
   Function function = versions.latest;
   apply(settings, function);
-  if (!runs_the_same(function, versions.latest)) {
-    make_image(function);
+  const bool renews = !runs_the_same(function, versions.latest);
+  if (renews) {
+    renew(function);
   }
   function.modified = now();
-  versions.latest = function;
+  function.update = {};
+  const bool makes = renews && !function.archive.empty();
+  if (makes) {
+    function.creation = {};
+    versions.next = function;
+    show_update(versions.latest) = {Making::Stage::under_way, {}};
+  } else {
+    versions.latest = function;
+  }
   save(name, versions);
   retire_unused(before);
-  return function;
+  changing.unlock();
+  if (!makes) {
+    return function;
+  }
+  listener_.make(function);
+  return await(name, function);
+}
+
+// Waits for the image that was asked for. Returns the function as it then is.
+Function Registry::await(const std::string& name, const Function& function) {
+  const std::string& revision = function.revision;
+  bool removed = false;
+  std::string failure;
+  {
+    std::unique_lock lock(mutex_);
+    const auto versions = [&]() -> const FunctionVersions* {
+      const auto found = functions_.find(name);
+      return found == functions_.end() ? nullptr : &found->second;
+    };
+    const auto is_made = [&] {
+      const FunctionVersions* now = versions();
+      return now == nullptr ||
+             !((now->latest.revision == revision && is_under_way(now->latest.creation)) ||
+               (now->next && now->next->revision == revision));
+    };
+    finished_.wait_for(lock, config_.archives.patience, is_made);
+    const FunctionVersions* now = versions();
+    if (now == nullptr) {
+      throw RequestError(Refusal::not_found, "Function not found: " + name);
+    }
+    removed =
+        now->latest.revision == revision && now->latest.creation.stage == Making::Stage::failed;
+    if (is_made()) {
+      const bool created = now->latest.creation.stage == Making::Stage::done;
+      failure = created ? now->latest.update.reason : now->latest.creation.reason;
+    }
+  }
+  if (removed) {
+    remove(name, std::nullopt);
+  }
+  if (!failure.empty()) {
+    throw RequestError(Refusal::invalid, failure);
+  }
+  return find(name, function.version);
+}
+
+std::vector<Function> Registry::unmade() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Function> unmade;
+  for (const auto& [name, versions] : functions_) {
+    if (versions.next) {
+      unmade.push_back(*versions.next);
+    } else if (is_under_way(versions.latest.creation)) {
+      unmade.push_back(versions.latest);
+    }
+  }
+  return unmade;
+}
+
+void Registry::made(const Function& function, const MadeImage& image) {
+  const std::string& revision = function.revision;
+  const bool failed = !image.failure.empty();
+  const Making making{failed ? Making::Stage::failed : Making::Stage::done, image.failure};
+  if (failed) {
+    log(LogLevel::warning, fmt::format("{}: no image: {}", function.name, image.failure));
+  }
+  const std::lock_guard changing(changing_);
+  const auto before = revisions();
+  if (!before.contains(revision)) {
+    // It was deleted meanwhile.
+    images_.remove(revision);
+    return;
+  }
+  FunctionVersions versions = at(function.name);
+  if (failed) {
+    std::erase_if(versions.published,
+                  [&](const auto& each) { return each.second.revision == revision; });
+  }
+  for (auto& [number, published] : versions.published) {
+    if (published.revision == revision) {
+      published.image = image.directory;
+      published.creation = making;
+    }
+  }
+  if (versions.next && versions.next->revision == revision) {
+    Function next = *std::move(versions.next);
+    versions.next.reset();
+    if (failed) {
+      show_update(versions.latest) = making;
+    } else {
+      next.concurrency = versions.latest.concurrency;
+      next.image = image.directory;
+      versions.latest = std::move(next);
+    }
+  } else if (versions.latest.revision == revision) {
+    versions.latest.image = image.directory;
+    versions.latest.creation = making;
+  }
+  save(function.name, versions);
+  retire_unused(before);
+  finished_.notify_all();
 }
 
 void Registry::set_concurrency(const std::string& name, std::optional<unsigned> concurrency) {
@@ -144,6 +339,8 @@ void Registry::set_concurrency(const std::string& name, std::optional<unsigned> 
 Function Registry::publish(const std::string& name, const std::optional<std::string>& description) {
   const std::lock_guard changing(changing_);
   FunctionVersions versions = at(name);
+  refuse_while_making(versions);
+  refuse_unless_active(versions.latest);
   // As with Lambda, what has not changed since the last version is that version.
   if (!versions.published.empty()) {
     const Function& last = versions.published.rbegin()->second;
@@ -151,11 +348,9 @@ Function Registry::publish(const std::string& name, const std::optional<std::str
       return last;
     }
   }
-  Function function = versions.latest;
-  function.version = std::to_string(versions.next_version);
-  function.description = description.value_or(function.description);
-  function.concurrency.reset();
-  versions.published.emplace(versions.next_version++, function);
+  Function& version = add_version(versions, versions.latest);
+  version.description = description.value_or(version.description);
+  const Function function = version;
   save(name, versions);
   return function;
 }
@@ -235,7 +430,7 @@ void Registry::save(const std::string& name, FunctionVersions versions) {
 // Removes the archives that no version is made of.
 void Registry::remove_archives(const std::string& name, const FunctionVersions& versions) const {
   std::set<fs::path> used = {directory(name) / "function.json"};
-  for (const Function& function : versions.all()) {
+  for (const Function& function : versions.kept()) {
     used.insert(function.archive);
   }
   for (const auto& entry : fs::directory_iterator(directory(name))) {
@@ -255,6 +450,7 @@ void Registry::take_code(Function& function, const Code& code) const {
     function.archive.clear();
     return;
   }
+  check_archive(*code.zip);
   const std::string sum = sha256(*code.zip);
   function.archive = directory(function.name) / (hex(sum) + ".zip");
   function.image_uri.clear();
@@ -263,12 +459,12 @@ void Registry::take_code(Function& function, const Code& code) const {
   write_durably(function.archive, *code.zip);
 }
 
-// Gives the function a new revision, and the image that it runs.
-void Registry::make_image(Function& function) const {
+// Gives the function a new revision, after a look at whether it can have an image.
+void Registry::renew(Function& function) const {
   function.revision = "r" + random_hex(16);
   function.modified = now();
   if (!function.archive.empty()) {
-    function.image = images_.make(function);
+    images_.check(function);
     return;
   }
   if (!function.environment.empty()) {
@@ -285,7 +481,7 @@ void Registry::retire_unused(const std::set<std::string>& before) {
   const auto after = revisions();
   for (const std::string& revision : before) {
     if (!after.contains(revision)) {
-      retired_(revision);
+      listener_.retired(revision);
     }
   }
 }
@@ -294,7 +490,7 @@ std::set<std::string> Registry::revisions() const {
   const std::lock_guard lock(mutex_);
   std::set<std::string> revisions;
   for (const auto& [name, versions] : functions_) {
-    for (const Function& function : versions.all()) {
+    for (const Function& function : versions.kept()) {
       revisions.insert(function.revision);
     }
   }

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <condition_variable>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -13,6 +14,7 @@
 
 #include "base/config.h"
 #include "functions/function.h"
+#include "functions/image_queue.h"
 #include "functions/images.h"
 #include "state/function_file.h"
 
@@ -39,12 +41,26 @@ struct Settings {
 // RequestError. Safe from any thread; changes wait for each other.
 class Registry {
  public:
-  // Reads what is there. `retired` is called with each revision that no version has any more.
-  Registry(const Config& config, const Images& images,
-           std::function<void(const std::string& revision)> retired);
+  // Whom it calls, perhaps on several threads.
+  struct Listener {
+    // Each revision that no version has any more.
+    std::function<void(const std::string& revision)> retired;
+    // A function that needs an image of its archive; made() says what became of it.
+    std::function<void(const Function& function)> make;
+  };
 
-  Function create(const std::string& name, const Code& code, const Settings& settings);
-  Function update_code(const std::string& name, const Code& code);
+  // Reads what is there.
+  Registry(const Config& config, const Images& images, Listener listener);
+
+  // These return when the image is made, or else, after ArchivePolicy::patience, with a function
+  // whose creation or update is under way. An image that fails before is an error, and of its
+  // function's creation nothing is left; one that fails later is told by the function.
+  // Until then the function can neither be changed nor published, but deleted.
+  //
+  // `publish` publishes a version of it as well, and returns that.
+  Function create(const std::string& name, const Code& code, const Settings& settings,
+                  bool publish);
+  Function update_code(const std::string& name, const Code& code, bool publish);
   Function update_settings(const std::string& name, const Settings& settings);
   // Nothing gives the function the host's limit again.
   void set_concurrency(const std::string& name, std::optional<unsigned> concurrency);
@@ -57,8 +73,13 @@ class Registry {
   std::vector<Function> list(bool all_versions) const;
   // The latest version and the published ones.
   std::vector<Function> versions(const std::string& name) const;
-  // Those that a version has.
+  // Those that a version has, or will have.
   std::set<std::string> revisions() const;
+
+  // Those that wait for an image since before this object was made.
+  std::vector<Function> unmade() const;
+  // Whoever was asked to make an image tells that it is made, or cannot be.
+  void made(const Function& function, const MadeImage& image);
 
  private:
   std::filesystem::path directory(const std::string& name) const;
@@ -66,17 +87,23 @@ class Registry {
   void save(const std::string& name, FunctionVersions versions);
   void remove_archives(const std::string& name, const FunctionVersions& versions) const;
   void take_code(Function& function, const Code& code) const;
-  void make_image(Function& function) const;
+  void renew(Function& function) const;
+  Function await(const std::string& name, const Function& function);
   void retire_unused(const std::set<std::string>& before);
 
   const Config& config_;
   const Images& images_;
-  const std::function<void(const std::string&)> retired_;
+  const Listener listener_;
   // Held by a change, which may run for seconds.
   std::mutex changing_;
   // Protects the map alone.
   mutable std::mutex mutex_;
   std::map<std::string, FunctionVersions> functions_;
+  // An image was made, or not.
+  std::condition_variable finished_;
 };
+
+// Throws RequestError unless the function can be invoked.
+void refuse_unless_active(const Function& function);
 
 }  // namespace platform

@@ -43,6 +43,14 @@ std::size_t number_of(const httplib::Request& request, const char* name, std::si
   return std::stoul(text);
 }
 
+bool flag_in(const Json& body, const char* member) {
+  const auto found = body.find(member);
+  if (found != body.end() && !found->is_boolean() && !found->is_null()) {
+    throw RequestError(Refusal::invalid, fmt::format("{}: expected true or false", member));
+  }
+  return found != body.end() && *found == true;
+}
+
 }  // namespace
 
 void Api::serve(http::Server& server) {
@@ -79,10 +87,8 @@ void Api::create(const Request& request, Response& response) {
   }
   const FunctionRef ref = parse_function_ref(body["FunctionName"], "");
   const Json code = body.value("Code", Json::object());
-  Function function = registry_.create(ref.name, code_of(code), settings_of(body));
-  if (body.value("Publish", false)) {
-    function = registry_.publish(ref.name, std::nullopt);
-  }
+  const Function function =
+      registry_.create(ref.name, code_of(code), settings_of(body), flag_in(body, "Publish"));
   reply(response, 201, configuration(config_, function, false));
 }
 
@@ -130,10 +136,7 @@ void Api::update_configuration(const Request& request, Response& response) {
 void Api::update_code(const Request& request, Response& response) {
   const std::string name = ref_of(request).name;
   const Json body = parse_object(request.body);
-  Function function = registry_.update_code(name, code_of(body));
-  if (body.value("Publish", false)) {
-    function = registry_.publish(name, std::nullopt);
-  }
+  const Function function = registry_.update_code(name, code_of(body), flag_in(body, "Publish"));
   reply(response, 200, configuration(config_, function, false));
 }
 
@@ -192,6 +195,7 @@ void Api::invoke(const Request& request, Response& response) {
                               .wants_log = request.get_header_value("X-Amz-Log-Type") == "Tail",
                               .client_context = request.get_header_value("X-Amz-Client-Context"),
                               .request_id = response.get_header_value("x-amzn-RequestId")};
+  refuse_unless_active(invocation.function);
   const std::string type = request.get_header_value("X-Amz-Invocation-Type");
   if (type != "" && type != "RequestResponse" && type != "Event" && type != "DryRun") {
     throw RequestError(Refusal::invalid,

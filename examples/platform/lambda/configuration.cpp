@@ -63,6 +63,28 @@ void refuse_unsupported(const Json& request) {
   }
 }
 
+// What the waiters of Lambda's clients poll.
+void add_state(Json& json, const Function& function) {
+  using enum Making::Stage;
+  const Making& creation = function.creation;
+  const Making& update = function.update;
+  json["State"] = creation.stage == done        ? "Active"
+                  : creation.stage == under_way ? "Pending"
+                                                : "Failed";
+  if (creation.stage != done) {
+    json["StateReason"] =
+        creation.stage == under_way ? "The function is being created." : creation.reason;
+    json["StateReasonCode"] = creation.stage == under_way ? "Creating" : "InvalidZipFileException";
+  }
+  json["LastUpdateStatus"] = update.stage == done        ? "Successful"
+                             : update.stage == under_way ? "InProgress"
+                                                         : "Failed";
+  if (update.stage == failed) {
+    json["LastUpdateStatusReason"] = update.reason;
+    json["LastUpdateStatusReasonCode"] = "InvalidZipFileException";
+  }
+}
+
 std::string time_text(std::chrono::milliseconds since_epoch) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}+0000", fmt::gmtime(seconds.count()),
@@ -88,10 +110,9 @@ Json configuration(const Config& config, const Function& function, bool qualifie
                {"CodeSha256", function.code_sha256},
                {"Version", function.version},
                {"RevisionId", function.revision},
-               {"State", "Active"},
-               {"LastUpdateStatus", "Successful"},
                {"PackageType", function.archive.empty() ? "Image" : "Zip"},
                {"Architectures", {"x86_64"}}};
+  add_state(json, function);
   if (!function.runtime.empty()) {
     json["Runtime"] = function.runtime;
   }

@@ -12,7 +12,35 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
+// The first one, in which every image was made when its function was written.
+constexpr int kOldestFormat = 1;
+
+const char* to_string(Making::Stage stage) {
+  switch (stage) {
+    case Making::Stage::done:
+      break;
+    case Making::Stage::under_way:
+      return "under way";
+    case Making::Stage::failed:
+      return "failed";
+  }
+  return "done";
+}
+
+Json to_json(const Making& making) {
+  return {{"stage", to_string(making.stage)}, {"reason", making.reason}};
+}
+
+Making making_of(const Json& json) {
+  const std::string text = json.at("stage");
+  for (const auto stage : {Making::Stage::done, Making::Stage::under_way, Making::Stage::failed}) {
+    if (text == to_string(stage)) {
+      return {stage, json.at("reason")};
+    }
+  }
+  throw std::runtime_error(fmt::format("stage '{:.32}', expected done, under way or failed", text));
+}
 
 Json to_json(const Function& function) {
   Json json = {{"name", function.name},
@@ -30,14 +58,16 @@ Json to_json(const Function& function) {
                {"code_size", function.code_size},
                {"memory_mib", function.memory_mib},
                {"timeout_s", function.timeout.count()},
-               {"modified_ms", function.modified.count()}};
+               {"modified_ms", function.modified.count()},
+               {"creation", to_json(function.creation)},
+               {"update", to_json(function.update)}};
   if (function.concurrency) {
     json["concurrency"] = *function.concurrency;
   }
   return json;
 }
 
-Function function_of(const Json& json) {
+Function function_of(const Json& json, int format) {
   Function function;
   function.name = json.at("name");
   function.version = json.at("version");
@@ -58,6 +88,10 @@ Function function_of(const Json& json) {
   if (json.contains("concurrency")) {
     function.concurrency = json["concurrency"].get<unsigned>();
   }
+  if (format > kOldestFormat) {
+    function.creation = making_of(json.at("creation"));
+    function.update = making_of(json.at("update"));
+  }
   return function;
 }
 
@@ -71,30 +105,45 @@ std::vector<Function> FunctionVersions::all() const {
   return all;
 }
 
+std::vector<Function> FunctionVersions::kept() const {
+  std::vector<Function> kept = all();
+  if (next) {
+    kept.push_back(*next);
+  }
+  return kept;
+}
+
 std::string encode(const FunctionVersions& versions) {
   Json published = Json::array();
   for (const auto& [number, function] : versions.published) {
     published.push_back(to_json(function));
   }
-  return Json{{"format", kFormat},
-              {"next_version", versions.next_version},
-              {"latest", to_json(versions.latest)},
-              {"published", published}}
-             .dump(2) +
-         "\n";
+  Json json = {{"format", kFormat},
+               {"next_version", versions.next_version},
+               {"latest", to_json(versions.latest)},
+               {"published", published}};
+  if (versions.next) {
+    json["next"] = to_json(*versions.next);
+  }
+  return json.dump(2) + "\n";
 }
 
 FunctionVersions decode_versions(const std::string& text, const std::filesystem::path& file) {
   try {
     const Json json = Json::parse(text);
-    if (const int format = json.at("format"); format != kFormat) {
-      throw std::runtime_error(fmt::format("format {}, expected {}", format, kFormat));
+    const int format = json.at("format");
+    if (format < kOldestFormat || format > kFormat) {
+      throw std::runtime_error(
+          fmt::format("format {}, expected {} to {}", format, kOldestFormat, kFormat));
     }
     FunctionVersions versions;
     versions.next_version = json.at("next_version");
-    versions.latest = function_of(json.at("latest"));
+    versions.latest = function_of(json.at("latest"), format);
+    if (json.contains("next")) {
+      versions.next = function_of(json["next"], format);
+    }
     for (const Json& each : json.at("published")) {
-      Function function = function_of(each);
+      Function function = function_of(each, format);
       const auto number = static_cast<unsigned>(std::stoul(function.version));
       versions.published.emplace(number, std::move(function));
     }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,13 @@ struct FunctionVersions {
   // Published ones, by number.
   std::map<unsigned, Function> published{};
   unsigned next_version = 1;
+  // What becomes the latest version when its image is made.
+  std::optional<Function> next{};
 
   // The latest version, then the published ones.
   std::vector<Function> all() const;
+  // The same, and `next`: whatever needs an archive and a revision.
+  std::vector<Function> kept() const;
 };
 
 std::string encode(const FunctionVersions& versions);

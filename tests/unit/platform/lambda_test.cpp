@@ -70,4 +70,20 @@ TEST_CASE("a configuration is what Lambda's clients read") {
         "arn:aws:lambda:us-east-1:000000000000:function:f");
 }
 
+TEST_CASE("a configuration says how far a function is made, as Lambda's waiters poll it") {
+  Function function{.name = "f"};
+  function.creation.stage = Making::Stage::under_way;
+  CHECK(configuration({}, function, false)["State"] == "Pending");
+  function.creation = {Making::Stage::failed, "no handler"};
+  CHECK(configuration({}, function, false)["State"] == "Failed");
+  CHECK(configuration({}, function, false)["StateReason"] == "no handler");
+  function.creation = {};
+  function.update.stage = Making::Stage::under_way;
+  CHECK(configuration({}, function, false)["State"] == "Active");
+  CHECK(configuration({}, function, false)["LastUpdateStatus"] == "InProgress");
+  function.update = {Making::Stage::failed, "no bootstrap"};
+  CHECK(configuration({}, function, false)["LastUpdateStatus"] == "Failed");
+  CHECK(configuration({}, function, false)["LastUpdateStatusReason"] == "no bootstrap");
+}
+
 }  // namespace platform::lambda

@@ -107,10 +107,38 @@ TEST_CASE("a function's file keeps every version as it was") {
   CHECK(!read.published.at(3).concurrency);
 }
 
+TEST_CASE("a function's file tells what is still being made") {
+  FunctionVersions versions{.latest = some_function(), .next_version = 1};
+  versions.latest.creation = {Making::Stage::failed, "no handler"};
+  versions.latest.update.stage = Making::Stage::under_way;
+  versions.next = some_function();
+  versions.next->revision = "r02";
+  const FunctionVersions read = decode_versions(encode(versions), "file");
+  CHECK(read.latest.creation.stage == Making::Stage::failed);
+  CHECK(read.latest.creation.reason == "no handler");
+  CHECK(read.latest.update.stage == Making::Stage::under_way);
+  REQUIRE(read.next);
+  CHECK(read.next->revision == "r02");
+  // Its archive and its revision are needed, and it is no version yet.
+  CHECK(read.kept().size() == 2);
+  CHECK(read.all().size() == 1);
+}
+
+TEST_CASE("a function's file of the first format is read") {
+  std::string text = encode({.latest = some_function(), .next_version = 2});
+  const auto replace = [&](std::string_view from, std::string_view to) {
+    text.replace(text.find(from), from.size(), to);
+  };
+  replace("\"format\": 2", "\"format\": 1");
+  replace("\"creation\"", "\"unknown\"");
+  replace("\"update\"", "\"unknown too\"");
+  CHECK(decode_versions(text, "file").latest.creation.stage == Making::Stage::done);
+}
+
 TEST_CASE("a damaged file of a function is refused by its name") {
   CHECK_THROWS_WITH(decode_versions("{", "a/function.json"), ContainsSubstring("a/function.json"));
   CHECK_THROWS_WITH(decode_versions("{\"format\": 9}", "a/function.json"),
-                    ContainsSubstring("format 9, expected 1"));
+                    ContainsSubstring("format 9, expected 1 to 2"));
   CHECK_THROWS_WITH(decode_versions("{\"format\": 1}", "a/function.json"),
                     ContainsSubstring("next_version"));
 }
@@ -126,7 +154,8 @@ TEST_CASE("settings are read from their tables") {
   const Config config = config_of(
       "port = 8080\nstate = '/s'\n[limits]\nconcurrency = 3\nqueue_timeout_s = 1\n"
       "[vm]\nsetting = 'stream'\nkeep_idle_s = 9\n[recording]\nfree_memory = 'keep'\n"
-      "[events]\nretries = 5\n[function]\ntimeout_s = 8\n");
+      "[events]\nretries = 5\n[function]\ntimeout_s = 8\n"
+      "[archives]\npatience_s = 0\n[runtimes]\n\"nodejs22.x\" = '/node'\n");
   CHECK(config.port == 8080);
   CHECK(config.state == "/s");
   CHECK(config.limits.concurrency == 3);
@@ -136,6 +165,8 @@ TEST_CASE("settings are read from their tables") {
   CHECK(config.recording.free_memory == faasnap::FreeMemory::keep);
   CHECK(config.events.retries == 5);
   CHECK(config.defaults.timeout == std::chrono::seconds(8));
+  CHECK(config.archives.patience == std::chrono::seconds(0));
+  CHECK(config.runtimes.at("nodejs22.x") == "/node");
 }
 
 TEST_CASE("wrong settings are refused with the key and what was expected") {
@@ -146,6 +177,8 @@ TEST_CASE("wrong settings are refused with the key and what was expected") {
   CHECK_THROWS_WITH(config_of("state = 5"), ContainsSubstring("state: expected a text"));
   CHECK_THROWS_WITH(config_of("vm = 5"), ContainsSubstring("vm: expected a table"));
   CHECK_THROWS_WITH(config_of("[vm]\nsetting = 'fast'"), ContainsSubstring("vm.setting: 'fast'"));
+  CHECK_THROWS_WITH(config_of("[runtimes]\n'python3.12' = 3"),
+                    ContainsSubstring("runtimes.python3.12: expected a text"));
   CHECK_THROWS_WITH(config_of("port ="), ContainsSubstring("line 1"));
   CHECK_THROWS_WITH(load_config("/nowhere.toml"), ContainsSubstring("/nowhere.toml"));
 }
