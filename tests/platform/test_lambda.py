@@ -72,6 +72,47 @@ class LambdaTest(PlatformCase):
         self.refused("ResourceNotFoundException", 404, self.client.get_function,
                      FunctionName="greet", Qualifier="1")
 
+    def test_an_alias_leads_to_the_version_that_it_names(self):
+        self.create(Timeout=5)
+        self.client.publish_version(FunctionName="greet")
+        self.client.update_function_configuration(FunctionName="greet", Timeout=6)
+        self.client.publish_version(FunctionName="greet")
+        made = self.client.create_alias(FunctionName="greet", Name="live", FunctionVersion="1",
+                                        Description="what serves")
+        self.assertEqual(made["AliasArn"],
+                         "arn:aws:lambda:us-east-1:000000000000:function:greet:live")
+        read = self.client.get_function_configuration(FunctionName="greet", Qualifier="live")
+        self.assertEqual((read["Version"], read["Timeout"], read["FunctionArn"]),
+                         ("1", 5, made["AliasArn"]))
+        changed = self.client.update_alias(
+            FunctionName="greet", Name="live",
+            RoutingConfig={"AdditionalVersionWeights": {"2": 1.0}})
+        self.assertEqual((changed["FunctionVersion"], changed["Description"]), ("1", "what serves"))
+        ran = self.client.invoke(FunctionName=made["AliasArn"], InvocationType="DryRun")
+        self.assertEqual(ran["ExecutedVersion"], "2")
+        self.client.update_alias(FunctionName="greet", Name="live", FunctionVersion="2",
+                                 RoutingConfig={"AdditionalVersionWeights": {}})
+        self.client.create_alias(FunctionName="greet", Name="old", FunctionVersion="1")
+        # It is there after a crash.
+        self.server.end(signal.SIGKILL)
+        self.client = lambda_client(self.start())
+        self.assertEqual(self.client.invoke(FunctionName="greet:live", InvocationType="DryRun")
+                         ["ExecutedVersion"], "2")
+        pages = self.client.get_paginator("list_aliases").paginate(
+            FunctionName="greet", PaginationConfig={"PageSize": 1})
+        self.assertEqual([[each["Name"] for each in page["Aliases"]] for page in pages],
+                         [["live"], ["old"]])
+        of_one = self.client.list_aliases(FunctionName="greet", FunctionVersion="1")["Aliases"]
+        self.assertEqual([each["Name"] for each in of_one], ["old"])
+        self.refused("ResourceConflictException", 409, self.client.delete_function, "'live'",
+                     FunctionName="greet", Qualifier="2")
+        self.client.delete_alias(FunctionName="greet", Name="live")
+        self.refused("ResourceNotFoundException", 404, self.client.get_alias, "Cannot find alias",
+                     FunctionName="greet", Name="live")
+        self.refused("ResourceNotFoundException", 404, self.client.invoke, FunctionName="greet",
+                     Qualifier="live")
+        self.client.delete_function(FunctionName="greet", Qualifier="2")
+
     def test_concurrency_is_set_and_taken_away(self):
         self.create()
         self.client.put_function_concurrency(FunctionName="greet", ReservedConcurrentExecutions=3)

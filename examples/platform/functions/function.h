@@ -51,4 +51,14 @@ struct Function {
   Making update{};
 };
 
+// A name for a version of a function. Plain data.
+struct Alias {
+  std::string name{};
+  std::string version{};
+  std::string description{};
+  std::string revision{};
+  // Published versions that get a part of its invocations, from 0 to 1, in place of `version`.
+  std::map<std::string, double> weights{};
+};
+
 }  // namespace platform

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -363,6 +364,7 @@ void Registry::remove(const std::string& name, const std::optional<std::string>&
     throw RequestError(Refusal::invalid, "$LATEST cannot be deleted without the function");
   }
   if (version) {
+    refuse_if_aliased(versions, *version);
     if (std::erase_if(versions.published,
                       [&](const auto& each) { return each.second.version == *version; }) == 0) {
       throw RequestError(Refusal::not_found, "Function not found: " + name + ":" + *version);
@@ -380,19 +382,69 @@ void Registry::remove(const std::string& name, const std::optional<std::string>&
   retire_unused(before);
 }
 
-Function Registry::find(const std::string& name, const std::string& version) const {
+Alias Registry::create_alias(const std::string& name, const std::string& alias,
+                             const AliasSettings& settings) {
+  const std::lock_guard changing(changing_);
+  FunctionVersions versions = at(name);
+  Alias created = add_alias(versions, alias, settings);
+  save(name, std::move(versions));
+  return created;
+}
+
+Alias Registry::update_alias(const std::string& name, const std::string& alias,
+                             const AliasSettings& settings) {
+  const std::lock_guard changing(changing_);
+  FunctionVersions versions = at(name);
+  Alias changed = change_alias(versions, alias, settings);
+  save(name, std::move(versions));
+  return changed;
+}
+
+void Registry::remove_alias(const std::string& name, const std::string& alias) {
+  const std::lock_guard changing(changing_);
+  FunctionVersions versions = at(name);
+  if (versions.aliases.erase(alias) != 0) {
+    save(name, std::move(versions));
+  }
+}
+
+Alias Registry::alias(const std::string& name, const std::string& alias) const {
+  return find_alias(at(name), alias);
+}
+
+std::vector<Alias> Registry::aliases(const std::string& name) const {
+  std::vector<Alias> aliases;
+  for (const auto& [each, alias] : at(name).aliases) {
+    aliases.push_back(alias);
+  }
+  return aliases;
+}
+
+Function Registry::find(const std::string& name, const std::string& qualifier) const {
   const FunctionVersions versions = at(name);
-  if (version == kLatest) {
-    return versions.latest;
+  const auto alias = versions.aliases.find(qualifier);
+  return version(versions, alias == versions.aliases.end() ? qualifier : alias->second.version);
+}
+
+Function Registry::find_to_invoke(const std::string& name, const std::string& qualifier) const {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  const FunctionVersions versions = at(name);
+  const auto alias = versions.aliases.find(qualifier);
+  return version(versions,
+                 alias == versions.aliases.end()
+                     ? qualifier
+                     : version_of(alias->second, std::uniform_real_distribution<>(0, 1)(random)));
+}
+
+Function Registry::version(const FunctionVersions& versions, const std::string& version) {
+  const Function* found = versions.find(version);
+  if (found == nullptr) {
+    throw RequestError(Refusal::not_found,
+                       fmt::format("Function not found: {}:{}", versions.latest.name, version));
   }
-  for (const auto& [number, function] : versions.published) {
-    if (function.version == version) {
-      Function found = function;
-      found.concurrency = versions.latest.concurrency;
-      return found;
-    }
-  }
-  throw RequestError(Refusal::not_found, "Function not found: " + name + ":" + version);
+  Function function = *found;
+  function.concurrency = versions.latest.concurrency;
+  return function;
 }
 
 std::vector<Function> Registry::list(bool all_versions) const {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "functions/aliases.h"
 #include "functions/function.h"
 #include "functions/image_queue.h"
 #include "functions/images.h"
@@ -68,7 +69,20 @@ class Registry {
   // Removes a published version, or the function with all versions if `version` is nothing.
   void remove(const std::string& name, const std::optional<std::string>& version);
 
-  Function find(const std::string& name, const std::string& version) const;
+  Alias create_alias(const std::string& name, const std::string& alias,
+                     const AliasSettings& settings);
+  Alias update_alias(const std::string& name, const std::string& alias,
+                     const AliasSettings& settings);
+  // Does nothing if the function has no such alias.
+  void remove_alias(const std::string& name, const std::string& alias);
+  Alias alias(const std::string& name, const std::string& alias) const;
+  // In the order of their names.
+  std::vector<Alias> aliases(const std::string& name) const;
+
+  // `qualifier` is a version or an alias; of an alias with weights it is the version without one.
+  Function find(const std::string& name, const std::string& qualifier) const;
+  // The same for an invocation: an alias with weights draws.
+  Function find_to_invoke(const std::string& name, const std::string& qualifier) const;
   // In the order of their names: the latest versions, or all of them.
   std::vector<Function> list(bool all_versions) const;
   // The latest version and the published ones.
@@ -84,6 +98,7 @@ class Registry {
  private:
   std::filesystem::path directory(const std::string& name) const;
   FunctionVersions at(const std::string& name) const;
+  static Function version(const FunctionVersions& versions, const std::string& version);
   void save(const std::string& name, FunctionVersions versions);
   void remove_archives(const std::string& name, const FunctionVersions& versions) const;
   void take_code(Function& function, const Code& code) const;

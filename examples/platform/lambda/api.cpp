@@ -16,13 +16,15 @@ namespace {
 // Lambda's own limits.
 constexpr std::size_t kMostPayload = 6 << 20;
 constexpr std::size_t kMostEvent = 1 << 20;
-constexpr std::size_t kFunctionsOfPage = 50;
+constexpr std::size_t kItemsOfPage = 50;
 
 constexpr const char* kFunctions = R"(/2015-03-31/functions/?)";
 constexpr const char* kFunction = R"(/2015-03-31/functions/([^/]+))";
 constexpr const char* kConfiguration = R"(/2015-03-31/functions/([^/]+)/configuration)";
 constexpr const char* kCode = R"(/2015-03-31/functions/([^/]+)/code)";
 constexpr const char* kVersions = R"(/2015-03-31/functions/([^/]+)/versions)";
+constexpr const char* kAliases = R"(/2015-03-31/functions/([^/]+)/aliases)";
+constexpr const char* kAlias = R"(/2015-03-31/functions/([^/]+)/aliases/([^/]+))";
 constexpr const char* kInvocations = R"(/2015-03-31/functions/([^/]+)/invocations)";
 constexpr const char* kConcurrency = R"(/2017-10-31/functions/([^/]+)/concurrency)";
 constexpr const char* kReadConcurrency = R"(/2019-09-30/functions/([^/]+)/concurrency)";
@@ -42,6 +44,24 @@ std::size_t number_of(const httplib::Request& request, const char* name, std::si
   }
   return std::stoul(text);
 }
+
+// The part of a list that a request asks for. A marker is the number of the first item.
+struct Page {
+  Page(const httplib::Request& request, std::size_t all_items)
+      : all(all_items),
+        first(std::min(number_of(request, "Marker", 0), all)),
+        end(first + std::min(std::max<std::size_t>(number_of(request, "MaxItems", kItemsOfPage), 1),
+                             all - first)) {}
+
+  Json named(const char* name) const {
+    return {{name, items}, {"NextMarker", end < all ? Json(std::to_string(end)) : Json()}};
+  }
+
+  std::size_t all;
+  std::size_t first;
+  std::size_t end;
+  Json items = Json::array();
+};
 
 bool flag_in(const Json& body, const char* member) {
   const auto found = body.find(member);
@@ -63,6 +83,11 @@ void Api::serve(http::Server& server) {
   server.Put(kCode, handler(&Api::update_code));
   server.Post(kVersions, handler(&Api::publish));
   server.Get(kVersions, handler(&Api::list_versions));
+  server.Post(kAliases, handler(&Api::create_alias));
+  server.Get(kAliases, handler(&Api::list_aliases));
+  server.Get(kAlias, handler(&Api::get_alias));
+  server.Put(kAlias, handler(&Api::update_alias));
+  server.Delete(kAlias, handler(&Api::remove_alias));
   server.Put(kConcurrency, handler(&Api::put_concurrency));
   server.Delete(kConcurrency, handler(&Api::delete_concurrency));
   server.Get(kReadConcurrency, handler(&Api::get_concurrency));
@@ -89,21 +114,17 @@ void Api::create(const Request& request, Response& response) {
   const Json code = body.value("Code", Json::object());
   const Function function =
       registry_.create(ref.name, code_of(code), settings_of(body), flag_in(body, "Publish"));
-  reply(response, 201, configuration(config_, function, false));
+  reply(response, 201, configuration(config_, function, ""));
 }
 
 void Api::list(const Request& request, Response& response) {
   const auto functions = registry_.list(request.get_param_value("FunctionVersion") == "ALL");
-  const std::size_t first = number_of(request, "Marker", 0);
-  const std::size_t most =
-      std::max<std::size_t>(number_of(request, "MaxItems", kFunctionsOfPage), 1);
-  const std::size_t end = std::min(functions.size(), first + most);
-  Json page = Json::array();
-  for (std::size_t i = first; i < end; ++i) {
-    page.push_back(configuration(config_, functions[i], functions[i].version != kLatest));
+  Page page(request, functions.size());
+  for (std::size_t i = page.first; i < page.end; ++i) {
+    const std::string& version = functions[i].version;
+    page.items.push_back(configuration(config_, functions[i], version == kLatest ? "" : version));
   }
-  const Json marker = end < functions.size() ? Json(std::to_string(end)) : Json();
-  reply(response, 200, {{"Functions", page}, {"NextMarker", marker}});
+  reply(response, 200, page.named("Functions"));
 }
 
 void Api::get(const Request& request, Response& response) {
@@ -113,7 +134,7 @@ void Api::get(const Request& request, Response& response) {
     code = {{"RepositoryType", "S3"}, {"Location", "file://" + function.archive.string()}};
   }
   Json body = {
-      {"Configuration", configuration(config_, function, ref_of(request).qualifier.has_value())},
+      {"Configuration", configuration(config_, function, ref_of(request).qualifier.value_or(""))},
       {"Code", code},
       {"Tags", Json::object()}};
   if (function.concurrency) {
@@ -124,20 +145,20 @@ void Api::get(const Request& request, Response& response) {
 
 void Api::get_configuration(const Request& request, Response& response) {
   reply(response, 200,
-        configuration(config_, named(request), ref_of(request).qualifier.has_value()));
+        configuration(config_, named(request), ref_of(request).qualifier.value_or("")));
 }
 
 void Api::update_configuration(const Request& request, Response& response) {
   const Function function =
       registry_.update_settings(ref_of(request).name, settings_of(parse_object(request.body)));
-  reply(response, 200, configuration(config_, function, false));
+  reply(response, 200, configuration(config_, function, ""));
 }
 
 void Api::update_code(const Request& request, Response& response) {
   const std::string name = ref_of(request).name;
   const Json body = parse_object(request.body);
   const Function function = registry_.update_code(name, code_of(body), flag_in(body, "Publish"));
-  reply(response, 200, configuration(config_, function, false));
+  reply(response, 200, configuration(config_, function, ""));
 }
 
 void Api::remove(const Request& request, Response& response) {
@@ -152,16 +173,64 @@ void Api::publish(const Request& request, Response& response) {
   if (body.contains("Description") && body["Description"].is_string()) {
     description = body["Description"];
   }
-  reply(response, 201,
-        configuration(config_, registry_.publish(ref_of(request).name, description), true));
+  const Function function = registry_.publish(ref_of(request).name, description);
+  reply(response, 201, configuration(config_, function, function.version));
 }
 
 void Api::list_versions(const Request& request, Response& response) {
-  Json versions = Json::array();
-  for (const Function& function : registry_.versions(ref_of(request).name)) {
-    versions.push_back(configuration(config_, function, true));
+  const auto versions = registry_.versions(ref_of(request).name);
+  Page page(request, versions.size());
+  for (std::size_t i = page.first; i < page.end; ++i) {
+    page.items.push_back(configuration(config_, versions[i], versions[i].version));
   }
-  reply(response, 200, {{"Versions", versions}, {"NextMarker", Json()}});
+  reply(response, 200, page.named("Versions"));
+}
+
+void Api::create_alias(const Request& request, Response& response) {
+  const std::string function = ref_of(request).name;
+  const Json body = parse_object(request.body);
+  if (!body.contains("Name") || !body["Name"].is_string()) {
+    throw RequestError(Refusal::invalid, "Name: expected a text");
+  }
+  const AliasSettings settings = alias_settings_of(body);
+  if (!settings.version) {
+    throw RequestError(Refusal::invalid, "FunctionVersion: expected a version");
+  }
+  reply(response, 201,
+        alias_configuration(config_, function,
+                            registry_.create_alias(function, body["Name"], settings)));
+}
+
+void Api::list_aliases(const Request& request, Response& response) {
+  const std::string function = ref_of(request).name;
+  auto aliases = registry_.aliases(function);
+  if (const std::string version = request.get_param_value("FunctionVersion"); !version.empty()) {
+    std::erase_if(aliases, [&](const Alias& alias) { return alias.version != version; });
+  }
+  Page page(request, aliases.size());
+  for (std::size_t i = page.first; i < page.end; ++i) {
+    page.items.push_back(alias_configuration(config_, function, aliases[i]));
+  }
+  reply(response, 200, page.named("Aliases"));
+}
+
+void Api::get_alias(const Request& request, Response& response) {
+  const std::string function = ref_of(request).name;
+  reply(response, 200,
+        alias_configuration(config_, function, registry_.alias(function, request.matches[2])));
+}
+
+void Api::update_alias(const Request& request, Response& response) {
+  const std::string function = ref_of(request).name;
+  const AliasSettings settings = alias_settings_of(parse_object(request.body));
+  reply(response, 200,
+        alias_configuration(config_, function,
+                            registry_.update_alias(function, request.matches[2], settings)));
+}
+
+void Api::remove_alias(const Request& request, Response& response) {
+  registry_.remove_alias(ref_of(request).name, request.matches[2]);
+  response.status = 204;
 }
 
 void Api::put_concurrency(const Request& request, Response& response) {
@@ -190,11 +259,13 @@ void Api::delete_concurrency(const Request& request, Response& response) {
 }
 
 void Api::invoke(const Request& request, Response& response) {
-  const Invocation invocation{.function = named(request),
-                              .payload = request.body,
-                              .wants_log = request.get_header_value("X-Amz-Log-Type") == "Tail",
-                              .client_context = request.get_header_value("X-Amz-Client-Context"),
-                              .request_id = response.get_header_value("x-amzn-RequestId")};
+  const FunctionRef ref = ref_of(request);
+  const Invocation invocation{
+      .function = registry_.find_to_invoke(ref.name, ref.qualifier.value_or(kLatest)),
+      .payload = request.body,
+      .wants_log = request.get_header_value("X-Amz-Log-Type") == "Tail",
+      .client_context = request.get_header_value("X-Amz-Client-Context"),
+      .request_id = response.get_header_value("x-amzn-RequestId")};
   refuse_unless_active(invocation.function);
   const std::string type = request.get_header_value("X-Amz-Invocation-Type");
   if (type != "" && type != "RequestResponse" && type != "Event" && type != "DryRun") {

@@ -40,6 +40,11 @@ class Api {
   void remove(const Request& request, Response& response);
   void publish(const Request& request, Response& response);
   void list_versions(const Request& request, Response& response);
+  void create_alias(const Request& request, Response& response);
+  void list_aliases(const Request& request, Response& response);
+  void get_alias(const Request& request, Response& response);
+  void update_alias(const Request& request, Response& response);
+  void remove_alias(const Request& request, Response& response);
   void put_concurrency(const Request& request, Response& response);
   void get_concurrency(const Request& request, Response& response);
   void delete_concurrency(const Request& request, Response& response);

@@ -85,6 +85,28 @@ void add_state(Json& json, const Function& function) {
   }
 }
 
+std::string arn(const Config& config, const std::string& function, const std::string& qualifier) {
+  return fmt::format("arn:aws:lambda:{}:{}:function:{}{}{}", config.region, config.account,
+                     function, qualifier.empty() ? "" : ":", qualifier);
+}
+
+std::optional<std::map<std::string, double>> weights_in(const Json& request) {
+  const auto routing = request.find("RoutingConfig");
+  if (routing == request.end() || routing->is_null()) {
+    return std::nullopt;
+  }
+  const Json given =
+      routing->is_object() ? routing->value("AdditionalVersionWeights", Json::object()) : Json();
+  std::map<std::string, double> weights;
+  for (const auto& [version, weight] : given.items()) {
+    if (!given.is_object() || !weight.is_number()) {
+      refuse("RoutingConfig.AdditionalVersionWeights", "expected versions and numbers");
+    }
+    weights[version] = weight;
+  }
+  return weights;
+}
+
 std::string time_text(std::chrono::milliseconds since_epoch) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}+0000", fmt::gmtime(seconds.count()),
@@ -93,14 +115,9 @@ std::string time_text(std::chrono::milliseconds since_epoch) {
 
 }  // namespace
 
-Json configuration(const Config& config, const Function& function, bool qualified) {
-  std::string arn =
-      fmt::format("arn:aws:lambda:{}:{}:function:{}", config.region, config.account, function.name);
-  if (qualified) {
-    arn += ":" + function.version;
-  }
+Json configuration(const Config& config, const Function& function, const std::string& qualifier) {
   Json json = {{"FunctionName", function.name},
-               {"FunctionArn", arn},
+               {"FunctionArn", arn(config, function.name, qualifier)},
                {"Role", function.role},
                {"CodeSize", function.code_size},
                {"Description", function.description},
@@ -140,6 +157,28 @@ Settings settings_of(const Json& request) {
     settings.timeout = std::chrono::seconds(*timeout);
   }
   return settings;
+}
+
+Json alias_configuration(const Config& config, const std::string& function, const Alias& alias) {
+  Json json = {{"AliasArn", arn(config, function, alias.name)},
+               {"Name", alias.name},
+               {"FunctionVersion", alias.version},
+               {"Description", alias.description},
+               {"RevisionId", alias.revision}};
+  if (!alias.weights.empty()) {
+    json["RoutingConfig"] = {{"AdditionalVersionWeights", alias.weights}};
+  }
+  return json;
+}
+
+AliasSettings alias_settings_of(const Json& request) {
+  // Whoever sends one relies on its being compared.
+  if (text_in(request, "RevisionId")) {
+    refuse("RevisionId", "is not supported");
+  }
+  return {.version = text_in(request, "FunctionVersion"),
+          .description = text_in(request, "Description"),
+          .weights = weights_in(request)};
 }
 
 Code code_of(const Json& members) {

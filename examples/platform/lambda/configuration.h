@@ -13,14 +13,19 @@ namespace platform::lambda {
 
 using Json = nlohmann::ordered_json;
 
-// Lambda's FunctionConfiguration. An ARN has the version if `qualified`.
-Json configuration(const Config& config, const Function& function, bool qualified);
+// Lambda's FunctionConfiguration. `qualifier`, a version or an alias, is the end of the ARN; if it
+// is empty the ARN is the function's.
+Json configuration(const Config& config, const Function& function, const std::string& qualifier);
+Json alias_configuration(const Config& config, const std::string& function, const Alias& alias);
 
 // What a request of CreateFunction or UpdateFunctionConfiguration sets. Throws RequestError that
 // names the member.
 Settings settings_of(const Json& request);
 // What a request gives as Code, or UpdateFunctionCode as its own members.
 Code code_of(const Json& members);
+
+// What a request of CreateAlias or UpdateAlias sets. Throws RequestError that names the member.
+AliasSettings alias_settings_of(const Json& request);
 
 // Parses a request's body. Throws RequestError unless it is an object.
 Json parse_object(const std::string& body);

@@ -113,6 +113,18 @@ std::vector<Function> FunctionVersions::kept() const {
   return kept;
 }
 
+const Function* FunctionVersions::find(const std::string& version) const {
+  if (version == kLatest) {
+    return &latest;
+  }
+  for (const auto& [number, function] : published) {
+    if (function.version == version) {
+      return &function;
+    }
+  }
+  return nullptr;
+}
+
 std::string encode(const FunctionVersions& versions) {
   Json published = Json::array();
   for (const auto& [number, function] : versions.published) {
@@ -122,6 +134,13 @@ std::string encode(const FunctionVersions& versions) {
                {"next_version", versions.next_version},
                {"latest", to_json(versions.latest)},
                {"published", published}};
+  for (const auto& [name, alias] : versions.aliases) {
+    json["aliases"].push_back({{"name", name},
+                               {"version", alias.version},
+                               {"description", alias.description},
+                               {"revision", alias.revision},
+                               {"weights", alias.weights}});
+  }
   if (versions.next) {
     json["next"] = to_json(*versions.next);
   }
@@ -141,6 +160,14 @@ FunctionVersions decode_versions(const std::string& text, const std::filesystem:
     versions.latest = function_of(json.at("latest"), format);
     if (json.contains("next")) {
       versions.next = function_of(json["next"], format);
+    }
+    for (const Json& each : json.value("aliases", Json::array())) {
+      const std::string name = each.at("name");
+      versions.aliases.emplace(name, Alias{.name = name,
+                                           .version = each.at("version"),
+                                           .description = each.at("description"),
+                                           .revision = each.at("revision"),
+                                           .weights = each.at("weights")});
     }
     for (const Json& each : json.at("published")) {
       Function function = function_of(each, format);

@@ -18,6 +18,7 @@ struct FunctionVersions {
   // Published ones, by number.
   std::map<unsigned, Function> published{};
   unsigned next_version = 1;
+  std::map<std::string, Alias> aliases{};
   // What becomes the latest version when its image is made.
   std::optional<Function> next{};
 
@@ -25,6 +26,8 @@ struct FunctionVersions {
   std::vector<Function> all() const;
   // The same, and `next`: whatever needs an archive and a revision.
   std::vector<Function> kept() const;
+  // Nothing if there is no such version.
+  const Function* find(const std::string& version) const;
 };
 
 std::string encode(const FunctionVersions& versions);

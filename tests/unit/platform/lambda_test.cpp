@@ -61,29 +61,29 @@ TEST_CASE("a configuration is what Lambda's clients read") {
                           .memory_mib = 256,
                           .timeout = std::chrono::seconds(5),
                           .modified = std::chrono::milliseconds(1'700'000'000'042)};
-  const Json json = configuration({}, function, true);
+  const Json json = configuration({}, function, "3");
   CHECK(json["FunctionArn"] == "arn:aws:lambda:us-east-1:000000000000:function:f:3");
   CHECK(json["LastModified"] == "2023-11-14T22:13:20.042+0000");
   CHECK(json["PackageType"] == "Image");
   CHECK(json["State"] == "Active");
-  CHECK(configuration({}, function, false)["FunctionArn"] ==
+  CHECK(configuration({}, function, "")["FunctionArn"] ==
         "arn:aws:lambda:us-east-1:000000000000:function:f");
 }
 
 TEST_CASE("a configuration says how far a function is made, as Lambda's waiters poll it") {
   Function function{.name = "f"};
   function.creation.stage = Making::Stage::under_way;
-  CHECK(configuration({}, function, false)["State"] == "Pending");
+  CHECK(configuration({}, function, "")["State"] == "Pending");
   function.creation = {Making::Stage::failed, "no handler"};
-  CHECK(configuration({}, function, false)["State"] == "Failed");
-  CHECK(configuration({}, function, false)["StateReason"] == "no handler");
+  CHECK(configuration({}, function, "")["State"] == "Failed");
+  CHECK(configuration({}, function, "")["StateReason"] == "no handler");
   function.creation = {};
   function.update.stage = Making::Stage::under_way;
-  CHECK(configuration({}, function, false)["State"] == "Active");
-  CHECK(configuration({}, function, false)["LastUpdateStatus"] == "InProgress");
+  CHECK(configuration({}, function, "")["State"] == "Active");
+  CHECK(configuration({}, function, "")["LastUpdateStatus"] == "InProgress");
   function.update = {Making::Stage::failed, "no bootstrap"};
-  CHECK(configuration({}, function, false)["LastUpdateStatus"] == "Failed");
-  CHECK(configuration({}, function, false)["LastUpdateStatusReason"] == "no bootstrap");
+  CHECK(configuration({}, function, "")["LastUpdateStatus"] == "Failed");
+  CHECK(configuration({}, function, "")["LastUpdateStatusReason"] == "no bootstrap");
 }
 
 }  // namespace platform::lambda

@@ -107,16 +107,20 @@ TEST_CASE("a function's file keeps every version as it was") {
   CHECK(!read.published.at(3).concurrency);
 }
 
-TEST_CASE("a function's file tells what is still being made") {
+TEST_CASE("a function's file tells its aliases and what is still being made") {
   FunctionVersions versions{.latest = some_function(), .next_version = 1};
   versions.latest.creation = {Making::Stage::failed, "no handler"};
   versions.latest.update.stage = Making::Stage::under_way;
   versions.next = some_function();
   versions.next->revision = "r02";
+  versions.aliases["live"] = {"live", "3", "what serves", "r03", {{"4", 0.25}}};
   const FunctionVersions read = decode_versions(encode(versions), "file");
   CHECK(read.latest.creation.stage == Making::Stage::failed);
   CHECK(read.latest.creation.reason == "no handler");
   CHECK(read.latest.update.stage == Making::Stage::under_way);
+  CHECK(read.aliases.at("live").version == "3");
+  CHECK(read.aliases.at("live").description == "what serves");
+  CHECK(read.aliases.at("live").weights.at("4") == 0.25);
   REQUIRE(read.next);
   CHECK(read.next->revision == "r02");
   // Its archive and its revision are needed, and it is no version yet.
