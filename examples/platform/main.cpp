@@ -13,12 +13,15 @@
 #include <thread>
 
 #include "artifact/listener.h"
+#include "auth/gate.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "http/server.h"
 #include "http/supervision.h"
+#include "lambda/access.h"
 #include "lambda/api.h"
+#include "lambda/reply.h"
 #include "options.h"
 #include "platform.h"
 #include "ui/page.h"
@@ -64,6 +67,24 @@ class EndingSignals {
   sigset_t signals_{};
 };
 
+// The page, its data and the metrics name functions, so that they are for those who may use them.
+// Lambda's routes look at requests themselves, with their bodies.
+void guard_pages(http::Server& server, const auth::Gate& gate) {
+  server.set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
+    using enum httplib::Server::HandlerResponse;
+    if (request.path != "/metrics" && request.path != "/ui" && request.path != "/ui/data") {
+      return Unhandled;
+    }
+    try {
+      lambda::check_access(gate, request);
+      return Unhandled;
+    } catch (const auth::Denied& denied) {
+      lambda::reply_error(response, 403, denied.type(), denied.what());
+      return Handled;
+    }
+  });
+}
+
 void serve_page_and_metrics(http::Server& server, Platform& platform) {
   server.Get("/metrics", [&](const httplib::Request&, httplib::Response& response) {
     response.set_content(platform.metrics(), kMetricsType);
@@ -95,13 +116,15 @@ int run(const Options& options) {
     throw std::runtime_error("no VM can run on this host (`faasnap doctor` says more): " +
                              unusable);
   }
+  const auth::Gate gate(config.access.keys, config.access.tokens);
   Platform platform(config, unusable);
-  lambda::Api lambda(config, platform.registry(), platform.invoker(), platform.events());
+  lambda::Api lambda(config, gate, platform.registry(), platform.invoker(), platform.events());
   std::optional<artifact::Listener> artifact;
   if (!config.artifact.listen.empty()) {
     artifact.emplace(config, platform.images(), platform.machines(), platform.invoker());
   }
   http::Server server;
+  guard_pages(server, gate);
   serve_page_and_metrics(server, platform);
   lambda.serve(server);
   if (const auto socket = http::activation_socket()) {

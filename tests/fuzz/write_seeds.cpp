@@ -205,6 +205,12 @@ void write_all(const std::filesystem::path& directory) {
   write(directory / "http_head" / "good", std::as_bytes(std::span(head)));
   const std::string version = "\x3f\n3\nhost\nsignature\nworking\ntouched\n" + manifest();
   write(directory / "catalogue_version" / "good", std::as_bytes(std::span(version)));
+  const std::string_view authorization =
+      "AWS4-HMAC-SHA256 Credential=AKID/20260102/us-east-1/lambda/aws4_request, "
+      "SignedHeaders=host;x-amz-date, "
+      "Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7\n"
+      "/2015-03-31/functions/f%3Alive?Qualifier=%31&b\nlocalhost  twice";
+  write(directory / "aws_authorization" / "good", std::as_bytes(std::span(authorization)));
   write_device_seeds(directory);
 }
 

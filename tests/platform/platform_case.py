@@ -127,11 +127,11 @@ class PlatformCase(unittest.TestCase):
         return server
 
 
-def lambda_client(server, **config):
+def lambda_client(server, key="test", secret="test", **config):
     """boto3's client, without repetitions, so that each error is seen."""
     import boto3
     from botocore.config import Config
     return boto3.client(
-        "lambda", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id="test",
-        aws_secret_access_key="test",
+        "lambda", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id=key,
+        aws_secret_access_key=secret,
         config=Config(retries={"max_attempts": 0}, read_timeout=600, proxies={}, **config))

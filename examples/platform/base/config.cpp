@@ -156,6 +156,12 @@ void take_archives(Section section, ArchivePolicy& archives) {
   section.finish();
 }
 
+void take_access(Section section, AccessPolicy& access) {
+  section.take("keys", access.keys);
+  section.take("tokens", access.tokens);
+  section.finish();
+}
+
 void take_defaults(Section section, FunctionDefaults& defaults) {
   section.take("memory_mib", defaults.memory_mib, 128, 10'240);
   section.take("timeout_s", defaults.timeout, 1, 900);
@@ -198,6 +204,7 @@ Config load_config(const std::filesystem::path& file) {
   take_recording(top.section("recording"), config.recording);
   take_events(top.section("events"), config.events);
   take_archives(top.section("archives"), config.archives);
+  take_access(top.section("auth"), config.access);
   top.section("runtimes").take_all(config.runtimes);
   take_defaults(top.section("function"), config.defaults);
   take_artifact(top.section("artifact"), config.artifact);

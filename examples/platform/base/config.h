@@ -58,6 +58,12 @@ struct ArchivePolicy {
   seconds patience{10};
 };
 
+// Who may send requests: files of access keys and of tokens. Without both everyone may.
+struct AccessPolicy {
+  std::filesystem::path keys{};
+  std::filesystem::path tokens{};
+};
+
 // What a function has that does not say otherwise.
 struct FunctionDefaults {
   std::uint64_t memory_mib = 512;
@@ -92,6 +98,7 @@ struct Config {
   RecordingPolicy recording{};
   EventPolicy events{};
   ArchivePolicy archives{};
+  AccessPolicy access{};
   // Images below archives of other runtimes than `base_image` has, by Lambda's names of those.
   std::map<std::string, std::filesystem::path> runtimes{};
   FunctionDefaults defaults{};

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <stdexcept>
 
@@ -23,6 +24,16 @@ std::string sha256(std::string_view bytes) {
   unsigned length = 0;
   if (EVP_Digest(bytes.data(), bytes.size(), bytes_of(sum), &length, EVP_sha256(), nullptr) != 1) {
     throw std::runtime_error("SHA-256 is not available");
+  }
+  return sum;
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+  std::string sum(32, '\0');
+  unsigned length = 0;
+  if (::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(bytes), bytes.size(),
+             bytes_of(sum), &length) == nullptr) {
+    throw std::runtime_error("HMAC-SHA-256 is not available");
   }
   return sum;
 }

@@ -10,6 +10,8 @@ namespace platform {
 
 // Returns the 32 bytes of the SHA-256 sum.
 std::string sha256(std::string_view bytes);
+// RFC 2104 with SHA-256. Returns 32 bytes.
+std::string hmac_sha256(std::string_view key, std::string_view bytes);
 // Returns two lower-case digits for each byte.
 std::string hex(std::string_view bytes);
 // RFC 4648, section 4.

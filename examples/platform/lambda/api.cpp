@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/random_id.h"
+#include "lambda/access.h"
 #include "lambda/configuration.h"
 #include "lambda/function_ref.h"
 #include "lambda/reply.h"
@@ -98,7 +99,10 @@ httplib::Server::Handler Api::handler(Operation operation) {
   return [this, operation](const Request& request, Response& response) {
     response.set_header("x-amzn-RequestId", random_uuid());
     try {
+      check_access(gate_, request);
       (this->*operation)(request, response);
+    } catch (const auth::Denied& denied) {
+      reply_error(response, 403, denied.type(), denied.what());
     } catch (const std::exception& error) {
       reply_error(response, error);
     }

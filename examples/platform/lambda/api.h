@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "auth/gate.h"
 #include "base/config.h"
 #include "functions/events.h"
 #include "functions/invoker.h"
@@ -14,12 +15,13 @@
 namespace platform::lambda {
 
 // AWS Lambda's interface (REST-JSON), as far as the guide lists it: the clients of AWS work with
-// it, given --endpoint-url. Signatures are not checked. Every member function is safe from any
-// thread.
+// it, given --endpoint-url. `gate` says whose requests are served. Every member function is safe
+// from any thread.
 class Api {
  public:
-  Api(const Config& config, Registry& registry, Invoker& invoker, Events& events)
-      : config_(config), registry_(registry), invoker_(invoker), events_(events) {}
+  Api(const Config& config, const auth::Gate& gate, Registry& registry, Invoker& invoker,
+      Events& events)
+      : config_(config), gate_(gate), registry_(registry), invoker_(invoker), events_(events) {}
 
   // Adds the routes. This object must outlive the server.
   void serve(http::Server& server);
@@ -56,6 +58,7 @@ class Api {
   Function named(const Request& request) const;
 
   const Config& config_;
+  const auth::Gate& gate_;
   Registry& registry_;
   Invoker& invoker_;
   Events& events_;
