@@ -59,9 +59,17 @@ class AuthTest(PlatformCase):
                 status = server.request("GET", path, headers={"Authorization": f"Bearer {token}"})[0]
                 self.assertEqual(status, wanted, path)
 
+    def test_the_artifacts_interface_is_not_a_way_around(self):
+        config = self.write_config(auth={"tokens": self.secret("tokens", "the-token\n")},
+                                   artifact={"listen": "0.0.0.0:8081"})
+        done = subprocess.run([PLATFORM, "--config", config, "--without-kvm"], text=True,
+                              capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("artifact.listen: '0.0.0.0:8081', expected a loopback address", done.stderr)
+
     def test_a_secret_that_others_may_read_is_refused(self):
         config = self.write_config(auth={"keys": self.secret("keys", "AKID secret\n", 0o644)})
         done = subprocess.run([PLATFORM, "--config", config, "--without-kvm"], text=True,
                               capture_output=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"\Afaasnap-platform: \S+keys: expected [^\n]+0600\)\n\Z")
+        self.assertRegex(done.stderr, r"\Afaasnap-platform: [^\n]+keys: expected [^\n]+0600\)\n\Z")

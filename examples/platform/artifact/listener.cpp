@@ -29,10 +29,30 @@ Address parse_address(const std::string& text) {
       "artifact.listen: '{:.100}', expected HOST:PORT, for example 127.0.0.1:8080", text));
 }
 
+namespace {
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+// Clients of the artifact know neither keys nor tokens.
+void check_exposure(const Config& config, const Address& address) {
+  const bool guarded = !config.access.keys.empty() || !config.access.tokens.empty();
+  if (guarded && !is_loopback(address.host)) {
+    throw std::runtime_error(fmt::format(
+        "artifact.listen: '{:.100}', expected a loopback address, since requests to the artifact's "
+        "interface need neither the keys nor the tokens of [auth]",
+        config.artifact.listen));
+  }
+}
+
+}  // namespace
+
 Listener::Listener(const Config& config, const Images& images, MachineMaker& maker,
                    Invoker& invoker)
     : api_(config, images, maker, invoker) {
   const Address address = parse_address(config.artifact.listen);
+  check_exposure(config, address);
   api_.serve(server_);
   const int port = server_.bind(address.host, address.port);
   log(LogLevel::info,
