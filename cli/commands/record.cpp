@@ -41,6 +41,9 @@ CommandLine record_command_line() {
       "differ\nfrom it; the base must then be beside the new snapshot, or named with --bases");
   line.list("label", "LABEL", "a label for the snapshot, KEY=VALUE; repeatable");
   line.option("recordings", "N", "invoke N times for the recording by userfaultfd (default: 1)");
+  line.option("other-inputs", "JSON",
+              "an array of inputs; each is recorded by userfaultfd once as well, so that the sets "
+              "of\nreap and stream fit them, too; @FILE reads it from a file");
   line.option("free-memory", "MODE",
               "what happens to memory that the guest has freed: report (dropped), zero (zeroed by "
               "the\nguest at a cost to every invocation) or keep (stays in the snapshot); default: "
@@ -78,6 +81,11 @@ FunctionRecorderOptions recorder_options(const CommandLine& line, const Config& 
   options.free_memory = free_memory_mode(line, config);
   options.recordings =
       static_cast<unsigned>(line.optional_number("recordings", 1, kMostRecordings).value_or(1));
+  if (const auto others = line.optional_text("other-inputs")) {
+    for (const tools::Json& input : parse_objects(*others, "--other-inputs")) {
+      options.other_inputs.push_back(tools::to_text(input));
+    }
+  }
   options.thresholds = config.restore.thresholds;
   options.labels = labels_of(line);
   options.guest = vm_options(line, config, "");

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <string_view>
@@ -20,6 +21,17 @@ std::string read_text(const std::string& file, const std::string& what) {
     throw tools::UsageError(fmt::format("{} @{}: cannot be read", what, file));
   }
   return text;
+}
+
+// Parses `text`, or the file that it names after an @.
+tools::Json parse_json_or_file(const std::string& text, const std::string& what) {
+  std::size_t place = 0;
+  auto json =
+      tools::parse_json(text.starts_with('@') ? read_text(text.substr(1), what) : text, &place);
+  if (!json) {
+    throw tools::UsageError(fmt::format("{} is not JSON, at byte {}", what, place));
+  }
+  return std::move(*json);
 }
 
 }  // namespace
@@ -69,17 +81,22 @@ void add_input_option(CommandLine& line) {
 tools::Json parse_input(const std::string& text) { return parse_object(text, "--input"); }
 
 tools::Json parse_object(const std::string& text, const std::string& what) {
-  std::size_t place = 0;
-  auto input =
-      tools::parse_json(text.starts_with('@') ? read_text(text.substr(1), what) : text, &place);
-  if (!input) {
-    throw tools::UsageError(fmt::format("{} is not JSON, at byte {}", what, place));
-  }
-  if (!input->is_object()) {
+  tools::Json object = parse_json_or_file(text, what);
+  if (!object.is_object()) {
     throw tools::UsageError(
         fmt::format("{}: expected a JSON object, such as {{\"name\": \"you\"}}", what));
   }
-  return std::move(*input);
+  return object;
+}
+
+std::vector<tools::Json> parse_objects(const std::string& text, const std::string& what) {
+  const tools::Json array = parse_json_or_file(text, what);
+  if (!array.is_array() ||
+      !std::ranges::all_of(array, [](const tools::Json& item) { return item.is_object(); })) {
+    throw tools::UsageError(
+        fmt::format("{}: expected a JSON array of objects, such as [{{\"name\": \"you\"}}]", what));
+  }
+  return {array.begin(), array.end()};
 }
 
 }  // namespace faasnap::cli

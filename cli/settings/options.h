@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <faasnap/free_memory.h>
 #include <faasnap/setting.h>
@@ -32,5 +33,7 @@ void add_input_option(CommandLine& line);
 tools::Json parse_input(const std::string& text);
 // Does the same for the option `what`.
 tools::Json parse_object(const std::string& text, const std::string& what);
+// Does the same for a JSON array of objects.
+std::vector<tools::Json> parse_objects(const std::string& text, const std::string& what);
 
 }  // namespace faasnap::cli

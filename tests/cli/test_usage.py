@@ -96,6 +96,9 @@ class Usage(CliCase):
 
     def test_an_input_file_that_is_not_there(self):
         self.refused(2, "record", "hello", "--input", "@none", "--snapshot", "s", says="@none")
+        for text in "{}", "[1]", "[{}", '["a"]', "@none":
+            self.refused(2, "record", "hello", "--other-inputs", text, "--snapshot", "s",
+                         says="--other-inputs")
 
     def test_names_that_no_function_has(self):
         for name in ("../hello", ".hello", "a b", "x" * 65, "hello\nworld"):

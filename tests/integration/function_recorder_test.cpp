@@ -35,7 +35,8 @@ TEST_CASE("a recorder leaves a snapshot that serves under every setting, and not
   const FunctionRecorder recorder(host, {.guest = boot_options(),
                                          .labels = {{"owner", "test"}},
                                          .free_memory = FreeMemory::keep,
-                                         .recordings = 2});
+                                         .recordings = 2,
+                                         .other_inputs = {R"({"name": "other"})"}});
   std::vector<std::string> steps;
   const RecordedFunction recorded =
       recorder.record("hello", input.dump(2), directory / "hello",
@@ -47,7 +48,7 @@ TEST_CASE("a recorder leaves a snapshot that serves under every setting, and not
   CHECK(recorded.no_userfaultfd.empty());
   CHECK(steps.front() == "check what the recording needs");
   CHECK(std::ranges::count(steps, "invoke hello and record its pages by mincore") == 1);
-  CHECK(std::ranges::count(steps, "invoke hello and record its pages by userfaultfd") == 3);
+  CHECK(std::ranges::count(steps, "invoke hello and record its pages by userfaultfd") == 4);
   CHECK(std::distance(std::filesystem::directory_iterator(directory), {}) == 1);
 
   const Snapshot snapshot = Snapshot::open(directory / "hello");

@@ -9,6 +9,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <faasnap/export.h>
 #include <faasnap/free_memory.h>
@@ -47,6 +48,9 @@ struct FunctionRecorderOptions {
   // How often the function is invoked for the recording by userfaultfd; at least 1. Each further
   // invocation finds pages that not every one uses, and takes as long as a restore without help.
   unsigned recordings = 1;
+  // Other inputs, JSON objects. The recording by userfaultfd invokes the function once with each,
+  // so that the sets of REAP and stream have what those use as well: larger sets, and fewer misses.
+  std::vector<std::string> other_inputs{};
   LoadingSetThresholds thresholds{};
   // A snapshot of a guest of the same image that is ready and has not run the function (make_base).
   // If there is one, the function is recorded in a clone of it instead of a guest that is booted,
@@ -69,9 +73,9 @@ struct RecordingObserver {
 
 struct RecordedFunction {
   Snapshot snapshot;
-  // What the function returned last, a JSON text.
+  // What the function returned last for the input, a JSON text.
   std::string result;
-  // The least similarity between two consecutive recordings by userfaultfd
+  // The least similarity between two consecutive recordings of the input by userfaultfd
   // (WorkingSet::similarity); 1 if there is one only.
   double similarity = 1;
   // Empty if the function was recorded both ways. Otherwise the reason why userfaultfd could not be

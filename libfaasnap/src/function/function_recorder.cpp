@@ -104,13 +104,17 @@ class Recording {
     Snapshot::remove(base.directory());
     std::vector<WorkingSet> recordings;
     for (unsigned i = 0; i < options_.recordings; ++i) {
-      recordings.push_back(record_clone(served, Setting::lazy));
+      recordings.push_back(record_clone(served, Setting::lazy, input_));
+    }
+    const double similarity = least_similarity(recordings);
+    for (const std::string& other : options_.other_inputs) {
+      recordings.push_back(record_clone(served, Setting::lazy, other));
     }
     const WorkingSet touched =
         rehearse(served, WorkingSet::merge(recordings), scratch.path() / "rehearsed");
     begin("add the sets of REAP and stream");
     Snapshot snapshot = kept(served.derive(target, snapshot_options(&touched)));
-    return {std::move(snapshot), std::move(result_), least_similarity(recordings)};
+    return {std::move(snapshot), std::move(result_), similarity};
   }
 
   // Makes the base of other recordings.
@@ -212,7 +216,7 @@ class Recording {
                                .attachments = attachments(),
                                .worker = options_.guest.worker});
     const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });
-    const WorkingSet recorded = invoke(vm, base, Recorder::mincore);
+    const WorkingSet recorded = invoke(vm, base, Recorder::mincore, input_);
     settle(vm);
     begin("snapshot the guest with its loading set");
     SnapshotOptions options = snapshot_options(&recorded);
@@ -223,9 +227,9 @@ class Recording {
     return vm.snapshot(path, options);
   }
 
-  // Returns the pages that the function uses in a clone of the snapshot that is served from, except
-  // those that `setting` loads.
-  WorkingSet record_clone(const Snapshot& served, Setting setting) {
+  // Returns the pages that the function uses for `input` in a clone of the snapshot that is served
+  // from, except those that `setting` loads.
+  WorkingSet record_clone(const Snapshot& served, Setting setting, const std::string& input) {
     VM vm = VM::restore(served, {.setting = setting,
                                  .record_accesses = AccessRecording::all,
                                  .root_image = options_.guest.root_image,
@@ -233,13 +237,13 @@ class Recording {
                                  .attachments = attachments(),
                                  .worker = options_.guest.worker});
     const std::stop_callback stop_guest(observer_.stop, [&vm] { vm.stop(); });
-    return invoke(vm, served, Recorder::userfaultfd);
+    return invoke(vm, served, Recorder::userfaultfd, input);
   }
 
   // Returns what was recorded, and what a clone misses that runs as fast as those that serve.
   WorkingSet rehearse(const Snapshot& served, const WorkingSet& recorded, const fs::path& path) {
     const Snapshot rehearsed = served.derive(path, snapshot_options(&recorded));
-    const WorkingSet sets[] = {recorded, record_clone(rehearsed, Setting::stream)};
+    const WorkingSet sets[] = {recorded, record_clone(rehearsed, Setting::stream, input_)};
     Snapshot::remove(path);
     return WorkingSet::merge(sets);
   }
@@ -253,7 +257,7 @@ class Recording {
     }
   }
 
-  WorkingSet invoke(VM& vm, const Snapshot& snapshot, Recorder kind) {
+  WorkingSet invoke(VM& vm, const Snapshot& snapshot, Recorder kind, const std::string& input) {
     host_.attach(vm);
     WorkingSetRecorder recorder(snapshot, vm, {.recorder = kind});
     begin(fmt::format("invoke {} and record its pages by {}", function_, to_string(kind)));
@@ -261,7 +265,7 @@ class Recording {
     if (options_.network) {
       host_.set_network(vm, *options_.network);
     }
-    result_ = host_.invoke(vm, function_, input_, {.timeout = options_.invoke_timeout}).result;
+    result_ = host_.invoke(vm, function_, input, {.timeout = options_.invoke_timeout}).result;
     return recorder.finish();
   }
 
