@@ -3,6 +3,7 @@
 // Disks that guests write, across snapshots and restores.
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,13 +94,13 @@ class Shell {
   unsigned runs_ = 0;
 };
 
-Shell boot(std::vector<DiskOptions> disks, const GuestLimits& limits = {}) {
+Shell boot(std::vector<DiskOptions> disks,
+           const std::filesystem::path& scratch_directory = data_directory()) {
   const ConsoleLog console;
   VmOptions options = boot_options("faasnap.shell=1");
   options.disks = std::move(disks);
   options.attachments.console = console.sink();
-  options.attachments.limits = limits;
-  options.attachments.scratch_directory = data_directory();
+  options.attachments.scratch_directory = scratch_directory;
   return Shell(Guest::boot(options), console);
 }
 
@@ -127,6 +128,26 @@ class DiskFile {
 
  private:
   std::filesystem::path path_;
+};
+
+// A file system in memory, which this process must be root to mount.
+class SmallFileSystem {
+ public:
+  explicit SmallFileSystem(const std::string& size) : directory_(fresh_path("small")) {
+    std::filesystem::create_directory(directory_);
+    REQUIRE(::mount("small", directory_.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0);
+  }
+  ~SmallFileSystem() {
+    ::umount2(directory_.c_str(), MNT_DETACH);
+    std::filesystem::remove(directory_);
+  }
+  SmallFileSystem(const SmallFileSystem&) = delete;
+  SmallFileSystem& operator=(const SmallFileSystem&) = delete;
+
+  const std::filesystem::path& directory() const { return directory_; }
+
+ private:
+  std::filesystem::path directory_;
 };
 
 }  // namespace
@@ -232,4 +253,29 @@ TEST_CASE("a file is one VM's disk at a time, unless all of them only read it") 
     CHECK(error.kind() == ErrorKind::invalid_argument);
     CHECK(error.path() == file.path());
   }
+}
+
+TEST_CASE(
+    "a scratch disk that the host has no room for is that guest's I/O error, and no other's") {
+  require_kvm();
+  if (::geteuid() != 0) {
+    SKIP("needs root, to mount a small file system");
+  }
+  const SmallFileSystem small("6M");
+  Shell neighbour = boot({{.size = 8_MiB}});
+  {
+    Shell shell = boot({{.size = 64_MiB}}, small.directory());
+    shell.run(kWriter);
+    shell.says("python3 /tmp/disk.py write /dev/vdb 1024 1", "write:0 bad");
+    shell.says(
+        "dd if=/dev/urandom of=/dev/vdb bs=1M seek=8 count=16 conv=fsync || echo 'no ro''om'",
+        "no room");
+    CHECK(shell.guest().vm().stats().disks.failed > 0);
+    CHECK(shell.guest().vm().state() == VmState::running);
+    // What was there before is as it was.
+    shell.says("python3 /tmp/disk.py check /dev/vdb 1024 1", "check:0 bad");
+  }
+  neighbour.run(kWriter);
+  neighbour.says("python3 /tmp/disk.py write /dev/vdb 2048 1", "write:0 bad");
+  CHECK(neighbour.guest().vm().stats().disks.failed == 0);
 }
