@@ -30,16 +30,21 @@ class Tests:
 
     preset: str
     label: str
-    options: tuple[str, ...] = ()
+    # A regular expression of CMake's.
+    names_match: str = "."
+    # Which part of how many: every nth test.
+    part: tuple[int, int] = (1, 1)
 
-    def command(self, directory: str) -> list[str]:
-        return ["ctest", "--test-dir", directory, "-L", f"^{self.label}$", *self.options]
+    def command(self, directory: str, names_match: str) -> list[str]:
+        return ["ctest", "--test-dir", directory, "-L", f"^{self.label}$", "-R", names_match]
 
     @cache
     def _list(self, directory: str) -> list[dict]:
-        listing = subprocess.run(self.command(directory) + ["--show-only=json-v1"],
-                                 stdout=subprocess.PIPE, check=True).stdout
-        return json.loads(listing)["tests"]
+        listing = subprocess.run(
+            self.command(directory, self.names_match) + ["--show-only=json-v1"],
+            stdout=subprocess.PIPE, check=True).stdout
+        number, parts = self.part
+        return json.loads(listing)["tests"][number - 1::parts]
 
     def names(self, directory: str) -> set[str]:
         return {test["name"] for test in self._list(directory)}
@@ -100,13 +105,12 @@ def run_ctest(run: Run, name: str, tests: Tests, *, jobs: int = 1, timeout: int 
         run.reuse(name, len(reused))
     results: dict[str, list[str]] = {}
     for attempt in range((LABS if lab else 1) if names else 0):
-        argv = (lab or []) + tests.command(directory) + [
+        left = names - results.keys()
+        argv = (lab or []) + tests.command(directory, matching(left)) + [
             "--timeout", str(timeout), "--parallel", str(jobs), "--output-on-failure",
             "--no-tests=error"]
         if tries > 1:
             argv += ["--repeat", f"until-pass:{tries}"]
-        if done := reused | results.keys():
-            argv += ["-E", matching(done)]
         status = run.phase(name, argv, environment=environment, again=attempt > 0, options=options)
         results |= results_in(run.log_of(name).read_text(errors="replace"), names)
         if status != LAB_FAILED or len(results) == len(names):
