@@ -40,6 +40,12 @@ class CliCase(unittest.TestCase):
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, timeout=60, check=False)
 
+    def works(self, *arguments):
+        """Returns what the command prints, and checks that it succeeds without a message."""
+        done = self.run_cli(*arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
     def refused(self, status, *arguments, says=(), **environment):
         """Checks that the command fails with the status and one line that has all of `says`."""
         done = self.run_cli(*arguments, **environment)

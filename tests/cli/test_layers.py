@@ -21,11 +21,6 @@ class Layers(CliCase):
         self.works("snapshot", "rebase", "snapshots/s-recorded", "snapshots/layer", "--base",
                    "snapshots/base")
 
-    def works(self, *arguments):
-        done = self.run_cli(*arguments)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return done.stdout
-
     def test_inspect_shows_what_each_layer_has(self):
         shown = json.loads(self.works("inspect", "snapshots/layer", "--json"))
         self.assertEqual((shown["nonzero_pages"], shown["stored_pages"]), (9, 0))

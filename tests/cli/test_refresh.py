@@ -16,11 +16,6 @@ class Refresh(CliCase):
         subprocess.run([os.environ["MAKE_SNAPSHOT"], self.path("bare"), self.path("s"),
                         self.path("notes")], check=True, timeout=60)
 
-    def works(self, *arguments):
-        done = self.run_cli(*arguments)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return done.stdout
-
     def pages_of_stream(self, directory):
         plan = json.loads(self.works("inspect", directory, "--json", "--plan", "stream"))
         return {page for read in plan["reads"]

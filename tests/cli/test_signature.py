@@ -33,11 +33,6 @@ class Signature(CliCase):
         self.write("public.pem", PUBLIC)
         self.write("other.pem", OTHER)
 
-    def works(self, *arguments):
-        done = self.run_cli(*arguments)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return done.stdout
-
     def test_a_snapshot_is_signed_and_opens_with_the_key(self):
         self.refused(1, "inspect", "s", "--trusted-key", "public.pem",
                      says=("s/signature", "not signed", KEY_ID, "public.pem"))
