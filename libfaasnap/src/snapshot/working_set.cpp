@@ -70,11 +70,16 @@ std::vector<WorkingSet::Group> merge_groups(std::span<const WorkingSet> recordin
   return merged;
 }
 
-std::vector<PageAccess> merge_accesses(std::span<const WorkingSet> recordings) {
+std::vector<PageAccess> all_accesses(std::span<const WorkingSet> recordings) {
   std::vector<PageAccess> all;
   for (const WorkingSet& recording : recordings) {
     all.insert(all.end(), recording.accesses().begin(), recording.accesses().end());
   }
+  return all;
+}
+
+// Leaves one access of each page, and sorts them by time.
+std::vector<PageAccess> merge_accesses(std::vector<PageAccess> all) {
   std::ranges::stable_sort(all, [](const PageAccess& a, const PageAccess& b) {
     return std::tie(a.page, a.time) < std::tie(b.page, b.time);
   });
@@ -170,7 +175,7 @@ WorkingSet WorkingSet::merge(std::span<const WorkingSet> recordings) {
   }
   return {touched ? Recorder::userfaultfd : Recorder::mincore, first.snapshot_id(), first.memory(),
           merge_groups(recordings),
-          touched ? merge_accesses(recordings) : std::vector<PageAccess>()};
+          touched ? merge_accesses(all_accesses(recordings)) : std::vector<PageAccess>()};
 }
 
 WorkingSet WorkingSet::with_misses(const WorkingSet& recording, std::span<const WorkingSet> misses,
@@ -191,18 +196,15 @@ WorkingSet WorkingSet::with_misses(const WorkingSet& recording, std::span<const 
       ++counts[access.page];
     }
   }
-  std::vector<WorkingSet> sets = {recording};
-  for (const WorkingSet& set : misses) {
-    std::vector<PageAccess> frequent;
-    for (PageAccess access : set.accesses()) {
-      if (counts[access.page] >= at_least) {
-        access.missed = true;
-        frequent.push_back(access);
-      }
+  std::vector<PageAccess> accesses = recording.accesses();
+  for (PageAccess access : all_accesses(misses)) {
+    if (counts[access.page] >= at_least) {
+      access.missed = true;
+      accesses.push_back(access);
     }
-    sets.push_back(from_accesses(set.snapshot_id(), set.memory(), std::move(frequent)));
   }
-  return from_accesses(recording.snapshot_id(), recording.memory(), merge_accesses(sets));
+  return from_accesses(recording.snapshot_id(), recording.memory(),
+                       merge_accesses(std::move(accesses)));
 }
 
 double WorkingSet::similarity(const WorkingSet& a, const WorkingSet& b) {
