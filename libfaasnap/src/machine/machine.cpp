@@ -374,10 +374,18 @@ void Machine::guard_memory(MemoryBacking backing) {
 
 void Machine::fail_memory(const std::string& place, const std::string& reason) {
   // Diagnosing may be slow; stop everybody first so that nobody runs with incomplete memory.
-  memory_.close_guard();
+  refuse_memory();
   halt();
   const std::string cause = backing_.diagnose ? backing_.diagnose() : std::string();
   fail(fmt::format("guest memory is unavailable{}: {}", place, cause.empty() ? reason : cause));
+}
+
+void Machine::refuse_memory() {
+  {
+    const std::lock_guard lock(state_mutex_);
+    ending_ = true;
+  }
+  memory_.close_guard();
 }
 
 void Machine::halt() noexcept {
@@ -389,7 +397,7 @@ void Machine::halt() noexcept {
 void Machine::end(VmState state, std::string reason) {
   // Halts first, even if another thread is about to do so: callers of fail() rely on it.
   if (state == VmState::internal_error) {
-    memory_.close_guard();
+    refuse_memory();
   }
   halt();
   {
@@ -431,6 +439,12 @@ VmState Machine::enter_state(VmState next, const char* operation) {
 
 VmState Machine::state() const {
   const std::lock_guard lock(state_mutex_);
+  return state_;
+}
+
+VmState Machine::settled_state() {
+  std::unique_lock lock(state_mutex_);
+  ended_.wait(lock, [&] { return !ending_ || is_final(state_); });
   return state_;
 }
 

@@ -136,6 +136,9 @@ class Machine : private ExitHandler {
   void shut_down();
 
   VmState state() const;
+  // As state(), but while another thread finds out why guest memory is unavailable, waits for its
+  // answer. Not for the machine's own threads.
+  VmState settled_state();
   std::string failure() const;
   std::optional<VmState> wait(Nanoseconds timeout);
 
@@ -193,6 +196,8 @@ class Machine : private ExitHandler {
   // in the message. `reason` is what was observed here, used if the diagnosis finds no fault with
   // the files.
   void fail_memory(const std::string& place, const std::string& reason);
+  // Has nobody touch guest memory any more. The caller then ends the machine.
+  void refuse_memory();
   // When it returns, no vCPU enters the guest.
   void halt() noexcept;
   void require_live(const char* operation) const;
@@ -242,6 +247,7 @@ class Machine : private ExitHandler {
   std::condition_variable ended_;
   VmState state_ = VmState::paused;
   std::string failure_;
+  bool ending_ = false;
 };
 
 }  // namespace faasnap::machine

@@ -159,7 +159,7 @@ void LocalVm::restore_state(MonotonicClock clock) {
 }
 
 void LocalVm::check_machine() const {
-  if (machine_->state() == VmState::internal_error) {
+  if (machine_->settled_state() == VmState::internal_error) {
     base::fail(ErrorKind::io, kRestore, source_->directory(), machine_->failure());
   }
 }
@@ -170,7 +170,7 @@ void LocalVm::check_saved_memory(const std::filesystem::path& path, PageRange un
   }
   // A fault handler that fails ends the machine before it lets anybody see the pages that it could
   // not bring: whoever finds the machine paused has read the guest's own.
-  if (const VmState state = machine_->state(); is_final(state)) {
+  if (const VmState state = machine_->settled_state(); is_final(state)) {
     base::fail(state == VmState::internal_error ? ErrorKind::io : ErrorKind::guest,
                "create snapshot", path, base::describe_end(state, machine_->failure()));
   }

@@ -191,6 +191,26 @@ TEST_CASE("a page that devices cannot have ends the machine with what is wrong w
   CHECK_FALSE(machine->memory().view(memory::GuestAddress{kPageSize}, 1).has_value());
 }
 
+TEST_CASE("whoever finds memory unavailable waits for the reason that another thread looks for") {
+  const auto machine = make_machine();
+  std::promise<void> looking;
+  std::promise<void> found;
+  machine->guard_memory({.intact = {}, .diagnose = [&] {
+                           looking.set_value();
+                           found.get_future().wait();
+                           return std::string("memory: Input/output error");
+                         }});
+  std::thread first([&] { machine->memory().refuse({PageIndex{0}, 1}, "Bad address"); });
+  looking.get_future().wait();
+  machine->memory().refuse({PageIndex{1}, 1}, "Bad address");
+  CHECK_FALSE(is_final(machine->state()));
+  auto settled = std::async(std::launch::async, [&] { return machine->settled_state(); });
+  found.set_value();
+  first.join();
+  CHECK(settled.get() == VmState::internal_error);
+  CHECK(machine->failure().find("memory: Input/output error") != std::string::npos);
+}
+
 TEST_CASE("what is entered ahead of the guest is counted, and only where the host can") {
   const auto machine = make_machine();
   machine->prefill({PageIndex{0}, 4});
