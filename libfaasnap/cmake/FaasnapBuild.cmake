@@ -110,6 +110,14 @@ function(faasnap_compile_quickly target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
+# faasnap_compile_test(TARGET)
+#
+# For what only calls what is tested: without optimisation it takes two thirds of the time to
+# compile, and no longer to run. With sanitizers it would run nearly three times as long.
+function(faasnap_compile_test target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O0>)
+endfunction()
+
 # faasnap_floor(NAME SOURCES file... [LINKS target...])
 #
 # One floor of libfaasnap (a folder below src/) as an object library.
@@ -142,6 +150,6 @@ function(faasnap_unit_test name)
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
   faasnap_share_headers(test_${name} test_base ${FAASNAP_COMMON_HEADERS}
     <catch2/catch_test_macros.hpp> <catch2/generators/catch_generators.hpp>)
-  faasnap_compile_quickly(test_${name})
+  faasnap_compile_test(test_${name})
   catch_discover_tests(test_${name} TEST_PREFIX "${name}: " PROPERTIES LABELS unit SKIP_RETURN_CODE 4)
 endfunction()
