@@ -145,6 +145,11 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   const auto begun = std::chrono::steady_clock::now();
   const Snapshot snapshot = open_snapshot(line, snapshot_of(line), keys);
   const Nanoseconds opening = std::chrono::steady_clock::now() - begun;
+  if (chosen == tools::Origin(tools::Boot{}) && snapshot.info().disks.value != 0) {
+    throw tools::UsageError(
+        fmt::format("--setting boot: the guest of {} has disks, expected a snapshot of one without",
+                    snapshot_of(line)));
+  }
   const std::string function = line.optional_text("function").value_or(label(snapshot, "function"));
   if (function.empty()) {
     throw tools::UsageError("--function is missing, and the snapshot has no label 'function'");

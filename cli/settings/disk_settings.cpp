@@ -17,6 +17,16 @@ constexpr std::size_t kMostDisks = 4;
 constexpr std::uint64_t kSector = 512;
 constexpr Bytes kLargestScratch{1ULL << 40};
 constexpr std::string_view kReadOnly = ":ro";
+constexpr char kFirstDisk = 'b';  // /dev/vda is the root image
+
+DiskOptions parse_scratch(const std::string& text, const char* option) {
+  const Bytes size = parse_size(text, option);
+  if (size.value == 0 || size.value % kSector != 0 || size > kLargestScratch) {
+    throw tools::UsageError(
+        fmt::format("{} {}: expected a multiple of 512 bytes, at most 1024G", option, text));
+  }
+  return {.size = size};
+}
 
 DiskOptions parse_disk(std::string text) {
   DiskOptions disk;
@@ -39,7 +49,10 @@ void add_disk_options(CommandLine& line, bool boots) {
                 "an empty disk of the VM's own, which takes space as the guest writes: /dev/vdb");
     line.list("disk", "FILE[:ro]",
               "a further disk of the guest's: the file itself, which must be no other VM's; "
-              "repeatable,\nup to 4 with --scratch");
+              "repeatable,\nup to 4 with --scratch and --overlay");
+    line.option("overlay", "SIZE",
+                "the guest writes its files to a disk of this size that takes space as it is used "
+                "(default:\nto at most half of its memory)");
   }
   line.option("scratch-directory", "DIR",
               "where what guests write to their disks is kept while they run (default: /var/tmp)");
@@ -47,28 +60,24 @@ void add_disk_options(CommandLine& line, bool boots) {
   line.option("disk-requests", "N", "requests a second of each disk (default: as many as it can)");
 }
 
-std::vector<DiskOptions> disk_options(const CommandLine& line) {
-  std::vector<DiskOptions> disks;
+void set_disk_options(const CommandLine& line, VmOptions& options) {
   if (const auto scratch = line.optional_text("scratch")) {
-    const Bytes size = parse_size(*scratch, "--scratch");
-    if (size.value == 0 || size.value % kSector != 0 || size > kLargestScratch) {
-      throw tools::UsageError(
-          fmt::format("--scratch {}: expected a multiple of 512 bytes, at most 1024G", *scratch));
-    }
-    disks.push_back({.size = size});
+    options.disks.push_back(parse_scratch(*scratch, "--scratch"));
   }
   for (const std::string& text : line.texts("disk")) {
-    disks.push_back(parse_disk(text));
+    options.disks.push_back(parse_disk(text));
   }
-  if (disks.size() > kMostDisks) {
-    throw tools::UsageError(fmt::format("{} disks, expected at most {}", disks.size(), kMostDisks));
+  if (const auto overlay = line.optional_text("overlay")) {
+    options.command_line += fmt::format(" faasnap.overlay=/dev/vd{}",
+                                        static_cast<char>(kFirstDisk + options.disks.size()));
+    options.disks.push_back(parse_scratch(*overlay, "--overlay"));
   }
-  return disks;
-}
-
-void set_disk_options(const CommandLine& line, VmAttachments& attachments) {
-  attachments.scratch_directory = line.optional_text("scratch-directory").value_or("");
-  attachments.limits.disk = disk_limits(line);
+  if (options.disks.size() > kMostDisks) {
+    throw tools::UsageError(
+        fmt::format("{} disks, expected at most {}", options.disks.size(), kMostDisks));
+  }
+  options.attachments.scratch_directory = line.optional_text("scratch-directory").value_or("");
+  options.attachments.limits.disk = disk_limits(line);
 }
 
 DiskLimits disk_limits(const CommandLine& line) {

@@ -200,8 +200,7 @@ VmOptions vm_options(const CommandLine& line, const Config& config, const std::s
   options.worker = worker_options(line, config);
   options.vcpus = vcpu_count(line, config, options.vcpus);
   options.memory = memory_size(line, config, options.memory);
-  options.disks = disk_options(line);
-  set_disk_options(line, options.attachments);
+  set_disk_options(line, options);
   const fs::path directory = images_directory(line, config);
   // An image that is named comes before those of the settings file.
   const auto images = line.has("image") ? decltype(config.images){} : config.images;

@@ -20,7 +20,8 @@ struct Options {
   std::string store = "vsock:2:6379";
   // Stands for the image's handler, if it is not empty.
   std::string function;
-  // Size of the file system in memory that takes what is written to the root, as mount(8) takes it.
+  // What takes the files that are written to the root: the size of a file system in memory, as
+  // mount(8) takes it, or the device of a disk, which is made empty.
   std::string overlay = "50%";
   // The network at boot, as POST /network takes it; empty to leave the interface as it is.
   std::string network;

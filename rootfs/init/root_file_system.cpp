@@ -16,7 +16,9 @@
 #include <cstring>
 #include <string_view>
 
+#include "disk_file_system.h"
 #include "fd.h"
+#include "options.h"
 #include "text.h"
 
 namespace faasnap::init {
@@ -25,6 +27,9 @@ namespace {
 constexpr std::size_t kLargestModuleList = 64 << 10;
 constexpr int kDeviceTries = 1000;
 constexpr long kDevicePauseNs = 5'000'000;
+constexpr const char* kModules = "/modules";
+// What a file system on a disk needs besides.
+constexpr const char* kDiskModules = "/modules-disk";
 // Where the parts of the root lie in the initramfs.
 constexpr const char* kImage = "/image";
 constexpr const char* kWritten = "/written";
@@ -50,6 +55,20 @@ void load_module(const std::string& path) {
   }
 }
 
+void load_modules_of(const char* file) {
+  const auto list = read_file(file, kLargestModuleList);
+  if (!list) {
+    die("%s: the initramfs has no such list of modules", file);
+  }
+  for (std::string_view rest = *list;;) {
+    const std::string_view path = take_word(rest);
+    if (path.empty()) {
+      return;
+    }
+    load_module(std::string(path));
+  }
+}
+
 void wait_for_device(const std::string& device) {
   for (int i = 0; ::access(device.c_str(), F_OK) != 0; ++i) {
     if (i == kDeviceTries) {
@@ -58,6 +77,23 @@ void wait_for_device(const std::string& device) {
     const timespec pause{0, kDevicePauseNs};
     ::nanosleep(&pause, nullptr);
   }
+}
+
+// Mounts what takes the files that are written: a file system in memory, or one on a disk that is
+// made anew.
+void mount_written(const std::string& overlay, bool is_disk) {
+  if (!is_disk) {
+    mount_on(kWritten, "tmpfs", 0, "mode=0755,size=" + overlay, "written");
+    return;
+  }
+  load_modules_of(kDiskModules);
+  wait_for_device(overlay);
+  const std::string error = make_disk_file_system(overlay);
+  if (!error.empty()) {
+    die("make a file system on the overlay's disk: %s", error.c_str());
+  }
+  // A removed file's blocks go back to the host.
+  mount_on(kWritten, "ext4", MS_NOATIME, "discard", overlay.c_str());
 }
 
 // Removes what lies in the directory `fd`, which it closes, on its own file system.
@@ -112,19 +148,7 @@ void mount_kernel_file_systems() {
   mount_on("/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", "sys");
 }
 
-void load_modules() {
-  const auto list = read_file("/modules", kLargestModuleList);
-  if (!list) {
-    die("/modules: the initramfs has no list of modules");
-  }
-  for (std::string_view rest = *list;;) {
-    const std::string_view path = take_word(rest);
-    if (path.empty()) {
-      return;
-    }
-    load_module(std::string(path));
-  }
-}
+void load_modules() { load_modules_of(kModules); }
 
 void enter_root(const std::string& device, const std::string& overlay) {
   wait_for_device(device);
@@ -132,7 +156,8 @@ void enter_root(const std::string& device, const std::string& overlay) {
     make_directory(target);
   }
   mount_on(kImage, "erofs", MS_RDONLY, "", device.c_str());
-  mount_on(kWritten, "tmpfs", 0, "mode=0755,size=" + overlay, "written");
+  const bool is_disk = overlay.starts_with("/dev/");
+  mount_written(overlay, is_disk);
   make_directory("/written/upper");
   make_directory("/written/work");
   mount_on(kRoot, "overlay", 0, "lowerdir=/image,upperdir=/written/upper,workdir=/written/work",
@@ -143,8 +168,12 @@ void enter_root(const std::string& device, const std::string& overlay) {
   for (const char* target : {"/dev", "/proc", "/sys"}) {
     mount_on((kRoot + std::string(target)).c_str(), nullptr, MS_MOVE, "", target);
   }
-  const std::string size = ",size=" + overlay;
-  mount_on("/root/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777" + size, "tmp");
+  const std::string size = ",size=" + (is_disk ? Options{}.overlay : overlay);
+  if (!is_disk) {
+    mount_on("/root/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777" + size, "tmp");
+  } else if (::chmod("/root/tmp", 01777) != 0) {
+    die("chmod /tmp: %s", std::strerror(errno));
+  }
   mount_on("/root/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755" + size, "run");
   make_directory("/root/dev/shm");
   mount_on("/root/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777" + size, "shm");

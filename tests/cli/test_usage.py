@@ -171,7 +171,9 @@ class Usage(CliCase):
                 (("--scratch", "1025G"), "at most 1024G"),
                 (("--scratch", "much"), "--scratch much"),
                 (("--disk", ":ro"), "FILE or FILE:ro"),
+                (("--overlay", "0M"), ("--overlay 0M", "multiple of 512")),
                 (("--scratch", "1M", *("--disk", "a") * 4), "5 disks, expected at most 4"),
+                (("--overlay", "1M", *("--disk", "a") * 4), "5 disks, expected at most 4"),
                 (("--disk-rate", "0M"), "--disk-rate 0"),
                 (("--disk-requests", "0"), "--disk-requests")):
             for command in (("boot",), ("record", "hello", "--snapshot", "none/none")):

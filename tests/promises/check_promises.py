@@ -22,7 +22,7 @@ METHOD = re.compile(r"def test_(\w+)")
 def tests_of(root: pathlib.Path) -> tuple[str, set[str]]:
     """The text of all tests, with white space and joints of strings as one blank, and their names."""
     files = [file for file in (root / "tests").rglob("*")
-             if file.suffix in {".cpp", ".h", ".py"} and file.is_file()]
+             if file.suffix in {".cpp", ".h", ".py", ""} and file.is_file()]
     text = " ".join(file.read_text(encoding="utf-8") for file in files)
     text = re.sub(r'"\s*\n\s*"', "", text)
     text += " ".join(f'"{method.replace("_", " ")}"' for method in METHOD.findall(text))
