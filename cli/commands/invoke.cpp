@@ -32,7 +32,7 @@ CommandLine invoke_command_line() {
        .text =
            "Restores a microVM from the snapshot in DIR and invokes the function in it. Settings:\n"
            "  warm        the VM has run the function before and stays\n"
-           "  boot        a cold boot\n"
+           "  boot        a cold boot, with the disks that options name\n"
            "  lazy        guest memory is mapped; every first touch is a page fault\n"
            "  cached      as lazy, with the memory file in the page cache\n"
            "  concurrent  as lazy, with the recorded pages read while the guest runs\n"
@@ -67,7 +67,7 @@ CommandLine invoke_command_line() {
       "root-image", "FILE",
       "use this root image instead of the one that the snapshot names; must have the same content");
   add_image_options(line, false);
-  add_disk_options(line, false);
+  add_disk_options(line);
   add_image_directories_option(line);
   add_trusted_key_option(line);
   add_bases_option(line);
@@ -123,6 +123,27 @@ void check_misses(const tools::Origin& origin) {
   }
 }
 
+// A restored VM has the disks of its snapshot.
+void check_disks(const GuestDisks& guest, const tools::Origin& origin) {
+  if (!guest.disks.empty() && origin != tools::Origin(tools::Boot{})) {
+    throw tools::UsageError(fmt::format(
+        "--scratch, --disk and --overlay need --setting boot, not '{}': a restore has the "
+        "snapshot's disks",
+        to_string(origin)));
+  }
+}
+
+// A cold boot without the disks that the function was recorded with would measure another machine.
+void check_recorded_disks(const GuestDisks& guest, const tools::Origin& origin,
+                          const SnapshotInfo& info) {
+  if (origin == tools::Origin(tools::Boot{}) && guest.disks.empty() && info.disks.value != 0) {
+    throw tools::UsageError(
+        fmt::format("--setting boot: the snapshot has {} KiB of disks, expected those of its "
+                    "recording by --scratch, --disk or --overlay",
+                    info.disks.value >> 10));
+  }
+}
+
 InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   NetworkChoice network = network_choice(line);
   auto worker = worker_options(line, config);  // starts beside what follows
@@ -140,16 +161,14 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   if (line.has("note-misses")) {
     check_misses(chosen);
   }
+  GuestDisks disks = guest_disks(line);
+  check_disks(disks, chosen);
   const auto keys = trusted_keys(line, config);
   const Nanoseconds opened = epoch_now();
   const auto begun = std::chrono::steady_clock::now();
   const Snapshot snapshot = open_snapshot(line, snapshot_of(line), keys);
   const Nanoseconds opening = std::chrono::steady_clock::now() - begun;
-  if (chosen == tools::Origin(tools::Boot{}) && snapshot.info().disks.value != 0) {
-    throw tools::UsageError(
-        fmt::format("--setting boot: the guest of {} has disks, expected a snapshot of one without",
-                    snapshot_of(line)));
-  }
+  check_recorded_disks(disks, chosen, snapshot.info());
   const std::string function = line.optional_text("function").value_or(label(snapshot, "function"));
   if (function.empty()) {
     throw tools::UsageError("--function is missing, and the snapshot has no label 'function'");
@@ -172,6 +191,7 @@ InvocationPlan make_plan(const CommandLine& line, const Config& config) {
           .opening = opening,
           .limits = {.disk = disk_limits(line), .store = store_limits(config)},
           .scratch_directory = line.optional_text("scratch-directory").value_or(""),
+          .disks = std::move(disks),
           .network = std::move(network),
           .recording = line.optional_text("record-accesses").value_or(""),
           .miss_notes = line.optional_text("note-misses").value_or("")};

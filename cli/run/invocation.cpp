@@ -164,11 +164,12 @@ InvocationRecord Invoker::run_booted(Trace& trace) {
   options.root_image = plan_.root_image.empty() ? allowed(info.root_image) : plan_.root_image;
   options.vcpus = info.vcpus;
   options.memory = info.memory;
+  options.disks = plan_.disks.disks;
   options.attachments.limits = plan_.limits;
   options.attachments.scratch_directory = plan_.scratch_directory;
   const GuestNetwork network(plan_.network);
   options.attachments.network = network.options();
-  options.command_line += " quiet faasnap.function=" + plan_.function;
+  options.command_line += plan_.disks.words + " quiet faasnap.function=" + plan_.function;
   const Nanoseconds start = epoch_now();
   const auto begun = Clock::now();
   VM vm = host_.boot(options, {.stop = stop_, .network = plan_.network.config});

@@ -22,6 +22,7 @@
 #include "run/cached_pages.h"
 #include "run/guest_network.h"
 #include "run/invocation_spans.h"
+#include "settings/disk_settings.h"
 #include "tools/json.h"
 #include "tools/origin.h"
 
@@ -55,6 +56,8 @@ struct InvocationPlan {
   GuestLimits limits{};
   // Where the scratch files of each VM are; empty for the library's default.
   std::filesystem::path scratch_directory{};
+  // The disks of a VM that is booted, besides its root disk.
+  GuestDisks disks{};
   // The network of each VM.
   NetworkChoice network{};
   // File for a recording of the invocation by userfaultfd, or empty. Only with the setting lazy.

@@ -43,41 +43,44 @@ DiskOptions parse_disk(std::string text) {
 
 }  // namespace
 
-void add_disk_options(CommandLine& line, bool boots) {
-  if (boots) {
-    line.option("scratch", "SIZE",
-                "an empty disk of the VM's own, which takes space as the guest writes: /dev/vdb");
-    line.list("disk", "FILE[:ro]",
-              "a further disk of the guest's: the file itself, which must be no other VM's; "
-              "repeatable,\nup to 4 with --scratch and --overlay");
-    line.option("overlay", "SIZE",
-                "the guest writes its files to a disk of this size that takes space as it is used "
-                "(default:\nto at most half of its memory)");
-  }
+void add_disk_options(CommandLine& line) {
+  line.option("scratch", "SIZE",
+              "an empty disk of the VM's own, which takes space as the guest writes: /dev/vdb");
+  line.list("disk", "FILE[:ro]",
+            "a further disk of the guest's: the file itself, which must be no other VM's; "
+            "repeatable,\nup to 4 with --scratch and --overlay");
+  line.option("overlay", "SIZE",
+              "the guest writes its files to a disk of this size that takes space as it is used "
+              "(default:\nto at most half of its memory)");
   line.option("scratch-directory", "DIR",
               "where what guests write to their disks is kept while they run (default: /var/tmp)");
   line.option("disk-rate", "SIZE", "bytes a second of each disk (default: as many as it can)");
   line.option("disk-requests", "N", "requests a second of each disk (default: as many as it can)");
 }
 
-void set_disk_options(const CommandLine& line, VmOptions& options) {
+GuestDisks guest_disks(const CommandLine& line) {
+  GuestDisks guest;
   if (const auto scratch = line.optional_text("scratch")) {
-    options.disks.push_back(parse_scratch(*scratch, "--scratch"));
+    guest.disks.push_back(parse_scratch(*scratch, "--scratch"));
   }
   for (const std::string& text : line.texts("disk")) {
-    options.disks.push_back(parse_disk(text));
+    guest.disks.push_back(parse_disk(text));
   }
   if (const auto overlay = line.optional_text("overlay")) {
-    options.command_line += fmt::format(" faasnap.overlay=/dev/vd{}",
-                                        static_cast<char>(kFirstDisk + options.disks.size()));
-    options.disks.push_back(parse_scratch(*overlay, "--overlay"));
+    guest.words = fmt::format(" faasnap.overlay=/dev/vd{}",
+                              static_cast<char>(kFirstDisk + guest.disks.size()));
+    guest.disks.push_back(parse_scratch(*overlay, "--overlay"));
   }
-  if (options.disks.size() > kMostDisks) {
+  if (guest.disks.size() > kMostDisks) {
     throw tools::UsageError(
-        fmt::format("{} disks, expected at most {}", options.disks.size(), kMostDisks));
+        fmt::format("{} disks, expected at most {}", guest.disks.size(), kMostDisks));
   }
-  options.attachments.scratch_directory = line.optional_text("scratch-directory").value_or("");
-  options.attachments.limits.disk = disk_limits(line);
+  return guest;
+}
+
+void set_disk_options(const CommandLine& line, VmAttachments& attachments) {
+  attachments.scratch_directory = line.optional_text("scratch-directory").value_or("");
+  attachments.limits.disk = disk_limits(line);
 }
 
 DiskLimits disk_limits(const CommandLine& line) {

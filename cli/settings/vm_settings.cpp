@@ -101,7 +101,7 @@ void add_image_options(CommandLine& line, bool boots) {
     line.option("root-image", "FILE", "root file system");
     line.option("vcpus", "N", "virtual CPUs, 1 to 8 (default: 2)");
     line.option("memory", "SIZE", "guest memory, 128M to 16G (default: 2G)");
-    add_disk_options(line, true);
+    add_disk_options(line);
   }
 }
 
@@ -200,7 +200,10 @@ VmOptions vm_options(const CommandLine& line, const Config& config, const std::s
   options.worker = worker_options(line, config);
   options.vcpus = vcpu_count(line, config, options.vcpus);
   options.memory = memory_size(line, config, options.memory);
-  set_disk_options(line, options);
+  GuestDisks disks = guest_disks(line);
+  options.disks = std::move(disks.disks);
+  options.command_line += disks.words;
+  set_disk_options(line, options.attachments);
   const fs::path directory = images_directory(line, config);
   // An image that is named comes before those of the settings file.
   const auto images = line.has("image") ? decltype(config.images){} : config.images;

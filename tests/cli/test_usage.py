@@ -118,6 +118,13 @@ class Usage(CliCase):
                 self.refused(2, "invoke", "--snapshot", "s", *INPUT, f"--repeat={value}",
                              says="--repeat")
 
+    def test_disks_for_a_vm_that_is_restored(self):
+        for disk in (("--scratch", "1G"), ("--disk", "data.img:ro"), ("--overlay", "1G")):
+            for setting in ("faasnap", "warm"):
+                with self.subTest(disk=disk, setting=setting):
+                    self.refused(2, "invoke", "--snapshot", "s", *INPUT, *disk,
+                                 "--setting", setting, says=("--setting boot", f"'{setting}'"))
+
     def test_an_unknown_setting(self):
         self.refused(2, "invoke", "--snapshot", "s", *INPUT, "--record-accesses", "f",
                      says=("--record-accesses", "lazy", "'faasnap'"))
