@@ -2,6 +2,9 @@
 
 #include "platform.h"
 
+#include <condition_variable>
+#include <mutex>
+
 #include "base/error.h"
 #include "base/log.h"
 
@@ -10,6 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::seconds kFollow{1};
 
 const fs::path& made(const fs::path& directory) {
   fs::create_directories(directory);
@@ -47,21 +52,38 @@ Json to_json(const Invoker::Past& past) {
 Platform::Platform(const Config& config, const std::string& unusable)
     : config_(config),
       lock_(made(config.state)),
+      store_(config.hosts.redis.empty() ? nullptr
+                                        : std::make_unique<hosts::Store>(config.hosts)),
       images_(config),
-      registry_(config, images_,
+      registry_(config, images_, store_.get(),
                 {.retired = [this](const std::string& revision) { retire(revision); },
                  .make = [this](const Function& function) { image_queue_.add(function); }}),
       maker_(config, unusable.empty()),
-      snapshots_(config, maker_, metrics_, registry_.revisions()),
-      fleet_(config, maker_, snapshots_, metrics_),
+      snapshots_(config, maker_, metrics_, store_.get(), registry_.revisions()),
+      fleet_(config, images_, maker_, snapshots_, metrics_),
       invoker_(config, fleet_, snapshots_, metrics_, unusable),
       events_(config, metrics_, [this](const Event& event) { return run(event); }),
       image_queue_(images_, [this](const Function& function, const MadeImage& image) {
         registry_.made(function, image);
       }) {
+  registry_.refresh();
   images_.keep_only(registry_.revisions());
   for (const Function& function : registry_.unmade()) {
     image_queue_.add(function);
+  }
+  if (store_ != nullptr) {
+    following_ = std::jthread([this](const std::stop_token& stop) { follow_hosts(stop); });
+  }
+}
+
+// What other hosts retire ends here although no request comes.
+void Platform::follow_hosts(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    registry_.resume();
+    stopped.wait_for(lock, stop, kFollow, [] { return false; });
   }
 }
 
@@ -129,10 +151,18 @@ void Platform::retire(const std::string& revision) {
   fleet_.remove(revision);
   snapshots_.remove(revision);
   images_.remove(revision);
+  if (store_ != nullptr) {
+    try {
+      store_->forget_snapshot(revision);
+    } catch (const std::exception& error) {
+      log(LogLevel::warning, revision + ": its snapshot stays in the hosts' store: " + error.what());
+    }
+  }
 }
 
 Attempt Platform::run(const Event& event) {
   try {
+    registry_.refresh();
     const Outcome outcome =
         invoker_.invoke({.function = registry_.find(event.function, event.version),
                          .payload = event.payload,

@@ -2,8 +2,11 @@
 
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "base/config.h"
 #include "functions/events.h"
@@ -14,6 +17,7 @@
 #include "functions/machine.h"
 #include "functions/registry.h"
 #include "functions/snapshots.h"
+#include "hosts/store.h"
 #include "metrics/metrics.h"
 #include "state/files.h"
 
@@ -40,9 +44,12 @@ class Platform {
  private:
   void retire(const std::string& revision);
   Attempt run(const Event& event);
+  void follow_hosts(const std::stop_token& stop);
 
   const Config& config_;
   DirectoryLock lock_;
+  // Null for a host on its own.
+  std::unique_ptr<hosts::Store> store_;
   Metrics metrics_;
   Images images_;
   Registry registry_;
@@ -52,6 +59,7 @@ class Platform {
   Invoker invoker_;
   Events events_;
   ImageQueue image_queue_;
+  std::jthread following_;
 };
 
 }  // namespace platform

@@ -162,6 +162,14 @@ void take_access(Section section, AccessPolicy& access) {
   section.finish();
 }
 
+void take_hosts(Section section, HostsPolicy& hosts) {
+  section.take("redis", hosts.redis);
+  section.take("directory", hosts.directory);
+  section.take("password", hosts.password);
+  section.take("prefix", hosts.prefix);
+  section.finish();
+}
+
 void take_defaults(Section section, FunctionDefaults& defaults) {
   section.take("memory_mib", defaults.memory_mib, 128, 10'240);
   section.take("timeout_s", defaults.timeout, 1, 900);
@@ -206,6 +214,7 @@ Config load_config(const std::filesystem::path& file) {
   take_archives(top.section("archives"), config.archives);
   take_access(top.section("auth"), config.access);
   top.section("runtimes").take_all(config.runtimes);
+  take_hosts(top.section("hosts"), config.hosts);
   take_defaults(top.section("function"), config.defaults);
   take_artifact(top.section("artifact"), config.artifact);
   top.finish();

@@ -64,6 +64,18 @@ struct AccessPolicy {
   std::filesystem::path tokens{};
 };
 
+// What several hosts share. Without `redis` the platform is one host on its own.
+struct HostsPolicy {
+  // HOST:PORT, [IPv6]:PORT, or the path of a socket.
+  std::string redis{};
+  // The directory that every host mounts.
+  std::filesystem::path directory{};
+  // The file of the server's password; empty: none.
+  std::filesystem::path password{};
+  // Of the keys on the server: platforms with different ones do not see each other.
+  std::string prefix{};
+};
+
 // What a function has that does not say otherwise.
 struct FunctionDefaults {
   std::uint64_t memory_mib = 512;
@@ -101,6 +113,7 @@ struct Config {
   AccessPolicy access{};
   // Images below archives of other runtimes than `base_image` has, by Lambda's names of those.
   std::map<std::string, std::filesystem::path> runtimes{};
+  HostsPolicy hosts{};
   FunctionDefaults defaults{};
   ArtifactPolicy artifact{};
 };

@@ -21,6 +21,7 @@ enum class Refusal {
   too_large,    // the request's body
   throttled,    // a limit is reached; the same request may succeed later
   unavailable,  // this host cannot run VMs, or a VM has failed
+  store_lost,   // what the hosts share cannot be reached; the same request may succeed later
 };
 
 class RequestError : public std::runtime_error {

@@ -22,8 +22,9 @@ bool damaged(faasnap::ErrorKind kind) {
 
 }  // namespace
 
-Fleet::Fleet(const Config& config, MachineMaker& maker, Snapshots& snapshots, Metrics& metrics)
-    : config_(config), maker_(maker), snapshots_(snapshots), metrics_(metrics) {
+Fleet::Fleet(const Config& config, const Images& images, MachineMaker& maker, Snapshots& snapshots,
+             Metrics& metrics)
+    : config_(config), images_(images), maker_(maker), snapshots_(snapshots), metrics_(metrics) {
   thread_ = std::jthread([this](const std::stop_token& stop) { maintain(stop); });
 }
 
@@ -46,7 +47,8 @@ std::unique_ptr<Machine> Fleet::take(const Function& function) {
 }
 
 std::unique_ptr<Machine> Fleet::make(const Function& function) {
-  if (const auto snapshot = snapshots_.find(function.revision)) {
+  images_.provide(function);
+  if (const auto snapshot = snapshots_.find_or_fetch(function)) {
     try {
       return maker_.restore(function, *snapshot);
     } catch (const faasnap::Error& error) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "functions/images.h"
 #include "functions/machine.h"
 #include "functions/snapshots.h"
 #include "metrics/metrics.h"
@@ -35,7 +36,8 @@ class Fleet {
     std::chrono::seconds idle{0};
   };
 
-  Fleet(const Config& config, MachineMaker& maker, Snapshots& snapshots, Metrics& metrics);
+  Fleet(const Config& config, const Images& images, MachineMaker& maker, Snapshots& snapshots,
+        Metrics& metrics);
   ~Fleet();
 
   // Returns a VM for the function: one that idles, else a prepared one, else one that is restored
@@ -69,6 +71,7 @@ class Fleet {
   std::size_t prepared_of(const std::string& revision) const;
 
   const Config& config_;
+  const Images& images_;
   MachineMaker& maker_;
   Snapshots& snapshots_;
   Metrics& metrics_;

@@ -63,6 +63,26 @@ fs::path Images::find(const std::string& uri) const {
   return fs::canonical(config_.images / name);
 }
 
+fs::path Images::place(const Function& function) const {
+  return fs::weakly_canonical(function.archive.empty()
+                                  ? config_.images / image_name(function.image_uri)
+                                  : made_ / function.revision);
+}
+
+void Images::provide(const Function& function) const {
+  if (fs::exists(function.image / "rootfs.img")) {
+    return;
+  }
+  if (function.archive.empty()) {
+    throw RequestError(Refusal::unavailable, fmt::format("this host has no image {}",
+                                                         function.image.string()));
+  }
+  const std::lock_guard lock(providing_);
+  if (!fs::exists(function.image / "rootfs.img")) {
+    make(function, {});
+  }
+}
+
 fs::path Images::base_of(const std::string& runtime) const {
   if (const auto named = config_.runtimes.find(runtime); named != config_.runtimes.end()) {
     return named->second;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <mutex>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -32,6 +33,11 @@ class Images {
   // Returns the directory of the image `uri`, a name, with a tag or a registry in front of it that
   // are ignored. Throws RequestError if there is no such image.
   std::filesystem::path find(const std::string& uri) const;
+  // Returns where this host has, or would have, the image of a function that another host knows.
+  std::filesystem::path place(const Function& function) const;
+  // Makes the image of the function's archive if another host has made it, but this one not yet;
+  // takes seconds. Throws RequestError if that fails, or there is no image of the function's name.
+  void provide(const Function& function) const;
   // Throws RequestError unless this host has what an archive of the function's runtime needs, and
   // the function names a handler.
   void check(const Function& function) const;
@@ -50,6 +56,7 @@ class Images {
 
   const Config& config_;
   const std::filesystem::path made_;
+  mutable std::mutex providing_;
 };
 
 }  // namespace platform

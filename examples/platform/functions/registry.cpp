@@ -64,6 +64,15 @@ std::chrono::milliseconds now() {
       std::chrono::system_clock::now().time_since_epoch());
 }
 
+// Revisions of other hosts name files here.
+void check_revision(const std::string& revision) {
+  if (revision.size() < 2 || revision.size() > kLongestName || revision.front() != 'r' ||
+      revision.find_first_not_of("0123456789abcdef", 1) != std::string::npos) {
+    throw std::runtime_error(
+        fmt::format("revision '{:.64}', expected 'r' and hexadecimal digits", revision));
+  }
+}
+
 // Guest memory, handler and environment are part of what a snapshot holds.
 bool runs_the_same(const Function& a, const Function& b) {
   return a.image == b.image && a.handler == b.handler && a.environment == b.environment &&
@@ -97,9 +106,54 @@ void refuse_while_making(const FunctionVersions& versions) {
   }
 }
 
+bool is_waiting_for(const FunctionVersions& versions, const std::string& revision) {
+  return (versions.next && versions.next->revision == revision) ||
+         (versions.latest.revision == revision && is_under_way(versions.latest.creation));
+}
+
 // What tells of the making of the next code: a function that has never run is created by it.
 Making& show_update(Function& latest) {
   return latest.creation.stage == Making::Stage::done ? latest.update : latest.creation;
+}
+
+template <typename Change>
+void for_each_kept(FunctionVersions& versions, Change change) {
+  change(versions.latest);
+  for (auto& [number, function] : versions.published) {
+    change(function);
+  }
+  if (versions.next) {
+    change(*versions.next);
+  }
+}
+
+// The record that hosts share: what it names is in places that each host knows for itself.
+std::string shared_text(FunctionVersions versions) {
+  versions.change = 0;
+  for_each_kept(versions, [](Function& function) {
+    function.image.clear();
+    function.archive = function.archive.filename();
+  });
+  return encode(versions);
+}
+
+std::set<fs::path> archives_of(const FunctionVersions& versions) {
+  std::set<fs::path> archives;
+  for (const Function& function : versions.kept()) {
+    archives.insert(function.archive);
+  }
+  archives.erase(fs::path());
+  return archives;
+}
+
+// Removes those of `archives` that are not in `kept`.
+void remove_others(const std::set<fs::path>& archives, const std::set<fs::path>& kept) {
+  for (const fs::path& archive : archives) {
+    if (!kept.contains(archive)) {
+      std::error_code ignored;
+      fs::remove(archive, ignored);
+    }
+  }
 }
 
 Function& add_version(FunctionVersions& versions, Function function) {
@@ -121,8 +175,9 @@ void refuse_unless_active(const Function& function) {
   }
 }
 
-Registry::Registry(const Config& config, const Images& images, Listener listener)
-    : config_(config), images_(images), listener_(std::move(listener)) {
+Registry::Registry(const Config& config, const Images& images, hosts::Store* store,
+                   Listener listener)
+    : config_(config), images_(images), store_(store), listener_(std::move(listener)) {
   fs::create_directories(config.state / "functions");
   for (const auto& entry : fs::directory_iterator(config.state / "functions")) {
     const fs::path file = entry.path() / "function.json";
@@ -139,6 +194,7 @@ Function Registry::create(const std::string& name, const Code& code, const Setti
                           bool publish) {
   check_name(name);
   std::unique_lock changing(changing_);
+  require_store();
   {
     const std::lock_guard lock(mutex_);
     if (functions_.contains(name)) {
@@ -175,6 +231,7 @@ Function Registry::create(const std::string& name, const Code& code, const Setti
 
 Function Registry::update_code(const std::string& name, const Code& code, bool publish) {
   std::unique_lock changing(changing_);
+  require_store();
   FunctionVersions versions = at(name);
   refuse_while_making(versions);
   const auto before = revisions();
@@ -206,6 +263,7 @@ Function Registry::update_code(const std::string& name, const Code& code, bool p
 
 Function Registry::update_settings(const std::string& name, const Settings& settings) {
   std::unique_lock changing(changing_);
+  require_store();
   FunctionVersions versions = at(name);
   refuse_while_making(versions);
   const auto before = revisions();
@@ -287,6 +345,24 @@ std::vector<Function> Registry::unmade() const {
 }
 
 void Registry::made(const Function& function, const MadeImage& image) {
+  for (;;) {
+    try {
+      settle(function, image);
+      return;
+    } catch (const hosts::StoreLost&) {
+      const std::lock_guard lock(mutex_);
+      unsettled_.push_back(function);
+      return;
+    } catch (const RequestError& error) {
+      // Another host has changed something else of the function, such as an alias.
+      if (error.refusal() != Refusal::conflict) {
+        throw;
+      }
+    }
+  }
+}
+
+void Registry::settle(const Function& function, const MadeImage& image) {
   const std::string& revision = function.revision;
   const bool failed = !image.failure.empty();
   const Making making{failed ? Making::Stage::failed : Making::Stage::done, image.failure};
@@ -294,6 +370,7 @@ void Registry::made(const Function& function, const MadeImage& image) {
     log(LogLevel::warning, fmt::format("{}: no image: {}", function.name, image.failure));
   }
   const std::lock_guard changing(changing_);
+  require_store();
   const auto before = revisions();
   if (!before.contains(revision)) {
     // It was deleted meanwhile.
@@ -301,6 +378,10 @@ void Registry::made(const Function& function, const MadeImage& image) {
     return;
   }
   FunctionVersions versions = at(function.name);
+  if (!is_waiting_for(versions, revision)) {
+    // Another host was faster.
+    return;
+  }
   if (failed) {
     std::erase_if(versions.published,
                   [&](const auto& each) { return each.second.revision == revision; });
@@ -332,6 +413,7 @@ void Registry::made(const Function& function, const MadeImage& image) {
 
 void Registry::set_concurrency(const std::string& name, std::optional<unsigned> concurrency) {
   const std::lock_guard changing(changing_);
+  require_store();
   FunctionVersions versions = at(name);
   versions.latest.concurrency = concurrency;
   save(name, versions);
@@ -339,6 +421,7 @@ void Registry::set_concurrency(const std::string& name, std::optional<unsigned> 
 
 Function Registry::publish(const std::string& name, const std::optional<std::string>& description) {
   const std::lock_guard changing(changing_);
+  require_store();
   FunctionVersions versions = at(name);
   refuse_while_making(versions);
   refuse_unless_active(versions.latest);
@@ -358,6 +441,7 @@ Function Registry::publish(const std::string& name, const std::optional<std::str
 
 void Registry::remove(const std::string& name, const std::optional<std::string>& version) {
   const std::lock_guard changing(changing_);
+  require_store();
   FunctionVersions versions = at(name);
   const auto before = revisions();
   if (version == kLatest) {
@@ -371,13 +455,12 @@ void Registry::remove(const std::string& name, const std::optional<std::string>&
     }
     save(name, versions);
   } else {
-    // Without its file the function is gone, whatever else is left after a crash.
-    remove_durably(directory(name) / "function.json");
-    {
-      const std::lock_guard lock(mutex_);
-      functions_.erase(name);
+    const std::lock_guard following(following_);
+    if (store_ != nullptr) {
+      store_->remove(name, versions.change);
+      remove_others(archives_of(versions), {});
     }
-    fs::remove_all(directory(name));
+    forget(name);
   }
   retire_unused(before);
 }
@@ -385,6 +468,7 @@ void Registry::remove(const std::string& name, const std::optional<std::string>&
 Alias Registry::create_alias(const std::string& name, const std::string& alias,
                              const AliasSettings& settings) {
   const std::lock_guard changing(changing_);
+  require_store();
   FunctionVersions versions = at(name);
   Alias created = add_alias(versions, alias, settings);
   save(name, std::move(versions));
@@ -394,6 +478,7 @@ Alias Registry::create_alias(const std::string& name, const std::string& alias,
 Alias Registry::update_alias(const std::string& name, const std::string& alias,
                              const AliasSettings& settings) {
   const std::lock_guard changing(changing_);
+  require_store();
   FunctionVersions versions = at(name);
   Alias changed = change_alias(versions, alias, settings);
   save(name, std::move(versions));
@@ -402,6 +487,7 @@ Alias Registry::update_alias(const std::string& name, const std::string& alias,
 
 void Registry::remove_alias(const std::string& name, const std::string& alias) {
   const std::lock_guard changing(changing_);
+  require_store();
   FunctionVersions versions = at(name);
   if (versions.aliases.erase(alias) != 0) {
     save(name, std::move(versions));
@@ -473,23 +559,171 @@ FunctionVersions Registry::at(const std::string& name) const {
 }
 
 void Registry::save(const std::string& name, FunctionVersions versions) {
+  const std::lock_guard following(following_);
+  if (store_ == nullptr) {
+    keep(name, versions);
+    remove_archives(name, versions);
+    return;
+  }
+  std::set<fs::path> before;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = functions_.find(name); found != functions_.end()) {
+      before = archives_of(found->second);
+    }
+  }
+  const std::set<fs::path> after = archives_of(versions);
+  try {
+    versions.change = store_->put(name, shared_text(versions), versions.change);
+  } catch (const hosts::StoreLost&) {
+    throw;
+  } catch (...) {
+    remove_others(after, before);
+    throw;
+  }
+  keep(name, versions);
+  remove_others(before, after);
+}
+
+// Writes this host's copy.
+void Registry::keep(const std::string& name, const FunctionVersions& versions) {
+  fs::create_directories(directory(name));
   write_durably(directory(name) / "function.json", encode(versions));
-  remove_archives(name, versions);
   const std::lock_guard lock(mutex_);
-  functions_.insert_or_assign(name, std::move(versions));
+  functions_.insert_or_assign(name, versions);
+  finished_.notify_all();
+}
+
+void Registry::forget(const std::string& name) {
+  // Without its file the function is gone, whatever else is left after a crash.
+  remove_durably(directory(name) / "function.json");
+  {
+    const std::lock_guard lock(mutex_);
+    functions_.erase(name);
+    finished_.notify_all();
+  }
+  fs::remove_all(directory(name));
 }
 
 // Removes the archives that no version is made of.
 void Registry::remove_archives(const std::string& name, const FunctionVersions& versions) const {
-  std::set<fs::path> used = {directory(name) / "function.json"};
-  for (const Function& function : versions.kept()) {
-    used.insert(function.archive);
-  }
+  std::set<fs::path> used = archives_of(versions);
+  used.insert(directory(name) / "function.json");
   for (const auto& entry : fs::directory_iterator(directory(name))) {
     if (!used.contains(entry.path())) {
       fs::remove(entry.path());
     }
   }
+}
+
+void Registry::refresh() {
+  try {
+    require_store();
+  } catch (const hosts::StoreLost&) {
+    // The link has said so.
+  } catch (const std::exception& error) {
+    log(LogLevel::error, error.what());
+  }
+}
+
+void Registry::resume() {
+  if (store_ == nullptr) {
+    return;
+  }
+  try {
+    require_store();
+  } catch (const std::exception&) {
+    return;
+  }
+  std::vector<Function> unsettled;
+  {
+    const std::lock_guard lock(mutex_);
+    unsettled.swap(unsettled_);
+  }
+  // A host that is still there has told by then what became of the image.
+  const auto oldest = now() - config_.archives.timeout - config_.archives.patience;
+  for (const Function& function : unmade()) {
+    if (function.modified < oldest && resumed_.insert(function.revision).second) {
+      unsettled.push_back(function);
+    }
+  }
+  for (const Function& function : unsettled) {
+    listener_.make(function);
+  }
+}
+
+void Registry::require_store() {
+  if (store_ == nullptr) {
+    return;
+  }
+  const std::lock_guard following(following_);
+  auto changes = store_->since(known_store_, known_change_);
+  const bool anew = changes.store != known_store_ || changes.number < known_change_;
+  if (anew) {
+    // The store is new to this host, or it has forgotten something.
+    give_to_store();
+    changes = store_->since({}, 0);
+  }
+  if (!changes.records.empty()) {
+    const auto before = revisions();
+    for (const auto& record : changes.records) {
+      try {
+        take_over(record, anew);
+      } catch (const std::exception& error) {
+        log(LogLevel::error, record.function + ": not taken over: " + error.what());
+      }
+    }
+    retire_unused(before);
+  }
+  known_store_ = changes.store;
+  known_change_ = changes.number;
+}
+
+void Registry::give_to_store() {
+  std::map<std::string, FunctionVersions> functions;
+  {
+    const std::lock_guard lock(mutex_);
+    functions = functions_;
+  }
+  for (const auto& [name, versions] : functions) {
+    for (const fs::path& archive : archives_of(versions)) {
+      const fs::path target = store_->archives(name) / archive.filename();
+      if (archive != target && !fs::exists(target)) {
+        fs::create_directories(target.parent_path());
+        write_durably(target, read_file(archive));
+      }
+    }
+    store_->restore(name, shared_text(versions), versions.change);
+  }
+}
+
+void Registry::take_over(const hosts::Store::Record& record, bool anew) {
+  const std::string& name = record.function;
+  check_name(name);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = functions_.find(name);
+    if (known == functions_.end() ? !record.text
+                                  : !anew && known->second.change >= record.number) {
+      return;
+    }
+  }
+  if (!record.text) {
+    forget(name);
+    return;
+  }
+  FunctionVersions versions = decode_versions(*record.text, "the record in the hosts' store");
+  versions.change = record.number;
+  for_each_kept(versions, [&](Function& function) {
+    check_revision(function.revision);
+    if (!function.archive.empty()) {
+      function.archive = store_->archives(name) / function.archive.filename();
+    }
+    if (function.creation.stage == Making::Stage::done) {
+      function.image = images_.place(function);
+    }
+  });
+  keep(name, versions);
 }
 
 void Registry::take_code(Function& function, const Code& code) const {
@@ -504,7 +738,14 @@ void Registry::take_code(Function& function, const Code& code) const {
   }
   check_archive(*code.zip);
   const std::string sum = sha256(*code.zip);
-  function.archive = directory(function.name) / (hex(sum) + ".zip");
+  if (store_ == nullptr) {
+    function.archive = directory(function.name) / (hex(sum) + ".zip");
+  } else {
+    // No two hosts write one file, so that what one of them removes is its own.
+    function.archive =
+        store_->archives(function.name) / fmt::format("{}-{}.zip", hex(sum), random_hex(8));
+    fs::create_directories(function.archive.parent_path());
+  }
   function.image_uri.clear();
   function.code_sha256 = base64(sum);
   function.code_size = code.zip->size();

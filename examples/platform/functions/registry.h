@@ -17,6 +17,7 @@
 #include "functions/function.h"
 #include "functions/image_queue.h"
 #include "functions/images.h"
+#include "hosts/store.h"
 #include "state/function_file.h"
 
 namespace platform {
@@ -40,6 +41,10 @@ struct Settings {
 
 // The functions that there are. Every change is on disk before the call returns, as a whole. Throws
 // RequestError. Safe from any thread; changes wait for each other.
+//
+// With a store that hosts share (hosts/store.h), a change is there first, and is refused with
+// Refusal::store_lost while it cannot be reached. What is on this host's disk is then a copy, by
+// which it serves meanwhile.
 class Registry {
  public:
   // Whom it calls, perhaps on several threads.
@@ -50,8 +55,15 @@ class Registry {
     std::function<void(const Function& function)> make;
   };
 
-  // Reads what is there.
-  Registry(const Config& config, const Images& images, Listener listener);
+  // Reads what is there. `store` is null for a host on its own.
+  Registry(const Config& config, const Images& images, hosts::Store* store, Listener listener);
+
+  // Takes over what other hosts have changed: whatever one of them had answered before this call is
+  // known after it. Does nothing while the store cannot be reached. Each request begins with it.
+  void refresh();
+  // A change that this host could not settle, or that a host which is gone has left half done, is
+  // gone on with. To be called now and then.
+  void resume();
 
   // These return when the image is made, or else, after ArchivePolicy::patience, with a function
   // whose creation or update is under way. An image that fails before is an error, and of its
@@ -100,6 +112,14 @@ class Registry {
   FunctionVersions at(const std::string& name) const;
   static Function version(const FunctionVersions& versions, const std::string& version);
   void save(const std::string& name, FunctionVersions versions);
+  void settle(const Function& function, const MadeImage& image);
+  // Follows the store, without which there are no changes. Throws StoreLost.
+  void require_store();
+  // Gives the store the functions that it does not know, or not as of this host's change.
+  void give_to_store();
+  void take_over(const hosts::Store::Record& record, bool anew);
+  void keep(const std::string& name, const FunctionVersions& versions);
+  void forget(const std::string& name);
   void remove_archives(const std::string& name, const FunctionVersions& versions) const;
   void take_code(Function& function, const Code& code) const;
   void renew(Function& function) const;
@@ -108,12 +128,22 @@ class Registry {
 
   const Config& config_;
   const Images& images_;
+  hosts::Store* const store_;
   const Listener listener_;
   // Held by a change, which may run for seconds.
   std::mutex changing_;
-  // Protects the map alone.
+  // Held while this host's copy follows the store's; taken after changing_, before mutex_.
+  std::mutex following_;
+  // Which store, and as of which change this host has taken it over.
+  std::string known_store_;
+  std::uint64_t known_change_ = 0;
+  // Protects the map and `unsettled_` alone.
   mutable std::mutex mutex_;
   std::map<std::string, FunctionVersions> functions_;
+  // Functions whose image is made, which the store could not be told.
+  std::vector<Function> unsettled_;
+  // Revisions that resume() has gone on with; of its one caller.
+  std::set<std::string> resumed_;
   // An image was made, or not.
   std::condition_variable finished_;
 };

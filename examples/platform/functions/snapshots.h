@@ -19,6 +19,7 @@
 #include "base/config.h"
 #include "functions/function.h"
 #include "functions/machine.h"
+#include "hosts/store.h"
 #include "metrics/metrics.h"
 
 namespace platform {
@@ -37,13 +38,16 @@ class Snapshots {
     std::chrono::seconds created{0};
   };
 
-  // Opens what is there, and removes what belongs to none of `revisions`.
-  Snapshots(const Config& config, MachineMaker& maker, Metrics& metrics,
+  // Opens what is there, and removes what belongs to none of `revisions`. With a store, null for a
+  // host on its own, what one host records the others fetch, and record it only if none does.
+  Snapshots(const Config& config, MachineMaker& maker, Metrics& metrics, hosts::Store* store,
             const std::set<std::string>& revisions);
   // Ends a recording that is under way.
   ~Snapshots();
 
   std::optional<faasnap::Snapshot> find(const std::string& revision) const;
+  // The same, but for a function whose snapshot another host has recorded, fetches it first.
+  std::optional<faasnap::Snapshot> find_or_fetch(const Function& function);
   // Records the function with the event, unless that has been done, is about to be, or has failed
   // too often.
   void want(const Function& function, const std::string& event);
@@ -60,17 +64,26 @@ class Snapshots {
   };
 
   void record_wishes(const std::stop_token& stop);
+  // Records it, unless another host does or has.
+  void record_once(const Wish& wish, const std::stop_token& stop);
   void record(const Wish& wish, const std::stop_token& stop);
+  // Pushes what the store does not have yet.
+  void push();
 
   const Config& config_;
   MachineMaker& maker_;
   Metrics& metrics_;
+  hosts::Store* const store_;
   const std::filesystem::path directory_;
+  // Held by a fetch.
+  std::mutex fetching_;
   mutable std::mutex mutex_;
   std::condition_variable_any wished_;
   std::map<std::string, faasnap::Snapshot> opened_;
   std::map<std::string, unsigned> failures_;
   std::deque<Wish> wishes_;
+  // Snapshots that the store may not have.
+  std::set<std::string> unpushed_;
   std::string recording_;
   bool recording_removed_ = false;
   std::jthread thread_;

@@ -100,6 +100,7 @@ httplib::Server::Handler Api::handler(Operation operation) {
     response.set_header("x-amzn-RequestId", random_uuid());
     try {
       check_access(gate_, request);
+      registry_.refresh();
       (this->*operation)(request, response);
     } catch (const auth::Denied& denied) {
       reply_error(response, 403, denied.type(), denied.what());

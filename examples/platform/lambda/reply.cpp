@@ -22,6 +22,8 @@ Kind kind_of(Refusal refusal) {
       return {413, "RequestTooLargeException"};
     case Refusal::throttled:
       return {429, "TooManyRequestsException"};
+    case Refusal::store_lost:
+      return {503, "ServiceUnavailableException"};
     case Refusal::unavailable:
       break;
   }

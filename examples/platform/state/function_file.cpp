@@ -144,6 +144,9 @@ std::string encode(const FunctionVersions& versions) {
   if (versions.next) {
     json["next"] = to_json(*versions.next);
   }
+  if (versions.change != 0) {
+    json["change"] = versions.change;
+  }
   return json.dump(2) + "\n";
 }
 
@@ -157,6 +160,7 @@ FunctionVersions decode_versions(const std::string& text, const std::filesystem:
     }
     FunctionVersions versions;
     versions.next_version = json.at("next_version");
+    versions.change = json.value("change", std::uint64_t{0});
     versions.latest = function_of(json.at("latest"), format);
     if (json.contains("next")) {
       versions.next = function_of(json["next"], format);

@@ -21,6 +21,8 @@ struct FunctionVersions {
   std::map<std::string, Alias> aliases{};
   // What becomes the latest version when its image is made.
   std::optional<Function> next{};
+  // The change by which the hosts' store has this (hosts/store.h); 0 if none has.
+  std::uint64_t change = 0;
 
   // The latest version, then the published ones.
   std::vector<Function> all() const;
