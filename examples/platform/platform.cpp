@@ -52,8 +52,7 @@ Json to_json(const Invoker::Past& past) {
 Platform::Platform(const Config& config, const std::string& unusable)
     : config_(config),
       lock_(made(config.state)),
-      store_(config.hosts.redis.empty() ? nullptr
-                                        : std::make_unique<hosts::Store>(config.hosts)),
+      store_(config.hosts.redis.empty() ? nullptr : std::make_unique<hosts::Store>(config.hosts)),
       images_(config),
       registry_(config, images_, store_.get(),
                 {.retired = [this](const std::string& revision) { retire(revision); },
@@ -155,7 +154,8 @@ void Platform::retire(const std::string& revision) {
     try {
       store_->forget_snapshot(revision);
     } catch (const std::exception& error) {
-      log(LogLevel::warning, revision + ": its snapshot stays in the hosts' store: " + error.what());
+      log(LogLevel::warning,
+          revision + ": its snapshot stays in the hosts' store: " + error.what());
     }
   }
 }

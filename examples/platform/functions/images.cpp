@@ -74,8 +74,8 @@ void Images::provide(const Function& function) const {
     return;
   }
   if (function.archive.empty()) {
-    throw RequestError(Refusal::unavailable, fmt::format("this host has no image {}",
-                                                         function.image.string()));
+    throw RequestError(Refusal::unavailable,
+                       fmt::format("this host has no image {}", function.image.string()));
   }
   const std::lock_guard lock(providing_);
   if (!fs::exists(function.image / "rootfs.img")) {

@@ -703,8 +703,7 @@ void Registry::take_over(const hosts::Store::Record& record, bool anew) {
   {
     const std::lock_guard lock(mutex_);
     const auto known = functions_.find(name);
-    if (known == functions_.end() ? !record.text
-                                  : !anew && known->second.change >= record.number) {
+    if (known == functions_.end() ? !record.text : !anew && known->second.change >= record.number) {
       return;
     }
   }

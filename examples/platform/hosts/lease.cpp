@@ -41,9 +41,9 @@ std::unique_ptr<Lease> Lease::take(Store& store, const std::string& name) {
 }
 
 Lease::Lease(Store& store, std::string name)
-    : store_(store), name_(std::move(name)), thread_([this](const std::stop_token& stop) {
-        extend(store_, name_, stop);
-      }) {}
+    : store_(store),
+      name_(std::move(name)),
+      thread_([this](const std::stop_token& stop) { extend(store_, name_, stop); }) {}
 
 Lease::~Lease() {
   thread_.request_stop();

@@ -90,8 +90,8 @@ class RedisLink::Connection {
       sizes.push_back(argument.size());
     }
     const std::unique_ptr<redisReply, decltype(&freeReplyObject)> raw(
-        static_cast<redisReply*>(redisCommandArgv(
-            context_.get(), static_cast<int>(texts.size()), texts.data(), sizes.data())),
+        static_cast<redisReply*>(redisCommandArgv(context_.get(), static_cast<int>(texts.size()),
+                                                  texts.data(), sizes.data())),
         &freeReplyObject);
     if (raw == nullptr) {
       const bool late = context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT);
@@ -120,8 +120,7 @@ class RedisLink::Connection {
 };
 
 RedisLink::RedisLink(faasnap::RedisOptions options)
-    : options_(std::move(options)),
-      thread_([this](const std::stop_token& stop) { watch(stop); }) {}
+    : options_(std::move(options)), thread_([this](const std::stop_token& stop) { watch(stop); }) {}
 
 RedisLink::~RedisLink() = default;
 

@@ -140,8 +140,9 @@ Store::Store(const HostsPolicy& policy)
 
 Store::Changes Store::since(const std::string& store, std::uint64_t number) {
   const Reply reply =
-      link_.command({"EVAL", kSince, "4", key("platform:store"), key("platform:number"), key("platform:functions"),
-                     key("platform:changed"), store, std::to_string(number), random_hex(16)});
+      link_.command({"EVAL", kSince, "4", key("platform:store"), key("platform:number"),
+                     key("platform:functions"), key("platform:changed"), store,
+                     std::to_string(number), random_hex(16)});
   if (reply.items.size() < 2) {
     throw std::runtime_error("the hosts' store: expected its name and a number");
   }
@@ -169,9 +170,10 @@ std::uint64_t Store::remove(const std::string& function, std::uint64_t before) {
 
 std::uint64_t Store::change(const std::string& function, const std::string& text, bool exists,
                             std::uint64_t before) {
-  const Reply reply = link_.command({"EVAL", kChange, "4", key("platform:store"), key("platform:number"),
-                                     key("platform:functions"), key("platform:changed"), function, text,
-                                     exists ? "1" : "0", std::to_string(before)});
+  const Reply reply =
+      link_.command({"EVAL", kChange, "4", key("platform:store"), key("platform:number"),
+                     key("platform:functions"), key("platform:changed"), function, text,
+                     exists ? "1" : "0", std::to_string(before)});
   if (reply.text == "-1") {
     throw RequestError(Refusal::conflict,
                        "another host has changed the function meanwhile: " + function);
@@ -180,8 +182,9 @@ std::uint64_t Store::change(const std::string& function, const std::string& text
 }
 
 void Store::restore(const std::string& function, const std::string& text, std::uint64_t number) {
-  link_.command({"EVAL", kRestore, "4", key("platform:store"), key("platform:number"), key("platform:functions"),
-                 key("platform:changed"), function, text, std::to_string(number)});
+  link_.command({"EVAL", kRestore, "4", key("platform:store"), key("platform:number"),
+                 key("platform:functions"), key("platform:changed"), function, text,
+                 std::to_string(number)});
 }
 
 fs::path Store::archives(const std::string& function) const {
