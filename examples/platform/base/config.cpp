@@ -138,7 +138,7 @@ void take_vm(Section section, VmPolicy& vm) {
 void take_recording(Section section, RecordingPolicy& recording) {
   section.take("free_memory", recording.free_memory, faasnap::parse_free_memory,
                "report, zero or keep");
-  section.take("recordings", recording.recordings, 1, 100);
+  section.take("recordings", recording.recordings, 0, 100);
   section.finish();
 }
 

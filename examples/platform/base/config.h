@@ -37,7 +37,7 @@ struct VmPolicy {
 
 struct RecordingPolicy {
   faasnap::FreeMemory free_memory = faasnap::FreeMemory::report;
-  // Invocations that the recording by userfaultfd makes.
+  // Invocations that the recording by userfaultfd makes; 0 records nothing, and every VM boots.
   unsigned recordings = 1;
 };
 

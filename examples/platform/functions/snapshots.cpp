@@ -85,6 +85,9 @@ std::optional<faasnap::Snapshot> Snapshots::find_or_fetch(const Function& functi
 }
 
 void Snapshots::want(const Function& function, const std::string& event) {
+  if (config_.recording.recordings == 0) {
+    return;
+  }
   const std::lock_guard lock(mutex_);
   const std::string& revision = function.revision;
   const bool wished = std::ranges::any_of(

@@ -91,7 +91,7 @@ TEST_CASE("a directory is one platform's") {
 }
 
 TEST_CASE("a function's file keeps every version as it was") {
-  FunctionVersions versions{.latest = some_function(), .next_version = 4};
+  FunctionVersions versions{.latest = some_function(), .next_version = 4, .change = 12};
   Function published = some_function();
   published.version = "3";
   published.concurrency.reset();
@@ -100,6 +100,7 @@ TEST_CASE("a function's file keeps every version as it was") {
   const FunctionVersions read = decode_versions(text, "file");
   CHECK(encode(read) == text);
   CHECK(read.next_version == 4);
+  CHECK(read.change == 12);
   CHECK(read.latest.concurrency == 7U);
   CHECK(read.latest.environment.at("LEVEL") == "info");
   CHECK(read.latest.modified == some_function().modified);
