@@ -161,6 +161,47 @@ class HostsTest(PlatformCase):
         self.start_hosts(proxy=False)
         self.assertEqual([self.names(n) for n in (1, 2, 3)], [["old"]] * 3)
 
+    @unittest.skipUnless(FAASNAP, "the command is not built")
+    def test_a_host_that_joins_brings_the_archives_too(self):
+        base = self.make_base()
+        alone = self.start(state=self.path("host-1"), base_image=base, faasnap=FAASNAP)
+        alone.json("POST", FUNCTIONS, json.dumps({
+            "FunctionName": "z", "Runtime": "python3.11", "Handler": "app.handler",
+            "Code": {"ZipFile": archive(1)}}))
+        alone.end()
+        self.start_hosts(running=(1, 2), proxy=False, base_image=base, faasnap=FAASNAP)
+        self.assertEqual(self.names(2), ["z"])
+        self.assertEqual(len(glob.glob(self.path("shared", "functions", "z", "*.zip"))), 1)
+        # What the other host has is enough to make the function's next image.
+        self.hosts.end(1)
+        change = {"Environment": {"Variables": {"LEVEL": "info"}}}
+        status, _, body = self.ask(2, "PUT", "/z/configuration", change)
+        self.assertEqual((status, json.loads(body).get("LastUpdateStatus")), (200, "Successful"))
+
+    @unittest.skipUnless(FAASNAP, "the command is not built")
+    def test_an_image_that_is_made_while_the_store_is_lost_counts_when_it_is_back(self):
+        slow = self.path("slow")
+        with open(slow, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\ncd '{self.dir}' || exit 1\n"
+                       "while ! test -e go; do test -e slow || exit 1; sleep 0.05; done\n"
+                       f'"{FAASNAP}" "$@" && touch made\n')
+        os.chmod(slow, 0o755)
+        self.start_hosts(running=(1,), proxy=False, base_image=self.make_base(), faasnap=slow,
+                         archives={"patience_s": 0})
+        self.ask(1, "POST", "", {"FunctionName": "z", "Runtime": "python3.11",
+                                 "Handler": "app.handler", "Code": {"ZipFile": archive(1)}})
+        self.hosts.end("redis", signal.SIGKILL)
+        self.ask(1, "GET", "/z")
+        with open(self.path("go"), "w", encoding="utf-8"):
+            pass
+        wait_for("the image is made", lambda: os.path.exists(self.path("made")))
+        time.sleep(0.5)
+        state = json.loads(self.ask(1, "GET", "/z/configuration")[2])["State"]
+        self.assertEqual(state, "Pending")
+        self.hosts.start_redis()
+        wait_for("the function is active", lambda: json.loads(
+            self.ask(1, "GET", "/z/configuration")[2])["State"] == "Active")
+
     def test_damaged_records_of_the_store_are_left_out(self):
         self.start_hosts(running=(1,), proxy=False)
         self.create(1, "f")
