@@ -100,7 +100,7 @@ std::string password_in(const fs::path& file) {
   if (file.empty()) {
     return {};
   }
-  std::string password = read_file(file);
+  std::string password = read_secret(file);
   while (!password.empty() && password.back() == '\n') {
     password.pop_back();
   }

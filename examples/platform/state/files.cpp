@@ -3,7 +3,9 @@
 #include "state/files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -89,6 +91,16 @@ std::string read_file(const fs::path& file) {
   std::ostringstream content;
   content << stream.rdbuf();
   return std::move(content).str();
+}
+
+std::string read_secret(const fs::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) == 0 &&
+      (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0)) {
+    throw std::runtime_error(fmt::format(
+        "{}: expected a regular file that is its owner's alone (mode 0600)", file.string()));
+  }
+  return read_file(file);
 }
 
 DirectoryLock::DirectoryLock(const fs::path& directory)

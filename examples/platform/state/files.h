@@ -18,6 +18,10 @@ bool remove_durably(const std::filesystem::path& file);
 // Throws std::system_error that names the file.
 std::string read_file(const std::filesystem::path& file);
 
+// As read_file, for what nobody else may know. Throws std::runtime_error unless the file is a
+// regular one of mode 0600 or less.
+std::string read_secret(const std::filesystem::path& file);
+
 // Holds a directory for one process (flock(2)) until it is destroyed.
 class DirectoryLock {
  public:

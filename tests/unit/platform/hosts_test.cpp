@@ -25,7 +25,7 @@ TEST_CASE("wrong settings of the hosts' store name their key") {
   check_refused({.redis = "redis:6379", .directory = "/tmp", .password = "/nowhere/password"},
                 "/nowhere/password");
   check_refused({.redis = "redis:6379", .directory = "/tmp", .password = "/dev/null"},
-                "hosts.password: /dev/null: expected a password");
+                "/dev/null: expected a regular file that is its owner's alone");
 }
 
 TEST_CASE("a store that does not answer is lost, and commands then fail at once") {
