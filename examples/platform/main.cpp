@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -48,19 +49,21 @@ std::string lack_of_kvm() {
   return reason;
 }
 
-// Blocks the signals that end the platform, in every thread, and waits for one of them.
-class EndingSignals {
+// Blocks the signals that end the platform, and SIGHUP, in every thread, and waits for one of them.
+class Signals {
  public:
-  EndingSignals() {
+  Signals() {
     ::sigemptyset(&signals_);
     ::sigaddset(&signals_, SIGINT);
     ::sigaddset(&signals_, SIGTERM);
+    ::sigaddset(&signals_, SIGHUP);
     ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   }
 
-  void wait() const {
+  int wait() const {
     int signal = 0;
     ::sigwait(&signals_, &signal);
+    return signal;
   }
 
  private:
@@ -105,11 +108,30 @@ void serve_page_and_metrics(http::Server& server, Platform& platform) {
   });
 }
 
+// Has the server speak TLS if the settings say so.
+void use_tls(http::Server& server, const TlsPolicy& tls) {
+  if (!tls.certificate.empty()) {
+    server.use(std::make_shared<const http::TlsIdentity>(tls.certificate, tls.key));
+    log(LogLevel::info, fmt::format("has read {} and its key", tls.certificate.string()));
+  }
+}
+
+// Waits for the end. At SIGHUP the certificate is read anew; one that is wrong is not used.
+void wait_for_end(const Signals& signals, http::Server& server, const TlsPolicy& tls) {
+  while (signals.wait() == SIGHUP) {
+    try {
+      use_tls(server, tls);
+    } catch (const std::exception& error) {
+      log(LogLevel::error, fmt::format("keeps the certificate that it has: {}", error.what()));
+    }
+  }
+}
+
 int run(const Options& options) {
   // Whatever mask the caller has: the state is the service's own.
   ::umask(077);
   // Before any thread.
-  const EndingSignals signals;
+  const Signals signals;
   const Config config = load_config(options.config);
   const std::string unusable = lack_of_kvm();
   if (!unusable.empty() && !options.without_kvm) {
@@ -124,6 +146,7 @@ int run(const Options& options) {
     artifact.emplace(config, platform.images(), platform.machines(), platform.invoker());
   }
   http::Server server;
+  use_tls(server, config.tls);
   guard_pages(server, gate);
   serve_page_and_metrics(server, platform);
   lambda.serve(server);
@@ -143,7 +166,7 @@ int run(const Options& options) {
   std::thread serving = server.start();
   {
     const http::Supervision supervision([&] { return server.is_running(); });
-    signals.wait();
+    wait_for_end(signals, server, config.tls);
     log(LogLevel::info, "ends after the requests under way");
   }
   // What waits is turned away, what runs goes on to its end.

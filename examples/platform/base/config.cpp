@@ -162,6 +162,15 @@ void take_access(Section section, AccessPolicy& access) {
   section.finish();
 }
 
+void take_tls(Section section, TlsPolicy& tls) {
+  section.take("certificate", tls.certificate);
+  section.take("key", tls.key);
+  section.finish();
+  if (tls.certificate.empty() != tls.key.empty()) {
+    throw std::runtime_error("tls: expected certificate and key, or neither");
+  }
+}
+
 void take_hosts(Section section, HostsPolicy& hosts) {
   section.take("redis", hosts.redis);
   section.take("directory", hosts.directory);
@@ -214,6 +223,7 @@ Config load_config(const std::filesystem::path& file) {
   take_archives(top.section("archives"), config.archives);
   take_access(top.section("auth"), config.access);
   top.section("runtimes").take_all(config.runtimes);
+  take_tls(top.section("tls"), config.tls);
   take_hosts(top.section("hosts"), config.hosts);
   take_defaults(top.section("function"), config.defaults);
   take_artifact(top.section("artifact"), config.artifact);

@@ -64,6 +64,12 @@ struct AccessPolicy {
   std::filesystem::path tokens{};
 };
 
+// Files in PEM; both empty: no TLS.
+struct TlsPolicy {
+  std::filesystem::path certificate{};
+  std::filesystem::path key{};
+};
+
 // What several hosts share. Without `redis` the platform is one host on its own.
 struct HostsPolicy {
   // HOST:PORT, [IPv6]:PORT, or the path of a socket.
@@ -113,6 +119,7 @@ struct Config {
   AccessPolicy access{};
   // Images below archives of other runtimes than `base_image` has, by Lambda's names of those.
   std::map<std::string, std::filesystem::path> runtimes{};
+  TlsPolicy tls{};
   HostsPolicy hosts{};
   FunctionDefaults defaults{};
   ArtifactPolicy artifact{};

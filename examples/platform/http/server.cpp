@@ -12,6 +12,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "http/connections.h"
 #include "http/socket_stream.h"
@@ -74,12 +75,34 @@ void Server::end() {
   stop();
 }
 
+void Server::use(std::shared_ptr<const TlsIdentity> identity) {
+  const std::lock_guard lock(identity_mutex_);
+  identity_ = std::move(identity);
+}
+
 // The library's own loop notices the end only when a client sends its next request.
-bool Server::process_and_close_socket(socket_t socket) {
-  SocketStream stream(socket, kTransfer);
+template <typename Connection>
+void Server::answer(Connection& connection) {
   bool closed = false;
-  while (!closed && stream.wait(kKeepAlive, ending_) &&
-         process_request(stream, false, closed, nullptr)) {
+  while (!closed && connection.wait(kKeepAlive, ending_) &&
+         process_request(connection, false, closed, nullptr)) {
+  }
+}
+
+bool Server::process_and_close_socket(socket_t socket) {
+  std::shared_ptr<const TlsIdentity> identity;
+  {
+    const std::lock_guard lock(identity_mutex_);
+    identity = identity_;
+  }
+  if (identity == nullptr) {
+    SocketStream connection(socket, kTransfer);
+    answer(connection);
+    return true;
+  }
+  TlsStream connection(socket, std::move(identity), kTransfer, ending_);
+  if (connection.accept()) {
+    answer(connection);
   }
   return true;
 }

@@ -5,8 +5,12 @@
 // Debian's library is built with what these ask for (its pkg-config file).
 #include <httplib.h>
 
+#include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
+
+#include "http/tls.h"
 
 namespace platform::http {
 
@@ -16,6 +20,8 @@ class Server : public httplib::Server {
  public:
   // Throws std::system_error if there is no descriptor left.
   Server();
+  // Speaks TLS from the next connection on. May be called at any time, by any thread.
+  void use(std::shared_ptr<const TlsIdentity> identity);
   ~Server() override;
 
   // Listens on the socket in place of one of its own; takes it over.
@@ -32,8 +38,13 @@ class Server : public httplib::Server {
  private:
   bool process_and_close_socket(socket_t socket) override;
 
+  template <typename Connection>
+  void answer(Connection& connection);
+
   // Readable from end() on.
   const int ending_;
+  std::mutex identity_mutex_;
+  std::shared_ptr<const TlsIdentity> identity_;  // null without TLS
 };
 
 }  // namespace platform::http

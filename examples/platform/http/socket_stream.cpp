@@ -2,64 +2,24 @@
 
 #include "http/socket_stream.h"
 
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
+
+#include "http/socket.h"
 
 namespace platform::http {
-namespace {
 
-bool is_ready(int socket, short events, std::chrono::milliseconds patience) {
-  pollfd wanted{socket, events, 0};
-  int ready;
-  while ((ready = ::poll(&wanted, 1, static_cast<int>(patience.count()))) < 0 && errno == EINTR) {
-  }
-  return ready > 0;
-}
-
-void describe(int (*get_name)(int, sockaddr*, socklen_t*), int socket, std::string& ip, int& port) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  char host[NI_MAXHOST];
-  char service[NI_MAXSERV];
-  auto* name = reinterpret_cast<sockaddr*>(&address);
-  if (get_name(socket, name, &length) == 0 &&
-      ::getnameinfo(name, length, host, sizeof host, service, sizeof service,
-                    NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-    ip = host;
-    port = std::atoi(service);
-  }
-}
-
-}  // namespace
-
-SocketStream::~SocketStream() {
-  ::shutdown(socket_, SHUT_RDWR);
-  ::close(socket_);
-}
+SocketStream::~SocketStream() { close_socket(socket_); }
 
 bool SocketStream::wait(std::chrono::seconds patience, int ending) const {
-  if (begin_ != end_) {
-    return true;
-  }
-  pollfd wanted[] = {{socket_, POLLIN, 0}, {ending, POLLIN, 0}};
-  int ready;
-  const std::chrono::milliseconds limit = patience;
-  while ((ready = ::poll(wanted, 2, static_cast<int>(limit.count()))) < 0 && errno == EINTR) {
-  }
-  return ready > 0 && wanted[1].revents == 0;
+  return begin_ != end_ || wait_for_socket(socket_, POLLIN, patience, ending);
 }
 
 bool SocketStream::is_readable() const {
-  return begin_ != end_ || is_ready(socket_, POLLIN, patience_);
+  return begin_ != end_ || wait_for_socket(socket_, POLLIN, patience_);
 }
 
-bool SocketStream::is_writable() const { return is_ready(socket_, POLLOUT, patience_); }
+bool SocketStream::is_writable() const { return wait_for_socket(socket_, POLLOUT, patience_); }
 
 ssize_t SocketStream::read(char* bytes, std::size_t size) {
   if (begin_ == end_) {
@@ -93,11 +53,11 @@ ssize_t SocketStream::write(const char* bytes, std::size_t size) {
 }
 
 void SocketStream::get_remote_ip_and_port(std::string& ip, int& port) const {
-  describe(::getpeername, socket_, ip, port);
+  describe_socket(::getpeername, socket_, ip, port);
 }
 
 void SocketStream::get_local_ip_and_port(std::string& ip, int& port) const {
-  describe(::getsockname, socket_, ip, port);
+  describe_socket(::getsockname, socket_, ip, port);
 }
 
 }  // namespace platform::http
