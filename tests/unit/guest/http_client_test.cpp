@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 using test::bytes_of;
 using test::error_of;
 
-constexpr Nanoseconds kPatience = std::chrono::seconds(20);
+constexpr Nanoseconds kPatience = std::chrono::minutes(2);
 
 // An agent that reads one request and sends fixed bytes, in pieces, then closes.
 class FakeAgent {
