@@ -2,11 +2,9 @@
 
 #include "platform.h"
 
-#include <condition_variable>
-#include <mutex>
-
 #include "base/error.h"
 #include "base/log.h"
+#include "base/pause.h"
 
 namespace platform {
 namespace {
@@ -77,13 +75,9 @@ Platform::Platform(const Config& config, const std::string& unusable)
 
 // What other hosts retire ends here although no request comes.
 void Platform::follow_hosts(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  while (!stop.stop_requested()) {
+  do {
     registry_.resume();
-    stopped.wait_for(lock, stop, kFollow, [] { return false; });
-  }
+  } while (pause(stop, kFollow));
 }
 
 std::string Platform::metrics() {

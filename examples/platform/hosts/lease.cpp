@@ -2,11 +2,10 @@
 
 #include "hosts/lease.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <stop_token>
 
 #include "base/log.h"
+#include "base/pause.h"
 
 namespace platform::hosts {
 namespace {
@@ -14,14 +13,7 @@ namespace {
 constexpr std::chrono::seconds kLength{30};
 
 void extend(Store& store, const std::string& name, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  while (!stop.stop_requested()) {
-    stopped.wait_for(lock, stop, kLength / 3, [] { return false; });
-    if (stop.stop_requested()) {
-      return;
-    }
+  while (pause(stop, kLength / 3)) {
     try {
       store.lease(name, kLength);
     } catch (const std::exception& error) {

@@ -81,8 +81,7 @@ void Server::use(std::shared_ptr<const TlsIdentity> identity) {
 }
 
 // The library's own loop notices the end only when a client sends its next request.
-template <typename Connection>
-void Server::answer(Connection& connection) {
+void Server::answer(ClientStream& connection) {
   bool closed = false;
   while (!closed && connection.wait(kKeepAlive, ending_) &&
          process_request(connection, false, closed, nullptr)) {

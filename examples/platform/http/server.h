@@ -38,8 +38,7 @@ class Server : public httplib::Server {
  private:
   bool process_and_close_socket(socket_t socket) override;
 
-  template <typename Connection>
-  void answer(Connection& connection);
+  void answer(ClientStream& connection);
 
   // Readable from end() on.
   const int ending_;

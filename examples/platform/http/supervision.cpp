@@ -5,9 +5,9 @@
 #include <systemd/sd-daemon.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <stdexcept>
+
+#include "base/pause.h"
 
 namespace platform::http {
 
@@ -27,17 +27,13 @@ Supervision::Supervision(std::function<bool()> alive) {
   }
   // Half of the time, as sd_watchdog_enabled(3) advises.
   thread_ =
-      std::jthread([alive = std::move(alive), pause = std::chrono::microseconds(microseconds / 2)](
+      std::jthread([alive = std::move(alive), time = std::chrono::microseconds(microseconds / 2)](
                        const std::stop_token& stop) {
-        std::mutex mutex;
-        std::condition_variable_any ended;
-        std::unique_lock lock(mutex);
-        while (!stop.stop_requested()) {
+        do {
           if (alive()) {
             ::sd_notify(0, "WATCHDOG=1");
           }
-          ended.wait_for(lock, stop, pause, [] { return false; });
-        }
+        } while (pause(stop, time));
       });
 }
 

@@ -7,15 +7,13 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <climits>
 #include <new>
 #include <stdexcept>
 
-#include "http/socket.h"
 #include "state/files.h"
 
 namespace platform::http {
@@ -79,13 +77,12 @@ TlsIdentity::TlsIdentity(const fs::path& certificate, const fs::path& key)
 
 TlsStream::TlsStream(int socket, std::shared_ptr<const TlsIdentity> identity,
                      std::chrono::seconds patience, int ending)
-    : socket_(socket),
+    : ClientStream(socket, patience),
       identity_(std::move(identity)),
-      patience_(patience),
       ending_(ending),
       ssl_(::SSL_new(identity_->context()), &::SSL_free) {
-  set_non_blocking(socket_);
-  failed_ = ssl_ == nullptr || ::SSL_set_fd(ssl_.get(), socket_) != 1;
+  set_non_blocking(socket);
+  failed_ = ssl_ == nullptr || ::SSL_set_fd(ssl_.get(), socket) != 1;
 }
 
 TlsStream::~TlsStream() {
@@ -93,12 +90,11 @@ TlsStream::~TlsStream() {
     ::SSL_shutdown(ssl_.get());
   }
   ::ERR_clear_error();
-  close_socket(socket_);
 }
 
 template <typename Step>
 int TlsStream::complete(Step step) {
-  const auto end = Clock::now() + patience_;
+  const auto end = Clock::now() + patience();
   while (!failed_) {
     ::ERR_clear_error();
     const int done = step();
@@ -112,7 +108,7 @@ int TlsStream::complete(Step step) {
     const bool reads = error == SSL_ERROR_WANT_READ;
     const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
     failed_ = (!reads && error != SSL_ERROR_WANT_WRITE) || rest.count() <= 0 ||
-              !wait_for_socket(socket_, reads ? POLLIN : POLLOUT, rest, accepted_ ? -1 : ending_);
+              !wait_for(reads ? POLLIN : POLLOUT, rest, accepted_ ? -1 : ending_);
   }
   return -1;
 }
@@ -122,9 +118,8 @@ bool TlsStream::accept() {
   return accepted_;
 }
 
-bool TlsStream::wait(std::chrono::seconds patience, int ending) const {
-  return begin_ != end_ || ::SSL_pending(ssl_.get()) > 0 ||
-         wait_for_socket(socket_, POLLIN, patience, ending);
+bool TlsStream::holds_data() const {
+  return ClientStream::holds_data() || ::SSL_pending(ssl_.get()) > 0;
 }
 
 // A read or a write waits by itself: whether there is a record says the socket only in part.
@@ -132,34 +127,14 @@ bool TlsStream::is_readable() const { return !failed_; }
 
 bool TlsStream::is_writable() const { return !failed_; }
 
-ssize_t TlsStream::read(char* bytes, std::size_t size) {
-  if (begin_ == end_) {
-    const int got = complete([this] {
-      return ::SSL_read(ssl_.get(), buffer_.data(), static_cast<int>(buffer_.size()));
-    });
-    if (got <= 0) {
-      return got;
-    }
-    begin_ = 0;
-    end_ = static_cast<std::size_t>(got);
-  }
-  const std::size_t count = std::min(size, end_ - begin_);
-  std::copy_n(buffer_.data() + begin_, count, bytes);
-  begin_ += count;
-  return static_cast<ssize_t>(count);
+ssize_t TlsStream::receive(char* bytes, std::size_t size) {
+  const int most = static_cast<int>(std::min<std::size_t>(size, INT_MAX));
+  return complete([&] { return ::SSL_read(ssl_.get(), bytes, most); });
 }
 
 ssize_t TlsStream::write(const char* bytes, std::size_t size) {
   const int most = static_cast<int>(std::min<std::size_t>(size, INT_MAX));
   return complete([&] { return ::SSL_write(ssl_.get(), bytes, most); });
-}
-
-void TlsStream::get_remote_ip_and_port(std::string& ip, int& port) const {
-  describe_socket(::getpeername, socket_, ip, port);
-}
-
-void TlsStream::get_local_ip_and_port(std::string& ip, int& port) const {
-  describe_socket(::getsockname, socket_, ip, port);
 }
 
 }  // namespace platform::http
