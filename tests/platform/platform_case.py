@@ -2,6 +2,7 @@
 """What the tests of the platform share: a real platform process, and clients of it."""
 
 import http.client
+import io
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import unittest
+import zipfile
 
 PLATFORM = os.environ.get("FAASNAP_PLATFORM")
 FAASNAP = os.environ.get("FAASNAP")
@@ -68,6 +70,15 @@ def toml(settings):
     return "".join(plain)
 
 
+def packed(*members):
+    """A zip archive of (name or ZipInfo, text)."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, text in members:
+            file.writestr(name, text)
+    return archive.getvalue()
+
+
 class PlatformCase(unittest.TestCase):
     """Runs platforms in a scratch directory, where no VM is needed."""
 
@@ -113,6 +124,30 @@ class PlatformCase(unittest.TestCase):
                         "--entrypoint", "/usr/bin/busybox", "--images", self.path("bases")],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
         return self.path("bases", "base")
+
+    def slow_command(self, run=f'exec "{FAASNAP}" "$@"'):
+        """A command that makes images as `faasnap` does, but not before the file "go" is there. It
+        ends with the scratch directory."""
+        program = self.path("slow")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\ncd '{self.dir}' || exit 1\n"
+                       "while ! test -e go; do test -e slow || exit 1; sleep 0.05; done\n"
+                       f"{run}\n")
+        os.chmod(program, 0o755)
+        return program
+
+    def go(self):
+        with open(self.path("go"), "w", encoding="utf-8"):
+            pass
+
+    def does_not_start(self, status, *arguments, says=""):
+        """Returns the one line in which the platform says why."""
+        done = subprocess.run([PLATFORM, *arguments], stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertRegex(done.stderr, r"\Afaasnap-platform: [^\n]+\n\Z")
+        self.assertIn(says, done.stderr)
+        return done.stderr
 
     def write_config(self, **settings):
         config = self.path("platform.toml")

@@ -2,7 +2,6 @@
 """Functions that come as zip archives: how they become images, and what is refused. Nothing runs
 them here; lambda_in_guests does that."""
 
-import io
 import os
 import shutil
 import signal
@@ -12,19 +11,10 @@ import zipfile
 
 from botocore.exceptions import ClientError, WaiterError
 
-from platform_case import FAASNAP, ROLE, PlatformCase, lambda_client
+from platform_case import FAASNAP, ROLE, PlatformCase, lambda_client, packed
 
 HANDLER = "def handler(event, context):\n    return event\n"
 INVALID = "InvalidParameterValueException"
-
-
-def packed(*members):
-    """A zip archive of (name or ZipInfo, text)."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, text in members:
-            file.writestr(name, text)
-    return archive.getvalue()
 
 
 def executable(name):
@@ -43,21 +33,6 @@ class ArchivesTest(PlatformCase):
 
     def start_with(self, faasnap=FAASNAP, **settings):
         return self.start(base_image=self.base, faasnap=faasnap, **settings)
-
-    def slow_command(self):
-        """A command that makes images as `faasnap` does, but not before the file "go" is there. It
-        ends with the scratch directory."""
-        program = self.path("slow")
-        with open(program, "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/sh\ncd '{self.dir}' || exit 1\n"
-                       "while ! test -e go; do test -e slow || exit 1; sleep 0.05; done\n"
-                       f'exec "{FAASNAP}" "$@"\n')
-        os.chmod(program, 0o755)
-        return program
-
-    def go(self):
-        with open(self.path("go"), "w", encoding="utf-8"):
-            pass
 
     def create(self, code, name="greet", runtime="python3.11", handler="app.handler", **more):
         return self.client.create_function(FunctionName=name, Role=ROLE, Runtime=runtime,

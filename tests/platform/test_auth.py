@@ -2,11 +2,10 @@
 """Who may send requests, as AWS's own client signs them."""
 
 import os
-import subprocess
 
 from botocore.exceptions import ClientError
 
-from platform_case import PLATFORM, PlatformCase, lambda_client
+from platform_case import PlatformCase, lambda_client
 
 
 class AuthTest(PlatformCase):
@@ -62,14 +61,10 @@ class AuthTest(PlatformCase):
     def test_the_artifacts_interface_is_not_a_way_around(self):
         config = self.write_config(auth={"tokens": self.secret("tokens", "the-token\n")},
                                    artifact={"listen": "0.0.0.0:8081"})
-        done = subprocess.run([PLATFORM, "--config", config, "--without-kvm"], text=True,
-                              capture_output=True, timeout=60, check=False)
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("artifact.listen: '0.0.0.0:8081', expected a loopback address", done.stderr)
+        self.does_not_start(1, "--config", config, "--without-kvm",
+                            says="artifact.listen: '0.0.0.0:8081', expected a loopback address")
 
     def test_a_secret_that_others_may_read_is_refused(self):
         config = self.write_config(auth={"keys": self.secret("keys", "AKID secret\n", 0o644)})
-        done = subprocess.run([PLATFORM, "--config", config, "--without-kvm"], text=True,
-                              capture_output=True, timeout=60, check=False)
-        self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"\Afaasnap-platform: [^\n]+keys: expected [^\n]+0600\)\n\Z")
+        line = self.does_not_start(1, "--config", config, "--without-kvm")
+        self.assertRegex(line, r"\Afaasnap-platform: [^\n]+keys: expected [^\n]+0600\)\n\Z")

@@ -5,7 +5,6 @@ the others serve, and what happens when a host or the store goes away. No VM run
 import base64
 import glob
 import http.client
-import io
 import itertools
 import json
 import os
@@ -14,18 +13,15 @@ import socket
 import threading
 import time
 import unittest
-import zipfile
 
 import three_hosts
-from platform_case import FAASNAP, PlatformCase
+from platform_case import FAASNAP, PlatformCase, packed
 from three_hosts import FUNCTIONS, request, wait_for
 
 
 def archive(answer):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as file:
-        file.writestr("app.py", f"def handler(event, context):\n    return {answer}\n")
-    return base64.b64encode(content.getvalue()).decode()
+    handler = f"def handler(event, context):\n    return {answer}\n"
+    return base64.b64encode(packed(("app.py", handler))).decode()
 
 
 @unittest.skipIf(three_hosts.lack(), three_hosts.lack())
@@ -180,20 +176,14 @@ class HostsTest(PlatformCase):
 
     @unittest.skipUnless(FAASNAP, "the command is not built")
     def test_an_image_that_is_made_while_the_store_is_lost_counts_when_it_is_back(self):
-        slow = self.path("slow")
-        with open(slow, "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/sh\ncd '{self.dir}' || exit 1\n"
-                       "while ! test -e go; do test -e slow || exit 1; sleep 0.05; done\n"
-                       f'"{FAASNAP}" "$@" && touch made\n')
-        os.chmod(slow, 0o755)
+        slow = self.slow_command(f'"{FAASNAP}" "$@" && touch made')
         self.start_hosts(running=(1,), proxy=False, base_image=self.make_base(), faasnap=slow,
                          archives={"patience_s": 0})
         self.ask(1, "POST", "", {"FunctionName": "z", "Runtime": "python3.11",
                                  "Handler": "app.handler", "Code": {"ZipFile": archive(1)}})
         self.hosts.end("redis", signal.SIGKILL)
         self.ask(1, "GET", "/z")
-        with open(self.path("go"), "w", encoding="utf-8"):
-            pass
+        self.go()
         wait_for("the image is made", lambda: os.path.exists(self.path("made")))
         time.sleep(0.5)
         state = json.loads(self.ask(1, "GET", "/z/configuration")[2])["State"]

@@ -38,7 +38,7 @@ class OrchestratorsTest(unittest.TestCase):
             if isinstance(value, dict):
                 self.assertLessEqual(set(value), set(known[key]), key)
 
-    @unittest.skipUnless(yaml, "Python's yaml is missing; ./dev setup tests gets it")
+    @unittest.skipUnless(yaml, "Python's yaml is missing; ./dev test gets it")
     def test_the_manifest_for_kubernetes_holds_together(self):
         objects = {each["kind"]: each for each in yaml.safe_load_all(read("orchestrators",
                                                                           "kubernetes.yaml"))}

@@ -16,18 +16,11 @@ PROMTOOL = shutil.which(os.environ.get("FAASNAP_PROMTOOL", "promtool"))
 
 
 class ProcessTest(PlatformCase):
-    def refused(self, status, *arguments, says):
-        done = subprocess.run([PLATFORM, *arguments], stdin=subprocess.DEVNULL, text=True,
-                              capture_output=True, timeout=60, check=False)
-        self.assertEqual(done.returncode, status, done.stderr)
-        self.assertRegex(done.stderr, r"\Afaasnap-platform: [^\n]+\n\Z")
-        self.assertIn(says, done.stderr)
-
     def test_wrong_options_and_settings_are_one_clear_line(self):
-        self.refused(2, "--prot", says="prot")
-        self.refused(2, "argument", says="argument")
-        self.refused(1, "--config", self.path("none.toml"), says="none.toml")
-        self.refused(1, "--config", self.write_config(prot=1), says="prot: unknown key")
+        self.does_not_start(2, "--prot", says="prot")
+        self.does_not_start(2, "argument", says="argument")
+        self.does_not_start(1, "--config", self.path("none.toml"), says="none.toml")
+        self.does_not_start(1, "--config", self.write_config(prot=1), says="prot: unknown key")
 
     def test_help_and_version_are_printed(self):
         for option, says in (("--help", "--config FILE"), ("--version", "faasnap-platform ")):
@@ -37,14 +30,14 @@ class ProcessTest(PlatformCase):
 
     def test_a_second_platform_of_one_state_directory_is_refused(self):
         self.start()
-        self.refused(1, "--config", self.write_config(), "--without-kvm",
-                     says="in use by another platform")
+        self.does_not_start(1, "--config", self.write_config(), "--without-kvm",
+                            says="in use by another platform")
 
     def test_a_port_in_use_is_refused(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            self.refused(1, "--config", self.write_config(port=port), "--without-kvm",
-                         says=f"cannot listen on 127.0.0.1 port {port}")
+            self.does_not_start(1, "--config", self.write_config(port=port), "--without-kvm",
+                                says=f"cannot listen on 127.0.0.1 port {port}")
 
     def test_sigterm_ends_it_although_connections_are_open(self):
         server = self.start()
@@ -68,7 +61,7 @@ class ProcessTest(PlatformCase):
                              capture_output=True, timeout=60, check=False)
         if "no VM can run" not in kvm.stderr:
             self.skipTest("VMs run on this host")
-        self.refused(1, "--config", self.write_config(), says="no VM can run on this host")
+        self.does_not_start(1, "--config", self.write_config(), says="no VM can run on this host")
 
     def test_it_serves_a_socket_of_systemd_and_tells_it_when_it_is_ready(self):
         config = self.write_config()

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import time
 
-from platform_case import PLATFORM, PlatformCase, lambda_client
+from platform_case import PlatformCase, lambda_client
 
 
 class TlsTest(PlatformCase):
@@ -44,12 +44,7 @@ class TlsTest(PlatformCase):
         return answer.startswith(b"HTTP/1.1 200") and b'"ok"' in answer
 
     def refused(self, **tls):
-        config = self.write_config(tls=tls)
-        done = subprocess.run([PLATFORM, "--config", config, "--without-kvm"], text=True,
-                              capture_output=True, timeout=60, check=False)
-        self.assertEqual(done.returncode, 1)
-        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
-        return done.stderr
+        return self.does_not_start(1, "--config", self.write_config(tls=tls), "--without-kvm")
 
     def test_awss_client_is_served(self):
         self.make_image("hello")

@@ -31,9 +31,9 @@ def lack():
         return "network namespaces need root"
     for program in ("ip", "haproxy"):
         if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"):
-            return f"there is no {program}; ./dev setup tests gets it"
+            return f"there is no {program}; ./dev test gets it"
     if not any(os.path.exists(each) for each in script.REDIS_PROGRAMS):
-        return "there is no redis-server; ./dev setup tests gets it"
+        return "there is no redis-server; ./dev test gets it"
     return None
 
 
