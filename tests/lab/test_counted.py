@@ -16,15 +16,20 @@ begin = time.monotonic_ns()
 sum(i * i for i in range(300000))
 print(time.monotonic_ns() - begin)
 """
+# The same, then twice at once, each on its own CPU: which of them a new process is given, the
+# scheduler decides in its own time.
 SIDE_BY_SIDE = """
 import os, time
 def work():
     sum(i * i for i in range(300000))
+os.sched_setaffinity(0, {0})
 begin = time.monotonic_ns()
 work()
 alone = time.monotonic_ns() - begin
 begin = time.monotonic_ns()
 child = os.fork()
+if child == 0:
+    os.sched_setaffinity(0, {1})
 work()
 if child == 0:
     os._exit(0)
