@@ -95,10 +95,12 @@ class Shell {
 };
 
 Shell boot(std::vector<DiskOptions> disks,
-           const std::filesystem::path& scratch_directory = data_directory()) {
+           const std::filesystem::path& scratch_directory = data_directory(),
+           const DiskRate& rate = {}) {
   const ConsoleLog console;
   VmOptions options = boot_options("faasnap.shell=1");
   options.disks = std::move(disks);
+  options.attachments.limits.disk.rate = rate;
   options.attachments.console = console.sink();
   options.attachments.scratch_directory = scratch_directory;
   return Shell(Guest::boot(options), console);
@@ -253,6 +255,31 @@ TEST_CASE("a file is one VM's disk at a time, unless all of them only read it") 
     CHECK(error.kind() == ErrorKind::invalid_argument);
     CHECK(error.path() == file.path());
   }
+}
+
+TEST_CASE("a guest that writes beyond its disk's rate waits, and nobody else does") {
+  require_kvm();
+  constexpr const char* kWrite = "dd if=/dev/zero of=/dev/vdb bs=64k oflag=direct count=128";
+  // The root disk has this rate, too.
+  Shell shell =
+      boot({{.size = 8_MiB}}, data_directory(), {.bytes_per_second = 4_MiB, .byte_burst = 1_MiB});
+  Shell neighbour = boot({{.size = 8_MiB}});
+  shell.run(kWriter);
+  neighbour.run(kWriter);
+  const std::uint64_t waits = shell.guest().vm().stats().limits.disk_waits;
+
+  const auto begin = std::chrono::steady_clock::now();
+  shell.says(kWrite + std::string(" && echo 'writ''ten'"), "written");
+  // 32 MiB, of which 8 pass at once and one request on credit.
+  CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(1400));
+  CHECK(shell.guest().vm().stats().limits.disk_waits > waits);
+
+  shell.guest().vm().write_console(kWrite + std::string("\n"));
+  neighbour.says("python3 /tmp/disk.py write /dev/vdb 2048 1", "write:0 bad");
+  CHECK(neighbour.guest().vm().stats().limits.disk_waits == 0);
+  shell.guest().vm().pause();
+  shell.guest().vm().resume();
+  shell.says("python3 /tmp/disk.py check /dev/vdb 2048", "check:0 bad");
 }
 
 TEST_CASE(
