@@ -203,6 +203,10 @@ void write_all(const std::filesystem::path& directory) {
   const std::string_view head =
       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2";
   write(directory / "http_head" / "good", std::as_bytes(std::span(head)));
+  const std::string_view chunked =
+      "\x03"
+      "5;a=b\r\nfirst\r\nA\r\n0123456789\r\n0\r\nX-End: yes\r\n\r\n";
+  write(directory / "chunked_body" / "good", std::as_bytes(std::span(chunked)));
   const std::string version = "\x3f\n3\nhost\nsignature\nworking\ntouched\n" + manifest();
   write(directory / "catalogue_version" / "good", std::as_bytes(std::span(version)));
   const std::string_view authorization =

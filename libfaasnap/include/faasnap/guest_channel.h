@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -23,8 +24,22 @@ struct InvocationReply {
   std::string body{};
   // The reply's header fields by their names in lower case; of equal names the last.
   std::map<std::string, std::string> headers{};
+  // Those that come after the body of a reply that the agent streams. The agent tells in them what
+  // it cannot know before: that the function failed after its first byte, and the log.
+  std::map<std::string, std::string> trailers{};
   // Time from the call to the first byte of the reply.
   Nanoseconds first_byte{0};
+};
+
+// Takes a reply as it comes, on the thread of the call. Each function returns false if it wants no
+// more: the connection closes then, and the call returns. What it throws closes the connection,
+// too, and reaches the caller. While it runs nothing is read, so that the guest's agent keeps its
+// function waiting; its time counts as the call's.
+struct ReplySink {
+  // Gets the head: status, headers and first_byte.
+  std::function<bool(const InvocationReply& head)> head;
+  // Gets a piece of the body, of at most 16 KiB; valid during the call.
+  std::function<bool(std::string_view piece)> piece;
 };
 
 // The vsock ports on which the guest's agent listens and on which it expects an object store.
@@ -53,10 +68,17 @@ class FAASNAP_EXPORT GuestChannel {
   InvocationReply request(std::string_view method, std::string_view target, std::string_view body,
                           Nanoseconds timeout,
                           const std::map<std::string, std::string>& headers = {});
+  // Does the same and keeps nothing of the body, which `sink` gets as it comes; both functions must
+  // be there. Returns the reply without it. What is wrong with the body is known only after its
+  // first pieces: a call that throws ErrorKind::guest or ErrorKind::timeout may have given some.
+  InvocationReply request(std::string_view method, std::string_view target, std::string_view body,
+                          Nanoseconds timeout, const std::map<std::string, std::string>& headers,
+                          const ReplySink& sink);
 
  private:
   InvocationReply exchange(std::string_view method, std::string_view target, std::string_view body,
-                           Nanoseconds timeout, const std::string& headers);
+                           Nanoseconds timeout, const std::string& headers,
+                           const ReplySink* sink = nullptr);
 
   VM* vm_;
   std::uint32_t port_;

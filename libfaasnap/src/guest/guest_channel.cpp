@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
 
 #include <faasnap/vm.h>
 
@@ -66,20 +67,46 @@ InvocationReply GuestChannel::request(std::string_view method, std::string_view 
                   clone_headers(*vm_) + guest::header_lines(headers));
 }
 
+InvocationReply GuestChannel::request(std::string_view method, std::string_view target,
+                                      std::string_view body, Nanoseconds timeout,
+                                      const std::map<std::string, std::string>& headers,
+                                      const ReplySink& sink) {
+  return exchange(method, target, body, timeout, clone_headers(*vm_) + guest::header_lines(headers),
+                  &sink);
+}
+
 InvocationReply GuestChannel::exchange(std::string_view method, std::string_view target,
                                        std::string_view body, Nanoseconds timeout,
-                                       const std::string& headers) {
+                                       const std::string& headers, const ReplySink* sink) {
   const Nanoseconds begun = base::monotonic_now();
   const base::Deadline deadline(timeout);
+  const auto to_reply = [begun](guest::HttpResponse response) -> InvocationReply {
+    return {.status = response.status,
+            .body = std::move(response.body),
+            .headers = std::move(response.headers),
+            .trailers = std::move(response.trailers),
+            .first_byte = response.first_byte - begun};
+  };
+  const guest::HttpRequest request{method, target, body, headers};
+  bool in_sink = false;
   GuestStream stream = vm_->connect(port_, timeout);
   try {
-    auto response =
-        guest::http_exchange(stream, {method, target, body, headers}, deadline.remaining(kAsking));
-    return {response.status, std::move(response.body), std::move(response.headers),
-            response.first_byte - begun};
+    if (sink == nullptr) {
+      return to_reply(guest::http_exchange(stream, request, deadline.remaining(kAsking)));
+    }
+    const auto call = [&in_sink](const auto& function, const auto& argument) {
+      in_sink = true;
+      const bool more = function(argument);
+      in_sink = false;
+      return more;
+    };
+    const guest::ResponseSink pieces{
+        [&](const guest::HttpResponse& head) { return call(sink->head, to_reply(head)); },
+        [&](std::string_view piece) { return call(sink->piece, piece); }};
+    return to_reply(guest::http_exchange(stream, request, deadline.remaining(kAsking), pieces));
   } catch (const Error&) {
     // A guest that has ended took its connections with it; the reason of its end says more.
-    const std::string reason = reason_of_end(*vm_);
+    const std::string reason = in_sink ? std::string() : reason_of_end(*vm_);
     if (reason.empty()) {
       throw;
     }

@@ -9,76 +9,21 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/files/poll.h"
 #include "base/text.h"
+#include "guest/chunked_body.h"
 
 namespace faasnap::guest {
 namespace {
 
 constexpr const char* kAskingAgent = "ask the guest's agent";
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
-
-[[noreturn]] void reject_reply(const std::string& reason) {
-  base::fail(ErrorKind::guest, kAskingAgent, {}, reason);
-}
-
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  }
-  return result;
-}
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  return first == std::string_view::npos
-             ? std::string_view()
-             : text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-// Parses a line such as "HTTP/1.1 200 OK"; the reason may be missing.
-int parse_status_line(std::string_view line) {
-  if (!line.starts_with("HTTP/1.") || line.size() < 12 || line[8] != ' ' ||
-      (line.size() > 12 && line[12] != ' ')) {
-    reject_reply("expected an HTTP/1 status line");
-  }
-  const auto status = base::parse_number<unsigned>(line.substr(9, 3));
-  if (!status || *status < 100) {
-    reject_reply("expected a three-digit status");
-  }
-  return static_cast<int>(*status);
-}
-
-void apply_header(std::string_view line, HttpHead& head) {
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos || colon == 0 ||
-      line.substr(0, colon).find_first_of(" \t") != std::string_view::npos) {
-    reject_reply("expected a header line 'Name: value'");
-  }
-  const auto name = lower_case(line.substr(0, colon));
-  const auto value = trim(line.substr(colon + 1));
-  head.headers[name] = value;
-  if (name == "transfer-encoding") {
-    reject_reply("expected a reply with Content-Length, got a transfer encoding");
-  }
-  if (name != "content-length") {
-    return;
-  }
-  const auto length = base::parse_number<std::uint64_t>(value);
-  if (!length || (head.content_length && *head.content_length != *length)) {
-    reject_reply("expected one numeric Content-Length");
-  }
-  if (*length > kMaximumBody.value) {
-    reject_reply(
-        fmt::format("the reply has {} bytes, expected at most {}", *length, kMaximumBody.value));
-  }
-  head.content_length = length;
-}
 
 void check_token(std::string_view text, const char* what) {
   const bool fine = !text.empty() && std::all_of(text.begin(), text.end(),
@@ -93,7 +38,7 @@ std::string format_request(const HttpRequest& request) {
   check_token(request.method, "method");
   check_token(request.target, "target");
   return fmt::format(
-      "{} {} HTTP/1.1\r\nHost: guest\r\nConnection: close\r\n"
+      "{} {} HTTP/1.1\r\nHost: guest\r\nConnection: close, TE\r\nTE: trailers\r\n"
       "Content-Type: application/json\r\nContent-Length: {}\r\n{}\r\n{}",
       request.method, request.target, request.body.size(), request.headers, request.body);
 }
@@ -130,51 +75,40 @@ class ResponseReader {
 
   HttpHead read_head() {
     std::size_t end;
-    while ((end = data_.find(kEndOfHead)) == std::string::npos) {
-      if (data_.size() > kMaximumHead.value) {
+    while ((end = head_.find(kEndOfHead)) == std::string::npos) {
+      if (head_.size() > kMaximumHead.value) {
         reject_reply(fmt::format("the headers have more than {} bytes", kMaximumHead.value));
       }
-      if (!read_more()) {
-        reject_reply(data_.empty() ? "the guest closed the connection without a reply"
+      const std::string_view more = read();
+      if (more.empty()) {
+        reject_reply(head_.empty() ? "the guest closed the connection without a reply"
                                    : "the reply ends within the headers");
       }
+      head_ += more;
     }
-    const HttpHead head = parse_http_head(std::string_view(data_).substr(0, end));
-    data_.erase(0, end + kEndOfHead.size());
-    return head;
+    rest_ = std::string_view(head_).substr(end + kEndOfHead.size());
+    return parse_http_head(std::string_view(head_).substr(0, end));
   }
 
-  std::string read_body(const HttpHead& head) {
-    while (data_.size() < head.content_length.value_or(kMaximumBody.value + 1)) {
-      if (!read_more()) {
-        if (head.content_length) {
-          reject_reply(
-              fmt::format("the reply ends {} bytes early", *head.content_length - data_.size()));
-        }
-        return std::move(data_);
-      }
-    }
-    if (!head.content_length) {
-      reject_reply(fmt::format("the reply has more than {} bytes", kMaximumBody.value));
-    }
-    data_.resize(*head.content_length);
-    return std::move(data_);
-  }
+  // Returns the next bytes after the head, valid until the next call; none at the end of the
+  // stream.
+  std::string_view next() { return rest_.empty() ? read() : std::exchange(rest_, {}); }
 
  private:
-  bool read_more() {
-    std::array<std::byte, 16 << 10> piece;
-    const std::size_t got = stream_.read(piece, deadline_.remaining(kAskingAgent));
+  std::string_view read() {
+    const std::size_t got = stream_.read(buffer_, deadline_.remaining(kAskingAgent));
     if (first_byte_ == Nanoseconds(0)) {
       first_byte_ = base::monotonic_now();
     }
-    data_.append(reinterpret_cast<const char*>(piece.data()), got);
-    return got != 0;
+    return {reinterpret_cast<const char*>(buffer_.data()), got};
   }
 
   GuestStream& stream_;
   const base::Deadline& deadline_;
-  std::string data_;
+  std::array<std::byte, 16 << 10> buffer_;
+  std::string head_;
+  // What came with the head, and has not been returned.
+  std::string_view rest_;
   Nanoseconds first_byte_{0};
 };
 
@@ -182,31 +116,59 @@ bool has_body(const HttpRequest& request, int status) {
   return request.method != "HEAD" && status != 204 && status != 304;
 }
 
-}  // namespace
-
-HttpHead parse_http_head(std::string_view text) {
-  HttpHead head;
-  bool first = true;
-  for (;;) {
-    const auto end = text.find("\r\n");
-    const auto line = text.substr(0, end);
-    if (line.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
-      reject_reply("stray line end or NUL in the headers");
+// Gives the body to the sink. Returns its trailers; none if the sink has ended the exchange.
+std::map<std::string, std::string> read_body(ResponseReader& reader, const HttpHead& head,
+                                             const ChunkedBody::Sink& sink) {
+  std::uint64_t total = 0;
+  const ChunkedBody::Sink limited = [&](std::string_view data) {
+    total += data.size();
+    if (total > kMaximumBody.value) {
+      reject_reply(fmt::format("the reply has more than {} bytes", kMaximumBody.value));
     }
-    if (first) {
-      head.status = parse_status_line(line);
-      first = false;
-    } else {
-      apply_header(line, head);
+    return sink(data);
+  };
+  if (head.is_chunked) {
+    ChunkedBody body;
+    while (!body.is_complete()) {
+      const std::string_view bytes = reader.next();
+      if (bytes.empty()) {
+        reject_reply("the reply ends before its last chunk");
+      }
+      if (!body.feed(bytes, limited)) {
+        return {};
+      }
     }
-    if (end == std::string_view::npos) {
-      return head;
-    }
-    text.remove_prefix(end + 2);
+    return std::move(body.trailers());
   }
+  while (!head.content_length || total < *head.content_length) {
+    std::string_view bytes = reader.next();
+    if (bytes.empty() && head.content_length) {
+      reject_reply(fmt::format("the reply ends {} bytes early", *head.content_length - total));
+    }
+    bytes = bytes.substr(0, head.content_length ? *head.content_length - total : bytes.size());
+    if (bytes.empty() || !limited(bytes)) {
+      break;
+    }
+  }
+  return {};
 }
 
+}  // namespace
+
 HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nanoseconds timeout) {
+  std::string body;
+  const ResponseSink whole{[](const HttpResponse&) { return true; },
+                           [&](std::string_view piece) {
+                             body += piece;
+                             return true;
+                           }};
+  HttpResponse response = http_exchange(stream, request, timeout, whole);
+  response.body = std::move(body);
+  return response;
+}
+
+HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nanoseconds timeout,
+                           const ResponseSink& sink) {
   const base::Deadline deadline(timeout);
   const std::string text = format_request(request);
   send_request(stream, text, deadline);
@@ -215,8 +177,12 @@ HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nano
   if (head.status < 200) {
     reject_reply("expected a final status, got an interim one");  // the request asked for none
   }
-  std::string body = has_body(request, head.status) ? reader.read_body(head) : std::string();
-  return {head.status, std::move(body), std::move(head.headers), reader.first_byte()};
+  HttpResponse response{
+      .status = head.status, .headers = head.headers, .first_byte = reader.first_byte()};
+  if (sink.head(response) && has_body(request, head.status)) {
+    response.trailers = read_body(reader, head, sink.piece);
+  }
+  return response;
 }
 
 std::string header_lines(const std::map<std::string, std::string>& headers) {

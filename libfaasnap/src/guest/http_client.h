@@ -2,23 +2,21 @@
 
 #pragma once
 
-#include <cstdint>
+#include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include <faasnap/guest_stream.h>
 #include <faasnap/units.h>
 
+#include "guest/http_head.h"
+
 namespace faasnap::guest {
 
 // The part of HTTP/1.1 (RFC 9112) that a conversation with a guest's agent needs: one request on
-// one connection, which then ends. The guest is not trusted: status line and headers have at most
-// kMaximumHead bytes, the body at most kMaximumBody. HTTP libraries open their own connections;
-// this one speaks over a stream that is there.
-inline constexpr Bytes kMaximumHead = 64_KiB;
-inline constexpr Bytes kMaximumBody = 64_MiB;
+// one connection, which then ends. HTTP libraries open their own connections; this one speaks over
+// a stream that is there.
 
 struct HttpRequest {
   std::string_view method;
@@ -34,17 +32,19 @@ struct HttpResponse {
   int status = 0;
   std::string body{};
   std::map<std::string, std::string> headers{};
+  // Those after a chunked body.
+  std::map<std::string, std::string> trailers{};
   // Time of arrival of the first byte, by base::monotonic_now.
   Nanoseconds first_byte{0};
 };
 
-// The status line and headers of a response.
-struct HttpHead {
-  int status = 0;
-  // Empty if the body extends to the end of the stream.
-  std::optional<std::uint64_t> content_length;
-  // Every header field by its name in lower case; of equal names the last.
-  std::map<std::string, std::string> headers;
+// Takes a response as it comes. Each function returns false to end the exchange; what it throws
+// ends it, too, and reaches the caller.
+struct ResponseSink {
+  // Status, headers and first_byte.
+  std::function<bool(const HttpResponse& head)> head;
+  // A part of the body, as it came: at most 16 KiB, and never empty.
+  std::function<bool(std::string_view piece)> piece;
 };
 
 // Sends the request and reads the response, both within `timeout`. A response that comes before all
@@ -52,9 +52,10 @@ struct HttpHead {
 // response is invalid, ends early or exceeds a limit; ErrorKind::invalid_argument for a method or
 // target that would break the request; ErrorKind::timeout.
 HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nanoseconds timeout);
-
-// Parses the status line and the header lines, without the empty line that ends them.
-HttpHead parse_http_head(std::string_view head);
+// Does the same and keeps nothing of the body: `sink` gets it, whose time counts. What is returned
+// has no body, and no trailers if the sink has ended the exchange.
+HttpResponse http_exchange(GuestStream& stream, const HttpRequest& request, Nanoseconds timeout,
+                           const ResponseSink& sink);
 
 // Returns the header lines of a request. Throws ErrorKind::invalid_argument for a name that is not
 // a token, or a value with control characters.

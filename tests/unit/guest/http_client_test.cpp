@@ -93,7 +93,7 @@ TEST_CASE("a request carries method, target, body and its length, and asks to cl
   http_exchange(agent.stream(), {"POST", "/invoke?function=json", "{\"n\":1}", "A: b\r\n"},
                 kPatience);
   CHECK(agent.request().starts_with("POST /invoke?function=json HTTP/1.1\r\nHost: "));
-  CHECK(agent.request().find("\r\nConnection: close\r\n") != std::string::npos);
+  CHECK(agent.request().find("\r\nConnection: close, TE\r\n") != std::string::npos);
   CHECK(agent.request().find("\r\nContent-Length: 7\r\n") != std::string::npos);
   CHECK(agent.request().ends_with("\r\nA: b\r\n\r\n{\"n\":1}"));
 }
@@ -182,11 +182,17 @@ TEST_CASE("a length that is no number, negative, contradictory or huge is refuse
   CHECK(kind_for(start + "18446744073709551616\r\n\r\n{}") == ErrorKind::guest);
 }
 
-TEST_CASE("a chunked reply is refused by name") {
-  FakeAgent agent("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
-  const Error error = error_of([&] { agent.get(); });
-  CHECK(error.kind() == ErrorKind::guest);
-  CHECK(std::string(error.what()).find("transfer encoding") != std::string::npos);
+TEST_CASE("a transfer encoding that is not chunked is refused by name") {
+  for (const char* encoding :
+       {"gzip", "gzip, chunked", "", "chunked\r\nTransfer-Encoding: chunked"}) {
+    FakeAgent agent(std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: ") + encoding +
+                    "\r\n\r\n0\r\n\r\n");
+    const Error error = error_of([&] { agent.get(); });
+    CHECK(error.kind() == ErrorKind::guest);
+    CHECK(std::string(error.what()).find("transfer encoding") != std::string::npos);
+  }
+  CHECK(kind_for("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 "0\r\n\r\n") == ErrorKind::guest);
 }
 
 TEST_CASE("a reply that ends early says by how much") {
