@@ -42,6 +42,12 @@ std::string event_headers(const Event& event, const std::string& arn) {
   return headers;
 }
 
+// How a stream ends whose invocation gets a second result before its end.
+Outcome second_result() {
+  return failed_outcome(500, "Runtime.TruncatedResponse",
+                        "the stream of the result ends early: the process sends another result");
+}
+
 }  // namespace
 
 Function::Function(EventLoop& loop, Options options, ReadyCallback ready)
@@ -151,21 +157,18 @@ void Function::finish(const Invocation& invocation, Outcome outcome) {
     outcome.handler_ns = monotonic_now() - running.handed_out;
   }
   outcome.log_tail = process_.log_tail();
-  if (running.streams) {
-    running.invocation->abort_stream();
-  } else {
+  if (!running.streams) {
     running.invocation->finish(std::move(outcome));
+  } else {
+    running.invocation->end_stream(outcome.failed() ? std::move(outcome) : second_result());
   }
   hand_out_all();
 }
 
-void Function::end_stream(const Invocation& invocation, bool complete) {
+void Function::end_stream(const Invocation& invocation, Outcome outcome) {
   const Running running = remove(invocation);
-  if (complete) {
-    running.invocation->end_stream();
-  } else {
-    running.invocation->abort_stream();
-  }
+  outcome.log_tail = process_.log_tail();
+  running.invocation->end_stream(std::move(outcome));
   hand_out_all();
 }
 

@@ -60,7 +60,7 @@ class Function {
   void begin_stream(const Invocation& invocation, std::string_view content_type);
   // Each ends the life of the invocation, which must be running.
   void finish(const Invocation& invocation, Outcome outcome);
-  void end_stream(const Invocation& invocation, bool complete);
+  void end_stream(const Invocation& invocation, Outcome outcome);
 
  private:
   struct Running {

@@ -12,6 +12,10 @@
 namespace faasnap::init {
 namespace {
 
+constexpr const char* kFunctionError = "X-Amz-Function-Error: Unhandled\r\n";
+// Together with the log's end it fits into the head that a host reads.
+constexpr std::size_t kMostErrorInTrailer = 32 << 10;
+
 bool is_span_id(std::string_view text) {
   return (text.size() == 16 || text.size() == 32) &&
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -80,6 +84,24 @@ std::string caller_members(const HttpRequest& request) {
                 std::string(span).c_str());
 }
 
+// True if a list such as "deflate, trailers" has the word.
+bool has_word(std::string_view list, std::string_view word) {
+  while (!list.empty()) {
+    auto [element, others] = split(list, ',');
+    if (lower_case(take_word(element)) == word) {
+      return true;
+    }
+    list = others;
+  }
+  return false;
+}
+
+Outcome too_large_error(std::string_view error) {
+  return failed_outcome(500, "Function.ResponseSizeTooLarge",
+                        format("the error has %zu bytes, expected at most %zu after a stream",
+                               error.size(), kMostErrorInTrailer));
+}
+
 class HostInvocation : public Invocation {
  public:
   HostInvocation(Function& function, HttpConnection& connection, HttpRequest& request,
@@ -89,6 +111,7 @@ class HostInvocation : public Invocation {
         form_(form),
         started_(monotonic_now()),
         wants_log_(lower_case(request.header("x-amz-log-type")) == "tail"),
+        takes_trailers_(request.may_be_chunked && has_word(request.header("te"), "trailers")),
         caller_(caller_members(request)) {
     connection.when_gone([this, &function] {
       connection_ = nullptr;
@@ -132,17 +155,20 @@ class HostInvocation : public Invocation {
     });
   }
 
-  void end_stream() override {
-    if (HttpConnection* connection = std::exchange(connection_, nullptr)) {
-      connection->end_stream();
+  void end_stream(Outcome outcome) override {
+    // Whoever waits to send more finds the stream ended.
+    if (const auto sent = std::exchange(sent_, nullptr)) {
+      sent();
     }
-  }
-
-  void abort_stream() override {
-    sent_ = nullptr;
-    if (HttpConnection* connection = std::exchange(connection_, nullptr)) {
+    HttpConnection* connection = std::exchange(connection_, nullptr);
+    if (connection == nullptr) {
+      return;
+    }
+    if (outcome.failed() && !takes_trailers_) {
       connection->when_gone(nullptr);
       connection->close();
+    } else {
+      connection->end_stream(takes_trailers_ ? trailers(outcome) : std::string());
     }
   }
 
@@ -151,12 +177,10 @@ class HostInvocation : public Invocation {
     if (connection == nullptr) {
       return;
     }
-    const std::string log = wants_log_ ? base64(outcome.log_tail) : std::string();
+    const std::string log = log_line(outcome);
     HttpReply reply = form_ == ReplyForm::lambda ? lambda_reply(std::move(outcome))
                                                  : envelope(std::move(outcome));
-    if (wants_log_) {
-      reply.headers += format("X-Amz-Log-Result: %s\r\n", log.c_str());
-    }
+    reply.headers += log;
     connection->reply(std::move(reply));
   }
 
@@ -168,10 +192,26 @@ class HostInvocation : public Invocation {
     return head;
   }
 
+  std::string log_line(const Outcome& outcome) const {
+    return wants_log_ ? "X-Amz-Log-Result: " + base64(outcome.log_tail) + "\r\n" : std::string();
+  }
+
+  std::string trailers(const Outcome& outcome) const {
+    std::string lines = log_line(outcome);
+    if (outcome.failed()) {
+      const std::string& error = outcome.body;
+      lines += kFunctionError;
+      lines += "Lambda-Runtime-Function-Error-Body: ";
+      lines += base64(error.size() <= kMostErrorInTrailer ? error : too_large_error(error).body);
+      lines += "\r\n";
+    }
+    return lines;
+  }
+
   HttpReply lambda_reply(Outcome outcome) const {
     HttpReply reply = lambda_head();
     if (outcome.failed()) {
-      reply.headers += "X-Amz-Function-Error: Unhandled\r\n";
+      reply.headers += kFunctionError;
     }
     reply.content_type = std::move(outcome.content_type);
     reply.body = std::move(outcome.body);
@@ -220,6 +260,7 @@ class HostInvocation : public Invocation {
   const ReplyForm form_;
   const std::int64_t started_;
   const bool wants_log_;
+  const bool takes_trailers_;
   const std::string caller_;
   std::function<void()> sent_;
 };

@@ -81,12 +81,12 @@ void HttpConnection::stream(std::string_view piece) {
   flush();
 }
 
-void HttpConnection::end_stream() {
+void HttpConnection::end_stream(const std::string& trailers) {
   if (phase_ != Phase::streaming) {
     return;
   }
   if (chunked_) {
-    send("0\r\n\r\n");
+    send("0\r\n" + trailers + "\r\n");
   }
   when_sent_ = nullptr;
   answered();

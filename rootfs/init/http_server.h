@@ -43,10 +43,11 @@ class HttpConnection {
   void reply(HttpReply answer);
 
   // Answers in pieces: a head (whose body and length are not looked at), any number of pieces, and
-  // an end. An HTTP/1.0 client cannot tell the end from a failure.
+  // an end with further header lines, each with its line end, which an HTTP/1.0 client does not
+  // get. Nor can it tell the end from a failure.
   void begin_stream(const HttpReply& head);
   void stream(std::string_view piece);
-  void end_stream();
+  void end_stream(const std::string& trailers);
   // The bytes that the client has not taken yet.
   std::size_t unsent() const noexcept { return unsent_; }
   // Calls `callback` once when the client has taken everything.

@@ -48,7 +48,7 @@ struct Outcome {
 Outcome failed_outcome(int status, std::string type, std::string message);
 
 // An invocation, from the host's request to its reply. Function owns it, and ends its life by
-// calling finish or end_stream or abort_stream.
+// calling finish or end_stream.
 class Invocation {
  public:
   explicit Invocation(Event its_event) : event(std::move(its_event)) {}
@@ -64,9 +64,9 @@ class Invocation {
   virtual std::size_t unsent() const = 0;
   // Calls `callback` once when the host has taken everything, unless it is gone.
   virtual void when_sent(std::function<void()> callback) = 0;
-  virtual void end_stream() = 0;
-  // The stream ends without being complete: the host's connection closes.
-  virtual void abort_stream() = 0;
+  // The stream ends. A host that understands trailers gets the outcome in them, without the result;
+  // to another one a failed stream does not look complete.
+  virtual void end_stream(Outcome outcome) = 0;
   virtual void finish(Outcome outcome) = 0;
 
   Event event;

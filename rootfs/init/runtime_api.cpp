@@ -26,6 +26,17 @@ std::string first_of(std::string_view a, std::string b, const char* c) {
   return !a.empty() ? std::string(a) : !b.empty() ? std::move(b) : std::string(c);
 }
 
+// Returns the failure that the process reports in trailers, after it has begun to answer.
+Outcome reported_in_trailers(const HttpRequest& request) {
+  const std::string type(request.trailer("lambda-runtime-function-error-type"));
+  Outcome outcome = failed_outcome(500, type, "no message");
+  auto body = parse_base64(request.trailer("lambda-runtime-function-error-body"));
+  if (body && is_json(*body)) {
+    outcome.body = std::move(*body);
+  }
+  return outcome;
+}
+
 // Returns the failure that the process reports: {errorMessage, errorType, ...} in the body, the
 // type also in a header.
 Outcome reported_failure(HttpRequest& request) {
@@ -49,6 +60,11 @@ Outcome reported_result(HttpRequest& request) {
       parse_number(request.header("faasnap-handler-ns")).value_or(0) & INT64_MAX);
   outcome.body = std::move(request.body);
   return outcome;
+}
+
+Outcome truncated(const std::string& reason) {
+  return failed_outcome(500, "Runtime.TruncatedResponse",
+                        "the stream of the result ends early: " + reason);
 }
 
 HttpReply api_error(int status, const std::string& reason) {
@@ -82,7 +98,7 @@ HttpRequestParser::BodySink RuntimeApi::body_sink(HttpConnection& connection,
   function_.begin_stream(*invocation, request.header("content-type"));
   connection.when_gone([this, id = std::string(id)] {
     if (const Invocation* cut_off = function_.find_running(id)) {
-      function_.end_stream(*cut_off, false);
+      function_.end_stream(*cut_off, truncated("its connection closed"));
     }
   });
   return [this, &connection, id = std::string(id)](std::string_view piece) {
@@ -133,9 +149,8 @@ void RuntimeApi::on_outcome(HttpConnection& connection, HttpRequest& request) {
     connection.reply(api_error(400, format("request id %.80s: the process has no such invocation",
                                            std::string(id).c_str())));
   } else if (request.was_streamed) {
-    // A trailer says that the function failed after it had begun to answer.
-    const bool complete = request.trailer("lambda-runtime-function-error-type").empty();
-    function_.end_stream(*invocation, complete);
+    const bool failed = !request.trailer("lambda-runtime-function-error-type").empty();
+    function_.end_stream(*invocation, failed ? reported_in_trailers(request) : Outcome());
     connection.resume_reading();
     connection.reply(accepted());
   } else {
@@ -148,7 +163,9 @@ void RuntimeApi::on_outcome(HttpConnection& connection, HttpRequest& request) {
 // A process that is refused may try another answer, unless the host has begun to get this one.
 HttpReply RuntimeApi::refuse(const HttpRequest& request, int status, const std::string& reason) {
   const Invocation* invocation = function_.find_running(parse_invocation_path(request.path).first);
-  if (invocation != nullptr && (status == 413 || request.was_streamed)) {
+  if (invocation != nullptr && request.was_streamed) {
+    function_.end_stream(*invocation, truncated(reason));
+  } else if (invocation != nullptr && status == 413) {
     function_.finish(*invocation, failed_outcome(500, "Function.ResponseSizeTooLarge",
                                                  "the result is " + reason));
   }

@@ -41,6 +41,8 @@ std::optional<std::string> parse_hex(std::string_view text);
 
 std::string hex(std::string_view bytes);
 std::string base64(std::string_view bytes);
+// Returns the bytes if `text` is base64 with its padding (RFC 4648, section 4).
+std::optional<std::string> parse_base64(std::string_view text);
 
 // Returns the file's content, or nothing if it cannot be read or has more than `most` bytes.
 std::optional<std::string> read_file(const char* path, std::size_t most);

@@ -268,12 +268,17 @@ class AnswerTest(AgentTest):
             return 0
         return int(lines["VmHWM"].split()[0]) * 1024
 
-    def test_a_stream_that_fails_does_not_look_complete(self):
+    def start_streams(self, *ends):
+        """A function whose first invocations stream one piece each, and then end in these ways."""
+        self.write("ends", json.dumps(ends))
         self.start_python("""
-            import bootstrap, socket, os
+            import bootstrap, json, os, socket
             host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
-            for end in ("0\\r\\nLambda-Runtime-Function-Error-Type: Oh\\r\\n\\r\\n", "not a chunk", ""):
+            with open("ends") as file:
+                ends = json.load(file)
+            for end in ends:
                 event = bootstrap.Invocation()
+                print("streams", flush=True)
                 connection = socket.create_connection((host, int(port)))
                 connection.sendall(
                     f"POST {bootstrap.PREFIX}/invocation/{event.id}/response HTTP/1.1\\r\\n"
@@ -285,12 +290,67 @@ class AnswerTest(AgentTest):
                 connection.recv(100)
             bootstrap.serve(lambda event: b"1")
         """)
+
+    def streamed(self, **headers):
+        """The bytes that a host gets for its request, to the end of the connection."""
+        host = self.connection()
+        host.connect()
+        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+        host.sock.sendall(f"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\n{lines}"
+                          "Content-Length: 2\r\nConnection: close, TE\r\n\r\n{}".encode())
+        with host.sock.makefile("rb") as stream:
+            return stream.read()
+
+    def trailers(self, **headers):
+        """Those after a stream's one piece, by name."""
+        body = self.streamed(**headers).partition(b"\r\n\r\n")[2].decode()
+        self.assertRegex(body, r"\A4\r\npart\r\n0\r\n([^\r\n]+\r\n)*\r\n\Z")
+        return dict(line.split(": ") for line in body.split("\r\n")[3:] if line)
+
+    def test_a_stream_that_fails_does_not_look_complete(self):
+        self.start_streams("0\r\nLambda-Runtime-Function-Error-Type: Oh\r\n\r\n", "not a chunk", "")
         for _ in range(3):
             host = self.connection()
             host.request("POST", "/2015-03-31/functions/f/invocations", b"{}")
             with self.assertRaises(http.client.IncompleteRead):
                 host.getresponse().read()
         self.assertEqual(self.invoke().json()["result"], 1)
+
+    def test_trailers_tell_a_host_that_asks_for_them_how_a_stream_ended(self):
+        error = {"errorType": "Oh", "errorMessage": "no", "stackTrace": []}
+        text = base64.b64encode(json.dumps(error).encode()).decode()
+        field = "0\r\nLambda-Runtime-Function-Error-Type: Oh\r\n"
+        self.start_streams("0\r\n\r\n",
+                           f"{field}Lambda-Runtime-Function-Error-Body: {text}\r\n\r\n",
+                           f"{field}Lambda-Runtime-Function-Error-Body: {text[:-2]}\r\n\r\n",
+                           "not a chunk", "")
+        ended = self.trailers(TE="deflate, trailers", X_Amz_Log_Type="Tail")
+        self.assertEqual(list(ended), ["X-Amz-Log-Result"])
+        self.assertEqual(base64.b64decode(ended["X-Amz-Log-Result"]), b"streams\n")
+        errors = []
+        for _ in range(4):
+            ended = self.trailers(TE="trailers")
+            self.assertEqual(ended["X-Amz-Function-Error"], "Unhandled")
+            errors.append(json.loads(base64.b64decode(
+                ended["Lambda-Runtime-Function-Error-Body"], validate=True)))
+        self.assertEqual(errors[0], error)
+        self.assertEqual(errors[1], {"errorType": "Oh", "errorMessage": "no message"})
+        self.assertEqual({each["errorType"] for each in errors[2:]}, {"Runtime.TruncatedResponse"})
+        self.assertIn("malformed", errors[2]["errorMessage"])
+        self.assertEqual(self.invoke().json()["result"], 1)
+
+    def test_a_stream_that_takes_too_long_ends_with_an_error(self):
+        self.start_python("""
+            import bootstrap, time
+            def pieces():
+                yield b"part"
+                time.sleep(600)
+            bootstrap.Invocation().respond(
+                pieces(), {"Lambda-Runtime-Function-Response-Mode": "streaming"})
+        """)
+        ended = self.trailers(TE="trailers", Faasnap_Timeout_Ms="300")
+        error = json.loads(base64.b64decode(ended["Lambda-Runtime-Function-Error-Body"]))
+        self.assertEqual(error["errorType"], "Sandbox.Timedout")
 
 
 class RestoreTest(AgentTest):
