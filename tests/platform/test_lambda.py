@@ -149,6 +149,23 @@ class LambdaTest(PlatformCase):
         metrics = self.server.request("GET", "/metrics")[2].decode()
         self.assertIn('invocations_total{function="greet",outcome="failed",start="none"} 1', metrics)
 
+    def test_a_stream_that_cannot_begin_is_refused_as_an_invocation_is(self):
+        self.create()
+        stream = self.client.invoke_with_response_stream
+        answer = stream(FunctionName="greet", InvocationType="DryRun")
+        self.assertEqual((answer["StatusCode"], answer["ExecutedVersion"]), (204, "$LATEST"))
+        self.refused("ServiceException", 500, stream, "no VM can run", FunctionName="greet")
+        self.refused("ResourceNotFoundException", 404, stream, FunctionName="other")
+        self.refused("InvalidParameterValueException", 400, stream,
+                     "expected RequestResponse or DryRun", FunctionName="greet",
+                     InvocationType="Event")
+        self.refused("InvalidRequestContentException", 400, stream, FunctionName="greet",
+                     Payload="{")
+        self.refused("RequestTooLargeException", 413, stream, FunctionName="greet",
+                     Payload="[" + " " * (6 << 20) + "]")
+        past = self.server.json("GET", "/ui/data")["invocations"]
+        self.assertEqual([each["result"] for each in past], ["failed"])
+
     def test_an_event_is_accepted_tried_again_and_given_up(self):
         self.create()
         self.assertEqual(self.client.invoke(FunctionName="greet", InvocationType="Event",

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "functions/function.h"
 
@@ -44,8 +46,17 @@ struct Invocation {
   std::string request_id{};
 };
 
+// Takes an answer as it comes, on the thread that runs the invocation, which waits meanwhile.
+struct AnswerSink {
+  // The function has begun to answer. All pieces must be taken by `until`: a VM whose invocation is
+  // not over soon after counts as failed.
+  std::function<void(std::chrono::steady_clock::time_point until)> begin;
+  std::function<void(std::string_view piece)> piece;
+};
+
 // What became of an invocation that has run.
 struct Outcome {
+  // The answer, unless a sink has got it.
   std::string payload{};
   // Empty, or "Unhandled" if the function failed; the payload then says why.
   std::string error{};

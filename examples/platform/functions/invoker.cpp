@@ -31,12 +31,12 @@ Invoker::Invoker(const Config& config, Fleet& fleet, Snapshots& snapshots, Metri
       unusable_(std::move(unusable)),
       admission_(config.limits) {}
 
-Outcome Invoker::invoke(const Invocation& invocation) {
+Outcome Invoker::invoke(const Invocation& invocation, const AnswerSink* sink) {
   const std::string& name = invocation.function.name;
   Outcome outcome;
   try {
     check_usable();
-    run(invocation, outcome);
+    run(invocation, outcome, sink);
     metrics_.invocation(name, outcome);
     remember(invocation, outcome, outcome.error.empty() ? "ok" : "function_error", {});
     return outcome;
@@ -56,7 +56,7 @@ Outcome Invoker::invoke(const Invocation& invocation) {
   }
 }
 
-void Invoker::run(const Invocation& invocation, Outcome& outcome) {
+void Invoker::run(const Invocation& invocation, Outcome& outcome, const AnswerSink* sink) {
   const Function& function = invocation.function;
   auto time = Clock::now();
   const Admission::Slot slot =
@@ -70,7 +70,7 @@ void Invoker::run(const Invocation& invocation, Outcome& outcome) {
   outcome.start = machine->start;
   outcome.vm = machine->vm.id();
   outcome.started = lap(time);
-  platform::invoke(*machine, invocation, outcome);
+  platform::invoke(*machine, invocation, outcome, sink);
   outcome.invoked = lap(time);
   if (outcome.start != Start::warm) {
     metrics_.first_use(outcome.start, machine->vm.stats());

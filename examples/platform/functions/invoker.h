@@ -40,8 +40,9 @@ class Invoker {
   Invoker(const Config& config, Fleet& fleet, Snapshots& snapshots, Metrics& metrics,
           std::string unusable);
 
-  // Throws RequestError: Throttled, or Refusal::unavailable if the VM fails.
-  Outcome invoke(const Invocation& invocation);
+  // Gives the answer to `sink`, if there is one. Throws RequestError: Throttled, or
+  // Refusal::unavailable if the VM fails.
+  Outcome invoke(const Invocation& invocation, const AnswerSink* sink = nullptr);
   // Throws RequestError if no VM can run here.
   void check_usable() const;
   // Waits for room for a VM of another interface, and ends idle ones whose memory it takes. Throws
@@ -55,7 +56,7 @@ class Invoker {
   std::vector<Past> past() const;
 
  private:
-  void run(const Invocation& invocation, Outcome& outcome);
+  void run(const Invocation& invocation, Outcome& outcome, const AnswerSink* sink);
   void remember(const Invocation& invocation, const Outcome& outcome, const char* result,
                 const std::string& reason);
 

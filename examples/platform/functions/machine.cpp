@@ -4,10 +4,14 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <utility>
+
 #include <faasnap/directory_store.h>
 #include <faasnap/guest_channel.h>
 #include <faasnap/worker_pool.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "functions/images.h"
 
@@ -18,6 +22,12 @@ namespace {
 constexpr std::uint64_t kSecondProcessorMiB = 1769;
 // What the guest's agent has to report a timeout before the VM counts as hung.
 constexpr std::chrono::seconds kGrace{10};
+// The part of it within which a client must have taken a streamed answer: the agent ends a function
+// that is held up too long, and tells so after what it still has of the answer.
+constexpr std::chrono::seconds kGraceOfClient{5};
+
+constexpr const char* kFunctionError = "x-amz-function-error";
+constexpr const char* kLog = "x-amz-log-result";
 
 std::unique_ptr<Machine> make_machine(faasnap::VM vm, const std::string& function,
                                       const std::string& revision, std::uint64_t memory_mib,
@@ -27,6 +37,53 @@ std::unique_ptr<Machine> make_machine(faasnap::VM vm, const std::string& functio
                                            .revision = revision,
                                            .memory_mib = memory_mib,
                                            .start = start});
+}
+
+std::map<std::string, std::string> headers_of(const Invocation& invocation) {
+  std::map<std::string, std::string> headers = {
+      {"X-Amzn-RequestId", invocation.request_id},
+      {"Faasnap-Timeout-Ms",
+       std::to_string(std::chrono::milliseconds(invocation.function.timeout).count())}};
+  if (invocation.wants_log) {
+    headers["X-Amz-Log-Type"] = "Tail";
+  }
+  if (!invocation.client_context.empty()) {
+    headers["X-Amz-Client-Context"] = invocation.client_context;
+  }
+  return headers;
+}
+
+// Returns the agent's reply; without the body, if that is an answer and there is a sink for it.
+faasnap::InvocationReply ask(faasnap::GuestChannel channel, const std::string& target,
+                             const Invocation& invocation, const AnswerSink* sink) {
+  const std::chrono::seconds patience = invocation.function.timeout + kGrace;
+  const auto headers = headers_of(invocation);
+  if (sink == nullptr) {
+    return channel.request("POST", target, invocation.payload, patience, headers);
+  }
+  const auto until =
+      std::chrono::steady_clock::now() + invocation.function.timeout + kGraceOfClient;
+  bool is_answer = false;
+  std::string error;
+  const faasnap::ReplySink pieces{[&](const faasnap::InvocationReply& head) {
+                                    is_answer = head.status == 200 &&
+                                                !head.headers.contains(kFunctionError);
+                                    if (is_answer) {
+                                      sink->begin(until);
+                                    }
+                                    return true;
+                                  },
+                                  [&](std::string_view piece) {
+                                    if (is_answer) {
+                                      sink->piece(piece);
+                                    } else {
+                                      error += piece;
+                                    }
+                                    return true;
+                                  }};
+  auto reply = channel.request("POST", target, invocation.payload, patience, headers, pieces);
+  reply.body = std::move(error);
+  return reply;
 }
 
 }  // namespace
@@ -97,22 +154,12 @@ AgentName agent_name(const Function& function) {
   return {function.handler.empty() ? function.name : function.handler, true};
 }
 
-void invoke(Machine& machine, const Invocation& invocation, Outcome& outcome) {
+void invoke(Machine& machine, const Invocation& invocation, Outcome& outcome,
+            const AnswerSink* sink) {
   const Function& function = invocation.function;
-  std::map<std::string, std::string> headers = {
-      {"X-Amzn-RequestId", invocation.request_id},
-      {"Faasnap-Timeout-Ms", std::to_string(std::chrono::milliseconds(function.timeout).count())}};
-  if (invocation.wants_log) {
-    headers["X-Amz-Log-Type"] = "Tail";
-  }
-  if (!invocation.client_context.empty()) {
-    headers["X-Amz-Client-Context"] = invocation.client_context;
-  }
-  auto reply =
-      faasnap::GuestChannel(machine.vm)
-          .request("POST",
-                   fmt::format("/2015-03-31/functions/{}/invocations", agent_name(function).name),
-                   invocation.payload, function.timeout + kGrace, headers);
+  const std::string target =
+      fmt::format("/2015-03-31/functions/{}/invocations", agent_name(function).name);
+  faasnap::InvocationReply reply = ask(faasnap::GuestChannel(machine.vm), target, invocation, sink);
   if (reply.status != 200) {
     throw RequestError(
         Refusal::unavailable,
@@ -120,8 +167,17 @@ void invoke(Machine& machine, const Invocation& invocation, Outcome& outcome) {
   }
   ++machine.invocations;
   outcome.payload = std::move(reply.body);
-  outcome.error = reply.headers["x-amz-function-error"];
-  outcome.log = reply.headers["x-amz-log-result"];
+  outcome.error = reply.headers[kFunctionError];
+  outcome.log = reply.headers[kLog];
+  // What a streamed answer's head could not say.
+  if (reply.trailers.contains(kLog)) {
+    outcome.log = reply.trailers[kLog];
+  }
+  if (reply.trailers.contains(kFunctionError)) {
+    outcome.error = reply.trailers[kFunctionError];
+    outcome.payload =
+        from_base64(reply.trailers["lambda-runtime-function-error-body"]).value_or(std::string());
+  }
 }
 
 }  // namespace platform

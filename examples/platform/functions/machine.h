@@ -75,8 +75,9 @@ struct AgentName {
 };
 AgentName agent_name(const Function& function);
 
-// Runs an invocation in the machine. Throws faasnap::Error if the guest fails or does not answer;
-// a function that fails is an Outcome.
-void invoke(Machine& machine, const Invocation& invocation, Outcome& outcome);
+// Runs an invocation in the machine, and gives the answer to `sink`, if there is one. Throws
+// faasnap::Error if the guest fails or does not answer; a function that fails is an Outcome.
+void invoke(Machine& machine, const Invocation& invocation, Outcome& outcome,
+            const AnswerSink* sink = nullptr);
 
 }  // namespace platform

@@ -72,7 +72,9 @@ void Server::end() {
   const std::uint64_t one = 1;
   // Cannot fail for a counter that is 0.
   [[maybe_unused]] const auto written = ::write(ending_, &one, sizeof one);
-  stop();
+  // The library's own stop() would cut off answers that go out in pieces. Without it the library
+  // takes the failure to accept for the end, and closes the socket.
+  ::shutdown(svr_sock_, SHUT_RDWR);
 }
 
 void Server::use(std::shared_ptr<const TlsIdentity> identity) {

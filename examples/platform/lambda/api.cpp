@@ -3,10 +3,14 @@
 #include "lambda/api.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/random_id.h"
 #include "lambda/access.h"
+#include "lambda/answer_stream.h"
 #include "lambda/configuration.h"
 #include "lambda/function_ref.h"
 #include "lambda/reply.h"
@@ -27,8 +31,14 @@ constexpr const char* kVersions = R"(/2015-03-31/functions/([^/]+)/versions)";
 constexpr const char* kAliases = R"(/2015-03-31/functions/([^/]+)/aliases)";
 constexpr const char* kAlias = R"(/2015-03-31/functions/([^/]+)/aliases/([^/]+))";
 constexpr const char* kInvocations = R"(/2015-03-31/functions/([^/]+)/invocations)";
+constexpr const char* kStreamingInvocations =
+    R"(/2021-11-15/functions/([^/]+)/response-streaming-invocations)";
 constexpr const char* kConcurrency = R"(/2017-10-31/functions/([^/]+)/concurrency)";
 constexpr const char* kReadConcurrency = R"(/2019-09-30/functions/([^/]+)/concurrency)";
+
+constexpr const char* kTypeHeader = "X-Amz-Invocation-Type";
+constexpr std::string_view kInvocationTypes[] = {"RequestResponse", "Event", "DryRun"};
+constexpr std::string_view kStreamingTypes[] = {"RequestResponse", "DryRun"};
 
 FunctionRef ref_of(const httplib::Request& request) {
   return parse_function_ref(request.matches[1], request.get_param_value("Qualifier"));
@@ -93,6 +103,7 @@ void Api::serve(http::Server& server) {
   server.Delete(kConcurrency, handler(&Api::delete_concurrency));
   server.Get(kReadConcurrency, handler(&Api::get_concurrency));
   server.Post(kInvocations, handler(&Api::invoke));
+  server.Post(kStreamingInvocations, handler(&Api::invoke_with_stream));
 }
 
 httplib::Server::Handler Api::handler(Operation operation) {
@@ -264,20 +275,38 @@ void Api::delete_concurrency(const Request& request, Response& response) {
 }
 
 void Api::invoke(const Request& request, Response& response) {
+  if (const auto invocation = read_invocation(request, response, kInvocationTypes)) {
+    if (request.get_header_value(kTypeHeader) == "Event") {
+      accept(*invocation, response);
+    } else {
+      invoke_now(*invocation, response);
+    }
+  }
+}
+
+void Api::invoke_with_stream(const Request& request, Response& response) {
+  if (const auto invocation = read_invocation(request, response, kStreamingTypes)) {
+    reply_stream(response, invocation->wants_log, [this, invocation](const AnswerSink& sink) {
+      return invoker_.invoke(*invocation, &sink);
+    });
+  }
+}
+
+// Returns nothing if the response is made: the request was a dry run, or has no JSON.
+std::optional<Invocation> Api::read_invocation(const Request& request, Response& response,
+                                               std::span<const std::string_view> types) {
   const FunctionRef ref = ref_of(request);
-  const Invocation invocation{
+  Invocation invocation{
       .function = registry_.find_to_invoke(ref.name, ref.qualifier.value_or(kLatest)),
       .payload = request.body,
       .wants_log = request.get_header_value("X-Amz-Log-Type") == "Tail",
       .client_context = request.get_header_value("X-Amz-Client-Context"),
       .request_id = response.get_header_value("x-amzn-RequestId")};
   refuse_unless_active(invocation.function);
-  const std::string type = request.get_header_value("X-Amz-Invocation-Type");
-  if (type != "" && type != "RequestResponse" && type != "Event" && type != "DryRun") {
-    throw RequestError(Refusal::invalid,
-                       fmt::format("InvocationType '{:.64}': expected RequestResponse, Event or "
-                                   "DryRun",
-                                   type));
+  const std::string type = request.get_header_value(kTypeHeader);
+  if (!type.empty() && std::ranges::find(types, type) == types.end()) {
+    throw RequestError(Refusal::invalid, fmt::format("InvocationType '{:.64}': expected {}", type,
+                                                     fmt::join(types, " or ")));
   }
   const std::size_t most = type == "Event" ? kMostEvent : kMostPayload;
   if (invocation.payload.size() > most) {
@@ -288,16 +317,14 @@ void Api::invoke(const Request& request, Response& response) {
   if (!invocation.payload.empty() && !Json::accept(invocation.payload)) {
     reply_error(response, 400, "InvalidRequestContentException",
                 "Could not parse request body into json");
-    return;
+    return std::nullopt;
   }
   response.set_header("X-Amz-Executed-Version", invocation.function.version);
   if (type == "DryRun") {
     response.status = 204;
-  } else if (type == "Event") {
-    accept(invocation, response);
-  } else {
-    invoke_now(invocation, response);
+    return std::nullopt;
   }
+  return invocation;
 }
 
 void Api::invoke_now(const Invocation& invocation, Response& response) {

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "auth/gate.h"
 #include "base/config.h"
@@ -51,6 +54,9 @@ class Api {
   void get_concurrency(const Request& request, Response& response);
   void delete_concurrency(const Request& request, Response& response);
   void invoke(const Request& request, Response& response);
+  void invoke_with_stream(const Request& request, Response& response);
+  std::optional<Invocation> read_invocation(const Request& request, Response& response,
+                                            std::span<const std::string_view> types);
   void invoke_now(const Invocation& invocation, Response& response);
   void accept(const Invocation& invocation, Response& response);
 
