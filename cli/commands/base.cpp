@@ -35,6 +35,7 @@ int run_base_make(const Arguments& arguments) {
   line.positional({"DIR"});
   line.option("function", "NAME", "invoke this function once before the snapshot is made");
   add_input_option(line);
+  add_free_memory_option(line);
   line.flag("json", "print a JSON record");
   add_image_options(line, true);
   add_worker_option(line);
@@ -51,7 +52,7 @@ int run_base_make(const Arguments& arguments) {
   }
   const std::string input = tools::to_text(parse_input(line.text("input")));
   FunctionRecorderOptions options;
-  options.free_memory = config.vm.free_memory.value_or(FreeMemory::report);
+  options.free_memory = free_memory_mode(line, config);
   options.guest = vm_options(line, config, "");
   FunctionHost host(prepare_store(line, config));
   Steps steps;
@@ -62,6 +63,7 @@ int run_base_make(const Arguments& arguments) {
   if (line.has("json")) {
     std::cout << tools::to_text({{"snapshot", base.directory().string()},
                                  {"id", base.info().id},
+                                 {"free_memory", to_string(options.free_memory)},
                                  {"nonzero_pages", base.info().nonzero_pages}})
               << "\n";
   } else {

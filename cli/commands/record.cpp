@@ -39,15 +39,13 @@ CommandLine record_command_line() {
       "base", "DIR",
       "record in a clone of this snapshot (faasnap base make), and keep only the pages that "
       "differ\nfrom it; the base must then be beside the new snapshot, or named with --bases");
+  add_trusted_key_option(line, "the base");
   line.list("label", "LABEL", "a label for the snapshot, KEY=VALUE; repeatable");
   line.option("recordings", "N", "invoke N times for the recording by userfaultfd (default: 1)");
   line.option("other-inputs", "JSON",
               "an array of inputs; each is recorded by userfaultfd once as well, so that the sets "
               "of\nreap and stream fit them, too; @FILE reads it from a file");
-  line.option("free-memory", "MODE",
-              "what happens to memory that the guest has freed: report (dropped), zero (zeroed by "
-              "the\nguest at a cost to every invocation) or keep (stays in the snapshot); default: "
-              "report");
+  add_free_memory_option(line);
   line.option("sign-key", "FILE", "sign the snapshot with this private key (PEM)");
   line.flag("json", "print a JSON record");
   add_image_options(line, true);
@@ -70,12 +68,6 @@ std::map<std::string, std::string> labels_of(const CommandLine& line) {
   return labels;
 }
 
-FreeMemory free_memory_mode(const CommandLine& line, const Config& config) {
-  const auto given = line.optional_text("free-memory");
-  return given ? parse_free_memory_option(*given, "--free-memory")
-               : config.vm.free_memory.value_or(FreeMemory::report);
-}
-
 FunctionRecorderOptions recorder_options(const CommandLine& line, const Config& config) {
   FunctionRecorderOptions options;
   options.free_memory = free_memory_mode(line, config);
@@ -90,7 +82,10 @@ FunctionRecorderOptions recorder_options(const CommandLine& line, const Config& 
   options.labels = labels_of(line);
   options.guest = vm_options(line, config, "");
   if (const auto base = line.optional_text("base")) {
-    options.base = Snapshot::open(*base);
+    const auto keys = trusted_keys(line, config);
+    options.base = keys ? open_signed(*base, *keys) : Snapshot::open(*base);
+  } else if (!line.texts("trusted-key").empty()) {
+    throw tools::UsageError("--trusted-key is for a base: expected --base");
   }
   return options;
 }

@@ -161,10 +161,11 @@ std::vector<fs::path> image_directories(const CommandLine& line, const Config& c
   return directories;
 }
 
-void add_trusted_key_option(CommandLine& line) {
+void add_trusted_key_option(CommandLine& line, const std::string& what) {
   line.list("trusted-key", "FILE",
-            "refuse the snapshot unless it is signed by this public key (PEM), or by one of "
-            "several;\nrepeatable");
+            fmt::format("refuse {} unless it is signed by this public key (PEM), or by one of "
+                        "several;\nrepeatable",
+                        what));
 }
 
 std::optional<TrustedKeys> trusted_keys(const CommandLine& line, const Config& config) {

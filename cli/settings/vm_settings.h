@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <faasnap/snapshot.h>
@@ -46,8 +47,8 @@ void add_image_directories_option(CommandLine& line);
 // the user's named images, those of the images in the settings file, and the catalogue's.
 std::vector<std::filesystem::path> image_directories(const CommandLine& line, const Config& config);
 
-// Adds --trusted-key, for a command that opens a snapshot.
-void add_trusted_key_option(CommandLine& line);
+// Adds --trusted-key, for a command that opens a snapshot; `what` is refused without a signature.
+void add_trusted_key_option(CommandLine& line, const std::string& what = "the snapshot");
 // Returns the public keys that --trusted-key names and those of the settings file, or nothing if
 // there is none: any snapshot is taken then.
 std::optional<TrustedKeys> trusted_keys(const CommandLine& line, const Config& config);

@@ -58,6 +58,24 @@ class Signature(CliCase):
         self.refused(1, "verify", "bare", "--trusted-key", "public.pem",
                      says=("bare/manifest", KEY_ID, "signed again"))
 
+    def test_a_base_that_no_trusted_key_has_signed_is_recorded_on_by_nobody(self):
+        for name in ("vmlinux", "initramfs", "rootfs.img"):
+            self.write(os.path.join("images", name), "x")
+        record = ("record", "hello", "--images", "images", "--snapshot", "new")
+        settings = self.write("keys.toml", '[restore]\ntrusted_keys = ["public.pem"]\n')
+        self.refused(1, *record, "--base", "s", "--trusted-key", "public.pem",
+                     says=("s/signature", "not signed", KEY_ID))
+        self.refused(1, *record, "--base", "s", "--config", settings, says="not signed")
+        self.works("snapshot", "sign", "s", "--key", "private.pem")
+        self.refused(1, *record, "--base", "s", "--trusted-key", "other.pem",
+                     says=("s/signature", KEY_ID, "other.pem"))
+        self.assertFalse(os.path.exists(self.path("new")))
+        # With a key that is trusted it comes as far as the recorder, which looks at the target.
+        os.mkdir(self.path("new"))
+        self.refused(1, *record, "--base", "s", "--trusted-key", "public.pem",
+                     says=("new", "already exists"))
+        self.refused(2, *record, "--trusted-key", "public.pem", says=("--trusted-key", "--base"))
+
     def test_the_settings_file_names_trusted_keys(self):
         settings = self.write("keys.toml", '[restore]\ntrusted_keys = ["public.pem"]\n')
         self.refused(1, "verify", "s", FAASNAP_CONFIG=settings, says="not signed")

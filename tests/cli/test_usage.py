@@ -140,6 +140,8 @@ class Usage(CliCase):
     def test_an_unknown_way_with_freed_memory(self):
         self.refused(2, "record", "hello", *INPUT, "--snapshot", "s", "--free-memory", "burn",
                      says=("burn", "report, zero or keep"))
+        self.refused(2, "base", "make", "b", "--free-memory", "burn",
+                     says=("--free-memory", "burn", "report, zero or keep"))
 
     def test_a_network_that_cannot_be_meant(self):
         tap = ("--network", "tap:none")
