@@ -2,7 +2,7 @@
 
 #include "kvm/speed_probe.h"
 
-#include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -23,10 +23,13 @@ namespace {
 
 constexpr memory::GuestAddress kCode{0x1000};
 constexpr memory::GuestAddress kCount{0x2000};
-constexpr std::uint32_t kFirstCount = 10'000;
-constexpr std::uint32_t kLargestCount = 10'000'000;
-constexpr double kInstructionsPerCount = 2;
+constexpr std::uint32_t kFirstRounds = 10'000;
+constexpr std::uint32_t kLargestRounds = 10'000'000;
+constexpr std::uint32_t kGrowth = 4;
+constexpr double kInstructionsPerRound = 2;
+// Of the runs that nothing disturbed, and of all.
 constexpr Nanoseconds kTimeCap = std::chrono::milliseconds(300);
+constexpr Nanoseconds kBusyTimeCap = std::chrono::seconds(1);
 
 // 32-bit protected mode, flat segments, no paging.
 constexpr std::array<unsigned char, 13> kLoop = {
@@ -47,24 +50,61 @@ void enter_protected_mode(VcpuFd& vcpu) {
   vcpu.set_boot_state(boot);
 }
 
-// Runs the loop `count` times and returns how long that took.
-Nanoseconds time_loop(VcpuFd& vcpu, const memory::GuestMemory& memory, std::uint32_t count) {
-  memory.write_value(kCount, count);
-  const Nanoseconds start = base::monotonic_now();
+// Runs the loop for so many rounds.
+void run_loop(VcpuFd& vcpu, const memory::GuestMemory& memory, std::uint32_t rounds) {
+  memory.write_value(kCount, rounds);
   Exit exit = Interrupted{};
   while (std::holds_alternative<Interrupted>(exit)) {
     exit = vcpu.run();
   }
-  const Nanoseconds elapsed = base::monotonic_now() - start;
   if (!std::holds_alternative<IoExit>(exit)) {
     const auto* error = std::get_if<InternalError>(&exit);
     base::fail(ErrorKind::unsupported, "run a probe guest", kDevice,
                error != nullptr ? error->reason : "the guest stopped unexpectedly");
   }
-  return elapsed;
+}
+
+// Returns how often the kernel has taken the processor from this thread.
+long preemptions() noexcept {
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_nivcsw;
 }
 
 }  // namespace
+
+TimedRun time_run(const std::function<void()>& run) {
+  const long before = preemptions();
+  const Nanoseconds start = base::monotonic_now();
+  run();
+  const Nanoseconds elapsed = base::monotonic_now() - start;
+  return {elapsed, preemptions() != before};
+}
+
+SpeedProbe find_speed(const std::function<TimedRun(std::uint32_t rounds)>& run_loop) {
+  SpeedProbe probe;
+  Nanoseconds spent{};
+  Nanoseconds undisturbed{};
+  std::uint32_t rounds = kFirstRounds;
+  while (rounds <= kLargestRounds) {
+    const TimedRun run = run_loop(rounds);
+    const Nanoseconds elapsed = std::max(run.elapsed, Nanoseconds(1));
+    spent += elapsed;
+    probe.instructions_per_second =
+        std::max(probe.instructions_per_second,
+                 kInstructionsPerRound * rounds / std::chrono::duration<double>(elapsed).count());
+    if (run.preempted && spent < kBusyTimeCap) {
+      continue;
+    }
+    undisturbed += elapsed;
+    if (undisturbed + elapsed * kGrowth > kTimeCap) {
+      break;
+    }
+    rounds *= kGrowth;
+  }
+  probe.usable = probe.instructions_per_second >= kUsableInstructionsPerSecond;
+  return probe;
+}
 
 SpeedProbe probe_speed(const System& system) {
   const memory::GuestMemory memory(memory::kMinimumSize);
@@ -73,23 +113,8 @@ SpeedProbe probe_speed(const System& system) {
   VcpuFd vcpu(system, vm, 0, 1);
   memory.write(kCode, std::as_bytes(std::span(kLoop)));
   enter_protected_mode(vcpu);
-
-  // The runs grow until the next would exceed the time allowed: in long ones, what entering and
-  // leaving costs counts least. The fastest is the result, since a busy host only ever slows a run.
-  const Nanoseconds start = base::monotonic_now();
-  SpeedProbe probe;
-  for (std::uint32_t count = kFirstCount; count <= kLargestCount; count *= 4) {
-    const Nanoseconds elapsed = std::max(time_loop(vcpu, memory, count), Nanoseconds(1));
-    probe.instructions_per_second =
-        std::max(probe.instructions_per_second,
-                 kInstructionsPerCount * count / std::chrono::duration<double>(elapsed).count());
-    const Nanoseconds next = elapsed * 4;
-    if (base::monotonic_now() - start + next > kTimeCap) {
-      break;
-    }
-  }
-  probe.usable = probe.instructions_per_second >= kUsableInstructionsPerSecond;
-  return probe;
+  return find_speed(
+      [&](std::uint32_t rounds) { return time_run([&] { run_loop(vcpu, memory, rounds); }); });
 }
 
 }  // namespace faasnap::kvm
