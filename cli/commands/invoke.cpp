@@ -144,6 +144,13 @@ void check_recorded_disks(const GuestDisks& guest, const tools::Origin& origin,
   }
 }
 
+// The figures of an invocation, such as faults, are read in /proc.
+void require_proc() {
+  if (!std::filesystem::exists("/proc/self/stat")) {
+    throw tools::Failure("invoke: /proc is not mounted, in which the statistics of a VM are read");
+  }
+}
+
 InvocationPlan make_plan(const CommandLine& line, const Config& config) {
   NetworkChoice network = network_choice(line);
   auto worker = worker_options(line, config);  // starts beside what follows
@@ -304,6 +311,7 @@ int run_invoke(const Arguments& arguments) {
   }
   const TraceTargets targets{line.optional_text("trace"), line.optional_text("chrome-trace")};
   check(targets);
+  require_proc();
   Interruption interruption;
   const Config config = load_config(line.optional_text("config"));
   const std::uint64_t repeats = line.optional_number("repeat", 1, kMostRepeats).value_or(1);

@@ -2,6 +2,7 @@
 """Settings files, images and snapshots that are missing or wrong."""
 
 import os
+import subprocess
 import unittest
 
 from cli_case import CliCase
@@ -106,6 +107,36 @@ class Targets(CliCase):
     def test_a_store_that_cannot_be_made(self):
         self.write("file")
         self.refused(1, *self.record("s", "--store", "file/store"), says="file/store")
+
+
+class WithoutProc(CliCase):
+    """Sees an empty directory at /proc."""
+
+    def run_cli(self, *arguments, **environment):
+        hidden = 'mount -t tmpfs none /proc && exec "$@"'
+        return subprocess.run(
+            ["unshare", "--mount", "sh", "-c", hidden, "sh", self.program, *arguments],
+            cwd=self.dir, env={**self.env, **environment}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+
+    def setUp(self):
+        super().setUp()
+        try:
+            subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/proc"],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            self.skipTest("hiding /proc takes root")
+
+    def test_no_vm_is_made_that_could_not_be_served(self):
+        for name in ("vmlinux", "initramfs", "rootfs.img"):
+            self.write(os.path.join("images", name), "x")
+        for options in (), ("--in-process",):
+            with self.subTest(options):
+                self.refused(1, "invoke", "none", *options, says="/proc is not mounted")
+                self.refused(1, "base", "make", "b", "--images", "images", *options,
+                             says="/proc is not mounted")
+        self.refused(1, "boot", "--images", "images", says="/proc is not mounted")
+        self.assertEqual(sorted(os.listdir(self.dir)), [".local", "images"])
 
 
 class Snapshots(CliCase):

@@ -19,7 +19,7 @@ class WorkerPool;
 // need: a guest that breaks out of its devices finds a process without files, without a network,
 // without rights and with few system calls. It ends with the object that it was started for and
 // with the process that started it. If it is killed, its VM has VmState::internal_error, and
-// nothing else is affected.
+// nothing else is affected. Without /proc no worker is started: ErrorKind::unsupported.
 struct WorkerOptions {
   // ---- What changes behaviour.
 

@@ -57,6 +57,14 @@ fs::path own_file() {
   return fs::canonical(info.dli_fname, ignored);
 }
 
+// A process gets the user of its new namespace through files in /proc, mounts a /proc of its own
+// only where one is mounted, and its VM's statistics are read there.
+void require_proc() {
+  if (::access("/proc/self", F_OK) != 0) {
+    base::fail_errno(kStart, "/proc/self");
+  }
+}
+
 // The program stands beside the one that runs in a build tree, and in libexec where both are
 // installed, wherever that was moved.
 fs::path find_program() {
@@ -172,6 +180,7 @@ std::uint64_t memory_kills(const fs::path& cgroup) {
 }  // namespace
 
 Process::Process(const WorkerOptions& options) {
+  require_proc();
   const fs::path program = options.program.empty() ? find_program() : options.program;
   auto [ours, theirs] = Channel::make_pair();
   const std::string version = own_version();

@@ -23,7 +23,7 @@ class Process {
  public:
   // Starts `options.program`. The kernel kills the process when the calling thread ends, so that
   // thread must live as long as the process is wanted. Throws ErrorKind::not_found if there is no
-  // program.
+  // program, and ErrorKind::unsupported without /proc.
   explicit Process(const WorkerOptions& options);
   ~Process();
   Process(const Process&) = delete;

@@ -10,6 +10,7 @@
 
 #include "support/forbidden_calls.h"
 #include "support/support.h"
+#include "support/without_proc.h"
 #include "vm/tiny_vm.h"
 
 namespace faasnap {
@@ -68,6 +69,15 @@ TEST_CASE("a worker whose confinement must be complete starts where the host ref
   } else {
     CHECK(error_of(restore).what() == kRefusal + missing.front());
   }
+}
+
+TEST_CASE("without /proc no worker is started, and the error says so") {
+#ifdef __SANITIZE_THREAD__
+  SKIP("a process that was forked by one with threads starts none under the thread sanitizer");
+#endif
+  const auto start = [] { WorkerPool(WorkerOptions{}, 1).wait_full(); };
+  CHECK_NOTHROW(start());
+  CHECK(test::without_proc(start) == "unsupported: start worker: /proc/self: /proc is not mounted");
 }
 
 TEST_CASE("a worker for a cgroup that does not exist is refused, and the error names the file") {
