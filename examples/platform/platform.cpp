@@ -87,6 +87,11 @@ std::string Platform::metrics() {
   for (const auto& machine : idle) {
     memory += machine.memory_mib;
   }
+  std::optional<Gauges::Store> store;
+  if (store_ != nullptr) {
+    const auto health = store_->health();
+    store = {.lost = health.lost, .losses = health.losses};
+  }
   return metrics_.text({.functions = registry_.list(false).size(),
                         .snapshots = snapshots_.list().size(),
                         .running = load.running,
@@ -95,7 +100,8 @@ std::string Platform::metrics() {
                         .waiting = load.waiting,
                         .events = events_.waiting(),
                         .memory_mib = memory,
-                        .memory_limit_mib = config_.limits.memory_mib});
+                        .memory_limit_mib = config_.limits.memory_mib,
+                        .store = store});
 }
 
 Json Platform::overview() const {

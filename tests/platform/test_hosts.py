@@ -102,11 +102,18 @@ class HostsTest(PlatformCase):
         self.assertEqual(aliases[0], aliases[1])
         self.assertEqual(aliases[0], aliases[2])
 
+    def store_metrics(self, machine):
+        lines = request(self.hosts.address(machine), "GET", "/metrics")[2].decode().splitlines()
+        values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return [int(float(values[f"faasnap_platform_{name}"]))
+                for name in ("store_lost", "store_losses_total")]
+
     def test_while_the_store_is_lost_hosts_serve_what_they_have_and_refuse_changes(self):
         self.start_hosts(proxy=False)
         self.create(1, "f")
         self.assertEqual([self.names(n) for n in (2, 3)], [["f"]] * 2)
-        for loss in (signal.SIGKILL, signal.SIGSTOP):
+        self.assertEqual(self.store_metrics(2), [0, 0])
+        for number, loss in enumerate((signal.SIGKILL, signal.SIGSTOP), start=1):
             if loss == signal.SIGKILL:
                 self.hosts.end("redis", loss)
             else:
@@ -116,6 +123,7 @@ class HostsTest(PlatformCase):
                              (503, "ServiceUnavailableException"))
             self.assertIn("the hosts' store at", json.loads(body)["message"])
             self.assertEqual(self.create(2, "g"), 503)
+            self.assertEqual(self.store_metrics(2), [1, number])
             self.assertEqual(self.ask(3, "DELETE", "/f")[0], 503)
             begun = time.monotonic()
             self.assertEqual([self.image(n, "f") for n in (1, 2, 3) * 20], ["one"] * 60)
@@ -131,6 +139,7 @@ class HostsTest(PlatformCase):
                 self.hosts.processes["redis"].send_signal(signal.SIGCONT)
             wait_for("changes are taken again", lambda: self.create(2, "g") == 201)
             self.assertEqual([self.names(n) for n in (1, 2)], [["f", "g"]] * 2)
+            self.assertEqual(self.store_metrics(2), [0, number])
             wait_for("on each host", lambda: self.names(3) == ["f", "g"])
             self.assertEqual(self.ask(3, "DELETE", "/g")[0], 204)
         self.assertIn("is back", self.log_of(2))

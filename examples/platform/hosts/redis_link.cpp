@@ -142,6 +142,8 @@ Reply RedisLink::command(const std::vector<std::string>& arguments) {
   } catch (const StoreLost& error) {
     connection_.reset();
     lost_ = error.what();
+    is_lost_ = true;
+    ++losses_;
     log(LogLevel::error,
         lost_ + "; what this host knows is served, and changes of functions are refused");
     changed_.notify_all();
@@ -169,6 +171,7 @@ void RedisLink::watch(const std::stop_token& stop) {
     if (found != nullptr) {
       connection_ = std::move(found);
       lost_.clear();
+      is_lost_ = false;
       log(LogLevel::info, fmt::format("the hosts' store at {} is back", options_.address));
     }
   }

@@ -2,7 +2,9 @@
 
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -47,6 +49,14 @@ class RedisLink {
   // Throws StoreLost, or std::runtime_error with the server's own words if it refuses the command.
   Reply command(const std::vector<std::string>& arguments);
 
+  // How the server is doing. Does not wait for a command.
+  struct Health {
+    bool lost = false;
+    // How often it has been lost.
+    std::uint64_t losses = 0;
+  };
+  Health health() const noexcept { return {.lost = is_lost_, .losses = losses_}; }
+
  private:
   class Connection;
 
@@ -58,6 +68,8 @@ class RedisLink {
   std::unique_ptr<Connection> connection_;
   // Why the server was lost; empty while it answers.
   std::string lost_;
+  std::atomic<bool> is_lost_ = false;
+  std::atomic<std::uint64_t> losses_ = 0;
   std::jthread thread_;
 };
 

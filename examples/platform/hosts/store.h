@@ -55,6 +55,8 @@ class Store {
   // change or a later one of the function: a store that has forgotten it has it again.
   void restore(const std::string& function, const std::string& text, std::uint64_t number);
 
+  RedisLink::Health health() const noexcept { return link_.health(); }
+
   // Where the archives of a function are.
   std::filesystem::path archives(const std::string& function) const;
 

@@ -74,8 +74,12 @@ Metrics::Metrics()
       memory_(gauges(registry_, "guest_memory_bytes",
                      "Guest memory of VMs that run or idle, by their limits.")
                   .Add({})),
-      memory_limit_(gauges(registry_, "guest_memory_limit_bytes", "Most guest memory of this host.")
-                        .Add({})) {}
+      memory_limit_(
+          gauges(registry_, "guest_memory_limit_bytes", "Most guest memory of this host.").Add({})),
+      store_lost_(gauges(registry_, "store_lost",
+                         "1 while the server that several hosts share does not answer, else 0.")),
+      store_losses_(counters(registry_, "store_losses_total",
+                             "How often the server that several hosts share was lost.")) {}
 
 void Metrics::invocation(const std::string& function, const Outcome& outcome) {
   invocations_
@@ -134,6 +138,11 @@ std::string Metrics::text(const Gauges& now) {
   events_.Set(count(now.events));
   memory_.Set(static_cast<double>(now.memory_mib) * kMiB);
   memory_limit_.Set(static_cast<double>(now.memory_limit_mib) * kMiB);
+  if (now.store) {
+    store_lost_.Add({}).Set(now.store->lost ? 1 : 0);
+    auto& losses = store_losses_.Add({});
+    losses.Increment(static_cast<double>(now.store->losses) - losses.Value());
+  }
   return prometheus::TextSerializer().Serialize(registry_.Collect());
 }
 

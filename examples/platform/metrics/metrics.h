@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include <faasnap/vm_stats.h>
@@ -29,6 +30,12 @@ struct Gauges {
   std::size_t events = 0;
   std::uint64_t memory_mib = 0;
   std::uint64_t memory_limit_mib = 0;
+  // Of what several hosts share; nothing for a host on its own.
+  struct Store {
+    bool lost = false;
+    std::uint64_t losses = 0;
+  };
+  std::optional<Store> store{};
 };
 
 // The counters of every policy, and what invocations took, as Prometheus reads them. Names begin
@@ -74,6 +81,8 @@ class Metrics {
   prometheus::Gauge& events_;
   prometheus::Gauge& memory_;
   prometheus::Gauge& memory_limit_;
+  prometheus::Family<prometheus::Gauge>& store_lost_;
+  prometheus::Family<prometheus::Counter>& store_losses_;
 };
 
 }  // namespace platform
