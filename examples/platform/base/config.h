@@ -26,7 +26,9 @@ struct HostLimits {
 
 // How VMs are kept.
 struct VmPolicy {
-  faasnap::Setting setting = faasnap::Setting::faasnap;
+  // A snapshot that lacks what it needs, since it was recorded without userfaultfd, is restored
+  // with Setting::faasnap.
+  faasnap::Setting setting = faasnap::Setting::stream;
   seconds keep_idle{300};
   // Most prepared VMs of one function; 0 prepares none.
   unsigned prepared = 4;

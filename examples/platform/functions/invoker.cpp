@@ -76,6 +76,7 @@ void Invoker::run(const Invocation& invocation, Outcome& outcome, const AnswerSi
     metrics_.first_use(outcome.start, machine->vm.stats());
   }
   if (outcome.error.empty()) {
+    snapshots_.note_misses(*machine);
     snapshots_.want(function, invocation.payload);
   }
   fleet_.give_back(std::move(machine));

@@ -31,12 +31,19 @@ constexpr const char* kLog = "x-amz-log-result";
 
 std::unique_ptr<Machine> make_machine(faasnap::VM vm, const std::string& function,
                                       const std::string& revision, std::uint64_t memory_mib,
-                                      Start start) {
+                                      Start start, std::optional<faasnap::Snapshot> noted) {
   return std::make_unique<Machine>(Machine{.vm = std::move(vm),
                                            .function = function,
                                            .revision = revision,
                                            .memory_mib = memory_mib,
-                                           .start = start});
+                                           .start = start,
+                                           .noted = std::move(noted)});
+}
+
+std::optional<faasnap::Snapshot> noted_of(const faasnap::Snapshot& snapshot,
+                                          const faasnap::RestoreOptions& options) {
+  return options.record_accesses == faasnap::AccessRecording::none ? std::nullopt
+                                                                   : std::optional(snapshot);
 }
 
 std::map<std::string, std::string> headers_of(const Invocation& invocation) {
@@ -102,30 +109,33 @@ std::unique_ptr<Machine> MachineMaker::boot(const Function& function) {
     options.command_line += " faasnap.function=" + agent.name;
   }
   return make_machine(host_.boot(options, {.timeout = config_.vm.boot_timeout}), function.name,
-                      function.revision, function.memory_mib, Start::booted);
+                      function.revision, function.memory_mib, Start::booted, {});
 }
 
 std::unique_ptr<Machine> MachineMaker::restore(const Function& function,
                                                const faasnap::Snapshot& snapshot) {
+  const faasnap::RestoreOptions options = serving_options(snapshot);
   auto machine =
-      make_machine(faasnap::VM::restore(snapshot, restore_options(config_.vm.setting)),
-                   function.name, function.revision, function.memory_mib, Start::restored);
+      make_machine(faasnap::VM::restore(snapshot, options), function.name, function.revision,
+                   function.memory_mib, Start::restored, noted_of(snapshot, options));
   host_.attach(machine->vm);
   return machine;
 }
 
 std::unique_ptr<PreparedMachine> MachineMaker::prepare(const Function& function,
                                                        const faasnap::Snapshot& snapshot) {
+  const faasnap::RestoreOptions options = serving_options(snapshot);
   return std::make_unique<PreparedMachine>(
-      PreparedMachine{.vm = faasnap::VM::prepare(snapshot, restore_options(config_.vm.setting)),
+      PreparedMachine{.vm = faasnap::VM::prepare(snapshot, options),
                       .function = function.name,
                       .revision = function.revision,
-                      .memory_mib = function.memory_mib});
+                      .memory_mib = function.memory_mib,
+                      .noted = noted_of(snapshot, options)});
 }
 
 std::unique_ptr<Machine> MachineMaker::start(std::unique_ptr<PreparedMachine> prepared) {
   auto machine = make_machine(prepared->vm.start(), prepared->function, prepared->revision,
-                              prepared->memory_mib, Start::prepared);
+                              prepared->memory_mib, Start::prepared, std::move(prepared->noted));
   host_.attach(machine->vm);
   return machine;
 }
@@ -144,6 +154,18 @@ faasnap::RestoreOptions MachineMaker::restore_options(faasnap::Setting setting) 
   return {.setting = setting,
           .image_directories = {config_.images, config_.state / "images"},
           .worker = worker_};
+}
+
+faasnap::RestoreOptions MachineMaker::serving_options(const faasnap::Snapshot& snapshot) const {
+  using enum faasnap::Setting;
+  const bool installs = config_.vm.setting == reap || config_.vm.setting == stream;
+  // Without a recording by userfaultfd there is nothing to install.
+  const bool lacks = installs && snapshot.info().touched_pages == 0;
+  faasnap::RestoreOptions options = restore_options(lacks ? faasnap : config_.vm.setting);
+  if (options.setting == stream) {
+    options.record_accesses = faasnap::AccessRecording::misses;
+  }
+  return options;
 }
 
 AgentName agent_name(const Function& function) {

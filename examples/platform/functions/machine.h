@@ -28,6 +28,8 @@ struct Machine {
   std::string revision{};
   std::uint64_t memory_mib = 0;
   Start start = Start::booted;
+  // What it was restored from, if what it misses is noted and has not been asked for.
+  std::optional<faasnap::Snapshot> noted{};
   // How often it has been invoked, and since when it idles.
   std::uint64_t invocations = 0;
   std::chrono::steady_clock::time_point idle_since{};
@@ -39,6 +41,8 @@ struct PreparedMachine {
   std::string function{};
   std::string revision{};
   std::uint64_t memory_mib = 0;
+  // As of Machine.
+  std::optional<faasnap::Snapshot> noted{};
 };
 
 // How VMs of functions are made, each in a worker process of its own, and spoken to. Safe from any
@@ -62,6 +66,10 @@ class MachineMaker {
   faasnap::FunctionHost& host() noexcept { return host_; }
 
  private:
+  // Returns how a VM that serves is restored: with VmPolicy::setting, and its misses noted where the
+  // setting knows them.
+  faasnap::RestoreOptions serving_options(const faasnap::Snapshot& snapshot) const;
+
   const Config& config_;
   faasnap::FunctionHost host_;
   faasnap::WorkerOptions worker_;

@@ -5,13 +5,16 @@
 #include <faasnap/error.h>
 #include <faasnap/function_recorder.h>
 #include <faasnap/snapshot_leftovers.h>
+#include <faasnap/working_set_recorder.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/log.h"
 #include "hosts/lease.h"
 #include "policy/retry.h"
+#include "state/files.h"
 
 namespace platform {
 namespace {
@@ -22,6 +25,11 @@ namespace fs = std::filesystem;
 constexpr std::chrono::minutes kSlowInvocation{1};
 // Between attempts to push what the store does not have.
 constexpr std::chrono::seconds kPushPause{5};
+// What the name of a revision's snapshot has behind it while the one that replaces it is made. No
+// revision has such a name, so that a start removes what a killed platform has left of it.
+constexpr const char* kRefreshed = ".refreshed";
+
+std::string lease_of(const std::string& revision) { return "recording:" + revision; }
 
 }  // namespace
 
@@ -49,7 +57,7 @@ Snapshots::Snapshots(const Config& config, MachineMaker& maker, Metrics& metrics
       log(LogLevel::error, error.what());
     }
   }
-  thread_ = std::jthread([this](const std::stop_token& stop) { record_wishes(stop); });
+  thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
 }
 
 Snapshots::~Snapshots() = default;
@@ -102,10 +110,45 @@ void Snapshots::want(const Function& function, const std::string& event) {
   wished_.notify_all();
 }
 
+void Snapshots::note_misses(Machine& machine) {
+  if (!machine.noted) {
+    return;
+  }
+  const faasnap::Snapshot noted = *std::exchange(machine.noted, std::nullopt);
+  try {
+    const faasnap::WorkingSet misses =
+        faasnap::WorkingSetRecorder(noted, machine.vm, {.recorder = faasnap::Recorder::userfaultfd})
+            .finish();
+    metrics_.missed_pages(misses.pages());
+    note_misses(machine.function, machine.revision, noted, misses);
+  } catch (const faasnap::Error& error) {
+    log(LogLevel::warning, machine.function + ": misses are not known: " + error.what());
+  }
+}
+
+void Snapshots::note_misses(const std::string& function, const std::string& revision,
+                            const faasnap::Snapshot& restored, const faasnap::WorkingSet& misses) {
+  const std::lock_guard lock(mutex_);
+  const auto current = opened_.find(revision);
+  // What a VM misses that was made before a refresh says nothing of the set that there is now.
+  if (current == opened_.end() || current->second.info().id != restored.info().id ||
+      current->second.info().touched_pages != restored.info().touched_pages) {
+    return;
+  }
+  Refresh& refresh = refreshes_[revision];
+  refresh.note(misses);
+  if (refresh.due() && recording_ != revision) {
+    due_.emplace(revision, function);
+    wished_.notify_all();
+  }
+}
+
 void Snapshots::remove(const std::string& revision) {
   const std::lock_guard lock(mutex_);
   std::erase_if(wishes_, [&](const Wish& wish) { return wish.function.revision == revision; });
   failures_.erase(revision);
+  refreshes_.erase(revision);
+  due_.erase(revision);
   unpushed_.erase(revision);
   recording_removed_ = recording_removed_ || recording_ == revision;
   if (opened_.erase(revision) != 0) {
@@ -132,14 +175,14 @@ std::string Snapshots::recording() const {
   return recording_;
 }
 
-void Snapshots::record_wishes(const std::stop_token& stop) {
+void Snapshots::work(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
-    const auto wished = [this] { return !wishes_.empty(); };
+    const auto asked = [this] { return !wishes_.empty() || !due_.empty(); };
     if (unpushed_.empty()) {
-      wished_.wait(lock, stop, wished);
+      wished_.wait(lock, stop, asked);
     } else {
-      wished_.wait_for(lock, stop, kPushPause, wished);
+      wished_.wait_for(lock, stop, kPushPause, asked);
     }
     if (stop.stop_requested()) {
       return;
@@ -147,12 +190,10 @@ void Snapshots::record_wishes(const std::stop_token& stop) {
     if (!wishes_.empty()) {
       const Wish wish = std::move(wishes_.front());
       wishes_.pop_front();
-      recording_ = wish.function.revision;
-      recording_removed_ = false;
-      lock.unlock();
-      record_once(wish, stop);
-      lock.lock();
-      recording_.clear();
+      work_on(wish.function.revision, lock, [&] { record_once(wish, stop); });
+    } else if (!due_.empty()) {
+      const auto due = due_.extract(due_.begin());
+      work_on(due.key(), lock, [&] { refresh(due.key(), due.mapped(), stop); });
     }
     lock.unlock();
     push();
@@ -160,11 +201,21 @@ void Snapshots::record_wishes(const std::stop_token& stop) {
   }
 }
 
+void Snapshots::work_on(const std::string& revision, std::unique_lock<std::mutex>& lock,
+                        const std::function<void()>& task) {
+  recording_ = revision;
+  recording_removed_ = false;
+  lock.unlock();
+  task();
+  lock.lock();
+  recording_.clear();
+}
+
 void Snapshots::record_once(const Wish& wish, const std::stop_token& stop) {
   std::unique_ptr<hosts::Lease> lease;
   if (store_ != nullptr) {
     try {
-      lease = hosts::Lease::take(*store_, "recording:" + wish.function.revision);
+      lease = hosts::Lease::take(*store_, lease_of(wish.function.revision));
       if (lease == nullptr || find_or_fetch(wish.function)) {
         // Another host records it, and the next invocation looks whether it has; or it has.
         return;
@@ -176,6 +227,99 @@ void Snapshots::record_once(const Wish& wish, const std::stop_token& stop) {
   record(wish, stop);
   // Before the lease ends.
   push();
+}
+
+void Snapshots::refresh(const std::string& revision, const std::string& function,
+                        const std::stop_token& stop) {
+  const auto current = find(revision);
+  if (!current) {
+    return;
+  }
+  const fs::path made = directory_ / (revision + kRefreshed);
+  try {
+    std::unique_ptr<hosts::Lease> lease;
+    if (store_ != nullptr) {
+      lease = hosts::Lease::take(*store_, lease_of(revision));
+      if (lease == nullptr) {
+        // Another host makes one, which the next restore finds.
+        return;
+      }
+    }
+    if (const auto next = refreshed(revision, *current, made, stop)) {
+      log(LogLevel::info, function + ": " + std::to_string(next->info().touched_pages) +
+                              " pages are recorded, before " +
+                              std::to_string(current->info().touched_pages));
+      replace(revision, made);
+    }
+  } catch (const hosts::StoreLost&) {
+    // The next restore tries again.
+    return;
+  } catch (const std::exception& error) {
+    std::error_code ignored;
+    fs::remove_all(made, ignored);
+    const std::lock_guard lock(mutex_);
+    if (stop.stop_requested() || recording_removed_) {
+      return;
+    }
+    metrics_.refresh("failed");
+    log(LogLevel::error, function + ": its recording is not refreshed: " + error.what());
+  }
+  const std::lock_guard lock(mutex_);
+  if (const auto known = refreshes_.find(revision); known != refreshes_.end()) {
+    known->second.begin_anew();
+  }
+}
+
+std::optional<faasnap::Snapshot> Snapshots::refreshed(const std::string& revision,
+                                                      const faasnap::Snapshot& current,
+                                                      const fs::path& target,
+                                                      const std::stop_token& stop) {
+  if (store_ != nullptr) {
+    if (auto pulled = store_->pull_refreshed(revision, current.info(), target)) {
+      metrics_.refresh("fetched");
+      return pulled;
+    }
+  }
+  std::vector<faasnap::WorkingSet> notes;
+  {
+    const std::lock_guard lock(mutex_);
+    notes = refreshes_[revision].notes();
+  }
+  const auto recorded = current.working_set(faasnap::Recorder::userfaultfd);
+  if (!recorded) {
+    return std::nullopt;
+  }
+  const auto extended = faasnap::WorkingSet::with_misses(*recorded, notes, Refresh::kAtLeast);
+  if (!Refresh::pays(extended.pages() - recorded->pages(), recorded->pages())) {
+    metrics_.refresh("not_worth");
+    return std::nullopt;
+  }
+  faasnap::SnapshotOptions options;
+  options.working_set = &extended;
+  options.thresholds = current.info().thresholds;
+  options.progress = [&](faasnap::Bytes, faasnap::Bytes) { return !stop.stop_requested(); };
+  auto made = current.derive(target, options);
+  if (store_ != nullptr) {
+    try {
+      store_->push(revision, made);
+    } catch (const std::exception& error) {
+      // This host has it, and the others refresh their own.
+      log(LogLevel::warning, revision + ": not pushed to the hosts' store: " + error.what());
+    }
+  }
+  metrics_.refresh("refreshed");
+  return made;
+}
+
+void Snapshots::replace(const std::string& revision, const fs::path& made) {
+  const std::lock_guard lock(mutex_);
+  if (!recording_removed_) {
+    const fs::path target = directory_ / revision;
+    exchange_durably(made, target);
+    opened_.insert_or_assign(revision, faasnap::Snapshot::open(target));
+  }
+  // VMs and snapshots that are open keep their files.
+  faasnap::Snapshot::remove(made);
 }
 
 void Snapshots::push() {
@@ -225,6 +369,12 @@ void Snapshots::record(const Wish& wish, const std::stop_token& stop) {
       }
     }
     log(LogLevel::info, function.name + ": recorded");
+    if (!recorded.no_userfaultfd.empty()) {
+      log(LogLevel::warning, function.name +
+                                 ": recorded without userfaultfd, so that vm.setting "
+                                 "reap or stream is faasnap for it: " +
+                                 recorded.no_userfaultfd);
+    }
   } catch (const faasnap::Error& error) {
     if (error.kind() == faasnap::ErrorKind::cancelled) {
       return;

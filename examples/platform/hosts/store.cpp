@@ -211,6 +211,21 @@ std::optional<faasnap::Snapshot> Store::pull(const std::string& revision, const 
   return catalogue(redis_, directory_).pull(revision, target);
 }
 
+std::optional<faasnap::Snapshot> Store::pull_refreshed(const std::string& revision,
+                                                       const faasnap::SnapshotInfo& known,
+                                                       const fs::path& target) {
+  auto shared = catalogue(redis_, directory_);
+  const auto entry = shared.find(revision);
+  if (!entry) {
+    return std::nullopt;
+  }
+  const auto& newest = entry->versions.back();
+  if (newest.info.id != known.id || newest.info.touched_pages <= known.touched_pages) {
+    return std::nullopt;
+  }
+  return shared.pull(revision, target, newest.number);
+}
+
 bool Store::has_snapshot(const std::string& revision) {
   return link_.command({"EXISTS", key("snapshot:" + revision)}).number == 1;
 }

@@ -69,7 +69,12 @@ class Store {
   std::optional<faasnap::Snapshot> pull(const std::string& revision,
                                         const std::filesystem::path& target);
   bool has_snapshot(const std::string& revision);
-  // Throws faasnap::Error.
+  // The same for a version whose recording has more pages than that of `known`, a snapshot of the
+  // same image; nothing if no host has pushed one.
+  std::optional<faasnap::Snapshot> pull_refreshed(const std::string& revision,
+                                                  const faasnap::SnapshotInfo& known,
+                                                  const std::filesystem::path& target);
+  // Adds a version, if there are others. Throws faasnap::Error.
   void push(const std::string& revision, const faasnap::Snapshot& snapshot);
   // Makes the catalogue forget the snapshot of a revision, if it has one.
   void forget_snapshot(const std::string& revision);

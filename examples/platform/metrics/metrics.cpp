@@ -56,6 +56,13 @@ Metrics::Metrics()
       throttled_(counters(registry_, "throttled_total", "Invocations turned away, by limit.")),
       evictions_(counters(registry_, "evictions_total", "Idle VMs that were ended, by reason.")),
       recordings_(counters(registry_, "recordings_total", "Recordings of snapshots, by result.")),
+      refreshes_(counters(registry_, "refreshes_total",
+                          "Recordings that misses were to be added to, by result.")),
+      missed_pages_(
+          counters(registry_, "first_invocation_missed_pages_total",
+                   "Pages that VMs restored with stream waited for up to the end of their "
+                   "first invocation, as loading did not bring them, or not in time.")
+              .Add({})),
       snapshots_lost_(
           counters(registry_, "snapshots_lost_total", "Snapshots removed because of damage.")
               .Add({})),
@@ -120,6 +127,12 @@ void Metrics::eviction(const char* reason) { evictions_.Add({{"reason", reason}}
 
 void Metrics::recording(bool succeeded) {
   recordings_.Add({{"result", succeeded ? "recorded" : "failed"}}).Increment();
+}
+
+void Metrics::refresh(const char* result) { refreshes_.Add({{"result", result}}).Increment(); }
+
+void Metrics::missed_pages(std::uint64_t pages) {
+  missed_pages_.Increment(static_cast<double>(pages));
 }
 
 void Metrics::snapshot_lost() { snapshots_lost_.Increment(); }

@@ -52,6 +52,10 @@ class Metrics {
   void throttled(const std::string& limit);
   void eviction(const char* reason);
   void recording(bool succeeded);
+  // "refreshed", "fetched", "not_worth" or "failed".
+  void refresh(const char* result);
+  // Pages that a restored VM has waited for up to the end of its first invocation.
+  void missed_pages(std::uint64_t pages);
   void snapshot_lost();
   void vm_lost();
   void event_retry();
@@ -70,6 +74,8 @@ class Metrics {
   prometheus::Family<prometheus::Counter>& throttled_;
   prometheus::Family<prometheus::Counter>& evictions_;
   prometheus::Family<prometheus::Counter>& recordings_;
+  prometheus::Family<prometheus::Counter>& refreshes_;
+  prometheus::Counter& missed_pages_;
   prometheus::Counter& snapshots_lost_;
   prometheus::Counter& vms_lost_;
   prometheus::Counter& retries_;

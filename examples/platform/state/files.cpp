@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -81,6 +82,13 @@ bool remove_durably(const fs::path& file) {
   }
   sync_directory(file.parent_path());
   return true;
+}
+
+void exchange_durably(const fs::path& one, const fs::path& other) {
+  if (::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) != 0) {
+    fail(other);
+  }
+  sync_directory(other.parent_path());
 }
 
 std::string read_file(const fs::path& file) {

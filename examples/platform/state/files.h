@@ -15,6 +15,10 @@ void write_durably(const std::filesystem::path& file, std::string_view content);
 // Removes the file for good. Returns false if there is none.
 bool remove_durably(const std::filesystem::path& file);
 
+// Exchanges two files or directories of one directory at once (RENAME_EXCHANGE) and for good.
+// Throws std::system_error that names the second one.
+void exchange_durably(const std::filesystem::path& one, const std::filesystem::path& other);
+
 // Throws std::system_error that names the file.
 std::string read_file(const std::filesystem::path& file);
 

@@ -151,7 +151,7 @@ TEST_CASE("a damaged file of a function is refused by its name") {
 TEST_CASE("settings that a file does not name have their defaults") {
   const Config config = config_of("");
   CHECK(config.port == 9000);
-  CHECK(config.vm.setting == faasnap::Setting::faasnap);
+  CHECK(config.vm.setting == faasnap::Setting::stream);
   CHECK(config.limits.queue == 256);
 }
 
