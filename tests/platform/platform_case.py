@@ -162,6 +162,32 @@ class PlatformCase(unittest.TestCase):
         return server
 
 
+class Stream:
+    """What a client of InvokeWithResponseStream gets. botocore's own method is newer than Debian's."""
+
+    def __init__(self, server, function, payload, **headers):
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
+        self.connection.request(
+            "POST", f"/2021-11-15/functions/{function}/response-streaming-invocations", payload,
+            {name.replace("_", "-"): value for name, value in headers.items()})
+        self.response = self.connection.getresponse()
+        self.status, self.headers = self.response.status, self.response.headers
+
+    def events(self):
+        """Type and payload of each event, when it comes. Sums are checked."""
+        from botocore.eventstream import EventStreamBuffer
+        buffer = EventStreamBuffer()
+        while piece := self.response.read1(1 << 16):
+            buffer.add_data(piece)
+            for message in buffer:
+                yield message.headers[":event-type"], message.payload
+        self.connection.close()
+
+    def refusal(self):
+        """The status, the error's type, and its message."""
+        return self.status, self.headers["x-amzn-ErrorType"], json.load(self.response)["Message"]
+
+
 def lambda_client(server, key="test", secret="test", **config):
     """boto3's client, without repetitions, so that each error is seen."""
     import boto3

@@ -9,7 +9,7 @@ import time
 
 from botocore.exceptions import ClientError
 
-from platform_case import CREDENTIALS, ROLE, PlatformCase, lambda_client
+from platform_case import CREDENTIALS, ROLE, PlatformCase, Stream, lambda_client
 
 
 class LambdaTest(PlatformCase):
@@ -151,18 +151,23 @@ class LambdaTest(PlatformCase):
 
     def test_a_stream_that_cannot_begin_is_refused_as_an_invocation_is(self):
         self.create()
-        stream = self.client.invoke_with_response_stream
-        answer = stream(FunctionName="greet", InvocationType="DryRun")
-        self.assertEqual((answer["StatusCode"], answer["ExecutedVersion"]), (204, "$LATEST"))
-        self.refused("ServiceException", 500, stream, "no VM can run", FunctionName="greet")
-        self.refused("ResourceNotFoundException", 404, stream, FunctionName="other")
-        self.refused("InvalidParameterValueException", 400, stream,
-                     "expected RequestResponse or DryRun", FunctionName="greet",
-                     InvocationType="Event")
-        self.refused("InvalidRequestContentException", 400, stream, FunctionName="greet",
-                     Payload="{")
-        self.refused("RequestTooLargeException", 413, stream, FunctionName="greet",
-                     Payload="[" + " " * (6 << 20) + "]")
+
+        def refused(status, kind, says="", function="greet", payload=None, **headers):
+            stream = Stream(self.server, function, payload, **headers)
+            got = stream.refusal()
+            stream.connection.close()
+            self.assertEqual(got[:2], (status, kind))
+            self.assertIn(says, got[2])
+
+        tried = Stream(self.server, "greet:$LATEST", None, X_Amz_Invocation_Type="DryRun")
+        self.assertEqual((tried.status, tried.headers["X-Amz-Executed-Version"]), (204, "$LATEST"))
+        tried.connection.close()
+        refused(500, "ServiceException", "no VM can run")
+        refused(404, "ResourceNotFoundException", function="other")
+        refused(400, "InvalidParameterValueException", "expected RequestResponse or DryRun",
+                X_Amz_Invocation_Type="Event")
+        refused(400, "InvalidRequestContentException", payload="{")
+        refused(413, "RequestTooLargeException", payload="[" + " " * (6 << 20) + "]")
         past = self.server.json("GET", "/ui/data")["invocations"]
         self.assertEqual([each["result"] for each in past], ["failed"])
 
