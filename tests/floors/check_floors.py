@@ -42,7 +42,7 @@ PUBLIC = pathlib.PurePath("libfaasnap/include")
 USERS = ["cli", "bench", "tools", "examples"]
 SHARED = {"cli": "tools", "bench": "tools", "tools": "tools"}
 KVM_HEADER = "linux/kvm.h"
-PRIVATE_LIBRARIES = ("liburing", "fmt/", "hiredis", "nlohmann/", "openssl/")
+PRIVATE_LIBRARIES = ("liburing", "lz4", "fmt/", "hiredis", "nlohmann/", "openssl/")
 SUFFIXES = {".h", ".hpp", ".c", ".cc", ".cpp"}
 INCLUDE = re.compile(r'^\s*#\s*include(?:_next)?\s*(?:<([^>]+)>|"([^"]+)")')
 

@@ -34,7 +34,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       fuzz::require(run.end().value <= table.memory.pages());
       pages += run.count;
     }
-    fuzz::require(offset == file_size && pages <= table.memory.pages());
+    fuzz::require(pages <= table.memory.pages());
+    Bytes content;
+    Bytes blocks_end = table.data_offset;
+    for (std::size_t i = 0; i < table.blocks.size(); ++i) {
+      fuzz::require(table.blocks[i].file_offset == blocks_end);
+      fuzz::require(table.blocks[i].stored <= table.content_of(i));
+      fuzz::require(table.content_of(i).pages() <= format::kMaximumBlockPages);
+      content += table.content_of(i);
+      blocks_end += Bytes{table.blocks[i].stored.pages() * kPageSize};
+    }
+    fuzz::require(!table.compressed() || content == offset - table.data_offset);
+    fuzz::require(file_size == (table.compressed() ? blocks_end : offset));
     fuzz::require(format::encode_page_set_table(table) == bytes);
   } catch (const Error& error) {
     fuzz::require(error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::version);

@@ -71,6 +71,15 @@ std::vector<std::byte> page_set_table() {
   return format::encode_page_set_table(table);
 }
 
+// The same pages in blocks of two: the first compressed, the last as it is.
+std::vector<std::byte> compressed_page_set_table() {
+  format::PageSetTable table{"id", kMemory, {}, {}, {{{30}, 4}}, {kPageSize}, {3 * kPageSize}, 0};
+  table.regions = {{{{8}, 1}, {kPageSize}, 0, 1}, {{{2}, 2}, {2 * kPageSize}, 1, 2}};
+  table.block_pages = 2;
+  table.blocks = {{{kPageSize}, {300}, 3}, {{2 * kPageSize}, {kPageSize}, 4}};
+  return format::encode_page_set_table(table);
+}
+
 // Steps of a hostile driver: each byte is one, or what one reads. Chains of every shape and queue,
 // then a save, a change of the state, and a new start.
 std::vector<std::byte> driver_steps(std::uint8_t seed) {
@@ -200,6 +209,10 @@ void write_all(const std::filesystem::path& directory) {
   const auto table = page_set_table();
   constexpr std::size_t kTableSize = 24 + (4 + 2) + 5 * 8 + 2 * 4 + 2 * 16 + 8;
   write_frame(directory / "page_set" / "good", std::span(table).first(kTableSize));
+  const auto compressed = compressed_page_set_table();
+  constexpr std::size_t kOfBlocks = 3 * 4 + 2 * 8;
+  write_frame(directory / "page_set" / "compressed",
+              std::span(compressed).first(kTableSize + kOfBlocks));
   const std::string_view head =
       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2";
   write(directory / "http_head" / "good", std::as_bytes(std::span(head)));

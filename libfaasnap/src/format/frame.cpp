@@ -14,6 +14,7 @@
 namespace faasnap::format {
 namespace {
 
+constexpr std::size_t kVersionOffset = 8;
 constexpr std::size_t kChecksumOffset = 12;
 // The checksummed part begins at the length.
 constexpr std::size_t kLengthOffset = 16;
@@ -49,9 +50,12 @@ Bytes frame_length(const FrameKind& kind, std::span<const std::byte> header,
                              std::string_view(kind.magic.data(), kind.magic.size())));
   }
   const auto version = reader.get<std::uint32_t>();
-  if (version != kind.version) {
-    base::fail(ErrorKind::version, "read", file,
-               fmt::format("file has version {}, expected {}", version, kind.version));
+  if (version != kind.version && (kind.other_version == 0 || version != kind.other_version)) {
+    const auto [older, newer] = std::minmax(kind.version, kind.other_version);
+    base::fail(
+        ErrorKind::version, "read", file,
+        fmt::format("file has version {}, expected {}", version,
+                    older == 0 ? fmt::to_string(newer) : fmt::format("{} or {}", older, newer)));
   }
   reader.get<std::uint32_t>();
   const auto length = reader.get<std::uint64_t>();
@@ -74,6 +78,11 @@ std::span<const std::byte> decode_frame(const FrameKind& kind, std::span<const s
     reject(file, fmt::format("checksum is {:08x}, expected {:08x}", found, expected));
   }
   return bytes.subspan(kFrameHeaderSize);
+}
+
+std::uint32_t frame_version(std::span<const std::byte> frame) {
+  return base::ByteReader(frame.subspan(kVersionOffset, sizeof(std::uint32_t)), {}, "")
+      .get<std::uint32_t>();
 }
 
 std::uint32_t frame_checksum(std::span<const std::byte> frame) {

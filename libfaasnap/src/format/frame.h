@@ -21,6 +21,8 @@ struct FrameKind {
   std::uint32_t version = 1;
   // Maximum length of a frame.
   Bytes limit;
+  // A further version that is read, 0 if there is none.
+  std::uint32_t other_version = 0;
 };
 
 inline constexpr std::size_t kFrameHeaderSize = 24;
@@ -28,8 +30,8 @@ inline constexpr std::size_t kFrameHeaderSize = 24;
 std::vector<std::byte> encode_frame(const FrameKind& kind, std::span<const std::byte> payload);
 
 // Checks that `bytes` is a whole frame and returns its payload, which lies within `bytes`. Throws
-// ErrorKind::version for another version than the kind's and ErrorKind::corrupt for all else; both
-// name `file`.
+// ErrorKind::version for a version that the kind does not have and ErrorKind::corrupt for all else;
+// both name `file`.
 std::span<const std::byte> decode_frame(const FrameKind& kind, std::span<const std::byte> bytes,
                                         const std::filesystem::path& file);
 
@@ -38,7 +40,8 @@ std::span<const std::byte> decode_frame(const FrameKind& kind, std::span<const s
 Bytes frame_length(const FrameKind& kind, std::span<const std::byte> header,
                    const std::filesystem::path& file);
 
-// Returns the checksum of a frame that has passed decode_frame.
+// Return the version and the checksum of a frame that has passed decode_frame.
+std::uint32_t frame_version(std::span<const std::byte> frame);
 std::uint32_t frame_checksum(std::span<const std::byte> frame);
 
 }  // namespace faasnap::format

@@ -7,7 +7,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <faasnap/units.h>
@@ -18,9 +17,8 @@ namespace faasnap::format {
 
 // The head of a page set file as bytes: the table, padded with zeros to `data_offset`.
 
-// Returns the offset of the data after a table with this many regions and zero runs.
-Bytes page_set_data_offset(std::string_view snapshot_id, std::size_t regions,
-                           std::size_t zero_runs) noexcept;
+// Returns the offset of the data after a table with as many regions, zero runs and blocks.
+Bytes page_set_data_offset(const PageSetTable& table) noexcept;
 
 // Returns the size of the whole head. `bytes` is the first page of the file, or all of a shorter
 // file.

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cstring>
+#include <random>
 
 #include "base/checksum.h"
 #include "base/files/file.h"
+#include "format/block_codec.h"
 #include "format/frame.h"
 #include "format/page_set_table.h"
 #include "support/support.h"
@@ -39,9 +41,52 @@ struct Files {
     image = base::open_file(image_path, O_RDONLY);
   }
   PageSetTable write(const std::vector<PageRun>& regions,
-                     const std::vector<PageRange>& zero_runs = {}) const {
-    return write_page_set(fd, path, {"id", kMemory, {32, 0}, regions, zero_runs},
+                     const std::vector<PageRange>& zero_runs = {},
+                     std::uint64_t block_pages = 0) const {
+    return write_page_set(fd, path, {"id", kMemory, {32, 0}, regions, zero_runs, block_pages},
                           ImageContent(image, image_path, kMemory));
+  }
+  // The same, of another content.
+  void fill(const std::vector<PageRun>& regions, std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    for (const PageRun& region : regions) {
+      for (PageIndex page = region.guest.first; page < region.guest.end(); page = page + 1) {
+        if (random() % 2 == 0) {
+          std::generate_n(content.begin() + static_cast<std::ptrdiff_t>(page.offset().value),
+                          kPageSize, [&] { return static_cast<std::byte>(random()); });
+        }
+      }
+    }
+    image = base::open_file(image_path, O_RDWR);
+    base::write_exact(image, content, 0, image_path);
+  }
+  void overwrite(std::uint64_t offset, std::byte byte) const {
+    base::write_exact(fd, {&byte, 1}, offset, path);
+  }
+  // What a reader finds that decompresses each block by itself.
+  std::vector<std::byte> read_blocks(const PageSetTable& table) const {
+    std::vector<std::byte> all;
+    for (std::size_t i = 0; i < table.blocks.size(); ++i) {
+      std::vector<std::byte> stored(table.blocks[i].stored.value);
+      base::read_exact(fd, stored, table.blocks[i].file_offset.value, path);
+      std::vector<std::byte> block(table.content_of(i).value);
+      if (stored.size() == block.size()) {
+        block = stored;
+      } else {
+        REQUIRE(decompress_block(stored, block));
+      }
+      all.insert(all.end(), block.begin(), block.end());
+    }
+    return all;
+  }
+  std::vector<std::byte> content_of(const std::vector<PageRun>& regions) const {
+    std::vector<std::byte> all;
+    for (const PageRun& region : regions) {
+      const auto pages =
+          std::span(content).subspan(region.guest.first.offset().value, region.guest.size().value);
+      all.insert(all.end(), pages.begin(), pages.end());
+    }
+    return all;
   }
 };
 
@@ -127,6 +172,125 @@ TEST_CASE("a damaged region is named by verification") {
   const Error error = error_of([&] { verify_page_set(files.fd, files.path, table); });
   CHECK(error.kind() == ErrorKind::corrupt);
   CHECK(std::string(error.what()).find("region 1 (pages 3 to 4)") != std::string::npos);
+}
+
+TEST_CASE("a compressed set's blocks come back one by one, whatever their size and content") {
+  Files files;
+  for (const std::uint64_t block_pages : {1ULL, 3ULL, 16ULL, 32ULL, 101ULL, 128ULL}) {
+    files.fill(kRegions, block_pages);
+    const PageSetTable written = files.write(kRegions, {{{500}, 20}}, block_pages);
+    const PageSetTable read = read_page_set_table(files.fd, files.path);
+    CHECK(read.block_pages == block_pages);
+    CHECK(read.blocks.size() == (303 + block_pages - 1) / block_pages);
+    CHECK(read.content_of(read.blocks.size() - 1).pages() == (303 - 1) % block_pages + 1);
+    CHECK(read.pages() == 303);
+    CHECK(read.zero_pages() == 20);
+    CHECK(base::file_size(files.fd, files.path) >= written.file_size);
+    CHECK(std::ranges::equal(files.read_blocks(read), files.content_of(kRegions)));
+    CHECK_NOTHROW(verify_page_set(files.fd, files.path, read));
+    std::filesystem::resize_file(files.path, 0);
+  }
+}
+
+TEST_CASE("a compressed set is smaller, and keeps a block that would not be as it is") {
+  Files files;
+  const PageSetTable even = files.write(kRegions, {}, 32);
+  CHECK(even.file_size.value < 303 * kPageSize / 4);
+  const std::vector<PageRun> one = {{{{700}, 64}, 0}};
+  std::mt19937_64 random(1);
+  std::generate_n(files.content.begin() + 700 * kPageSize, 32 * kPageSize,
+                  [&] { return static_cast<std::byte>(random()); });
+  files.image = base::open_file(files.image_path, O_RDWR);
+  base::write_exact(files.image, files.content, 0, files.image_path);
+  std::filesystem::resize_file(files.path, 0);
+  const PageSetTable mixed = files.write(one, {}, 32);
+  CHECK(mixed.blocks[0].stored == mixed.content_of(0));
+  CHECK(mixed.blocks[1].stored < mixed.content_of(1));
+  CHECK(std::ranges::equal(files.read_blocks(mixed), files.content_of(one)));
+}
+
+TEST_CASE("a compressed set without regions is a table alone") {
+  const Files files;
+  files.write({}, {{{3}, 1}}, 32);
+  const auto table = read_page_set_table(files.fd, files.path);
+  CHECK(table.compressed());
+  CHECK(table.blocks.empty());
+  CHECK(table.file_size == Bytes{kPageSize});
+  CHECK_NOTHROW(verify_page_set(files.fd, files.path, table));
+}
+
+TEST_CASE("a damaged block is named by verification, and so is what follows it") {
+  const Files files;
+  const PageSetTable table = files.write(kRegions, {}, 32);
+  const StoredBlock& block = table.blocks[4];
+  const auto found = [&] {
+    return std::string(error_of([&] { verify_page_set(files.fd, files.path, table); }).what());
+  };
+  std::byte kept{};
+  base::read_exact(files.fd, {&kept, 1}, block.file_offset.value, files.path);
+  files.overwrite(block.file_offset.value, ~kept);
+  CHECK(found().find("block 4 (at byte") != std::string::npos);
+  CHECK(found().find("checksum is") != std::string::npos);
+  files.overwrite(block.file_offset.value, kept);
+  files.overwrite(block.file_offset.value + block.stored.value, std::byte{1});
+  CHECK(found().find("block 4 (at byte") != std::string::npos);
+  CHECK(found().find("padding is not zero") != std::string::npos);
+}
+
+TEST_CASE("a block that decompresses into more, or less, than its pages is named") {
+  const Files files;
+  for (const std::uint64_t pages : {31ULL, 33ULL}) {
+    PageSetTable table = files.write(kRegions, {}, 32);
+    const std::vector<std::byte> other(pages * kPageSize, std::byte{7});
+    std::vector<std::byte> stored = compress_block(other).value();
+    table.blocks[2].stored = {stored.size()};
+    table.blocks[2].checksum = base::crc32c(stored);
+    stored.resize(kPageSize);
+    base::write_exact(files.fd, stored, table.blocks[2].file_offset.value, files.path);
+    const Error error = error_of([&] { verify_page_set(files.fd, files.path, table); });
+    CHECK(error.kind() == ErrorKind::corrupt);
+    CHECK(std::string(error.what()).find("block 2 (at byte") != std::string::npos);
+    CHECK(std::string(error.what()).find("does not decompress into 131072 bytes") !=
+          std::string::npos);
+    std::filesystem::resize_file(files.path, 0);
+  }
+}
+
+TEST_CASE("a compressed set that is cut off is corrupt") {
+  const Files files;
+  const PageSetTable table = files.write(kRegions, {}, 32);
+  std::filesystem::resize_file(files.path, table.file_size.value - kPageSize);
+  CHECK(error_of([&] { read_page_set_table(files.fd, files.path); }).kind() == ErrorKind::corrupt);
+  CHECK(error_of([&] { verify_page_set(files.fd, files.path, table); }).kind() ==
+        ErrorKind::corrupt);
+}
+
+TEST_CASE("a table whose blocks do not fit its pages is corrupt") {
+  PageSetTable good = example_table();
+  good.block_pages = 2;
+  good.blocks = {{{kPageSize}, {100}, 1},
+                 {{2 * kPageSize}, {2 * kPageSize}, 2},
+                 {{4 * kPageSize}, {kPageSize}, 3}};
+  good.file_size = {5 * kPageSize};
+  const auto bytes = encode_page_set_table(good);
+  const PageSetTable read = decode_page_set_table(bytes, good.file_size, "f");
+  CHECK(read.blocks[1].file_offset == Bytes{2 * kPageSize});
+  const auto why = [&](auto change) {
+    PageSetTable table = good;
+    change(table);
+    return std::string(rejected(table).what());
+  };
+  CHECK(why([](PageSetTable& t) { t.blocks.pop_back(); }).find("2 blocks, expected 3") !=
+        std::string::npos);
+  CHECK(why([](PageSetTable& t) { t.block_pages = 129; }).find("blocks have 129 pages") !=
+        std::string::npos);
+  for (const std::uint64_t stored : {std::uint64_t{0}, kPageSize + 1, 2 * kPageSize - 1,
+                                     2 * kPageSize + 1, std::uint64_t{0xffffffff}}) {
+    CHECK(why([&](PageSetTable& t) { t.blocks[0].stored = {stored}; }).find("block 0 has") !=
+          std::string::npos);
+  }
+  CHECK(why([](PageSetTable& t) { t.file_size = {6 * kPageSize}; }).find("file has") !=
+        std::string::npos);
 }
 
 TEST_CASE("a table with regions that overlap in the guest is corrupt") {
