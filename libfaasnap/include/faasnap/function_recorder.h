@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include <faasnap/compression.h>
 #include <faasnap/export.h>
 #include <faasnap/free_memory.h>
 #include <faasnap/function_host.h>
@@ -52,6 +53,8 @@ struct FunctionRecorderOptions {
   // so that the sets of REAP and stream have what those use as well: larger sets, and fewer misses.
   std::vector<std::string> other_inputs{};
   LoadingSetThresholds thresholds{};
+  // That of the stream set (SnapshotOptions::compression).
+  Compression compression = Compression::none;
   // A snapshot of a guest of the same image that is ready and has not run the function (make_base).
   // If there is one, the function is recorded in a clone of it instead of a guest that is booted,
   // after one invocation that is not recorded, and the new snapshot is a layer over it. `guest`

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <variant>
@@ -31,6 +32,16 @@ struct PlannedMapping {
   std::uint32_t layer = 0;
 };
 
+// The block of a compressed file that has the content of a read.
+struct PlannedBlock {
+  // The bytes that are stored, from the read's `file_offset` on, and how many they decompress into.
+  // If both are the same, they are the content as it is.
+  Bytes stored{};
+  Bytes content{};
+  // Where in the block's content that of the read begins.
+  Bytes begin{};
+};
+
 // A run of bytes of a file that a loader reads, and the guest pages that it has the content of.
 struct PlannedRead {
   Backing file = Backing::loading_set;
@@ -38,6 +49,13 @@ struct PlannedRead {
   PageRange guest{};
   // As in PlannedMapping.
   std::uint32_t layer = 0;
+  // Nothing if the file is not compressed.
+  std::optional<PlannedBlock> block{};
+
+  // Returns the length of the bytes in the file, in whole pages.
+  constexpr Bytes length() const {
+    return block ? Bytes{block->stored.pages() * kPageSize} : guest.size();
+  }
 };
 
 // Pages that a loader enters into the VM's page tables when they are in the page cache: shared with

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <faasnap/compression.h>
 #include <faasnap/export.h>
 #include <faasnap/progress.h>
 #include <faasnap/restore_plan.h>
@@ -34,6 +35,10 @@ struct SnapshotOptions {
   const WorkingSet* working_set = nullptr;
   // Larger gaps make the loading set larger and its reads fewer.
   LoadingSetThresholds thresholds{};
+  // How the stream set is stored. Compressed it takes about half the room and the reading, and a
+  // processor's time to load: it suits disks and stores of less than some 500 MB/s. If not set, as
+  // in the snapshot that this one is derived from, otherwise not compressed.
+  std::optional<Compression> compression{};
   // The snapshot that the new one is a layer over, or null; need not outlive the call. The new one
   // keeps only the pages that differ from those at the same addresses of the base, and names the
   // base, which must be there whenever it is opened. Must have as much guest memory.
@@ -65,6 +70,14 @@ struct SnapshotLayer {
   std::uint64_t shown_pages = 0;
 };
 
+// How the content of a set's pages is stored.
+struct StoredSet {
+  Compression compression = Compression::none;
+  // The bytes of the pages, and of the file that has them, without its table.
+  Bytes content{};
+  Bytes stored{};
+};
+
 class OpenedSnapshot;
 
 // An opened snapshot on disk: manifest, state and tables are read and checked, memory is not.
@@ -89,10 +102,10 @@ class FAASNAP_EXPORT Snapshot {
                          const SnapshotOptions& options = {});
   // Writes this snapshot anew as the directory `path`. `options.working_set` is added, or replaces
   // this snapshot's recording by the same recorder; the files made from recordings are made anew
-  // with `options.thresholds`; labels are added. State, image, base, id and time of creation stay
-  // the same; the files are shared by hard links if the file system allows it, otherwise copied.
-  // Throws ErrorKind::invalid_argument if a recording by userfaultfd belongs to another snapshot,
-  // and for `options.base`.
+  // with `options.thresholds` and `options.compression`; labels are added. State, image, base, id
+  // and time of creation stay the same; the files are shared by hard links if the file system
+  // allows it, otherwise copied. Throws ErrorKind::invalid_argument if a recording by userfaultfd
+  // belongs to another snapshot, and for `options.base`.
   Snapshot derive(const std::filesystem::path& path, const SnapshotOptions& options) const;
   // Writes this snapshot anew as the directory `path`: as a layer over `base`, or, if that is null,
   // as a whole one. Nothing else changes, the id and the content of guest memory included. Throws
@@ -141,6 +154,9 @@ class FAASNAP_EXPORT Snapshot {
 
   // Returns the recording by `recorder`, or nothing if the snapshot has none.
   std::optional<WorkingSet> working_set(Recorder recorder = Recorder::mincore) const;
+
+  // Returns how the stream set is stored, or nothing if the snapshot has none.
+  std::optional<StoredSet> stream_set() const;
 
   // Asks the kernel to drop the snapshot's files and those of its bases from the page cache.
   // Returns how many of their pages are still there (mincore); 0 proves a cold start.

@@ -56,7 +56,10 @@ struct FreeMemoryStats {
 struct PrefetchStats {
   std::uint64_t reads = 0;
   std::uint64_t pages = 0;
+  // The content of `pages`, and the bytes that were read of files for them: fewer if the set is
+  // compressed.
   Bytes bytes;
+  Bytes read;
   // Pages that were installed as zeros, or allocated, without a read.
   std::uint64_t zero_pages = 0;
   // True if the reads bypassed the page cache (O_DIRECT), which settings that install pages use

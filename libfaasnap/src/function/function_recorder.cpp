@@ -143,7 +143,8 @@ class Recording {
   }
 
   SnapshotOptions snapshot_options(const WorkingSet* set) const {
-    SnapshotOptions options{.working_set = set, .thresholds = options_.thresholds};
+    SnapshotOptions options{
+        .working_set = set, .thresholds = options_.thresholds, .compression = options_.compression};
     options.progress = [this](Bytes done, Bytes total) {
       return !observer_.stop.stop_requested() &&
              (!observer_.progress || observer_.progress(done, total));

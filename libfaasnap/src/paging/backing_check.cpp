@@ -64,7 +64,7 @@ std::optional<std::string> probe(const FileRef& file, Bytes offset, Bytes end,
 
 BackingCheck::BackingCheck(const RestorePlan& plan, const SnapshotFiles& files) {
   for (const PlannedRead& read : plan.reads()) {
-    need(files.of(read.file, read.layer), read.file_offset, read.guest.size(), false);
+    need(files.of(read.file, read.layer), read.file_offset, read.length(), false);
   }
   for (const PlannedMapping& mapping : plan.mappings) {
     need(files.of(mapping.backing, mapping.layer), mapping.file_offset, mapping.guest.size(), true);

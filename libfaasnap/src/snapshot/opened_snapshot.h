@@ -134,6 +134,8 @@ class OpenedSnapshot {
   const format::PageSetTable* loading_set() const noexcept { return if_any(loading_set_); }
   const format::PageSetTable* reap_set() const noexcept { return if_any(reap_set_); }
   const format::PageSetTable* stream_set() const noexcept { return if_any(stream_set_); }
+  // Returns that of the stream set; `none` if there is none.
+  Compression compression() const noexcept;
 
   std::optional<WorkingSet> working_set(Recorder recorder) const;
   RestorePlan plan(Setting setting, bool prepared) const;

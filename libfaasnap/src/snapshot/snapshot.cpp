@@ -156,6 +156,15 @@ std::optional<std::string> Snapshot::signing_key() const {
 
 void Snapshot::verify(const Progress& progress) const { opened_->verify(progress); }
 
+std::optional<StoredSet> Snapshot::stream_set() const {
+  const format::PageSetTable* set = opened_->stream_set();
+  if (set == nullptr) {
+    return std::nullopt;
+  }
+  return StoredSet{
+      opened_->compression(), {set->pages() * kPageSize}, set->file_size - set->data_offset};
+}
+
 RestorePlan Snapshot::plan(Setting setting, bool prepared) const {
   return opened_->plan(setting, prepared);
 }
@@ -594,6 +603,10 @@ std::optional<format::PageSetTable> OpenedSnapshot::read_table(
                                         lost.runs().front().first.value));
   }
   return table;
+}
+
+Compression OpenedSnapshot::compression() const noexcept {
+  return stream_set_ && stream_set_->compressed() ? Compression::lz4 : Compression::none;
 }
 
 std::optional<format::PageSetTable> OpenedSnapshot::read_loading_set() const {

@@ -102,6 +102,8 @@ RestorePlan OpenedSnapshot::plan(Setting setting, bool prepared) const {
         fail_lacking(directory_, setting, file_named(format::kStreamSetFile), kTouches);
       }
       inputs.stream_set = stream_set_->regions;
+      inputs.stream_blocks = stream_set_->blocks;
+      inputs.stream_block_pages = stream_set_->block_pages;
       inputs.zero_runs = stream_set_->zero_runs;
       if (prepared && bases_are_cached() && (recorded = working_set(Recorder::userfaultfd))) {
         inputs.bases_cached = true;

@@ -41,7 +41,8 @@ class SetWriter {
     const auto set =
         paging::plan_stream_set(accesses, sources_.nonzero.runs(), paging::kStreamGroupPages,
                                 paging::kStreamGapPages, paging::mappable(sources_.based));
-    const auto table = write_set(format::kStreamSetFile, set.regions, set.zero_runs, kExact);
+    const auto table =
+        write_set(format::kStreamSetFile, set.regions, set.zero_runs, kExact, sources_.compression);
     manifest_.stream_set = {table.file_size, table.checksum};
     manifest_.info.stream_set_pages = table.pages();
     manifest_.info.stream_set_zero_pages = table.zero_pages();
@@ -70,11 +71,13 @@ class SetWriter {
 
   format::PageSetTable write_set(std::string_view name, std::span<const format::PageRun> regions,
                                  std::span<const PageRange> zero_runs,
-                                 const LoadingSetThresholds& thresholds) {
+                                 const LoadingSetThresholds& thresholds,
+                                 Compression compression = Compression::none) {
     const base::UniqueFd file = directory_.create(name);
     const auto& info = manifest_.info;
     return format::write_page_set(file, directory_.path_of(name),
-                                  {info.id, info.memory, thresholds, regions, zero_runs},
+                                  {info.id, info.memory, thresholds, regions, zero_runs,
+                                   compression == Compression::lz4 ? format::kBlockPages : 0},
                                   sources_.image, progress_);
   }
 

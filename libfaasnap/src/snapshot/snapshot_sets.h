@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include <faasnap/compression.h>
 #include <faasnap/snapshot.h>
 #include <faasnap/working_set.h>
 
@@ -23,6 +24,8 @@ struct SetSources {
   // The recordings by mincore and by userfaultfd. Each may be null.
   const WorkingSet* recorded = nullptr;
   const WorkingSet* touched = nullptr;
+  // That of the stream set.
+  Compression compression = Compression::none;
 };
 
 // Throws ErrorKind::invalid_argument if the recording's guest has another size of memory.

@@ -156,7 +156,8 @@ class Writer {
                   .nonzero = whole.map().pages(),
                   .based = memory::PageSet(machine.image.based),
                   .recorded = touched ? nullptr : set,
-                  .touched = touched ? set : nullptr},
+                  .touched = touched ? set : nullptr,
+                  .compression = contents_.compression},
                  manifest_, progress_);
     }
     write_state(directory_, manifest_, std::move(machine.sections), machine.image);
@@ -231,6 +232,7 @@ Snapshot Snapshot::create(const std::filesystem::path& path, std::span<const std
   contents.labels = options.labels;
   contents.working_set = options.working_set;
   contents.thresholds = options.thresholds;
+  contents.compression = options.compression.value_or(Compression::none);
   contents.base = options.base;
   return create_snapshot(path, contents, options.progress);
 }
@@ -261,7 +263,8 @@ Snapshot Snapshot::derive(const std::filesystem::path& path, const SnapshotOptio
               .nonzero = opened_->nonzero(),
               .based = opened_->based(),
               .recorded = recorded ? &*recorded : nullptr,
-              .touched = touched ? &*touched : nullptr},
+              .touched = touched ? &*touched : nullptr,
+              .compression = options.compression.value_or(opened_->compression())},
              manifest, options.progress);
   write_manifest(directory, manifest);
   return OpenedSnapshot::commit_over(directory, opened_->base());
@@ -292,7 +295,8 @@ Snapshot Snapshot::rebase(const std::filesystem::path& path, const Snapshot* bas
                      {.image = opened_->image(),
                       .nonzero = opened_->nonzero(),
                       .based = memory::PageSet(image.based),
-                      .touched = &*touched},
+                      .touched = &*touched,
+                      .compression = opened_->compression()},
                      manifest, progress);
   }
   std::vector<format::Section> sections(opened_->sections().begin(), opened_->sections().end());

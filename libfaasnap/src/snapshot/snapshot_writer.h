@@ -69,6 +69,8 @@ struct SnapshotContents {
   // image.
   const WorkingSet* working_set = nullptr;
   LoadingSetThresholds thresholds;
+  // That of the stream set.
+  Compression compression = Compression::none;
   // The snapshot that the new one is a layer over; null if the new one is whole.
   const Snapshot* base = nullptr;
 };

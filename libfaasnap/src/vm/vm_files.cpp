@@ -187,6 +187,7 @@ Snapshot VmSnapshots::write(const std::filesystem::path& path, const SnapshotOpt
                                   .labels = options.labels,
                                   .working_set = options.working_set,
                                   .thresholds = options.thresholds,
+                                  .compression = options.compression.value_or(Compression::none),
                                   .base = options.base};
   return create_snapshot(path, contents, options.progress);
 }

@@ -261,8 +261,8 @@ void fields(Wire& wire, FreeMemoryStats& value) {
 }
 template <typename Wire>
 void fields(Wire& wire, PrefetchStats& value) {
-  auto& [reads, pages, bytes, zero_pages, direct, io_uring, duration, finished] = value;
-  wire(reads, pages, bytes, zero_pages, direct, io_uring, duration, finished);
+  auto& [reads, pages, bytes, read, zero_pages, direct, io_uring, duration, finished] = value;
+  wire(reads, pages, bytes, read, zero_pages, direct, io_uring, duration, finished);
 }
 template <typename Wire>
 void fields(Wire& wire, NetworkTraffic& value) {

@@ -39,6 +39,16 @@ TEST_CASE("what one host pushes another pulls: the same files, verified") {
   check_same(elsewhere.pull("json", rig.local("pulled")), pushed);
 }
 
+TEST_CASE("a compressed set is pushed and pulled as it is") {
+  test::CatalogueRig rig;
+  const Snapshot plain = rig.guest.save_whole(rig.local("plain"));
+  const Snapshot packed = plain.derive(rig.local("packed"), {.compression = Compression::lz4});
+  rig.catalogue().push(packed, "json");
+  const Snapshot pulled = rig.catalogue().pull("json", rig.local("pulled"));
+  check_same(pulled, packed);
+  CHECK(pulled.stream_set()->compression == Compression::lz4);
+}
+
 TEST_CASE("a signature goes where its snapshot goes") {
   test::CatalogueRig rig;
   const auto key = test::write_text(rig.local("private.pem"), test::kPrivateKey);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <fmt/format.h>
 #include <catch2/catch_test_macros.hpp>
 
 #include <atomic>
@@ -11,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/files/file.h"
+#include "format/page_set_file.h"
 #include "paging/pager.h"
 #include "paging/pager_fixture.h"
 
@@ -163,6 +166,30 @@ TEST_CASE("an error of a read is told with its file, whoever reads") {
     CHECK(listener.calls() == 1);
     CHECK(listener.reason().find(directory.path().string()) != std::string::npos);
   }
+}
+
+TEST_CASE("a block that does not decompress fails the pager, and is named") {
+  const PagedImage image;
+  const test::ScratchDirectory directory;
+  const test::PageFile file(directory.path() / "stream-set", {}, 0);
+  image.write_compressed(file, 32);
+  const auto table = format::read_page_set_table(file.fd(), file.ref().path);
+  const format::StoredBlock& block = table.blocks[table.blocks.size() / 2];
+  REQUIRE(block.stored < table.content_of(table.blocks.size() / 2));
+  // A length that goes on and on: a bomb where it would be believed.
+  base::write_exact(file.fd(), std::vector<std::byte>(block.stored.value, std::byte{0xff}),
+                    block.file_offset.value, file.ref().path);
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Listener listener;
+  Pager pager(image.stream_of(file), guest, image.files_with(file), listener.callbacks());
+  pager.start();
+  CHECK(zeros_in_good_faith(image, guest, listener) == 0);
+  const Error error = test::error_of([&] { pager.wait(); });
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(std::string(error.what()).find(fmt::format("block at byte {}", block.file_offset.value)) !=
+        std::string::npos);
+  CHECK(listener.calls() == 1);
+  CHECK(names(listener.reason(), file));
 }
 
 TEST_CASE("a failed loader of mapped files is told as well") {

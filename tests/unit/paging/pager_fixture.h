@@ -12,8 +12,10 @@
 #include <stdexcept>
 #include <vector>
 
+#include "format/page_set_file.h"
 #include "memory/guest_memory.h"
 #include "paging/pager.h"
+#include "paging/plan/planner.h"
 #include "paging/support.h"
 #include "paging/userfault/userfault.h"
 
@@ -89,6 +91,32 @@ class PagedImage {
   RestorePlan stream() const {
     return handled(Setting::stream,
                    {.load = InstallWhileRunning{.reads = reads_, .zero_pages = zeros_}});
+  }
+  // Returns the plan for the same set, which write_compressed has written into `compressed`.
+  RestorePlan stream_of(const PageFile& compressed) const {
+    const auto table = format::read_page_set_table(compressed.fd(), compressed.ref().path);
+    return paging::plan_restore(Setting::stream, {.memory = kMemory,
+                                                  .nonzero = nonzero_,
+                                                  .stream_set = table.regions,
+                                                  .stream_blocks = table.blocks,
+                                                  .stream_block_pages = table.block_pages,
+                                                  .zero_runs = zeros_});
+  }
+  // Writes the set compressed into the empty file.
+  void write_compressed(const PageFile& file, std::uint64_t block_pages) const {
+    std::vector<format::PageRun> regions;
+    for (const PageRange& pages : set_) {
+      regions.push_back({pages, 0});
+    }
+    format::write_page_set(file.fd(), file.ref().path,
+                           {"id", kMemory, {}, regions, zeros_, block_pages},
+                           format::ImageContent(memory_.fd(), memory_.ref().path, kMemory));
+  }
+  // Returns the files, with the compressed set in the place of the other.
+  paging::SnapshotFiles files_with(const PageFile& compressed) const {
+    paging::SnapshotFiles files = this->files();
+    files.stream_set = compressed.ref();
+    return files;
   }
   RestorePlan reap() const {
     return handled(Setting::reap, {.load = InstallBeforeStart{.reads = reads_}});

@@ -68,6 +68,70 @@ TEST_CASE("how pages are installed makes no difference to what is installed") {
   check_restored(image, image.stream(), {.miss_pages = 64, .miss_zero_pages = 1, .misses = 1});
 }
 
+TEST_CASE("a compressed set restores the same bytes, whatever the size of its blocks") {
+  const PagedImage image;
+  for (const std::uint64_t block_pages : {1, 5, 32, 128}) {
+    const test::ScratchDirectory directory;
+    const test::PageFile file(directory.path() / "stream-set", {}, 0);
+    image.write_compressed(file, block_pages);
+    for (const unsigned depth : {1U, 8U}) {
+      const memory::GuestMemory guest(PagedImage::kMemory);
+      Pager pager(image.stream_of(file), guest, image.files_with(file), {},
+                  {.piece = 16_KiB, .depth = depth});
+      pager.start();
+      check_content(image, guest);
+      pager.wait();
+      const PrefetchStats stats = pager.prefetch_stats();
+      CHECK(stats.pages == PagedImage::count(image.set()));
+      CHECK(stats.bytes == Bytes{stats.pages * kPageSize});
+      CHECK(stats.read == file.size() - format::read_page_set_table(file.fd(), "f").data_offset);
+      CHECK((stats.read < stats.bytes) == (block_pages > 1));
+    }
+  }
+}
+
+TEST_CASE("what an uncompressed set reads is what it installs") {
+  const PagedImage image;
+  for (const RestorePlan& plan : {image.stream(), image.reap(), image.concurrent()}) {
+    const memory::GuestMemory guest(PagedImage::kMemory);
+    Pager pager(plan, guest, image.files());
+    pager.start();
+    pager.wait();
+    CHECK(pager.prefetch_stats().read == pager.prefetch_stats().bytes);
+    CHECK(pager.prefetch_stats().bytes.value != 0);
+  }
+}
+
+TEST_CASE("a compressed set can be installed before the start as well") {
+  const PagedImage image;
+  const test::ScratchDirectory directory;
+  const test::PageFile file(directory.path() / "stream-set", {}, 0);
+  image.write_compressed(file, 32);
+  RestorePlan plan = image.stream_of(file);
+  auto& faults = std::get<HandledFaults>(plan.faults);
+  faults.load = InstallBeforeStart{.reads = {plan.reads().begin(), plan.reads().end()}};
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  Pager pager(plan, guest, image.files_with(file));
+  pager.start();
+  check_content(image, guest);
+  CHECK(pager.prefetch_stats().pages == PagedImage::count(image.set()));
+}
+
+TEST_CASE("a plan with a block that no set has is refused before anything is read") {
+  const PagedImage image;
+  const memory::GuestMemory guest(PagedImage::kMemory);
+  const auto refused = [&](const PlannedBlock& block) {
+    RestorePlan plan = image.stream();
+    test::installed(plan).reads.front().block = block;
+    return test::kind_of([&] { Pager(plan, guest, image.files()); }) == ErrorKind::invalid_argument;
+  };
+  const Bytes wanted = image.stream().reads().front().guest.size();
+  CHECK(refused({.stored = {1}, .content = wanted, .begin = {kPageSize}}));
+  CHECK(refused({.stored = {1}, .content = {1ULL << 40}, .begin = {}}));
+  CHECK(refused({.stored = wanted + Bytes{1}, .content = wanted, .begin = {}}));
+  CHECK(refused({.stored = {1}, .content = wanted, .begin = {~0ULL}}));
+}
+
 TEST_CASE("nothing is in memory before the start") {
   const PagedImage image;
   for (const RestorePlan& plan : {image.stream(), image.reap(), image.concurrent()}) {

@@ -170,6 +170,57 @@ TEST_CASE("deriving makes the loading set anew with the thresholds that are aske
   CHECK(wide.info().thresholds.merge_gap_pages == 1000);
 }
 
+TEST_CASE("a compressed stream set has the same plan, and stays so when snapshots are derived") {
+  const ScratchDirectory scratch;
+  const SyntheticGuest guest;
+  const Snapshot plain = guest.save_whole(scratch.path() / "plain");
+  CHECK(plain.stream_set()->compression == Compression::none);
+  CHECK(plain.stream_set()->stored == plain.stream_set()->content);
+  const Snapshot packed =
+      plain.derive(scratch.path() / "packed", {.compression = Compression::lz4});
+  CHECK(packed.stream_set()->compression == Compression::lz4);
+  CHECK(packed.stream_set()->content == plain.stream_set()->content);
+  CHECK(packed.stream_set()->stored == Bytes{kPageSize});
+  CHECK(packed.info().stream_set_pages == 6);
+  CHECK(packed.info().stream_set_zero_pages == 2);
+  CHECK_NOTHROW(packed.verify());
+  const auto guests = [](const RestorePlan& plan) {
+    std::vector<PageRange> pages;
+    for (const PlannedRead& read : plan.reads()) {
+      pages.push_back(read.guest);
+    }
+    return pages;
+  };
+  CHECK(guests(packed.plan(Setting::stream)) == guests(plain.plan(Setting::stream)));
+  for (const char* file : {"loading-set", "reap-set"}) {
+    CHECK(test::read_all(scratch.path() / "packed" / file) ==
+          test::read_all(scratch.path() / "plain" / file));
+  }
+  const auto compression_of = [&](const char* name, const SnapshotOptions& options) {
+    return packed.derive(scratch.path() / name, options).stream_set()->compression;
+  };
+  CHECK(compression_of("same", {}) == Compression::lz4);
+  CHECK(compression_of("other", {.compression = Compression::none}) == Compression::none);
+  const Snapshot base = SyntheticGuest(2).save(scratch.path() / "base");
+  const Snapshot layer = packed.rebase(scratch.path() / "layer", &base);
+  CHECK(layer.stream_set()->compression == Compression::lz4);
+  CHECK_NOTHROW(layer.verify());
+  CHECK_NOTHROW(Snapshot::upgrade(scratch.path() / "packed"));
+  CHECK_FALSE(base.stream_set());
+}
+
+TEST_CASE("a damaged block of a stream set is found by verification, and named") {
+  const ScratchDirectory scratch;
+  const Snapshot whole = SyntheticGuest().save_whole(scratch.path() / "whole");
+  whole.derive(scratch.path() / "s", {.compression = Compression::lz4});
+  auto bytes = test::read_all(scratch.path() / "s" / "stream-set");
+  bytes[kPageSize + 3] ^= std::byte{1};
+  test::replace_content(scratch.path() / "s" / "stream-set", bytes);
+  const Error error = test::error_of([&] { Snapshot::open(scratch.path() / "s").verify(); });
+  CHECK(error.kind() == ErrorKind::corrupt);
+  CHECK(std::string(error.what()).find("stream-set: block 0 (at byte 4096)") != std::string::npos);
+}
+
 TEST_CASE("without a recording by mincore the loading set is of the touches") {
   const ScratchDirectory scratch;
   const SyntheticGuest guest;

@@ -187,7 +187,24 @@ TEST_CASE("the prefetcher's figures tell what was loaded") {
   CHECK(restored.stats().prefetch.finished);
   CHECK(restored.stats().prefetch.pages == snapshot.info().stream_set_pages);
   CHECK(restored.stats().prefetch.zero_pages == snapshot.info().stream_set_zero_pages);
+  CHECK(restored.stats().prefetch.read == restored.stats().prefetch.bytes);
   CHECK(restored.stats().handled_faults == 0);
+}
+
+TEST_CASE("the prefetcher's figures tell what was read of a compressed set, and what of it came") {
+  require_paging();
+  const Image image;
+  const Snapshot plain = image.snapshot();
+  const test::ScratchDirectory scratch;
+  const Snapshot packed =
+      plain.derive(scratch.path() / "packed", {.compression = Compression::lz4});
+  RestoredMemory restored(packed, Setting::stream);
+  restored.start();
+  restored.wait_loaded();
+  CHECK(restored.stats().prefetch.pages == plain.info().stream_set_pages);
+  CHECK(restored.stats().prefetch.bytes == packed.stream_set()->content);
+  CHECK(restored.stats().prefetch.read == packed.stream_set()->stored);
+  CHECK(same_bytes(restored.bytes(), image.memory.bytes()));
 }
 
 }  // namespace

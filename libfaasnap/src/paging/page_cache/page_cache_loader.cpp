@@ -199,11 +199,12 @@ void PageCacheLoader::start_reads() {
 
 void PageCacheLoader::finish(std::size_t piece) {
   finished_pieces_[piece] = true;
-  const Bytes length = pieces_[piece].length;
+  const std::uint64_t pages = pieces_[piece].pages();
   const std::lock_guard lock(mutex_);
   ++stats_.reads;
-  stats_.pages += length.pages();
-  stats_.bytes += length;
+  stats_.pages += pages;
+  stats_.bytes += Bytes{pages * kPageSize};
+  stats_.read += pieces_[piece].length;
 }
 
 // Enters what has come, in order.

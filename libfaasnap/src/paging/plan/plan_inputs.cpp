@@ -93,6 +93,23 @@ void check_regions(std::span<const format::StoredPageRun> regions,
   }
 }
 
+std::uint64_t stream_set_pages(const PlanInputs& inputs) {
+  std::uint64_t pages = 0;
+  for (const format::StoredPageRun& region : inputs.stream_set) {
+    pages += region.guest.count;
+  }
+  return pages;
+}
+
+void check_stream_blocks(const PlanInputs& inputs) {
+  const std::uint64_t each = inputs.stream_block_pages;
+  const std::uint64_t expected = each == 0 ? 0 : (stream_set_pages(inputs) + each - 1) / each;
+  if (inputs.stream_blocks.size() != expected) {
+    reject_inputs(fmt::format("the stream set has {} blocks of {} pages, expected {}",
+                              inputs.stream_blocks.size(), each, expected));
+  }
+}
+
 std::vector<PageRange> guest_ranges(std::span<const format::StoredPageRun> regions) {
   std::vector<PageRange> ranges;
   ranges.reserve(regions.size());

@@ -25,7 +25,11 @@ void check_recorded(const PlanInputs& inputs);
 void check_regions(std::span<const format::StoredPageRun> regions,
                    std::span<const PageRange> zero_runs, const PlanInputs& inputs,
                    std::string_view name);
+// The stream set has as many blocks as its pages need, none if it is not compressed.
+void check_stream_blocks(const PlanInputs& inputs);
 
+// Returns the number of pages with data in the stream set.
+std::uint64_t stream_set_pages(const PlanInputs& inputs);
 // Returns where the regions are in guest memory, sorted by address.
 std::vector<PageRange> guest_ranges(std::span<const format::StoredPageRun> regions);
 

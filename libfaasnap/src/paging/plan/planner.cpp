@@ -37,6 +37,42 @@ std::vector<PlannedRead> reads_of(Backing file, std::span<const format::StoredPa
   return reads;
 }
 
+// Appends the reads of a region of the compressed stream set whose content begins at page `at`: one
+// for each block that has a part of it.
+void read_blocks(std::vector<PlannedRead>& reads, const PlanInputs& inputs, PageRange rest,
+                 std::uint64_t at, std::uint64_t content_pages) {
+  const std::uint64_t block_pages = inputs.stream_block_pages;
+  while (rest.count != 0) {
+    const std::uint64_t number = at / block_pages;
+    const format::StoredBlock& block = inputs.stream_blocks[number];
+    const std::uint64_t begin = at % block_pages;
+    const std::uint64_t pages = std::min(rest.count, block_pages - begin);
+    const std::uint64_t in_block = std::min(block_pages, content_pages - number * block_pages);
+    reads.push_back({.file = Backing::stream_set,
+                     .file_offset = block.file_offset,
+                     .guest = {rest.first, pages},
+                     .block = PlannedBlock{.stored = block.stored,
+                                           .content = {in_block * kPageSize},
+                                           .begin = {begin * kPageSize}}});
+    rest = {rest.first + pages, rest.count - pages};
+    at += pages;
+  }
+}
+
+std::vector<PlannedRead> reads_of_stream_set(const PlanInputs& inputs) {
+  if (inputs.stream_block_pages == 0) {
+    return reads_of(Backing::stream_set, inputs.stream_set);
+  }
+  const std::uint64_t pages = stream_set_pages(inputs);
+  std::vector<PlannedRead> reads;
+  std::uint64_t at = 0;
+  for (const format::StoredPageRun& region : inputs.stream_set) {
+    read_blocks(reads, inputs, region.guest, at, pages);
+    at += region.guest.count;
+  }
+  return reads;
+}
+
 ReadIntoPageCache begin_reading(const PlanInputs& inputs) {
   using Begin = ReadIntoPageCache::Begin;
   return {.begin = inputs.prepared ? Begin::with_start : Begin::with_restore};
@@ -145,7 +181,8 @@ memory::PageSet pages_to_map(const PlanInputs& inputs) {
 RestorePlan plan_stream(const PlanInputs& inputs) {
   check_nonzero(inputs);
   check_regions(inputs.stream_set, inputs.zero_runs, inputs, "the stream set");
-  InstallWhileRunning load{.reads = reads_of(Backing::stream_set, inputs.stream_set),
+  check_stream_blocks(inputs);
+  InstallWhileRunning load{.reads = reads_of_stream_set(inputs),
                            .zero_pages = {inputs.zero_runs.begin(), inputs.zero_runs.end()}};
   memory::PageSet mapped;
   if (inputs.bases_cached) {

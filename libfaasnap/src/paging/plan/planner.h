@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include <faasnap/page_access.h>
@@ -38,6 +39,9 @@ struct PlanInputs {
   std::span<const format::StoredPageRun> loading_set{};
   std::span<const format::StoredPageRun> reap_set{};
   std::span<const format::StoredPageRun> stream_set{};
+  // The blocks of the stream-set file, and their pages; none, and 0, if it is not compressed.
+  std::span<const format::StoredBlock> stream_blocks{};
+  std::uint64_t stream_block_pages = 0;
   // The zero runs of the stream-set file: pages that were touched, are zero in the image, and are
   // in no region.
   std::span<const PageRange> zero_runs{};

@@ -110,7 +110,8 @@ std::optional<InstallWork> LoadProgress::take_zeros() {
   return InstallWork{next_zeros_++, 0};
 }
 
-void LoadProgress::finish(InstallWork work, std::uint64_t pages) {
+void LoadProgress::finish(InstallWork work) {
+  const std::uint64_t pages = is_piece(work) ? piece(work).pages() : zeros(work).pages.count;
   const std::lock_guard lock(mutex_);
   states_[work.part] = PartState::installed;
   ++installed_;
@@ -119,6 +120,7 @@ void LoadProgress::finish(InstallWork work, std::uint64_t pages) {
     free_buffers_.push_back(work.buffer);
     stats_.pages += pages;
     stats_.bytes += Bytes{pages * kPageSize};
+    stats_.read += piece(work).length;
   } else {
     stats_.zero_pages += pages;
   }

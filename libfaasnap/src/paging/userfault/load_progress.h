@@ -62,7 +62,7 @@ class LoadProgress {
   std::optional<InstallWork> take_piece();
   std::optional<InstallWork> take_zeros();
   // All of the part is in guest memory; the buffer of a piece is free again.
-  void finish(InstallWork work, std::uint64_t pages);
+  void finish(InstallWork work);
   // Returns a part that is finished and was not returned yet.
   std::optional<InstallWork> take_finished();
   // If the part that brings `page` is being installed, has helper() signalled when a part is

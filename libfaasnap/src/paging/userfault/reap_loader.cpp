@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "paging/reads/block_buffers.h"
 #include "paging/reads/direct_file.h"
 
 namespace faasnap::paging {
@@ -75,8 +76,9 @@ PrefetchStats ReapLoader::load() const {
     read_whole(file, piece, buffer);
     install_singly(piece, buffer);
     ++stats.reads;
-    stats.pages += piece.length.pages();
-    stats.bytes += piece.length;
+    stats.pages += piece.pages();
+    stats.bytes += Bytes{piece.pages() * kPageSize};
+    stats.read += piece.length;
     stats.direct = stats.direct && file.direct();
   }
   stats.duration = base::monotonic_now() - begun;
@@ -85,8 +87,12 @@ PrefetchStats ReapLoader::load() const {
 }
 
 void ReapLoader::install_singly(const ReadPiece& piece, const base::Mapping& buffer) const {
-  const std::byte* source = buffer.data();
-  for (const PageRange& pages : piece.guest) {
+  const BlockBuffers blocks({&piece, 1}, 1);
+  const auto& path = files_.of(piece.file, piece.layer)->path;
+  const std::span content = blocks.content_of(piece, path, buffer.bytes(), 0);
+  for (std::size_t run = 0; run < piece.guest.size(); ++run) {
+    const PageRange pages = piece.guest[run];
+    const std::byte* source = content.data() + piece.begins[run].value;
     check_cancelled();
     for (std::uint64_t i = 0; i < pages.count; ++i) {
       faults_.copy({pages.first + i, 1}, source);

@@ -33,6 +33,15 @@ unsigned buffers_for(const InstallTuning& tuning, std::size_t pieces) {
   return static_cast<unsigned>(std::min<std::size_t>(tuning.depth, pieces));
 }
 
+// Of a compressed file less than what is installed of it.
+Bytes longest_read(std::span<const ReadPiece> pieces) {
+  Bytes longest;
+  for (const ReadPiece& piece : pieces) {
+    longest = std::max(longest, piece.length);
+  }
+  return longest;
+}
+
 // Entered between two looks at what the disk has brought.
 constexpr std::uint64_t kEnteredPages = 128;
 
@@ -84,7 +93,8 @@ StreamLoader::StreamLoader(LoadProgress& progress, std::vector<PlannedEntry> ent
       tuning_(checked(tuning)),
       files_(static_cast<std::size_t>(Backing::stream_set) + 1),
       zero_source_(make_zero_source({tuning.zero_pages * kPageSize})),
-      reads_(buffers_for(tuning, progress.pieces().size()), tuning.piece),
+      blocks_(progress.pieces(), kInstallers),
+      reads_(buffers_for(tuning, progress.pieces().size()), longest_read(progress.pieces())),
       part_in_buffer_(buffers_for(tuning, progress.pieces().size())) {
   for (const ReadPiece& piece : progress_.pieces()) {
     auto& file = files_[static_cast<std::size_t>(piece.file)];
@@ -149,7 +159,7 @@ void StreamLoader::load() {
     reads_.take_ended([this](unsigned buffer) { finish_read(buffer); });
     settle();
     if (const auto piece = progress_.take_piece()) {
-      install_piece(*piece);
+      install_piece(*piece, kLoader);
     } else if (next_entry_ < entries_.size()) {
       enter_some();
     } else if (const auto zeros = progress_.take_zeros()) {
@@ -185,24 +195,25 @@ bool StreamLoader::help() {
     return true;
   }
   if (const auto piece = progress_.take_piece()) {
-    install_piece(*piece);
+    install_piece(*piece, kHelper);
     return true;
   }
   return false;
 }
 
-void StreamLoader::install_piece(InstallWork work) {
+void StreamLoader::install_piece(InstallWork work, Installer installer) {
   step();
   const ReadPiece& piece = progress_.piece(work);
-  const std::byte* source = reads_.buffer(work.buffer).data();
-  for (const PageRange& pages : piece.guest) {
-    faults_.copy(pages, source);
-    source += pages.size().value;
+  const std::span content =
+      blocks_.content_of(piece, file_of(piece).ref().path, reads_.buffer(work.buffer), installer);
+  for (std::size_t run = 0; run < piece.guest.size(); ++run) {
+    const PageRange& pages = piece.guest[run];
+    faults_.copy(pages, content.data() + piece.begins[run].value);
     if (callbacks_.present) {
       callbacks_.present(pages);
     }
   }
-  progress_.finish(work, piece.length.pages());
+  progress_.finish(work);
 }
 
 void StreamLoader::install_zeros(InstallWork work) {
@@ -216,7 +227,7 @@ void StreamLoader::install_zeros(InstallWork work) {
   if (callbacks_.present) {
     callbacks_.present(pages);
   }
-  progress_.finish(work, pages.count);
+  progress_.finish(work);
 }
 
 // Also what other threads have installed: this thread alone may wait for a fault.

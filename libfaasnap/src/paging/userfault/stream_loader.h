@@ -16,6 +16,7 @@
 #include "memory/page_set.h"
 #include "paging/loader.h"
 #include "paging/plan/watched_pages.h"
+#include "paging/reads/block_buffers.h"
 #include "paging/reads/direct_file.h"
 #include "paging/reads/read_queue.h"
 #include "paging/snapshot_files.h"
@@ -35,7 +36,9 @@ std::unique_ptr<LoadProgress> plan_progress(const RestorePlan& plan, const Handl
 // on a thread of its own and copies from there (UFFDIO_COPY), page runs in the plan's order; zero
 // pages in theirs, also where nothing is watched. While no data has come it enters pages of mapped
 // files. In the end all other watched zero pages get the kernel's shared one, so that it answers
-// the guest's first write, and no handler. Installing is shared with any thread that calls `help`.
+// the guest's first write, and no handler. Installing is shared with one other thread, which calls
+// `help`; each of the two decompresses the blocks of a compressed set that it installs, while the
+// next ones are being read.
 //
 // The constructor makes the buffers, the ring and the thread, which waits for `start`.
 class StreamLoader final : public Loader {
@@ -51,19 +54,22 @@ class StreamLoader final : public Loader {
 
   void start() override;
   // Installs one part, zero pages first. Returns false if there is nothing to install at the
-  // moment.
+  // moment. For one thread.
   bool help();
   void wait() const override { progress_.wait(); }
   void cancel() noexcept override { progress_.cancel(); }
   PrefetchStats stats() const override;
-  Bytes buffers() const noexcept override { return reads_.buffers(); }
+  Bytes buffers() const noexcept override { return reads_.buffers() + blocks_.size(); }
 
  private:
   void run() noexcept;
   void load();
   void start_reads();
   void finish_read(unsigned buffer);
-  void install_piece(InstallWork work);
+  // Those that install, each with a buffer for the content of a block.
+  enum Installer : unsigned { kLoader, kHelper, kInstallers };
+
+  void install_piece(InstallWork work, Installer installer);
   void install_zeros(InstallWork work);
   void enter_some();
   void share_unforeseen_zeros() const;
@@ -81,6 +87,7 @@ class StreamLoader final : public Loader {
   const InstallTuning tuning_;
   std::vector<std::optional<DirectFile>> files_;  // by Backing
   base::Mapping zero_source_;
+  const BlockBuffers blocks_;
   ReadQueue reads_;                          // of the loader's thread, but for the buffers
   std::vector<std::size_t> part_in_buffer_;  // of the loader's thread
   std::thread thread_;

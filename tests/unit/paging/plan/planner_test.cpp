@@ -270,6 +270,36 @@ TEST_CASE("stream installs data and zeros while the guest runs") {
   CHECK(plan.reads()[0].file == Backing::stream_set);
 }
 
+TEST_CASE("stream reads of a compressed set the blocks that regions lie in") {
+  const std::vector<PageRange> nonzero = {{{10}, 50}};
+  const std::vector<format::StoredPageRun> set = {{{{41}, 3}, {4096}, 0, 0},
+                                                  {{{12}, 3}, {4 * 4096}, 0, 0}};
+  std::vector<format::StoredBlock> blocks = {{{4096}, {3000}, 0}, {{8192}, {8192}, 0}};
+  PlanInputs inputs{.memory = {100 * kPageSize},
+                    .nonzero = nonzero,
+                    .stream_set = set,
+                    .stream_blocks = blocks,
+                    .stream_block_pages = 4};
+  const auto plan = plan_restore(Setting::stream, inputs);
+  REQUIRE(plan.reads().size() == 3);
+  const auto is = [&](std::size_t i, PageRange guest, Bytes offset, Bytes stored, Bytes begin) {
+    const PlannedRead& read = plan.reads()[i];
+    return read.guest == guest && read.file_offset == offset && read.block->stored == stored &&
+           read.block->begin == begin;
+  };
+  CHECK(is(0, {{41}, 3}, {4096}, {3000}, {0}));
+  CHECK(is(1, {{12}, 1}, {4096}, {3000}, {3 * kPageSize}));
+  CHECK(is(2, {{13}, 2}, {8192}, {8192}, {0}));
+  CHECK(plan.reads()[0].block->content == Bytes{4 * kPageSize});
+  CHECK(plan.reads()[2].block->content == Bytes{2 * kPageSize});
+  CHECK(plan.reads()[0].length() == Bytes{kPageSize});
+  inputs.stream_block_pages = 3;
+  blocks.push_back(blocks.back());
+  inputs.stream_blocks = blocks;
+  CHECK(test::kind_of([&] { plan_restore(Setting::stream, inputs); }) ==
+        ErrorKind::invalid_argument);
+}
+
 TEST_CASE("stream maps what a base has in the page cache, and enters it instead of reading") {
   const std::vector<PageRange> nonzero = {{{10}, 80}};
   const memory::PageSet own(std::vector<PageRange>{{{10}, 10}, {{50}, 5}});

@@ -26,6 +26,26 @@ TEST_CASE("a gap in the file, or another file, begins a new piece") {
   CHECK(cut_reads(reads, 64_KiB).size() == 3);
 }
 
+TEST_CASE("the reads of a block become one piece, each with its place in the block's content") {
+  const PlannedBlock first{.stored = {5000}, .content = {4 * kPageSize}, .begin = {}};
+  PlannedBlock third = first;
+  third.begin = {3 * kPageSize};
+  const std::vector<PlannedRead> reads = {{Backing::stream_set, {4096}, {{100}, 2}, 0, first},
+                                          {Backing::stream_set, {4096}, {{7}, 1}, 0, third},
+                                          {Backing::stream_set, {12288}, {{20}, 4}, 0, first},
+                                          {Backing::stream_set, {20480}, {{50}, 1}}};
+  const auto pieces = cut_reads(reads, 4_KiB);
+  REQUIRE(pieces.size() == 3);
+  CHECK(pieces[0].offset == Bytes{4096});
+  CHECK(pieces[0].length == Bytes{8192});
+  CHECK(pieces[0].pages() == 3);
+  CHECK(pieces[0].guest == std::vector<PageRange>{{{100}, 2}, {{7}, 1}});
+  CHECK(pieces[0].begins == std::vector<Bytes>{{0}, {3 * kPageSize}});
+  CHECK(pieces[1].guest == std::vector<PageRange>{{{20}, 4}});
+  CHECK(pieces[1].length == Bytes{8192});
+  CHECK_FALSE(pieces[2].block);
+}
+
 TEST_CASE("pieces hold what was planned, in order, and are cut where blocks end") {
   std::mt19937 random(5);
   for (int round = 0; round < 200; ++round) {

@@ -104,7 +104,7 @@ TEST_CASE("pieces are read in order, as many at once as there are buffers") {
   CHECK_FALSE(queue.next_read());
   const auto work = queue.take_piece();
   REQUIRE(work);
-  queue.finish(*work, 5);
+  queue.finish(*work);
   const auto third = queue.next_read();
   REQUIRE(third);
   CHECK(third->part == 2);
@@ -138,18 +138,29 @@ TEST_CASE("a part's state says how far it has come") {
   CHECK(queue.state_of({0}) == PartState::ready);
   const auto piece = queue.take_piece();
   CHECK(queue.state_of({0}) == PartState::installing);
-  queue.finish(*piece, 3);
+  queue.finish(*piece);
   CHECK(queue.state_of({0}) == PartState::installed);
   CHECK_FALSE(queue.all_installed());
   const auto zeros = queue.take_zeros();
   CHECK(zeros->part == 1);
   CHECK(queue.state_of({100}) == PartState::installing);
-  queue.finish(*zeros, 7);
+  queue.finish(*zeros);
   CHECK(queue.all_installed());
-  const PrefetchStats stats = queue.stats();
+}
+
+TEST_CASE("the figures count what has come, and what was read for it") {
+  ReadPiece piece = bringing({{{5}, 2}, {{9}, 1}});
+  piece.length = 4_KiB;  // compressed
+  LoadProgress progress({piece, bringing({{{50}, 9}})}, {{{{20}, 7}, true}}, kProgressMemory, 2);
+  progress.begin({});
+  progress.add_ready(*progress.next_read());
+  progress.finish(*progress.take_piece());
+  progress.finish(*progress.take_zeros());
+  const PrefetchStats stats = progress.stats();
   CHECK(stats.reads == 1);
   CHECK(stats.pages == 3);
   CHECK(stats.bytes == 12_KiB);
+  CHECK(stats.read == 4_KiB);
   CHECK(stats.zero_pages == 7);
 }
 
