@@ -92,6 +92,11 @@ tools::Json to_json(const Inspection& inspection) {
   json["minimum_pages"] = info.thresholds.minimum_pages;
   json["stream_set_pages"] = info.stream_set_pages;
   json["stream_set_zero_pages"] = info.stream_set_zero_pages;
+  if (const auto set = snapshot.stream_set()) {
+    json["stream_set_compression"] = to_string(set->compression);
+    json["stream_set_bytes"] = set->content.value;
+    json["stream_set_stored_bytes"] = set->stored.value;
+  }
   json["recordings"] = tools::Json::array();
   for (const auto* recording : {&inspection.by_mincore, &inspection.by_userfaultfd}) {
     if (*recording) {
@@ -124,6 +129,11 @@ tools::Json to_json(const RestorePlan& plan) {
     entry["file"] = to_string(read.file);
     entry["file_offset"] = read.file_offset.value;
     entry["layer"] = read.layer;
+    if (read.block) {
+      entry["block_stored_bytes"] = read.block->stored.value;
+      entry["block_bytes"] = read.block->content.value;
+      entry["block_offset"] = read.block->begin.value;
+    }
     reads.push_back(entry);
   }
   tools::Json entries = tools::Json::array();

@@ -69,6 +69,18 @@ void print_sets(const Inspection& inspection) {
     fmt::print("stream set    {} pages with data, {} of zeros\n", info.stream_set_pages,
                info.stream_set_zero_pages);
   }
+  const auto stream_set = inspection.snapshot.stream_set();
+  if (stream_set && stream_set->compression != Compression::none) {
+    fmt::print("compressed    {}, {} bytes of the stream set in {}\n",
+               to_string(stream_set->compression), stream_set->content.value,
+               stream_set->stored.value);
+  }
+}
+
+// Returns where a read begins in its file, and, in a compressed one, in the content of its block.
+std::string place_of(const PlannedRead& read) {
+  return read.block ? fmt::format("{}+{}", read.file_offset.value, read.block->begin.value)
+                    : fmt::format("{}", read.file_offset.value);
 }
 
 const char* loading_line(const RestorePlan& plan) {
@@ -174,8 +186,7 @@ void print(const RestorePlan& plan) {
               fmt::format("{}", mapping.file_offset.value));
   }
   for (const PlannedRead& read : plan.reads()) {
-    print_row("read", read.guest, name_of(read.file, read.layer).c_str(),
-              fmt::format("{}", read.file_offset.value));
+    print_row("read", read.guest, name_of(read.file, read.layer).c_str(), place_of(read));
   }
   if (const auto* load = plan.load_if<ReadIntoPageCache>()) {
     for (const PlannedEntry& entry : load->entries) {

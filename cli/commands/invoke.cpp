@@ -237,6 +237,7 @@ tools::Json to_json(const InvocationRecord& record, const InvocationPlan& plan) 
   json["vcpu_minor_faults"] = record.faults.vcpu_minor;
   json["uffd_faults"] = record.faults.handled;
   json["prefetched_bytes"] = record.prefetch.bytes.value;
+  json["prefetched_read_bytes"] = record.prefetch.read.value;
   json["prefetched_pages"] = record.prefetch.pages;
   json["zero_pages"] = record.prefetch.zero_pages;
   json["prefilled_pages"] = record.restore.prefilled_pages;

@@ -206,6 +206,10 @@ class Reader {
         {"prefill", take_flag(config_.restore.prefill)},
         {"merge_gap", take_number(config_.restore.thresholds.merge_gap_pages)},
         {"minimum", take_number(config_.restore.thresholds.minimum_pages)},
+        {"compress",
+         [this](const auto& key, const auto& value) {
+           config_.restore.compress = parsed(key, value, parse_compression_option);
+         }},
         {"trusted_keys", take_paths(config_.restore.trusted_keys)}}},
   };
 };

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <faasnap/compression.h>
 #include <faasnap/free_memory.h>
 #include <faasnap/restore_options.h>
 #include <faasnap/snapshot_info.h>
@@ -62,6 +63,7 @@ struct Config {
     std::optional<bool> prepared;
     std::optional<bool> prefill;
     LoadingSetThresholds thresholds;
+    std::optional<Compression> compress;
     std::vector<std::filesystem::path> trusted_keys;
   } restore;
 };

@@ -73,6 +73,13 @@ FreeMemory parse_free_memory_option(const std::string& text, const std::string& 
   throw tools::UsageError(fmt::format("{} {}: report, zero or keep is expected", what, text));
 }
 
+Compression parse_compression_option(const std::string& text, const std::string& what) {
+  if (const auto compression = parse_compression(text)) {
+    return *compression;
+  }
+  throw tools::UsageError(fmt::format("{} {}: none or lz4 is expected", what, text));
+}
+
 void add_input_option(CommandLine& line) {
   line.option("input", "JSON", "the function's input, a JSON object; @FILE reads it from a file",
               "{}");

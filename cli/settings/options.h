@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <faasnap/compression.h>
 #include <faasnap/free_memory.h>
 #include <faasnap/setting.h>
 #include <faasnap/units.h>
@@ -26,6 +27,7 @@ tools::Origin parse_origin_option(const std::string& text, const std::string& wh
 
 // Throws UsageError that lists the modes.
 FreeMemory parse_free_memory_option(const std::string& text, const std::string& what);
+Compression parse_compression_option(const std::string& text, const std::string& what);
 
 // Declares --input, an empty object by default.
 void add_input_option(CommandLine& line);

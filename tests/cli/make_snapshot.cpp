@@ -12,10 +12,11 @@
 #include <faasnap/snapshot.h>
 #include <faasnap/working_set.h>
 
-// Writes two snapshots of made-up memory for the command's tests: make_snapshot BARE WHOLE [NOTES].
-// Of 64 pages 8 to 15 and 40 have data; WHOLE has both recordings, BARE none. NOTES, a directory
-// that exists, gets notes of misses: two of WHOLE, which have page 12, one of them page 14, too,
-// and one of another snapshot.
+// Writes snapshots of made-up memory for the command's tests:
+// make_snapshot BARE WHOLE [NOTES [COMPRESSED]].
+// Of 64 pages 8 to 15 and 40 have data; WHOLE has both recordings, BARE none, and COMPRESSED is
+// WHOLE with a compressed stream set. NOTES, a directory that exists, gets notes of misses: two of
+// WHOLE, which have page 12, one of them page 14, too, and one of another snapshot.
 namespace {
 
 using namespace faasnap;
@@ -60,14 +61,17 @@ Snapshot make(const std::filesystem::path& bare, const std::filesystem::path& wh
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3 && argc != 4) {
-    std::cerr << "usage: make_snapshot BARE WHOLE [NOTES]\n";
+  if (argc < 3 || argc > 5) {
+    std::cerr << "usage: make_snapshot BARE WHOLE [NOTES [COMPRESSED]]\n";
     return 2;
   }
   try {
     const Snapshot whole = make(argv[1], argv[2]);
-    if (argc == 4) {
+    if (argc > 3) {
       note_misses(argv[3], whole.info());
+    }
+    if (argc > 4) {
+      whole.derive(argv[4], {.compression = Compression::lz4});
     }
   } catch (const std::exception& error) {
     std::cerr << "make_snapshot: " << error.what() << '\n';

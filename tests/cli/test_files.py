@@ -34,6 +34,7 @@ class Config(CliCase):
         self.rejects(2, "[vm]\nvcpus = 9\n", "vcpus")
         self.rejects(2, "[vm]\nvcpus = 2.5\n", "vcpus")
         self.rejects(2, '[vm]\nfree_memory = "burn"\n', "free_memory", "keep")
+        self.rejects(2, '[restore]\ncompress = "zip"\n', "compress", "none or lz4")
         self.rejects(2, "[vm]\nmemory = 2\n", "memory")
         self.rejects(2, '[vm]\nmemory = "2X"\n', "memory")
         self.rejects(2, '[restore]\nsetting = "magic"\n', "magic")

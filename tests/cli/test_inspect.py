@@ -38,6 +38,24 @@ class Inspect(CliCase):
                      "stream set    2 pages with data, 1 of zeros"):
             self.assertRegex(shown, f"(?m)^{line.replace('(', '[(]').replace(')', '[)]')}$")
 
+    def test_both_sizes_of_a_compressed_stream_set(self):
+        packed = self.path("packed")
+        os.mkdir(self.path("notes"))
+        subprocess.run([os.environ["MAKE_SNAPSHOT"], self.path("bare2"), self.path("whole2"),
+                        self.path("notes"), packed], check=True, timeout=60)
+        self.assertIn("compressed    lz4, 8192 bytes of the stream set in 4096\n", self.shown(packed))
+        self.assertNotIn("compressed", self.shown(self.whole))
+        for snapshot, stored, name in ((self.whole, 8192, "none"), (packed, 4096, "lz4")):
+            shown = json.loads(self.shown(snapshot, "--json"))
+            self.assertEqual(shown["stream_set_compression"], name)
+            self.assertEqual(shown["stream_set_bytes"], 8192)
+            self.assertEqual(shown["stream_set_stored_bytes"], stored)
+        self.assertNotIn("stream_set_bytes", json.loads(self.shown(self.bare, "--json")))
+        plan = json.loads(self.shown(packed, "--plan", "stream", "--json"))
+        self.assertEqual([(read["first_page"], read["file_offset"], read["block_offset"])
+                          for read in plan["reads"]], [(9, 4096, 0), (40, 4096, 4096)])
+        self.assertRegex(self.shown(packed, "--plan", "stream"), r"read +40 +1  \S+ +4096[+]4096\n")
+
     def test_a_snapshot_without_recordings(self):
         shown = self.shown(self.bare)
         self.assertIn("recordings    none\n", shown)
