@@ -22,6 +22,9 @@ namespace {
 
 using nlohmann::json;
 
+// Ends the name of a setting that restores from a compressed set.
+constexpr std::string_view kCompressed = "+lz4";
+
 struct Options {
   ReplayOptions replay{};
   std::vector<ReplayWay> ways{};
@@ -38,12 +41,15 @@ std::vector<ReplayWay> ways_of(const std::vector<std::string>& settings, const s
   }
   std::vector<ReplayWay> ways;
   for (const std::string& name : settings) {
-    const tools::Origin origin = replayed_origin(name);
+    const bool compressed = name.ends_with(kCompressed);
+    const auto compression = compressed ? Compression::lz4 : Compression::none;
+    const tools::Origin origin =
+        replayed_origin(compressed ? name.substr(0, name.size() - kCompressed.size()) : name);
     if (mode != "prepared" && !tools::is_warm(origin)) {
-      ways.push_back({origin, false});
+      ways.push_back({origin, false, compression});
     }
     if (mode != "unprepared" || tools::is_warm(origin)) {
-      ways.push_back({origin, true});
+      ways.push_back({origin, true, compression});
     }
   }
   return ways;
@@ -55,7 +61,8 @@ CommandLine command_line() {
        .text = "Replays the memory accesses of functions against the library's own paging, with "
                "a thread\nin place of the guest; needs no KVM.",
        .example = "bench_replay --trace synthetic --settings lazy,cached,stream --compute 0,20"});
-  line.list("settings", "NAMES", "the settings to compare",
+  line.list("settings", "NAMES",
+            "the settings to compare; NAME+lz4: from a snapshot with a compressed stream set",
             "lazy,cached,reap,concurrent,per-region,faasnap,stream");
   line.option("mode", "MODE", "prepared, unprepared or both", "both");
   line.option("parallel", "N", "number of simultaneous memories", "1");
@@ -122,8 +129,10 @@ class Replays {
                                       way.name(), round + 1, options_.replay.repeat));
             json record = to_json(sample);
             record.update(label(experiment, compute));
-            record.update(
-                {{"setting", to_string(way.origin)}, {"prepared", way.prepared}, {"round", round}});
+            record.update({{"setting", to_string(way.origin)},
+                           {"prepared", way.prepared},
+                           {"compression", to_string(way.compression)},
+                           {"round", round}});
             records_.add(record);
           });
       show_progress("");

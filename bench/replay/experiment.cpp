@@ -21,10 +21,15 @@ constexpr auto kRest = std::chrono::milliseconds(5);
 ReplayRig::ReplayRig(const Experiment& experiment)
     : experiment_(experiment), expected_(experiment.trace) {
   const unsigned copies = experiment.distinct ? experiment.parallel : 1;
-  for (unsigned i = 0; i < copies; ++i) {
-    images_.push_back(std::make_unique<ReplayImage>(
-        experiment.directory / fmt::format("{}-{}", experiment.trace.name, i), experiment.trace,
-        experiment.recording, experiment.thresholds, experiment.base));
+  for (const ReplayWay& way : experiment.ways) {
+    Images& images = images_[way.compression];
+    while (images.size() < copies) {
+      images.push_back(std::make_unique<ReplayImage>(
+          experiment.directory / fmt::format("{}-{}-{}", experiment.trace.name,
+                                             to_string(way.compression), images.size()),
+          experiment.trace, experiment.recording, experiment.thresholds, experiment.base,
+          way.compression));
+    }
   }
 }
 
@@ -42,24 +47,26 @@ Samples ReplayRig::run(const Compute& compute, const Observer& observer) {
   return samples;
 }
 
-void ReplayRig::bring_cache_into_state(const tools::Origin& origin) const {
-  for (const auto& image : images_) {
-    image->make_cold();
+void ReplayRig::bring_cache_into_state(const ReplayWay& way) const {
+  for (const auto& [compression, images] : images_) {
+    for (const auto& image : images) {
+      image->make_cold();
+    }
   }
-  if (origin == tools::Origin(Setting::cached)) {
-    for (const auto& image : images_) {
+  if (way.origin == tools::Origin(Setting::cached)) {
+    for (const auto& image : images_.at(way.compression)) {
       image->make_cached();
     }
   }
 }
 
 Sample ReplayRig::replay(const ReplayWay& way, std::span<const Step> steps, Check check) {
-  bring_cache_into_state(way.origin);
+  bring_cache_into_state(way);
   return experiment_.parallel == 1 ? replay_one(way, steps, check) : replay_many(way, steps);
 }
 
 Sample ReplayRig::replay_one(const ReplayWay& way, std::span<const Step> steps, Check check) {
-  Replica replica(*images_.front(), way);
+  Replica replica(*images_.at(way.compression).front(), way);
   if (way.prepared) {
     std::this_thread::sleep_for(kRest);
   }
@@ -76,9 +83,10 @@ Sample ReplayRig::replay_one(const ReplayWay& way, std::span<const Step> steps, 
 }
 
 Sample ReplayRig::replay_many(const ReplayWay& way, std::span<const Step> steps) {
+  const Images& of_way = images_.at(way.compression);
   std::vector<const ReplayImage*> images;
   for (unsigned i = 0; i < experiment_.parallel; ++i) {
-    images.push_back(images_[i % images_.size()].get());
+    images.push_back(of_way[i % of_way.size()].get());
   }
   return Crew(images, way, steps, expected_).run();
 }

@@ -49,11 +49,12 @@ class ReplayRig {
   Sample replay(const ReplayWay& way, std::span<const Step> steps, Check check);
   Sample replay_one(const ReplayWay& way, std::span<const Step> steps, Check check);
   Sample replay_many(const ReplayWay& way, std::span<const Step> steps);
-  void bring_cache_into_state(const tools::Origin& origin) const;
+  void bring_cache_into_state(const ReplayWay& way) const;
 
   const Experiment& experiment_;
   ExpectedMemory expected_;
-  std::vector<std::unique_ptr<ReplayImage>> images_;
+  using Images = std::vector<std::unique_ptr<ReplayImage>>;
+  std::map<Compression, Images> images_;
 };
 
 }  // namespace faasnap::bench

@@ -46,7 +46,7 @@ Snapshot make_base(const std::filesystem::path& directory, const ReplayBase& bas
 // Makes the image, and below `directory` / "served" the same image with every recording.
 Snapshot make_snapshot(const std::filesystem::path& directory, const Trace& trace,
                        const Recording& recording, const LoadingSetThresholds& thresholds,
-                       const ReplayBase& base) {
+                       const ReplayBase& base, Compression compression) {
   const ScratchMemory memory(trace.memory);
   fill_image(memory.bytes(), trace.nonzero);
   SnapshotOptions as_layer;
@@ -61,6 +61,7 @@ Snapshot make_snapshot(const std::filesystem::path& directory, const Trace& trac
   const WorkingSet groups(id, trace.memory, groups_of(recording));
   SnapshotOptions options;
   options.thresholds = thresholds;
+  options.compression = compression;
   options.working_set = &groups;
   const Snapshot with_groups = image.derive(directory / "groups", options);
   const WorkingSet accesses = WorkingSet::from_accesses(id, trace.memory, recording.accesses);
@@ -101,14 +102,14 @@ void read_data(const std::filesystem::path& file) {
 
 ReplayImage::ReplayImage(const std::filesystem::path& directory, const Trace& trace,
                          const Recording& recording, const LoadingSetThresholds& thresholds,
-                         const ReplayBase& base)
+                         const ReplayBase& base, Compression compression)
     : directory_(directory), trace_(trace), base_(base) {
   std::filesystem::create_directories(directory_.parent_path());
   if (!std::filesystem::create_directory(directory_)) {
     throw std::system_error(EEXIST, std::generic_category(), "create " + directory_.string());
   }
   try {
-    snapshot_ = make_snapshot(directory_, trace, recording, thresholds, base);
+    snapshot_ = make_snapshot(directory_, trace, recording, thresholds, base, compression);
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);

@@ -32,7 +32,7 @@ class ReplayImage {
  public:
   ReplayImage(const std::filesystem::path& directory, const Trace& trace,
               const Recording& recording, const LoadingSetThresholds& thresholds = {},
-              const ReplayBase& base = {});
+              const ReplayBase& base = {}, Compression compression = Compression::none);
   ~ReplayImage();
   ReplayImage(const ReplayImage&) = delete;
   ReplayImage& operator=(const ReplayImage&) = delete;

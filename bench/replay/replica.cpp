@@ -27,7 +27,9 @@ std::unique_ptr<ScratchMemory> make_warm(const Trace& trace) {
 }  // namespace
 
 std::string ReplayWay::name() const {
-  return std::string(to_string(origin)) + (prepared ? ", prepared" : "");
+  return std::string(to_string(origin)) +
+         (compression == Compression::none ? "" : std::string("+") + to_string(compression)) +
+         (prepared ? ", prepared" : "");
 }
 
 Sample& Sample::operator+=(const Sample& other) {

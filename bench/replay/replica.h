@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <faasnap/compression.h>
 #include <faasnap/restored_memory.h>
 
 #include <chrono>
@@ -25,6 +26,8 @@ struct ReplayWay {
   tools::Origin origin = Setting::lazy;
   // True if mappings, registration and threads are made before the request, untimed.
   bool prepared = false;
+  // How the snapshot's stream set is stored.
+  Compression compression = Compression::none;
 
   std::string name() const;
   auto operator<=>(const ReplayWay&) const = default;

@@ -67,6 +67,7 @@ std::vector<Summary> summarize(const Samples& samples, const std::vector<ReplayW
 nlohmann::json to_json(const Summary& summary) {
   return {{"setting", to_string(summary.way.origin)},
           {"prepared", summary.way.prepared},
+          {"compression", to_string(summary.way.compression)},
           {"prepare_ms", summary.prepare},
           {"start_ms", summary.start},
           {"total_ms", summary.total},
