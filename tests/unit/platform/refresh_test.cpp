@@ -3,7 +3,6 @@
 #include <faasnap/restored_memory.h>
 #include <faasnap/snapshot.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,8 @@
 #include "functions/machine.h"
 #include "functions/snapshots.h"
 #include "policy/refresh.h"
+#include "redis/redis_fixture.h"
+#include "support/support.h"
 
 namespace platform {
 namespace {
@@ -47,14 +48,14 @@ std::set<std::string> names_in(const fs::path& directory) {
   return names;
 }
 
-// The state directory of a platform with a snapshot of the revision "r", in which the first
-// kRecorded pages of the guest are recorded. No VM can be made of it.
+// The state directory of a platform.
 class State {
  public:
-  State() {
-    std::string name = fs::temp_directory_path() / "faasnap-refresh-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    config_.state = name;
+  State() { config_.state = scratch_.path(); }
+
+  // Makes a snapshot of the revision "r", in which the first kRecorded pages of the guest are
+  // recorded. No VM can be made of it.
+  void add_snapshot() const {
     void* const memory =
         ::mmap(nullptr, kMemory.value, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(memory != MAP_FAILED);
@@ -68,21 +69,19 @@ class State {
     fs::create_directories(directory());
     image.derive(directory() / "r", options);
   }
-  ~State() { fs::remove_all(config_.state); }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
 
   const Config& config() const { return config_; }
   fs::path directory() const { return config_.state / "snapshots"; }
 
  private:
+  faasnap::test::ScratchDirectory scratch_;
   Config config_;
 };
 
 // The part of the platform that keeps its snapshots.
 struct Keeper {
-  explicit Keeper(const State& state)
-      : maker(state.config(), false), snapshots(state.config(), maker, metrics, nullptr, {"r"}) {}
+  explicit Keeper(const State& state, hosts::Store* store = nullptr)
+      : maker(state.config(), false), snapshots(state.config(), maker, metrics, store, {"r"}) {}
 
   faasnap::Snapshot current() const {
     auto found = snapshots.find("r");
@@ -98,7 +97,10 @@ struct Keeper {
     }
   }
 
-  std::string counted() { return metrics.text({}); }
+  bool has_counted(const std::string& result) {
+    return metrics.text({}).find("refreshes_total{result=\"" + result + "\"} 1") !=
+           std::string::npos;
+  }
 
   Metrics metrics;
   MachineMaker maker;
@@ -172,13 +174,14 @@ TEST_CASE("a guest does not decide how much memory its notes take") {
 
 TEST_CASE("pages that restored VMs miss get into the recording, and what runs is not disturbed") {
   const State state;
+  state.add_snapshot();
   Keeper keeper(state);
   const faasnap::Snapshot old = keeper.current();
   faasnap::RestoredMemory running(old, faasnap::Setting::lazy);
   running.start();
   keeper.miss(Refresh::kNotes, 2000, 50);
   REQUIRE(wait_for([&] { return recorded_pages(keeper) == kRecorded + 50; }));
-  CHECK(keeper.counted().find("refreshes_total{result=\"refreshed\"} 1") != std::string::npos);
+  CHECK(keeper.has_counted("refreshed"));
 
   // The snapshot is whole, has its name, and is alone.
   REQUIRE(wait_for([&] { return keeper.snapshots.recording().empty(); }));
@@ -199,26 +202,24 @@ TEST_CASE("pages that restored VMs miss get into the recording, and what runs is
   }
   // Misses of pages that are recorded already end in no third recording.
   keeper.miss(2 * Refresh::kNotes, 0, 500);
-  REQUIRE(wait_for([&] {
-    return keeper.counted().find("refreshes_total{result=\"not_worth\"} 1") != std::string::npos;
-  }));
+  REQUIRE(wait_for([&] { return keeper.has_counted("not_worth"); }));
   CHECK(recorded_pages(keeper) == kRecorded + 50);
 }
 
 TEST_CASE("pages that few restored VMs miss do not get into the recording") {
   const State state;
+  state.add_snapshot();
   Keeper keeper(state);
   for (std::uint64_t i = 0; i < Refresh::kNotes; ++i) {
     keeper.miss(1, 1500 + 100 * i, 100);
   }
-  REQUIRE(wait_for([&] {
-    return keeper.counted().find("refreshes_total{result=\"not_worth\"} 1") != std::string::npos;
-  }));
+  REQUIRE(wait_for([&] { return keeper.has_counted("not_worth"); }));
   CHECK(recorded_pages(keeper) == kRecorded);
 }
 
 TEST_CASE("a snapshot that goes while its recording is refreshed stays away") {
   const State state;
+  state.add_snapshot();
   Keeper keeper(state);
   keeper.miss(Refresh::kNotes, 2000, 50);
   keeper.snapshots.remove("r");
@@ -228,8 +229,44 @@ TEST_CASE("a snapshot that goes while its recording is refreshed stays away") {
   CHECK_FALSE(keeper.snapshots.find("r"));
 }
 
+TEST_CASE("what one host adds to a recording, another one takes over and adds to") {
+  const faasnap::test::RedisServer redis;
+  const State shared;
+  const State state_of_one;
+  const State state_of_two;
+  state_of_one.add_snapshot();
+  const HostsPolicy policy{.redis = redis.options().address, .directory = shared.config().state};
+  hosts::Store store_of_one(policy);
+  hosts::Store store_of_two(policy);
+  Keeper one(state_of_one, &store_of_one);
+  Keeper two(state_of_two, &store_of_two);
+  REQUIRE(wait_for([&] { return store_of_one.has_snapshot("r"); }));
+  REQUIRE(two.snapshots.find_or_fetch({.name = "f", .revision = "r"}));
+
+  one.miss(Refresh::kNotes, 2000, 50);
+  REQUIRE(wait_for([&] { return recorded_pages(one) == kRecorded + 50; }));
+  // While the other host holds the lease a host tries again with the next restore.
+  const auto misses_until = [](Keeper& keeper, std::uint64_t first, std::uint64_t pages) {
+    return wait_for([&, first, pages] {
+      keeper.miss(1, first, 50);
+      return recorded_pages(keeper) == pages;
+    });
+  };
+  REQUIRE(misses_until(two, 3000, kRecorded + 50));
+  CHECK(two.has_counted("fetched"));
+  REQUIRE(misses_until(two, 3000, kRecorded + 100));
+  CHECK(two.has_counted("refreshed"));
+  REQUIRE(misses_until(one, 3500, kRecorded + 100));
+  CHECK(one.has_counted("fetched"));
+  one.current().verify();
+  for (const State* state : {&state_of_one, &state_of_two}) {
+    CHECK(wait_for([&] { return names_in(state->directory()) == std::set<std::string>{"r"}; }));
+  }
+}
+
 TEST_CASE("a platform that is killed while it refreshes leaves one whole snapshot") {
   const State state;
+  state.add_snapshot();
   std::mt19937 random(1);
   bool refreshed = false;
   for (int round = 0; round < 12; ++round) {

@@ -14,8 +14,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include "base/files/fd.h"
-
 namespace faasnap::test {
 namespace {
 
@@ -85,8 +83,11 @@ bool RedisServer::accepts_connections() const {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   socket().native().copy(address.sun_path, sizeof(address.sun_path) - 1);
-  const base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool accepted =
+      ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  ::close(fd);
+  return accepted;
 }
 
 }  // namespace faasnap::test
