@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A guest without an operating system: it serves requests over vsock, or does its worst in the one
-// way that its command line names by a letter (ways.h). Entered in 64-bit mode with an identity
-// mapping, as every kernel is; the addresses are those that the ACPI tables of a VM declare.
+// A guest without an operating system: it serves requests over vsock, as an echo or as an agent
+// whose function does nothing, or does its worst in the one way; its command line says by a letter
+// (ways.h) what it does. Entered in 64-bit mode with an identity mapping, as every kernel is; the
+// addresses are those that the ACPI tables of a VM declare.
 
 #include <cstddef>
 #include <cstdint>
@@ -195,7 +196,28 @@ void send(u32 host_port, u32 guest_port, Operation operation) {
   send(sent[index], index, host_port, guest_port, operation, 0);
 }
 
-// Answers each packet of the host as a server that sends back what it gets.
+// What an agent answers to each request; null for a server that sends back what it gets.
+const char* answer;
+
+// Returns the number of bytes that answer a packet of `length` bytes, which lie at `got`, at
+// `place`.
+u32 fill_answer(u8* place, const u8* got, u32 length) {
+  if (answer == nullptr) {
+    memcpy(place, got, length);
+    return length;
+  }
+  // A request begins with its method; what follows in further packets is not answered.
+  if (length == 0 || (got[0] != 'P' && got[0] != 'G')) {
+    return 0;
+  }
+  u32 filled = 0;
+  for (const char* at = answer; *at != 0; ++at) {
+    place[filled++] = static_cast<u8>(*at);
+  }
+  return filled;
+}
+
+// Answers each packet of the host.
 void serve(const u8* packet) {
   Header header;
   memcpy(&header, packet, sizeof(header));
@@ -206,9 +228,11 @@ void serve(const u8* packet) {
       return send(sent[index], index, header.source_port, header.destination_port, response, 0);
     case data:
       forwarded += header.length;
-      memcpy(sent[index] + sizeof(Header), packet + sizeof(Header), header.length);
-      return send(sent[index], index, header.source_port, header.destination_port, data,
-                  header.length);
+      if (const u32 length =
+              fill_answer(sent[index] + sizeof(Header), packet + sizeof(Header), header.length)) {
+        send(sent[index], index, header.source_port, header.destination_port, data, length);
+      }
+      return;
     case credit_request:
       return send(sent[index], index, header.source_port, header.destination_port, credit_update,
                   0);
@@ -468,6 +492,9 @@ extern "C" [[noreturn]] void run(const u8* zero_page) {
   memcpy(&command_line, zero_page + kCommandLinePointer, sizeof(command_line));
   switch (*reinterpret_cast<const char*>(static_cast<u64>(command_line))) {
     case 'e':
+      serve_requests();
+    case 'h':
+      answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
       serve_requests();
     case 'p':
       flood_packets();

@@ -22,6 +22,8 @@ struct Way {
 };
 
 inline constexpr char kServing = 'e';
+// As the agent of a function that does nothing.
+inline constexpr char kAgent = 'h';
 
 // The first two do nothing to the host but use processors.
 inline constexpr std::array kWays{
