@@ -66,8 +66,8 @@ class MachineMaker {
   faasnap::FunctionHost& host() noexcept { return host_; }
 
  private:
-  // Returns how a VM that serves is restored: with VmPolicy::setting, and its misses noted where the
-  // setting knows them.
+  // Returns how a VM that serves is restored: with VmPolicy::setting, and its misses noted where
+  // the setting knows them.
   faasnap::RestoreOptions serving_options(const faasnap::Snapshot& snapshot) const;
 
   const Config& config_;
