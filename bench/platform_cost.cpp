@@ -161,8 +161,8 @@ std::unique_ptr<platform::Machine> warm_machine(const platform::Function& functi
   return machine;
 }
 
-// The way of an invocation, and what its invocations took in microseconds.
-struct Way {
+// The route of an invocation, and what its invocations took in microseconds.
+struct Route {
   const char* name;
   std::function<void()> invoke;
   // True if the platform knows what of it was the guest's.
@@ -188,30 +188,31 @@ class Experiment {
     served_.fleet().give_back(warm_machine(function_));
   }
 
-  // Invokes by each way in turns.
-  std::vector<Way> run(unsigned repeat) {
-    std::vector<Way> ways;
-    ways.push_back({.name = "library", .invoke = [this] { by_library(); }, .by_platform = false});
-    ways.push_back({.name = "platform, connection kept", .invoke = [this] { by_platform(kept_); }});
-    ways.push_back({.name = "platform, new connection", .invoke = [this] {
-                      httplib::Client client("127.0.0.1", served_.port());
-                      by_platform(client);
-                    }});
+  // Invokes by each route in turns.
+  std::vector<Route> run(unsigned repeat) {
+    std::vector<Route> routes;
+    routes.push_back({.name = "library", .invoke = [this] { by_library(); }, .by_platform = false});
+    routes.push_back(
+        {.name = "platform, connection kept", .invoke = [this] { by_platform(kept_); }});
+    routes.push_back({.name = "platform, new connection", .invoke = [this] {
+                        httplib::Client client("127.0.0.1", served_.port());
+                        by_platform(client);
+                      }});
     for (unsigned i = 0; i < repeat + kWarmUp; ++i) {
-      for (Way& way : ways) {
+      for (Route& route : routes) {
         const auto begun = Clock::now();
-        way.invoke();
+        route.invoke();
         const auto time = Clock::now() - begun;
         if (i < kWarmUp) {
           continue;
         }
-        way.times.push_back(microseconds(time));
-        if (way.by_platform) {
-          way.added.push_back(microseconds(time - served_.in_guest()));
+        route.times.push_back(microseconds(time));
+        if (route.by_platform) {
+          route.added.push_back(microseconds(time - served_.in_guest()));
         }
       }
     }
-    return ways;
+    return routes;
   }
 
  private:
@@ -254,25 +255,25 @@ class Experiment {
 int run(const CommandLine& line) {
   const std::filesystem::path data = line.text("data");
   const auto repeat = static_cast<unsigned>(line.number("repeat", 1, 1'000'000));
-  const std::vector<Way> ways = Experiment(data).run(repeat);
+  const std::vector<Route> routes = Experiment(data).run(repeat);
   const nlohmann::json conditions_of_run = conditions(data);
   JsonLines records(line.optional_text("output").value_or(""));
   records.add(conditions_of_run);
   fmt::print(
       "{}\n{} invocations each, in turns, microseconds\n\n{:26} {:>8} {:>8}   {:>11} {:>8}\n",
       describe(conditions_of_run), repeat, "", "p50", "p99", "added p50", "p99");
-  for (const Way& way : ways) {
+  for (const Route& route : routes) {
     nlohmann::json record = {{"experiment", "platform_cost"},
-                             {"way", way.name},
+                             {"route", route.name},
                              {"repeat", repeat},
-                             {"p50_us", quantile(way.times, 0.5)},
-                             {"p99_us", quantile(way.times, 0.99)}};
-    fmt::print("{:26} {:8.0f} {:8.0f}", way.name, quantile(way.times, 0.5),
-               quantile(way.times, 0.99));
-    if (way.by_platform) {
-      record["added_p50_us"] = quantile(way.added, 0.5);
-      record["added_p99_us"] = quantile(way.added, 0.99);
-      fmt::print("   {:11.0f} {:8.0f}", quantile(way.added, 0.5), quantile(way.added, 0.99));
+                             {"p50_us", quantile(route.times, 0.5)},
+                             {"p99_us", quantile(route.times, 0.99)}};
+    fmt::print("{:26} {:8.0f} {:8.0f}", route.name, quantile(route.times, 0.5),
+               quantile(route.times, 0.99));
+    if (route.by_platform) {
+      record["added_p50_us"] = quantile(route.added, 0.5);
+      record["added_p99_us"] = quantile(route.added, 0.99);
+      fmt::print("   {:11.0f} {:8.0f}", quantile(route.added, 0.5), quantile(route.added, 0.99));
     }
     fmt::print("\n");
     records.add(record);
@@ -283,11 +284,11 @@ int run(const CommandLine& line) {
 CommandLine declare() {
   CommandLine line({.name = "bench_platform_cost",
                     .text = "Measures what the example platform adds to an invocation of a warm VM "
-                            "over the library's GuestChannel: one VM, both ways in turns.",
+                            "over the library's GuestChannel: one VM, both routes in turns.",
                     .example = "bench_platform_cost --repeat 5000"});
-  line.option("repeat", "N", "invocations by each way", "2000");
+  line.option("repeat", "N", "invocations by each route", "2000");
   line.option("data", "DIR", "directory for the platform's state", data_directory().string());
-  line.option("output", "FILE", "results file, a JSON object per way (default: none)");
+  line.option("output", "FILE", "results file, a JSON object per route (default: none)");
   return line;
 }
 
