@@ -27,17 +27,6 @@ std::size_t entries_of(const char* directory) {
       std::distance(std::filesystem::directory_iterator(directory), {}));
 }
 
-// Has the shell on the guest's console run a script, and waits until that is done.
-void run_in_shell(Guest& guest, const ConsoleLog& console, const std::string& script) {
-  guest.vm().write_console(script + "\necho script''done\n");
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (console.text().find("scriptdone") == std::string::npos) {
-    INFO(console.text());
-    REQUIRE(std::chrono::steady_clock::now() < end);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-}
-
 // Gives the guest a function that draws from each generator, once at its import and again at each
 // invocation.
 constexpr auto kAddDrawingFunction = R"(cp -r /opt/faasnap/functions /tmp/functions
@@ -59,13 +48,6 @@ def handle(params, store):
     return {"drawn": draw(), "restored": restored}
 END
 mount --bind /tmp/functions /opt/faasnap/functions)";
-
-// A clone of the base snapshot whose console is `console`.
-Guest restore_base(const ConsoleLog& console) {
-  RestoreOptions options;
-  options.attachments.console = console.sink();
-  return Guest::restore(base_snapshot(), options);
-}
 
 }  // namespace
 
@@ -141,50 +123,6 @@ TEST_CASE("a clone's kernel reseeds its random numbers although nobody asks it t
   }
   CHECK(reseeded());
   Snapshot::remove(directory);
-}
-
-TEST_CASE("the wall clock of a restored guest is right, whatever becomes of its other clocks") {
-  require_kvm();
-  const Snapshot snapshot = base_snapshot();
-  std::this_thread::sleep_for(std::chrono::seconds(3));
-  Guest advanced = Guest::restore(snapshot, {.clock = MonotonicClock::advanced});
-  CHECK(advanced.clock_error() < kClockTolerance);
-  Guest continued = Guest::restore(snapshot);
-  // Tells the agent the time, as an invocation does; it is late by the way of the request.
-  const auto sent = std::chrono::steady_clock::now();
-  continued.channel().request("GET", "/healthz", "", kPatience);
-  const auto way = std::chrono::steady_clock::now() - sent;
-  CHECK(continued.clock_error() < way + kClockTolerance);
-}
-
-TEST_CASE("a guest's monotonic clock stands still while it is a snapshot, unless it is advanced") {
-  require_kvm();
-  constexpr auto kAge = std::chrono::seconds(5);
-  const auto uptime = [](Guest& guest) {
-    return std::chrono::nanoseconds(guest.health().at("uptime_ns").get<std::int64_t>());
-  };
-  for (const MonotonicClock clock : {MonotonicClock::continued, MonotonicClock::advanced}) {
-    const auto directory = fresh_path("clocks");
-    const auto begun = std::chrono::steady_clock::now();
-    std::chrono::nanoseconds before{};
-    {
-      Guest guest = Guest::restore(base_snapshot());
-      before = uptime(guest);
-      guest.vm().pause();
-      guest.vm().snapshot(directory);
-    }
-    std::this_thread::sleep_for(kAge);
-    Guest clone = Guest::restore(Snapshot::open(directory), {.clock = clock});
-    const auto passed = uptime(clone) - before;
-    if (clock == MonotonicClock::continued) {
-      const auto elapsed = std::chrono::steady_clock::now() - begun;
-      CHECK(passed >= std::chrono::nanoseconds(0));
-      CHECK(passed < elapsed - kAge);
-    } else {
-      CHECK(passed >= kAge);
-    }
-    Snapshot::remove(directory);
-  }
 }
 
 TEST_CASE("a snapshot taken under vsock load restores, its connections reset and its port open") {

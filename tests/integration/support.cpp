@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <thread>
 
 namespace faasnap::test {
 namespace {
@@ -154,6 +155,22 @@ nlohmann::json Guest::invoke(const std::string& function, const nlohmann::json& 
 std::filesystem::path base_directory() { return data_directory() / "base"; }
 
 Snapshot base_snapshot() { return Snapshot::open(base_directory()); }
+
+Guest restore_base(const ConsoleLog& console) {
+  RestoreOptions options;
+  options.attachments.console = console.sink();
+  return Guest::restore(base_snapshot(), options);
+}
+
+void run_in_shell(Guest& guest, const ConsoleLog& console, const std::string& script) {
+  guest.vm().write_console(script + "\necho script''done\n");
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (console.text().find("scriptdone") == std::string::npos) {
+    INFO(console.text());
+    REQUIRE(std::chrono::steady_clock::now() < end);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
 
 std::vector<std::string> image_functions() {
   std::vector<std::string> names;

@@ -92,6 +92,10 @@ class Guest {
 // requests of tests; made by the test that all others require.
 std::filesystem::path base_directory();
 Snapshot base_snapshot();
+// A clone of it whose console is `console`.
+Guest restore_base(const ConsoleLog& console);
+// Has the shell on the console of such a guest run a script, and waits until that is done.
+void run_in_shell(Guest& guest, const ConsoleLog& console, const std::string& script);
 // What the function uses with `input` in a restored guest.
 WorkingSet record(const Snapshot& image, Recorder recorder, const std::string& function,
                   const nlohmann::json& input);
