@@ -48,7 +48,7 @@ CommandLine record_command_line() {
   add_free_memory_option(line);
   line.option("compress", "NAME",
               "how the stream set is stored: none, or lz4, which takes half the room and suits "
-              "disks of\nless than some 500 MB/s; default: none");
+              "network\nvolumes and remote stores, not local disks; default: none");
   line.option("sign-key", "FILE", "sign the snapshot with this private key (PEM)");
   line.flag("json", "print a JSON record");
   add_image_options(line, true);

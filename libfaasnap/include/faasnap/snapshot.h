@@ -36,8 +36,8 @@ struct SnapshotOptions {
   // Larger gaps make the loading set larger and its reads fewer.
   LoadingSetThresholds thresholds{};
   // How the stream set is stored. Compressed it takes about half the room and the reading, and a
-  // processor's time to load: it suits disks and stores of less than some 500 MB/s. If not set, as
-  // in the snapshot that this one is derived from, otherwise not compressed.
+  // processor's time to load: it suits network volumes and remote stores, not local disks. If not
+  // set, as in the snapshot that this one is derived from, otherwise not compressed.
   std::optional<Compression> compression{};
   // The snapshot that the new one is a layer over, or null; need not outlive the call. The new one
   // keeps only the pages that differ from those at the same addresses of the base, and names the

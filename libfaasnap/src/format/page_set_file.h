@@ -94,9 +94,9 @@ struct PageSetContents {
 
 // What a reader needs at most for the content of a block.
 inline constexpr std::uint64_t kMaximumBlockPages = 128;
-// The blocks of files that are written: still in the processor's second cache when they are
-// installed.
-inline constexpr std::uint64_t kBlockPages = 32;
+// The blocks of files that are written: as long as a loader's reads of what is not compressed, so
+// that there are no more of them (docs/results/paging.md).
+inline constexpr std::uint64_t kBlockPages = 128;
 inline constexpr Bytes kMaximumPageSetTable{64ULL << 20};
 
 // Writes table and data into the empty file `fd`; the data come from `image`. Does not
