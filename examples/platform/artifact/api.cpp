@@ -172,7 +172,9 @@ void Api::start_vm(const Call& call) {
   const GuestFunction function = functions_.find(body.text("func_name"));
   const std::string network = body.text("namespace");
   networks_.check(network);
-  reply(call.response, {{"vmId", vms_.boot(function, network, call.trace)->id}});
+  const auto vm = vms_.boot(function, network, call.trace);
+  vm->slot.rest();
+  reply(call.response, {{"vmId", vm->id}});
 }
 
 void Api::list_vms(const Call& call) {

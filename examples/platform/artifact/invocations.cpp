@@ -49,19 +49,25 @@ Json Invocations::invoke(const Body& body, RequestTrace& trace) {
   }
   const std::string id = body.text("vmId");
   std::shared_ptr<GuestVm> vm;
-  std::string result;
+  faasnap::FunctionReply reply;
   if (!id.empty()) {
     vm = vms_.find(id);
-    result = run(*vm, call, trace);
+    const Admission::Slot running = vms_.enter_to_run(*vm);
+    reply = run(*vm, call, trace);
   } else if (const std::string snapshot = body.text("ssId"); !snapshot.empty()) {
-    vm = restore({.snapshot = snapshot, .network = network, .flags = flags}, call, trace, result);
+    vm = restore({.snapshot = snapshot, .network = network, .flags = flags}, call, trace, reply);
+    vm->slot.rest();
   } else {
     const GuestFunction function = functions_.find(call.function);
     networks_.check(network);
     vm = vms_.boot(function, network, trace);
-    result = or_end(*vm, [&] { return run(*vm, call, trace); });
+    reply = or_end(*vm, [&] { return run(*vm, call, trace); });
+    vm->slot.rest();
   }
-  return {{"vmId", vm->id}, {"traceId", trace.id()}, {"result", result}};
+  return {{"vmId", vm->id},
+          {"traceId", trace.id()},
+          {"result", result_text(reply)},
+          {"answer", reply.result}};
 }
 
 void Invocations::end_vm(const std::string& id) {
@@ -78,7 +84,8 @@ void Invocations::end_vm(const std::string& id) {
 
 // Returns what `run` returns. The client does not learn of a VM whose first invocation fails, so
 // that it ends here.
-std::string Invocations::or_end(const GuestVm& vm, const std::function<std::string()>& run) {
+faasnap::FunctionReply Invocations::or_end(const GuestVm& vm,
+                                           const std::function<faasnap::FunctionReply()>& run) {
   try {
     return run();
   } catch (...) {
@@ -92,7 +99,7 @@ std::string Invocations::or_end(const GuestVm& vm, const std::function<std::stri
 }
 
 std::shared_ptr<GuestVm> Invocations::restore(const Start& start, const Call& call,
-                                              RequestTrace& trace, std::string& result) {
+                                              RequestTrace& trace, faasnap::FunctionReply& reply) {
   const auto snapshot = snapshots_.find(start.snapshot);
   networks_.check(start.network);
   const RestoreChoice choice = choose_restore(start.flags, snapshot->sets());
@@ -114,14 +121,15 @@ std::shared_ptr<GuestVm> Invocations::restore(const Start& start, const Call& ca
                                 .choice = choice,
                                 .reap_claim = reap_claim},
                                trace);
-  result = or_end(*vm, [&] { return run_recorded(*vm, call, *snapshot, choice, trace); });
+  reply = or_end(*vm, [&] { return run_recorded(*vm, call, *snapshot, choice, trace); });
   add_loading(vm->vm, choice.setting, begun, trace);
   return vm;
 }
 
 // Lets the VM go, and runs the function while what is asked for is recorded.
-std::string Invocations::run_recorded(GuestVm& vm, const Call& call, GuestSnapshot& snapshot,
-                                      const RestoreChoice& choice, RequestTrace& trace) {
+faasnap::FunctionReply Invocations::run_recorded(GuestVm& vm, const Call& call,
+                                                 GuestSnapshot& snapshot,
+                                                 const RestoreChoice& choice, RequestTrace& trace) {
   std::optional<faasnap::WorkingSetRecorder> recorder;
   if (choice.recording == RestoreChoice::Recording::mincore) {
     recorder.emplace(snapshot.snapshot(), vm.vm,
@@ -132,24 +140,23 @@ std::string Invocations::run_recorded(GuestVm& vm, const Call& call, GuestSnapsh
     const RequestTrace::Child resuming(trace, "vm_resume");
     vm.vm.resume();
   }
-  std::string result = run(vm, call, trace);
+  faasnap::FunctionReply reply = run(vm, call, trace);
   if (recorder) {
     const faasnap::WorkingSet recorded = recorder->finish();
     trace.add("scan_mincore", begun, RequestTrace::Clock::now() - begun);
     snapshot.add_recording(recorded);
   }
-  return result;
+  return reply;
 }
 
-std::string Invocations::run(GuestVm& vm, const Call& call, RequestTrace& trace) {
+faasnap::FunctionReply Invocations::run(GuestVm& vm, const Call& call, RequestTrace& trace) {
   // An image of one function names it itself, whatever the client calls it.
   const bool own = call.function == vm.function.function.name && !vm.function.agent_name.empty();
   const std::string params = call.params.empty() ? "{}"
                              : own               ? call.params
                                                  : translate_parameters(call.function, call.params);
   const RequestTrace::Child invoking(trace, "invoke_" + call.function);
-  return result_text(
-      maker_.host().invoke(vm.vm, own ? vm.function.agent_name : call.function, params));
+  return maker_.host().invoke(vm.vm, own ? vm.function.agent_name : call.function, params);
 }
 
 }  // namespace platform::artifact

@@ -47,12 +47,13 @@ class Invocations {
     MemoryFlags flags{};
   };
 
-  std::string or_end(const GuestVm& vm, const std::function<std::string()>& run);
+  faasnap::FunctionReply or_end(const GuestVm& vm,
+                                const std::function<faasnap::FunctionReply()>& run);
   std::shared_ptr<GuestVm> restore(const Start& start, const Call& call, RequestTrace& trace,
-                                   std::string& result);
-  std::string run(GuestVm& vm, const Call& call, RequestTrace& trace);
-  std::string run_recorded(GuestVm& vm, const Call& call, GuestSnapshot& snapshot,
-                           const RestoreChoice& choice, RequestTrace& trace);
+                                   faasnap::FunctionReply& reply);
+  faasnap::FunctionReply run(GuestVm& vm, const Call& call, RequestTrace& trace);
+  faasnap::FunctionReply run_recorded(GuestVm& vm, const Call& call, GuestSnapshot& snapshot,
+                                      const RestoreChoice& choice, RequestTrace& trace);
 
   MachineMaker& maker_;
   const Functions& functions_;

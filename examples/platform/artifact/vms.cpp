@@ -133,6 +133,11 @@ Admission::Slot Vms::enter(const GuestFunction& function) {
                              .memory_mib = function.function.memory_mib});
 }
 
+Admission::Slot Vms::enter_to_run(const GuestVm& vm) {
+  return invoker_.make_room(
+      {.function = vm.function.function.name, .concurrency = config_.limits.concurrency});
+}
+
 std::shared_ptr<GuestVm> Vms::keep(GuestVm vm) {
   auto kept = std::make_shared<GuestVm>(std::move(vm));
   const std::lock_guard lock(mutex_);

@@ -33,7 +33,7 @@ struct GuestVm {
   std::string network{};
   // The snapshot that it was restored from; empty for a booted VM.
   std::string snapshot{};
-  // Held as long as the VM is there.
+  // The VM's memory as long as it is there, and the right to run until its first invocation ends.
   Admission::Slot slot;
   faasnap::VM vm;
   // What REAP's first VM of a snapshot records until it is ended, and its right to do so.
@@ -52,20 +52,22 @@ struct RestoreRequest {
   std::shared_ptr<const void> reap_claim{};
 };
 
-// The VMs by their ids. They take part in the host's limits (HostLimits) as invocations of Lambda's
-// interface do, each as long as it is there. Throws RequestError and faasnap::Error. Safe from any
-// thread.
+// The VMs by their ids. They take part in the host's limits (HostLimits): a VM's memory counts as
+// long as the VM is there, as nobody but its client may end it, and among those that run it counts
+// while it starts or runs a function. Throws RequestError and faasnap::Error. Safe from any thread.
 class Vms {
  public:
   Vms(const Config& config, MachineMaker& maker, Invoker& invoker)
       : config_(config), maker_(maker), invoker_(invoker) {}
 
-  // Returns when the guest's agent answers.
+  // Returns when the guest's agent answers. The VM's slot runs; the caller lets it rest.
   std::shared_ptr<GuestVm> boot(const GuestFunction& function, const std::string& network,
                                 RequestTrace& trace);
-  // Returns a VM that is paused, with its object store; the caller resumes it. Takes the id and the
-  // process of the oldest one that reserve() has made.
+  // Returns a VM that is paused, with its object store; the caller resumes it, and lets its slot
+  // rest when it has run. Takes the id and the process of the oldest one that reserve() has made.
   std::shared_ptr<GuestVm> restore(const RestoreRequest& request, RequestTrace& trace);
+  // Waits for the right to run one invocation more in a VM that is there.
+  Admission::Slot enter_to_run(const GuestVm& vm);
   // Starts a worker process for the next restore, and returns the id that its VM will have.
   std::string reserve();
 

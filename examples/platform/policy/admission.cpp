@@ -10,7 +10,15 @@ namespace platform {
 
 Admission::Slot::~Slot() {
   if (admission_ != nullptr) {
-    admission_->leave(need_, Clock::now() - begun_);
+    rest();
+    admission_->give_back(need_.memory_mib);
+  }
+}
+
+void Admission::Slot::rest() {
+  if (runs_) {
+    runs_ = false;
+    admission_->end_run(need_, Clock::now() - begun_);
   }
 }
 
@@ -69,9 +77,11 @@ bool Admission::has_room(const Need& need) const {
 bool Admission::is_first_that_fits(std::list<Need>::const_iterator place) const {
   for (auto each = waiting_.begin(); each != place; ++each) {
     const auto own = running_.find(each->function);
-    // One that waits for memory or for the host is not overtaken by smaller ones, or it would
-    // starve.
-    if ((own == running_.end() ? 0 : own->second) < each->concurrency) {
+    const bool waits_for_memory = load_.memory_mib + each->memory_mib > limits_.memory_mib;
+    // One that waits for memory or for the host is not overtaken by those that need memory too, or
+    // it would starve.
+    if ((own == running_.end() ? 0 : own->second) < each->concurrency &&
+        !(waits_for_memory && place->memory_mib == 0)) {
       return false;
     }
   }
@@ -90,14 +100,19 @@ void Admission::turn_away(const Need& need, const char* reason) const {
       retry_after(waiting_.size(), by_function ? need.concurrency : limits_.concurrency, typical_));
 }
 
-void Admission::leave(const Need& need, Clock::duration took) {
+void Admission::end_run(const Need& need, Clock::duration took) {
   const std::lock_guard lock(mutex_);
   if (--running_[need.function] == 0) {
     running_.erase(need.function);
   }
   --load_.running;
-  load_.memory_mib -= need.memory_mib;
   typical_ += (std::chrono::nanoseconds(took) - typical_) / 8;
+  changed_.notify_all();
+}
+
+void Admission::give_back(std::uint64_t memory_mib) {
+  const std::lock_guard lock(mutex_);
+  load_.memory_mib -= memory_mib;
   changed_.notify_all();
 }
 

@@ -19,8 +19,9 @@ namespace platform {
 // queue, and turns away what the queue has no room for. First come, first served, but for those
 // whose own function has no room: they hold up nobody else.
 //
-// The memory of an invocation is that of its VM. Counters: throttled_total{limit}, queue_length.
-// Every member function is safe from any thread.
+// The memory of an invocation is that of its VM. A VM that a client keeps holds its memory on after
+// its first invocation (Slot::rest), and its further invocations need none. Counters:
+// throttled_total{limit}, queue_length. Every member function is safe from any thread.
 class Admission {
  public:
   using Clock = std::chrono::steady_clock;
@@ -30,17 +31,25 @@ class Admission {
     std::string function;
     // Most concurrent invocations of the function.
     unsigned concurrency = 0;
+    // 0 if the VM's memory is held already: such an invocation overtakes those that wait for
+    // memory, as what they wait for may be the end of its VM.
     std::uint64_t memory_mib = 0;
   };
 
-  // The right to run one invocation, until it is destroyed.
+  // The right to run one invocation, and its memory, until it is destroyed.
   class Slot {
    public:
-    Slot(Slot&& other) noexcept : admission_(other.admission_), need_(std::move(other.need_)) {
+    Slot(Slot&& other) noexcept
+        : admission_(other.admission_),
+          need_(std::move(other.need_)),
+          runs_(other.runs_),
+          begun_(other.begun_) {
       other.admission_ = nullptr;
     }
     Slot& operator=(Slot&&) = delete;
     ~Slot();
+    // Gives up the right to run, once, and keeps the memory. Not safe beside another call.
+    void rest();
 
    private:
     friend class Admission;
@@ -48,6 +57,7 @@ class Admission {
 
     Admission* admission_;
     Need need_;
+    bool runs_ = true;
     Clock::time_point begun_ = Clock::now();
   };
 
@@ -70,7 +80,8 @@ class Admission {
   bool has_room(const Need& need) const;
   bool is_first_that_fits(std::list<Need>::const_iterator place) const;
   [[noreturn]] void turn_away(const Need& need, const char* reason) const;
-  void leave(const Need& need, Clock::duration took);
+  void end_run(const Need& need, Clock::duration took);
+  void give_back(std::uint64_t memory_mib);
 
   const HostLimits limits_;
   mutable std::mutex mutex_;

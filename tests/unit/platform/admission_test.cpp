@@ -48,6 +48,38 @@ TEST_CASE("invocations within the limits run at once, and count while they do") 
   CHECK(admission.load().memory_mib == 0);
 }
 
+TEST_CASE("a VM that a client keeps holds its memory, and runs only while it is used") {
+  Admission admission({.concurrency = 1, .memory_mib = 512, .queue = 5});
+  std::optional<Admission::Slot> kept(admission.enter(need("a", 1, 512)));
+  kept->rest();
+  kept->rest();
+  CHECK(admission.load().running == 0);
+  CHECK(admission.load().memory_mib == 512);
+  {
+    const auto again = admission.enter(need("a", 1, 0));
+    CHECK(admission.load().running == 1);
+    CHECK(admission.load().memory_mib == 512);
+  }
+  kept.reset();
+  CHECK(admission.load().running == 0);
+  CHECK(admission.load().memory_mib == 0);
+}
+
+TEST_CASE("one whose VM is there overtakes those that wait for memory") {
+  Admission admission({.concurrency = 1, .memory_mib = 512, .queue = 5});
+  std::optional<Admission::Slot> kept(admission.enter(need("a", 9, 512)));
+  auto large = std::async(std::launch::async, [&] { return admission.enter(need("b", 9, 512)); });
+  await_waiting(admission, 1);
+  auto again = std::async(std::launch::async, [&] { return admission.enter(need("a", 9, 0)); });
+  await_waiting(admission, 2);
+  kept->rest();
+  { const auto running = again.get(); }
+  CHECK(admission.load().waiting == 1);
+  kept.reset();
+  const auto slot = large.get();
+  CHECK(admission.load().memory_mib == 512);
+}
+
 TEST_CASE("one that has no room waits until another ends") {
   Admission admission(kHost);
   std::optional<Admission::Slot> first(admission.enter(need("a", 1)));
