@@ -22,21 +22,23 @@
 #include <utility>
 #include <vector>
 
-#include "auth/gate.h"
-#include "functions/events.h"
-#include "functions/fleet.h"
-#include "functions/images.h"
-#include "functions/invoker.h"
-#include "functions/machine.h"
-#include "functions/registry.h"
-#include "functions/snapshots.h"
+// The platform's parts, a library of the example.
+#include <auth/gate.h>
+#include <functions/events.h>
+#include <functions/fleet.h>
+#include <functions/images.h>
+#include <functions/invoker.h>
+#include <functions/machine.h>
+#include <functions/registry.h>
+#include <functions/snapshots.h>
+#include <http/server.h>
+#include <lambda/api.h>
+#include <metrics/metrics.h>
+
 #include "harness/conditions.h"
 #include "harness/json_lines.h"
 #include "harness/program.h"
 #include "harness/statistics.h"
-#include "http/server.h"
-#include "lambda/api.h"
-#include "metrics/metrics.h"
 #include "neighbour/ways.h"
 
 namespace faasnap::bench {
