@@ -58,6 +58,24 @@ std::string manifest() {
   return text.substr(0, text.rfind("crc32c = "));
 }
 
+// One of the platform's, with every member that it may have.
+std::string function_record() {
+  const auto version = [](std::string_view number, std::string_view more) {
+    std::string text = R"({"name": "hello", "version": ")";
+    text.append(number).append(R"(", "description": "says so", "revision": "r0123456789abcdef",
+      "image": "", "image_uri": "", "archive": "00ff-0123.zip", "runtime": "python3.11",
+      "handler": "app.handler", "environment": {"LEVEL": "info"}, "role": "role",
+      "code_sha256": "sum", "code_size": 9, "memory_mib": 256, "timeout_s": 3, "modified_ms": 1,
+      "creation": {"stage": "done", "reason": ""}, "update": {"stage": "failed", "reason": "no"})");
+    return text.append(more).append("}");
+  };
+  return R"({"format": 2, "next_version": 3, "latest": )" +
+         version("$LATEST", R"(, "concurrency": 7)") + R"(, "published": [)" + version("1", "") +
+         R"(, )" + version("2", "") + R"(], "aliases": [{"name": "live", "version": "1",
+    "description": "", "revision": "a", "weights": {"2": 0.25}}], "next": )" +
+         version("$LATEST", "") + R"(, "change": 4})" + "\n";
+}
+
 std::vector<std::byte> state() {
   const format::ImageTable table{kMemory, {{{1}, 2}, {{9}, 50}}, {{{4}, 3}}, {7}};
   const std::vector<format::Section> sections = {{"vcpu0", 1, std::vector<std::byte>(20)},
@@ -228,6 +246,8 @@ void write_all(const std::filesystem::path& directory) {
       "Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7\n"
       "/2015-03-31/functions/f%3Alive?Qualifier=%31&b\nlocalhost  twice";
   write(directory / "aws_authorization" / "good", std::as_bytes(std::span(authorization)));
+  const std::string record = function_record();
+  write(directory / "function_record" / "good", std::as_bytes(std::span(record)));
   write_device_seeds(directory);
 }
 

@@ -65,14 +65,6 @@ std::chrono::milliseconds now() {
 }
 
 // Revisions of other hosts name files here.
-void check_revision(const std::string& revision) {
-  if (revision.size() < 2 || revision.size() > kLongestName || revision.front() != 'r' ||
-      revision.find_first_not_of("0123456789abcdef", 1) != std::string::npos) {
-    throw std::runtime_error(
-        fmt::format("revision '{:.64}', expected 'r' and hexadecimal digits", revision));
-  }
-}
-
 // Guest memory, handler and environment are part of what a snapshot holds.
 bool runs_the_same(const Function& a, const Function& b) {
   return a.image == b.image && a.handler == b.handler && a.environment == b.environment &&
@@ -711,12 +703,11 @@ void Registry::take_over(const hosts::Store::Record& record, bool anew) {
     forget(name);
     return;
   }
-  FunctionVersions versions = decode_versions(*record.text, "the record in the hosts' store");
+  FunctionVersions versions = decode_record(*record.text, name);
   versions.change = record.number;
   for_each_kept(versions, [&](Function& function) {
-    check_revision(function.revision);
     if (!function.archive.empty()) {
-      function.archive = store_->archives(name) / function.archive.filename();
+      function.archive = store_->archives(name) / function.archive;
     }
     if (function.creation.stage == Making::Stage::done) {
       function.image = images_.place(function);

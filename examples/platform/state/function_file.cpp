@@ -4,8 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <string_view>
 
 namespace platform {
 namespace {
@@ -26,6 +29,16 @@ const char* to_string(Making::Stage stage) {
       return "failed";
   }
   return "done";
+}
+
+unsigned version_number(const std::string& version) {
+  unsigned number = 0;
+  const char* const end = version.data() + version.size();
+  const auto [rest, error] = std::from_chars(version.data(), end, number);
+  if (error != std::errc() || rest != end || std::to_string(number) != version) {
+    throw std::runtime_error(fmt::format("version '{:.32}', expected a number", version));
+  }
+  return number;
 }
 
 Json to_json(const Making& making) {
@@ -93,6 +106,27 @@ Function function_of(const Json& json, int format) {
     function.update = making_of(json.at("update"));
   }
   return function;
+}
+
+constexpr std::size_t kLongestStoredName = 100;
+
+void check_revision(const std::string& revision) {
+  if (revision.size() < 2 || revision.size() > kLongestStoredName || revision.front() != 'r' ||
+      revision.find_first_not_of("0123456789abcdef", 1) != std::string::npos) {
+    throw std::runtime_error(
+        fmt::format("revision '{:.64}', expected 'r' and hexadecimal digits", revision));
+  }
+}
+
+// SHA256.zip, or SHA256-RANDOM.zip.
+void check_archive_name(const std::string& name) {
+  constexpr std::string_view kEnd = ".zip";
+  const auto stem = name.size() - std::min(name.size(), kEnd.size());
+  if (stem == 0 || name.size() > kLongestStoredName || !name.ends_with(kEnd) ||
+      name.find_first_not_of("0123456789abcdef-") != stem) {
+    throw std::runtime_error(
+        fmt::format("archive '{:.64}', expected hexadecimal digits and .zip", name));
+  }
 }
 
 }  // namespace
@@ -175,13 +209,33 @@ FunctionVersions decode_versions(const std::string& text, const std::filesystem:
     }
     for (const Json& each : json.at("published")) {
       Function function = function_of(each, format);
-      const auto number = static_cast<unsigned>(std::stoul(function.version));
+      const auto number = version_number(function.version);
       versions.published.emplace(number, std::move(function));
     }
     return versions;
   } catch (const std::exception& error) {
     throw std::runtime_error(fmt::format("{}: {}", file.string(), error.what()));
   }
+}
+
+FunctionVersions decode_record(const std::string& text, const std::string& function) {
+  const std::string where = "the record in the hosts' store";
+  FunctionVersions versions = decode_versions(text, where);
+  try {
+    for (const Function& each : versions.kept()) {
+      if (each.name != function) {
+        throw std::runtime_error(
+            fmt::format("name '{:.64}', expected that of the function, {}", each.name, function));
+      }
+      check_revision(each.revision);
+      if (!each.archive.empty()) {
+        check_archive_name(each.archive.string());
+      }
+    }
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(fmt::format("{}: {}", where, error.what()));
+  }
+  return versions;
 }
 
 }  // namespace platform

@@ -36,4 +36,8 @@ std::string encode(const FunctionVersions& versions);
 // Throws std::runtime_error that names the file and what is wrong with it.
 FunctionVersions decode_versions(const std::string& text, const std::filesystem::path& file);
 
+// The same for a record that hosts share. Throws also unless every version is of `function` and has
+// a revision and an archive, if any, whose names a platform gives: they become names of files.
+FunctionVersions decode_record(const std::string& text, const std::string& function);
+
 }  // namespace platform

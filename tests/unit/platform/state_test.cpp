@@ -140,6 +140,34 @@ TEST_CASE("a function's file of the first format is read") {
   CHECK(decode_versions(text, "file").latest.creation.stage == Making::Stage::done);
 }
 
+TEST_CASE("a record of the hosts' store whose names are none of a platform's is refused") {
+  Function function = some_function();
+  function.archive = "0a-1b.zip";
+  function.revision = "r01";
+  const auto record = [](const Function& latest) { return encode({.latest = latest}); };
+  CHECK(decode_record(record(function), function.name).latest.archive == "0a-1b.zip");
+  CHECK_THROWS_WITH(decode_record(record(function), "other"),
+                    ContainsSubstring("expected that of the function, other"));
+  for (const char* archive :
+       {"..", "a/..", "/", "../0a.zip", ".zip", "0a.zip.zip", "0A.zip", "0a"}) {
+    Function hostile = function;
+    hostile.archive = archive;
+    CHECK_THROWS_WITH(decode_record(record(hostile), function.name),
+                      ContainsSubstring("expected hexadecimal digits and .zip"));
+  }
+  Function hostile = function;
+  hostile.revision = "r../../x";
+  CHECK_THROWS_WITH(decode_record(record(hostile), function.name),
+                    ContainsSubstring("expected 'r' and hexadecimal digits"));
+  FunctionVersions versions{.latest = function};
+  for (const char* version : {"-1", "01", "1x", "", "99999999999"}) {
+    function.version = version;
+    versions.published = {{1, function}};
+    CHECK_THROWS_WITH(decode_record(encode(versions), function.name),
+                      ContainsSubstring("expected a number"));
+  }
+}
+
 TEST_CASE("a damaged file of a function is refused by its name") {
   CHECK_THROWS_WITH(decode_versions("{", "a/function.json"), ContainsSubstring("a/function.json"));
   CHECK_THROWS_WITH(decode_versions("{\"format\": 9}", "a/function.json"),
