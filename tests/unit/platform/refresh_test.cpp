@@ -269,7 +269,9 @@ TEST_CASE("a platform that is killed while it refreshes leaves one whole snapsho
   state.add_snapshot();
   std::mt19937 random(1);
   bool refreshed = false;
-  for (int round = 0; round < 12; ++round) {
+  // On a busy machine some are killed before they have begun.
+  for (unsigned round = 0; round < 12 || !refreshed; ++round) {
+    REQUIRE(round < 100);
     const ::pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
@@ -282,7 +284,7 @@ TEST_CASE("a platform that is killed while it refreshes leaves one whole snapsho
         }
       }
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 400));
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % (400 + 50 * round)));
     ::kill(child, SIGKILL);
     REQUIRE(::waitpid(child, nullptr, 0) == child);
     const Keeper keeper(state);
@@ -290,7 +292,6 @@ TEST_CASE("a platform that is killed while it refreshes leaves one whole snapsho
     keeper.current().verify();
     refreshed = refreshed || recorded_pages(keeper) > kRecorded;
   }
-  CHECK(refreshed);
 }
 
 }  // namespace platform
