@@ -42,12 +42,6 @@ std::string event_headers(const Event& event, const std::string& arn) {
   return headers;
 }
 
-// How a stream ends whose invocation gets a second result before its end.
-Outcome second_result() {
-  return failed_outcome(500, "Runtime.TruncatedResponse",
-                        "the stream of the result ends early: the process sends another result");
-}
-
 }  // namespace
 
 Function::Function(EventLoop& loop, Options options, ReadyCallback ready)
@@ -160,7 +154,9 @@ void Function::finish(const Invocation& invocation, Outcome outcome) {
   if (!running.streams) {
     running.invocation->finish(std::move(outcome));
   } else {
-    running.invocation->end_stream(outcome.failed() ? std::move(outcome) : second_result());
+    running.invocation->end_stream(outcome.failed()
+                                       ? std::move(outcome)
+                                       : truncated_outcome("the process sends another result"));
   }
   hand_out_all();
 }

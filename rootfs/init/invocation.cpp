@@ -16,4 +16,9 @@ Outcome failed_outcome(int status, std::string type, std::string message) {
   return outcome;
 }
 
+Outcome truncated_outcome(const std::string& reason) {
+  return failed_outcome(500, "Runtime.TruncatedResponse",
+                        "the stream of the result ends early: " + reason);
+}
+
 }  // namespace faasnap::init

@@ -46,6 +46,8 @@ struct Outcome {
 };
 
 Outcome failed_outcome(int status, std::string type, std::string message);
+// That of a stream which ends before the result is complete.
+Outcome truncated_outcome(const std::string& reason);
 
 // An invocation, from the host's request to its reply. Function owns it, and ends its life by
 // calling finish or end_stream.

@@ -62,11 +62,6 @@ Outcome reported_result(HttpRequest& request) {
   return outcome;
 }
 
-Outcome truncated(const std::string& reason) {
-  return failed_outcome(500, "Runtime.TruncatedResponse",
-                        "the stream of the result ends early: " + reason);
-}
-
 HttpReply api_error(int status, const std::string& reason) {
   HttpReply reply;
   reply.status = status;
@@ -98,7 +93,7 @@ HttpRequestParser::BodySink RuntimeApi::body_sink(HttpConnection& connection,
   function_.begin_stream(*invocation, request.header("content-type"));
   connection.when_gone([this, id = std::string(id)] {
     if (const Invocation* cut_off = function_.find_running(id)) {
-      function_.end_stream(*cut_off, truncated("its connection closed"));
+      function_.end_stream(*cut_off, truncated_outcome("its connection closed"));
     }
   });
   return [this, &connection, id = std::string(id)](std::string_view piece) {
@@ -164,7 +159,7 @@ void RuntimeApi::on_outcome(HttpConnection& connection, HttpRequest& request) {
 HttpReply RuntimeApi::refuse(const HttpRequest& request, int status, const std::string& reason) {
   const Invocation* invocation = function_.find_running(parse_invocation_path(request.path).first);
   if (invocation != nullptr && request.was_streamed) {
-    function_.end_stream(*invocation, truncated(reason));
+    function_.end_stream(*invocation, truncated_outcome(reason));
   } else if (invocation != nullptr && status == 413) {
     function_.finish(*invocation, failed_outcome(500, "Function.ResponseSizeTooLarge",
                                                  "the result is " + reason));
