@@ -50,12 +50,11 @@ Bytes frame_length(const FrameKind& kind, std::span<const std::byte> header,
                              std::string_view(kind.magic.data(), kind.magic.size())));
   }
   const auto version = reader.get<std::uint32_t>();
-  if (version != kind.version && (kind.other_version == 0 || version != kind.other_version)) {
-    const auto [older, newer] = std::minmax(kind.version, kind.other_version);
-    base::fail(
-        ErrorKind::version, "read", file,
-        fmt::format("file has version {}, expected {}", version,
-                    older == 0 ? fmt::to_string(newer) : fmt::format("{} or {}", older, newer)));
+  const bool is_previous = kind.reads_previous && version == kind.version - 1;
+  if (version != kind.version && !is_previous) {
+    const std::string previous = kind.reads_previous ? fmt::format("{} or ", kind.version - 1) : "";
+    base::fail(ErrorKind::version, "read", file,
+               fmt::format("file has version {}, expected {}{}", version, previous, kind.version));
   }
   reader.get<std::uint32_t>();
   const auto length = reader.get<std::uint64_t>();

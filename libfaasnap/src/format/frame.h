@@ -21,8 +21,8 @@ struct FrameKind {
   std::uint32_t version = 1;
   // Maximum length of a frame.
   Bytes limit;
-  // A further version that is read, 0 if there is none.
-  std::uint32_t other_version = 0;
+  // The version before is read, too.
+  bool reads_previous = false;
 };
 
 inline constexpr std::size_t kFrameHeaderSize = 24;

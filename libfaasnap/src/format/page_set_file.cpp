@@ -91,7 +91,7 @@ PageSetTable lay_out(const PageSetContents& inputs, const std::filesystem::path&
   }
   table.block_pages = inputs.block_pages;
   if (table.compressed()) {
-    table.blocks.resize((table.pages() + table.block_pages - 1) / table.block_pages);
+    table.blocks.resize(count_blocks(table.pages(), table.block_pages));
   }
   table.data_offset = page_set_data_offset(table);
   table.file_size += table.data_offset;

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -51,6 +52,17 @@ struct StoredBlock {
   // CRC-32C of the stored bytes.
   std::uint32_t checksum = 0;
 };
+
+// Returns how many blocks of `block_pages` pages, not 0, the content of `pages` pages is cut into.
+constexpr std::uint64_t count_blocks(std::uint64_t pages, std::uint64_t block_pages) {
+  return (pages + block_pages - 1) / block_pages;
+}
+// Returns how many bytes of it a block has: all have `block_pages` pages but the last, which may
+// have fewer.
+constexpr Bytes content_of_block(std::uint64_t block, std::uint64_t pages,
+                                 std::uint64_t block_pages) {
+  return {std::min(block_pages, pages - block * block_pages) * kPageSize};
+}
 
 // The table at the beginning of the file. The regions' data follow it in the same order without a
 // gap, from `data_offset` (a multiple of the page size) to the end of the file; in a compressed

@@ -15,9 +15,10 @@
 namespace faasnap::format {
 namespace {
 
-// Version 3 is compressed.
-constexpr FrameKind kPageSet{{'F', 'A', 'A', 'S', 'N', 'A', 'P', 'L'}, 2, kMaximumPageSetTable, 3};
-constexpr FrameKind kCompressedPageSet{kPageSet.magic, 3, kMaximumPageSetTable, 2};
+// As it is written; the second one reads both.
+constexpr FrameKind kPlainPageSet{
+    {'F', 'A', 'A', 'S', 'N', 'A', 'P', 'L'}, 2, kMaximumPageSetTable};
+constexpr FrameKind kPageSet{kPlainPageSet.magic, 3, kMaximumPageSetTable, true};
 constexpr std::uint32_t kLz4 = 1;
 
 // The size of the payload's fixed fields, the id's length among them; of those that only a
@@ -46,7 +47,7 @@ std::optional<std::string> defect_of_blocks(const PageSetTable& table) {
     return fmt::format("blocks have {} pages, expected 1 to {}", table.block_pages,
                        kMaximumBlockPages);
   }
-  const std::uint64_t expected = (table.pages() + table.block_pages - 1) / table.block_pages;
+  const std::uint64_t expected = count_blocks(table.pages(), table.block_pages);
   if (table.blocks.size() != expected) {
     return fmt::format("{} blocks, expected {} for {} pages", table.blocks.size(), expected,
                        table.pages());
@@ -196,8 +197,7 @@ PageSetTable read_fields(base::ByteReader& reader, bool compressed) {
 }  // namespace
 
 Bytes PageSetTable::content_of(std::size_t block) const noexcept {
-  const std::uint64_t pages_before = block * block_pages;
-  return {std::min(block_pages, pages() - pages_before) * kPageSize};
+  return content_of_block(block, pages(), block_pages);
 }
 
 std::uint64_t PageSetTable::pages() const noexcept {
@@ -264,7 +264,7 @@ std::vector<std::byte> encode_page_set_table(const PageSetTable& table) {
     payload.put(block.checksum);
   }
   std::vector<std::byte> head =
-      encode_frame(table.compressed() ? kCompressedPageSet : kPageSet, payload.bytes());
+      encode_frame(table.compressed() ? kPageSet : kPlainPageSet, payload.bytes());
   head.resize(table.data_offset.value);
   return head;
 }
@@ -278,7 +278,7 @@ PageSetTable decode_page_set_table(std::span<const std::byte> bytes, Bytes file_
                            page_aligned(length).value));
   }
   base::ByteReader reader(decode_frame(kPageSet, bytes.first(length.value), path), path, "");
-  PageSetTable table = read_fields(reader, frame_version(bytes) == kCompressedPageSet.version);
+  PageSetTable table = read_fields(reader, frame_version(bytes) == kPageSet.version);
   table.checksum = frame_checksum(bytes);
   if (table.file_size != file_size) {
     reader.reject(

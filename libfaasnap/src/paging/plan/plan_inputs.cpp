@@ -103,7 +103,8 @@ std::uint64_t stream_set_pages(const PlanInputs& inputs) {
 
 void check_stream_blocks(const PlanInputs& inputs) {
   const std::uint64_t each = inputs.stream_block_pages;
-  const std::uint64_t expected = each == 0 ? 0 : (stream_set_pages(inputs) + each - 1) / each;
+  const std::uint64_t expected =
+      each == 0 ? 0 : format::count_blocks(stream_set_pages(inputs), each);
   if (inputs.stream_blocks.size() != expected) {
     reject_inputs(fmt::format("the stream set has {} blocks of {} pages, expected {}",
                               inputs.stream_blocks.size(), each, expected));

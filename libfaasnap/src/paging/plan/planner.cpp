@@ -47,13 +47,13 @@ void read_blocks(std::vector<PlannedRead>& reads, const PlanInputs& inputs, Page
     const format::StoredBlock& block = inputs.stream_blocks[number];
     const std::uint64_t begin = at % block_pages;
     const std::uint64_t pages = std::min(rest.count, block_pages - begin);
-    const std::uint64_t in_block = std::min(block_pages, content_pages - number * block_pages);
     reads.push_back({.file = Backing::stream_set,
                      .file_offset = block.file_offset,
                      .guest = {rest.first, pages},
-                     .block = PlannedBlock{.stored = block.stored,
-                                           .content = {in_block * kPageSize},
-                                           .begin = {begin * kPageSize}}});
+                     .block = PlannedBlock{
+                         .stored = block.stored,
+                         .content = format::content_of_block(number, content_pages, block_pages),
+                         .begin = {begin * kPageSize}}});
     rest = {rest.first + pages, rest.count - pages};
     at += pages;
   }

@@ -70,11 +70,12 @@ PrefetchStats ReapLoader::load() const {
   const Nanoseconds begun = base::monotonic_now();
   PrefetchStats stats;
   stats.direct = true;
+  const BlockBuffers blocks(pieces_, 1);
   for (const ReadPiece& piece : pieces_) {
     const DirectFile file(*files_.of(piece.file, piece.layer));
     const base::Mapping buffer = base::Mapping::anonymous(piece.length);
     read_whole(file, piece, buffer);
-    install_singly(piece, buffer);
+    install_singly(piece, blocks.content_of(piece, file.ref().path, buffer.bytes(), 0));
     ++stats.reads;
     stats.pages += piece.pages();
     stats.bytes += Bytes{piece.pages() * kPageSize};
@@ -86,10 +87,7 @@ PrefetchStats ReapLoader::load() const {
   return stats;
 }
 
-void ReapLoader::install_singly(const ReadPiece& piece, const base::Mapping& buffer) const {
-  const BlockBuffers blocks({&piece, 1}, 1);
-  const auto& path = files_.of(piece.file, piece.layer)->path;
-  const std::span content = blocks.content_of(piece, path, buffer.bytes(), 0);
+void ReapLoader::install_singly(const ReadPiece& piece, std::span<const std::byte> content) const {
   for (std::size_t run = 0; run < piece.guest.size(); ++run) {
     const PageRange pages = piece.guest[run];
     const std::byte* source = content.data() + piece.begins[run].value;

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <exception>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include <faasnap/restore_plan.h>
@@ -36,7 +38,8 @@ class ReapLoader final : public Loader {
 
  private:
   PrefetchStats load() const;
-  void install_singly(const ReadPiece& piece, const base::Mapping& buffer) const;
+  // Installs what `piece` has of `content`, to which its `begins` refer.
+  void install_singly(const ReadPiece& piece, std::span<const std::byte> content) const;
   void check_cancelled() const;
 
   const std::vector<ReadPiece> pieces_;
