@@ -16,12 +16,11 @@
 #include "base/vm_state.h"
 #include "guest/agent_client.h"
 #include "guest/http_client.h"
+#include "guest/http_head.h"
 #include "guest/trace_headers.h"
 
 namespace faasnap {
 namespace {
-
-constexpr const char* kAsking = "ask the guest's agent";
 
 std::string reason_of_end(const VM& vm) {
   const VmState state = vm.state();
@@ -92,7 +91,8 @@ InvocationReply GuestChannel::exchange(std::string_view method, std::string_view
   GuestStream stream = vm_->connect(port_, timeout);
   try {
     if (sink == nullptr) {
-      return to_reply(guest::http_exchange(stream, request, deadline.remaining(kAsking)));
+      return to_reply(
+          guest::http_exchange(stream, request, deadline.remaining(guest::kAskingAgent)));
     }
     const auto call = [&in_sink](const auto& function, const auto& argument) {
       in_sink = true;
@@ -103,14 +103,15 @@ InvocationReply GuestChannel::exchange(std::string_view method, std::string_view
     const guest::ResponseSink pieces{
         [&](const guest::HttpResponse& head) { return call(sink->head, to_reply(head)); },
         [&](std::string_view piece) { return call(sink->piece, piece); }};
-    return to_reply(guest::http_exchange(stream, request, deadline.remaining(kAsking), pieces));
+    return to_reply(
+        guest::http_exchange(stream, request, deadline.remaining(guest::kAskingAgent), pieces));
   } catch (const Error&) {
     // A guest that has ended took its connections with it; the reason of its end says more.
     const std::string reason = in_sink ? std::string() : reason_of_end(*vm_);
     if (reason.empty()) {
       throw;
     }
-    base::fail(ErrorKind::guest, kAsking, {}, reason);
+    base::fail(ErrorKind::guest, guest::kAskingAgent, {}, reason);
   }
 }
 

@@ -22,7 +22,6 @@
 namespace faasnap::guest {
 namespace {
 
-constexpr const char* kAskingAgent = "ask the guest's agent";
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
 
 void check_token(std::string_view text, const char* what) {

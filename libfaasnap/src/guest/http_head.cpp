@@ -67,7 +67,7 @@ void apply_header(std::string_view line, HttpHead& head) {
 }  // namespace
 
 void reject_reply(const std::string& reason) {
-  base::fail(ErrorKind::guest, "ask the guest's agent", {}, reason);
+  base::fail(ErrorKind::guest, kAskingAgent, {}, reason);
 }
 
 std::pair<std::string, std::string> parse_http_field(std::string_view line) {

@@ -36,6 +36,9 @@ HttpHead parse_http_head(std::string_view head);
 // Returns name, in lower case, and value of a header line. Throws ErrorKind::guest.
 std::pair<std::string, std::string> parse_http_field(std::string_view line);
 
+// What errors of a conversation with the agent say was being done.
+inline constexpr const char* kAskingAgent = "ask the guest's agent";
+
 // Throws ErrorKind::guest with what is wrong with the answer.
 [[noreturn]] void reject_reply(const std::string& reason);
 

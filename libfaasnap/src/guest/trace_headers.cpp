@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "guest/http_head.h"
 
 namespace faasnap::guest {
 
@@ -14,7 +15,7 @@ std::string trace_headers(const TraceContext& caller) {
   }
   const bool hexadecimal = caller.trace.find_first_not_of("0123456789abcdef") == std::string::npos;
   if (caller.trace.size() != 32 || !hexadecimal) {
-    base::fail(ErrorKind::invalid_argument, "ask the guest's agent", {},
+    base::fail(ErrorKind::invalid_argument, kAskingAgent, {},
                "invalid trace id, expected 32 lower-case hexadecimal digits");
   }
   return fmt::format("X-B3-TraceId: {}\r\nX-B3-SpanId: {:016x}\r\nX-B3-Sampled: 1\r\n",
