@@ -92,8 +92,7 @@ FunctionRecorderOptions recorder_options(const CommandLine& line, const Config& 
   options.labels = labels_of(line);
   options.guest = vm_options(line, config, "");
   if (const auto base = line.optional_text("base")) {
-    const auto keys = trusted_keys(line, config);
-    options.base = keys ? open_signed(*base, *keys) : Snapshot::open(*base);
+    options.base = open_snapshot(*base, trusted_keys(line, config));
   } else if (!line.texts("trusted-key").empty()) {
     throw tools::UsageError("--trusted-key is for a base: expected --base");
   }

@@ -192,7 +192,11 @@ std::vector<fs::path> base_directories(const CommandLine& line) {
 
 Snapshot open_snapshot(const CommandLine& line, const fs::path& directory,
                        const std::optional<TrustedKeys>& keys) {
-  const auto bases = base_directories(line);
+  return open_snapshot(directory, keys, base_directories(line));
+}
+
+Snapshot open_snapshot(const fs::path& directory, const std::optional<TrustedKeys>& keys,
+                       std::span<const fs::path> bases) {
   return keys ? open_signed(directory, *keys, bases) : Snapshot::open(directory, bases);
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,10 @@ std::vector<std::filesystem::path> base_directories(const CommandLine& line);
 // of the keys, if there are any.
 Snapshot open_snapshot(const CommandLine& line, const std::filesystem::path& directory,
                        const std::optional<TrustedKeys>& keys);
+// The same for a command without --bases.
+Snapshot open_snapshot(const std::filesystem::path& directory,
+                       const std::optional<TrustedKeys>& keys,
+                       std::span<const std::filesystem::path> bases = {});
 
 // Returns what to boot; checks that every file exists. `words` are added to the kernel command
 // line. If an image is missing, throws Failure that says how to make the images.
