@@ -70,6 +70,12 @@ def toml(settings):
     return "".join(plain)
 
 
+def metrics_of(text):
+    """The values in what /metrics answers, by names without what all of them begin with."""
+    lines = (line.rsplit(" ", 1) for line in text.decode().splitlines() if not line.startswith("#"))
+    return {name.removeprefix("faasnap_platform_"): float(value) for name, value in lines}
+
+
 def packed(*members):
     """A zip archive of (name or ZipInfo, text)."""
     archive = io.BytesIO()

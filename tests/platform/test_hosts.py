@@ -15,7 +15,7 @@ import time
 import unittest
 
 import three_hosts
-from platform_case import FAASNAP, PlatformCase, packed
+from platform_case import FAASNAP, PlatformCase, metrics_of, packed
 from three_hosts import FUNCTIONS, request, wait_for
 
 
@@ -103,10 +103,8 @@ class HostsTest(PlatformCase):
         self.assertEqual(aliases[0], aliases[2])
 
     def store_metrics(self, machine):
-        lines = request(self.hosts.address(machine), "GET", "/metrics")[2].decode().splitlines()
-        values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-        return [int(float(values[f"faasnap_platform_{name}"]))
-                for name in ("store_lost", "store_losses_total")]
+        values = metrics_of(request(self.hosts.address(machine), "GET", "/metrics")[2])
+        return [values[name] for name in ("store_lost", "store_losses_total")]
 
     def test_while_the_store_is_lost_hosts_serve_what_they_have_and_refuse_changes(self):
         self.start_hosts(proxy=False)

@@ -4,10 +4,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <stdexcept>
+#include <string_view>
 
 #include "base/log.h"
+#include "base/number.h"
 
 namespace platform::artifact {
 
@@ -19,9 +20,9 @@ Address parse_address(const std::string& text) {
     if (address.host.starts_with('[') && address.host.ends_with(']')) {
       address.host = address.host.substr(1, address.host.size() - 2);
     }
-    const char* const end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, address.port);
-    if (error == std::errc() && rest == end && address.port >= 0 && address.port <= 65'535) {
+    const auto port = parse_number<int>(std::string_view(text).substr(colon + 1));
+    if (port && *port >= 0 && *port <= 65'535) {
+      address.port = *port;
       return address;
     }
   }

@@ -3,10 +3,11 @@
 #include "artifact/parameters.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string_view>
+
+#include "base/number.h"
 
 namespace platform::artifact {
 namespace {
@@ -53,10 +54,8 @@ Parameters number_in(const Parameters& value) {
     return value;
   }
   const auto& text = value.get_ref<const std::string&>();
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  return error == std::errc() && rest == end ? Parameters(number) : value;
+  const auto number = parse_number<std::int64_t>(text);
+  return number ? Parameters(*number) : value;
 }
 
 }  // namespace

@@ -64,7 +64,6 @@ std::chrono::milliseconds now() {
       std::chrono::system_clock::now().time_since_epoch());
 }
 
-// Revisions of other hosts name files here.
 // Guest memory, handler and environment are part of what a snapshot holds.
 bool runs_the_same(const Function& a, const Function& b) {
   return a.image == b.image && a.handler == b.handler && a.environment == b.environment &&

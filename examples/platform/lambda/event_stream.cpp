@@ -2,7 +2,8 @@
 
 #include "lambda/event_stream.h"
 
-#include <array>
+#include <zlib.h>
+
 #include <cstdint>
 
 #include "lambda/configuration.h"
@@ -12,25 +13,9 @@ namespace {
 
 constexpr char kText = 7;
 
-constexpr std::array<std::uint32_t, 256> make_crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t byte = 0; byte < table.size(); ++byte) {
-    std::uint32_t rest = byte;
-    for (int bit = 0; bit < 8; ++bit) {
-      rest = (rest & 1) != 0 ? rest >> 1 ^ 0xedb88320 : rest >> 1;
-    }
-    table[byte] = rest;
-  }
-  return table;
-}
-
-std::uint32_t crc32(std::string_view bytes) {
-  static constexpr auto kTable = make_crc_table();
-  std::uint32_t sum = 0xffffffff;
-  for (const char byte : bytes) {
-    sum = kTable[(sum ^ static_cast<unsigned char>(byte)) & 0xff] ^ sum >> 8;
-  }
-  return ~sum;
+std::uint32_t crc32_of(std::string_view bytes) {
+  return static_cast<std::uint32_t>(
+      ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 void append_number(std::string& bytes, std::uint64_t value, int size) {
@@ -62,10 +47,10 @@ std::string event_message(const EventHeaders& headers, std::string_view payload)
   message.reserve(kFrame + lines.size() + payload.size());
   append_number(message, kFrame + lines.size() + payload.size(), 4);
   append_number(message, lines.size(), 4);
-  append_number(message, crc32(message), 4);
+  append_number(message, crc32_of(message), 4);
   message += lines;
   message += payload;
-  append_number(message, crc32(message), 4);
+  append_number(message, crc32_of(message), 4);
   return message;
 }
 

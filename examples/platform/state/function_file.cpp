@@ -5,10 +5,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
+
+#include "base/number.h"
 
 namespace platform {
 namespace {
@@ -32,13 +33,11 @@ const char* to_string(Making::Stage stage) {
 }
 
 unsigned version_number(const std::string& version) {
-  unsigned number = 0;
-  const char* const end = version.data() + version.size();
-  const auto [rest, error] = std::from_chars(version.data(), end, number);
-  if (error != std::errc() || rest != end || std::to_string(number) != version) {
+  const auto number = parse_number<unsigned>(version);
+  if (!number || std::to_string(*number) != version) {
     throw std::runtime_error(fmt::format("version '{:.32}', expected a number", version));
   }
-  return number;
+  return *number;
 }
 
 Json to_json(const Making& making) {
